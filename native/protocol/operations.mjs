@@ -1,0 +1,190 @@
+// The one table of what the engine may ask of the supervisor. `generate.mjs` turns it into the encoder
+// (`src/launch/protocol.gen.ts`) and the decoder's schema (`native/supervisor/protocol.gen.h`).
+//
+// A plan is little-endian and 8-byte aligned throughout:
+//
+//   header   u32 magic "INBP"   u32 fingerprint (of this table)   u32 length (whole plan)   u32 mode
+//            u32 faultStep (0xffffffff: none)   u32 faultKind (0 none, 1 fail with EIO, 2 SIGKILL itself)   u64 reserved (0)
+//   then operations, each
+//            u32 opcode   u32 length (of the fields, a multiple of 8)   fields in the table's order
+//
+//   u64      8 bytes (two's complement for negative numbers)
+//   str      u32 length without NUL, u32 0, bytes, NUL, zero padding to 8; holds no NUL inside
+//   bytes    u32 length, u32 0, bytes, zero padding to 8
+//   list     u32 length of the data, u32 count, data = count NUL-terminated strings, zero padding to 8
+//
+// `section` operations divide the plan. Sections appear at most once, in this order. A *step* is an operation's index in
+// the plan, counted from 0, `section` operations included; failures and failpoints name steps.
+//
+//   prepare    the supervisor, in the host's namespaces, before the container exists
+//   container  the container's first process (mode run), the exec'd process (exec), or the supervisor itself (task)
+//   monitor    the supervisor, once the program is confirmed to run
+//   teardown   the supervisor, when the container has ended or could not be started; every operation is tried,
+//              "already gone" is success
+//
+// A *slot* is an index into the supervisor's descriptor table. The engine fills slots 0.. with the descriptors it
+// passes at spawn; `tree_open` and `device_node` fill further ones. All are close-on-exec.
+
+export const magic = 0x50424e49
+
+export const modes = { run: 0, exec: 1, task: 2 }
+
+export const sections = { prepare: 1, container: 2, monitor: 3, teardown: 4 }
+
+/** Bounds that the decoder enforces; the encoder refuses to exceed them. */
+export const limits = {
+  planBytes: 64 * 1024 * 1024,
+  operations: 65536,
+  fields: 10,
+  slots: 256,
+  clients: 256,
+}
+
+/** Descriptors at spawn: 0-2 are /dev/null, then these, then the slots. */
+export const descriptors = { plan: 3, status: 4, lock: 5, firstSlot: 6 }
+
+/** `flags` of `mount`, `tree_attach` and the path operations: how the target inside the container's root is found. */
+export const targetFlags = {
+  /** Refuse any symlink in the path. */
+  noSymlinks: 1,
+  /** Create a missing target as a directory (and its missing parents, 0755 root). */
+  createDirectory: 2,
+  /** Create a missing target as an empty file (and its missing parents). */
+  createFile: 4,
+  /** ENODEV, ENOENT and EPERM of the mount are success: the kernel lacks the filesystem. */
+  optional: 8,
+}
+
+export const stdioKinds = { null: 0, pipes: 1, tty: 2, slots: 3 }
+
+export const stdioFlags = {
+  /** Give the process a stdin; without it stdin is /dev/null (pipes) or unread (tty). */
+  stdin: 1,
+  /** The status connection is attached from the first byte. */
+  attached: 2,
+  /** Close stdin when the client that attached it first has sent its end or gone. */
+  stdinOnce: 4,
+  /** A client that reads slowly slows the process down, instead of being spilled to a file. */
+  backpressure: 8,
+}
+
+export const operations = [
+  // ---- structure -------------------------------------------------------------------------------------------------
+  { code: 1, name: 'section', fields: { kind: 'u64' }, doc: 'Begins a section.' },
+
+  // ---- prepare ---------------------------------------------------------------------------------------------------
+  { code: 10, name: 'run_directory', in: ['prepare'], fields: { path: 'str' },
+    doc: 'Opens the existing 0700 run directory: `state` and `exit` records are renamed into it, `sock` is bound and listened on in it (mode 0600).' },
+  { code: 11, name: 'make_directory', in: ['prepare', 'teardown', 'container'], fields: { path: 'str', mode: 'u64', existOk: 'u64' },
+    doc: 'mkdir(2) on a path the engine owns; the mode is exact whatever the umask.' },
+  { code: 12, name: 'write_file', in: ['prepare', 'container'], fields: { path: 'str', mode: 'u64', data: 'bytes' },
+    doc: 'Creates (O_EXCL|O_NOFOLLOW) a file the engine owns, with the exact mode.' },
+  { code: 13, name: 'write_knob', in: ['prepare', 'monitor', 'teardown'], fields: { path: 'str', value: 'str', optional: 'u64' },
+    doc: 'One write(2) to an existing kernel file (a cgroup knob). `optional`: any failure is success.' },
+  { code: 14, name: 'open_log', in: ['prepare'], fields: { path: 'str', mode: 'u64' },
+    doc: "Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts." },
+  { code: 15, name: 'stdio', in: ['prepare'], fields: { kind: 'u64', flags: 'u64', rows: 'u64', columns: 'u64', slotIn: 'u64', slotOut: 'u64', slotErr: 'u64' },
+    doc: 'How the process gets its descriptors 0-2. Kind slots: the given slots, untouched by the supervisor. Kind tty: `console` makes it.' },
+  { code: 16, name: 'oom_counter', in: ['prepare'], fields: { path: 'str' },
+    doc: 'The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so.' },
+  { code: 17, name: 'clone', in: ['prepare'], fields: { flags: 'u64', cgroup: 'str' },
+    doc: 'clone3 with a pidfd; ends the section. A `cgroup` that is not empty is a cgroup v2 directory to be born in (CLONE_INTO_CGROUP).' },
+
+  // ---- container: before the root changes (host paths) --------------------------------------------------------------
+  { code: 20, name: 'cgroup_join', in: ['container'], fields: { path: 'str' },
+    doc: 'Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs.' },
+  { code: 21, name: 'unshare', in: ['container'], fields: { flags: 'u64' }, doc: 'unshare(2).' },
+  { code: 22, name: 'setns', in: ['prepare', 'container'], fields: { slot: 'u64', flags: 'u64' },
+    doc: 'setns(2) with a pidfd or a namespace descriptor.' },
+  { code: 23, name: 'root_propagation', in: ['container'], fields: { flags: 'u64' }, doc: 'mount(NULL, "/", NULL, flags, NULL).' },
+  { code: 24, name: 'tree_open', in: ['container'], fields: { slot: 'u64', path: 'str', recursive: 'u64' },
+    doc: 'open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot.' },
+  { code: 25, name: 'root_mount', in: ['container'], fields: { directory: 'str', source: 'str', target: 'str', fstype: 'str', flags: 'u64', data: 'str' },
+    doc: "chdir(directory), then mount(2): the container's root filesystem, by engine-owned paths relative to `directory`." },
+  { code: 26, name: 'pivot_root', in: ['container'], fields: { directory: 'str' },
+    doc: 'chdir, pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/"): from here every path is inside the container.' },
+  { code: 27, name: 'enter_root', in: ['container'], fields: { directory: 'str' },
+    doc: 'Task mode: chroot into a directory the engine owns, so that the following path operations resolve inside it.' },
+
+  // ---- container: after the root has changed (hostile paths, resolved by openat2 with RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS) -
+  { code: 30, name: 'mount', in: ['container'], fields: { source: 'str', target: 'str', fstype: 'str', flags: 'u64', data: 'str', targetFlags: 'u64' },
+    doc: 'Mounts a new filesystem on the opened target, never on its path.' },
+  { code: 31, name: 'tree_attach', in: ['container'], fields: { slot: 'u64', target: 'str', attrSet: 'u64', attrClear: 'u64', propagation: 'u64', recursive: 'u64', targetFlags: 'u64' },
+    doc: 'mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*), then move_mount(2) onto the opened target.' },
+  { code: 32, name: 'directory', in: ['container'], fields: { path: 'str', mode: 'u64', uid: 'u64', gid: 'u64' },
+    doc: 'Makes a directory and its missing parents (0755 root) inside the root; an existing directory is left as it is.' },
+  { code: 33, name: 'device_node', in: ['container'], fields: { path: 'str', mode: 'u64', device: 'u64', uid: 'u64', gid: 'u64' },
+    doc: 'mknod(2), exact mode, in an opened parent that was reached without symlinks; an existing node of the same kind and number is success. mode has the S_IF bits; device is makedev(3).' },
+  { code: 34, name: 'symlink', in: ['container'], fields: { target: 'str', path: 'str' }, doc: 'symlinkat(2); an existing name is left.' },
+  { code: 35, name: 'mask', in: ['container'], fields: { path: 'str' },
+    doc: 'Hides a path: a file under the verified null device, a directory under an empty read-only tmpfs (size=4k,nr_inodes=1). A missing path is success.' },
+  { code: 36, name: 'read_only', in: ['container'], fields: { path: 'str' },
+    doc: 'Binds a path onto itself read-only, recursively, keeping nosuid,nodev,noexec. A missing path is success.' },
+  { code: 37, name: 'remount', in: ['container'], fields: { target: 'str', flags: 'u64' }, doc: 'mount(MS_REMOUNT|MS_BIND|flags) of the opened target.' },
+  { code: 38, name: 'sysctl', in: ['container'], fields: { name: 'str', value: 'str' },
+    doc: 'Writes /proc/sys/<name with slashes>, verified to be on procfs.' },
+  { code: 39, name: 'hostname', in: ['container'], fields: { name: 'str' }, doc: 'sethostname(2).' },
+  { code: 40, name: 'domainname', in: ['container'], fields: { name: 'str' }, doc: 'setdomainname(2).' },
+  { code: 41, name: 'netlink', in: ['container'], fields: { protocol: 'u64', messages: 'bytes' },
+    doc: 'Sends a batch of netlink messages in the network namespace and awaits as many acknowledgements as messages have NLM_F_ACK.' },
+  { code: 42, name: 'console', in: ['container'], fields: { uid: 'u64', bind: 'u64' },
+    doc: 'Opens a pty pair of the devpts on /dev/pts, owned by uid, hands the master to the supervisor, makes the slave stdio and the controlling terminal; `bind`: mounts it on /dev/console.' },
+  { code: 43, name: 'empty_file', in: ['container'], fields: { path: 'str', mode: 'u64' }, doc: 'Makes an empty file inside the root, with missing parents (0755); an existing name is left.' },
+
+  // ---- container: the process itself ---------------------------------------------------------------------------------
+  { code: 50, name: 'rlimit', in: ['container'], fields: { resource: 'u64', soft: 'u64', hard: 'u64' }, doc: 'setrlimit(2).' },
+  { code: 51, name: 'oom_score_adj', in: ['container', 'prepare'], fields: { value: 'u64', optional: 'u64' }, doc: '/proc/self/oom_score_adj; in `prepare` of the supervisor itself.' },
+  { code: 52, name: 'session_keyring', in: ['container'], fields: { name: 'str' }, doc: 'keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS is success.' },
+  { code: 53, name: 'no_new_privileges', in: ['container'], fields: {}, doc: 'prctl(PR_SET_NO_NEW_PRIVS).' },
+  { code: 54, name: 'seccomp', in: ['container'], fields: { flags: 'u64', filter: 'bytes' }, doc: 'seccomp(SECCOMP_SET_MODE_FILTER) of struct sock_filter[].' },
+  { code: 55, name: 'capability_bounds', in: ['container'], fields: { bounding: 'u64' }, doc: 'Drops every capability outside the mask from the bounding set and clears the ambient set.' },
+  { code: 56, name: 'user', in: ['container'], fields: { uid: 'u64', gid: 'u64', groups: 'bytes' },
+    doc: 'setgroups, setresgid, setresuid (keeping capabilities). groups: u32 each.' },
+  { code: 57, name: 'capabilities', in: ['container', 'monitor'], fields: { effective: 'u64', permitted: 'u64', inheritable: 'u64', ambient: 'u64' }, doc: 'capset(2), then the ambient set.' },
+  { code: 58, name: 'working_directory', in: ['container'], fields: { path: 'str', create: 'u64', uid: 'u64', gid: 'u64' },
+    doc: 'chdir, with the directory made when it is missing and `create`; then getcwd(3) must begin with "/": a directory outside the root is refused (EXDEV).' },
+  { code: 59, name: 'umask', in: ['container'], fields: { mask: 'u64' }, doc: 'umask(2).' },
+  { code: 60, name: 'execute', in: ['container'], fields: { file: 'str', path: 'str', argv: 'list', envp: 'list' },
+    doc: 'execve(2), the last operation. A file without a slash is looked up in `path` (colon-separated), after the user has changed.' },
+
+  // ---- monitor -------------------------------------------------------------------------------------------------------
+  { code: 70, name: 'title', in: ['monitor', 'prepare'], fields: { text: 'str' }, doc: 'The name of the supervisor in ps(1) (PR_SET_NAME, 15 bytes).' },
+
+  // ---- teardown ------------------------------------------------------------------------------------------------------
+  { code: 80, name: 'cgroup_kill', in: ['teardown'], fields: { path: 'str' },
+    doc: 'Kills what is left in a cgroup directory: cgroup.kill, else SIGKILL by pid until `cgroup.procs` is empty (bounded).' },
+  { code: 81, name: 'cgroup_remove', in: ['teardown'], fields: { path: 'str' },
+    doc: 'rmdir of a cgroup directory and the ones below it, waiting (bounded) while EBUSY.' },
+  { code: 82, name: 'remove_tree', in: ['teardown'], fields: { path: 'str' },
+    doc: 'Removes a file or a directory tree by descriptor, following no symlink and crossing no mount.' },
+  { code: 83, name: 'remove_file', in: ['teardown'], fields: { path: 'str' }, doc: 'unlink(2).' },
+]
+
+/**
+ * Frames of the control socket (`sock` in the run directory, and the status socket of the engine that spawned):
+ * u8 type, u8 0, u16 0, u32 payload length, payload. Integers are little-endian u64 unless said otherwise.
+ */
+export const frames = {
+  // supervisor → client
+  hello: { code: 1, fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes'], doc: 'First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited.' },
+  started: { code: 2, fields: ['pid', 'startedAtNs'], doc: 'The program runs (its exec was confirmed). Realtime nanoseconds.' },
+  failed: { code: 3, fields: ['step', 'opcode', 'errno', 'section'], tail: 'str', doc: 'A step failed; tail: the path or name it was about. The teardown has run or follows.' },
+  stdout: { code: 4, tail: 'bytes', doc: 'Raw output.' },
+  stderr: { code: 5, tail: 'bytes', doc: 'Raw output.' },
+  exited: { code: 6, fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs'], doc: 'After all output. status: exit code, or signal number when signaled is 1.' },
+  torndown: { code: 7, fields: ['failures', 'step', 'errno'], doc: 'The teardown has run; the first failure, if any. The supervisor exits after it.' },
+  attached: { code: 8, fields: ['logBytes'], doc: 'Answers attach: output after this many bytes of the log follows.' },
+  completed: { code: 9, fields: [], doc: 'Task mode: all steps done.' },
+  // client → supervisor
+  attach: { code: 32, fields: ['streams'], doc: 'Bits: 1 stdin, 2 stdout, 4 stderr.' },
+  stdin: { code: 33, tail: 'bytes', doc: 'Input, with backpressure by the socket.' },
+  stdinEnd: { code: 34, fields: [], doc: 'No more input from this client.' },
+  resize: { code: 35, fields: ['rows', 'columns'], doc: 'TIOCSWINSZ of the terminal.' },
+  signal: { code: 36, fields: ['signal', 'everyone'], doc: 'Signals the main process by pidfd; everyone: all in its cgroups as well (SIGKILL only).' },
+}
+
+/** Text records in the run directory: `key value` lines, renamed into place. */
+export const records = {
+  state: ['pid', 'startTicks', 'startedAtNs', 'supervisorPid'],
+  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs'],
+}

@@ -1,0 +1,61 @@
+import { type ErrorCode, type ErrorDetails, retryableCodes } from './codes.js'
+
+export type { ErrorCode, ErrorDetails } from './codes.js'
+
+/** What every error of inboard has beside `message` and `cause`. */
+export interface ErrorInit {
+  readonly code: ErrorCode
+  readonly cause?: unknown
+  readonly details?: ErrorDetails
+}
+
+/**
+ * The base of every error that inboard throws. `code` is stable and literal; `details` is frozen data about the failure.
+ *
+ * @example
+ * ```ts
+ * try { await engine.images.get('nope') } catch (error) {
+ *   if (error instanceof InboardError && error.code === 'IMAGE_NOT_FOUND') console.error(error.details)
+ * }
+ * ```
+ */
+export class InboardError extends Error {
+  readonly code: ErrorCode
+  readonly details: Readonly<ErrorDetails>
+  constructor(message: string, init: ErrorInit) {
+    super(message, init.cause === undefined ? undefined : { cause: init.cause })
+    this.name = new.target.name
+    this.code = init.code
+    this.details = Object.freeze({ ...init.details })
+  }
+  /** Whether the same call may succeed later without any change. */
+  get retryable(): boolean {
+    return retryableCodes.has(this.code)
+  }
+}
+
+/** An option, name, path or document that the caller gave is not acceptable; nothing was done. */
+export class InvalidOptionError extends InboardError {}
+/** The named container, image, layer, file or user does not exist. */
+export class NotFoundError extends InboardError {}
+/** The request collides with what exists: a name in use, an image in use, an ambiguous prefix. */
+export class ConflictError extends InboardError {}
+/** The container is in a state in which the verb has no meaning; `details.from` and `details.to`. */
+export class InvalidStateError extends InboardError {}
+/** Bytes do not have the digest or size they were announced with. */
+export class DigestMismatchError extends InboardError {}
+/** A layer or archive could not be read or extracted. */
+export class LayerError extends InboardError {}
+/** A system call of the engine failed; `details` has syscall, errno, path. */
+export class SyscallError extends InboardError {}
+/** A container's program could not be started; `details.exitCode` is Docker's 125, 126 or 127. */
+export class LaunchError extends InboardError {
+  /** Docker's exit code of the failed start: 125 engine, 126 not executable, 127 not found. */
+  get exitCode(): number {
+    return Number(this.details.exitCode ?? 125)
+  }
+}
+/** The host lacks something; `details.feature`, and `details.hint`: the command that mends it. */
+export class UnsupportedHostError extends InboardError {}
+/** What could not be undone after a failure or an end; `details.errors`. Never masks the first failure. */
+export class CleanupError extends InboardError {}

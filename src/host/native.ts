@@ -1,0 +1,87 @@
+/**
+ * What the addon (`native/addon`) exports: kernel primitives, with numbers and bytes that TypeScript has already checked.
+ * Every failure throws an `Error` with `code` ('ENOENT', ...), `errno` (positive), `syscall` and, where there is one, `path`.
+ * Descriptors are plain numbers, always close-on-exec; close them with `fs.closeSync`.
+ * Times are `[seconds, nanoseconds]`. All functions are synchronous unless they return a promise (run on the thread pool).
+ */
+export interface Native {
+  /** A sealed (write, grow, shrink, seal) memfd that holds `data`; mode 0500 so that it can be executed. */
+  memfdSealed(name: string, data: Uint8Array): number
+
+  /**
+   * vfork + execve of `executable` on a pool thread. The child is in its own session, signals unblocked and default, cwd `/`,
+   * descriptors: 0-2 /dev/null, 3 a sealed memfd of `plan`, 4 the other end of the returned `status` stream socket, 5 `lock`,
+   * 6.. `slots` in order. The caller keeps (and must close) `lock` and `slots`.
+   */
+  spawn(executable: number, argv0: string, plan: Uint8Array, lock: number, slots: readonly number[]): Promise<Spawned>
+  /** Waits for a child that is known to be ending; its wait status. ECHILD if it is not (any more) a child. */
+  reap(pid: number): Promise<number>
+
+  /** mkdir(path, 0700), open(path + '/lock', O_CREAT|O_EXCL, 0600), flock(LOCK_EX|LOCK_NB): the lock's descriptor. Undoes itself on failure. */
+  makeLockedDirectory(path: string): number
+  /** flock(2): 'shared' | 'exclusive' | 'unlock'; false when it would block and `wait` is false. */
+  flock(fd: number, kind: 'shared' | 'exclusive' | 'unlock', wait: boolean): boolean
+  /** Whether some open description holds an exclusive flock on `path`; undefined when there is no such file. */
+  isLocked(path: string): boolean | undefined
+
+  openat2(directory: number, path: string, flags: number, mode: number, resolve: number): number
+  mkdirat(directory: number, name: string, mode: number): void
+  mknodat(directory: number, name: string, mode: number, major: number, minor: number): void
+  symlinkat(target: string, directory: number, name: string): void
+  /** linkat(2) without following `oldName`. */
+  linkat(oldDirectory: number, oldName: string, newDirectory: number, newName: string): void
+  /** unlinkat(2); `directory` true: AT_REMOVEDIR. */
+  unlinkat(directory: number, name: string, isDirectory: boolean): void
+  renameat2(oldDirectory: number, oldName: string, newDirectory: number, newName: string, flags: number): void
+  /** fchownat(AT_SYMLINK_NOFOLLOW); an empty name means the descriptor itself. */
+  chownAt(directory: number, name: string, uid: number, gid: number): void
+  /** chmod of a name that is not a symlink (refused with ELOOP when it is); an empty name means the descriptor itself. */
+  chmodAt(directory: number, name: string, mode: number): void
+  /** utimensat(AT_SYMLINK_NOFOLLOW). */
+  utimesAt(directory: number, name: string, atime: Time, mtime: Time): void
+  /** Extended attributes of a name, never following a symlink in its last component; an empty name: the descriptor itself. */
+  setxattrAt(directory: number, name: string, attribute: string, value: Uint8Array): void
+  getxattrAt(directory: number, name: string, attribute: string): Uint8Array | undefined
+  listxattrAt(directory: number, name: string): string[]
+  removexattrAt(directory: number, name: string, attribute: string): void
+  /** fstatat(AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH); undefined when there is no such name. */
+  statAt(directory: number, name: string): Stat | undefined
+  readlinkAt(directory: number, name: string): string
+  /** The entries of an open directory, `.` and `..` left out. type: the DT_* number. Names are latin1-safe: bytes that are not UTF-8 come as lone surrogates U+DC80..U+DCFF. */
+  readDirectory(fd: number): { name: string; type: number }[]
+  /** Removes a file or tree by descriptor: no symlink followed, no mount crossed. A missing path is success. */
+  removeTree(path: string): Promise<void>
+  /** copy_file_range(2) until `length` bytes or end of file, falling back to read/write; the number copied. */
+  copyRange(from: number, to: number, length: number): number
+  /** syncfs(2) of the filesystem that holds the descriptor. */
+  syncfs(fd: number): Promise<void>
+  statfs(path: string): { type: number; blockSize: number; blocks: number; free: number; available: number }
+
+  pidfdOpen(pid: number): number
+  pidfdSignal(pidfd: number, signal: number): void
+  /** pipe2(O_CLOEXEC): [read, write]. */
+  pipe(): [number, number]
+  geteuid(): number
+}
+
+export type Time = readonly [seconds: number, nanoseconds: number]
+
+export interface Spawned {
+  readonly pid: number
+  /** Our end of the status connection: a stream socket. */
+  readonly status: number
+}
+
+export interface Stat {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly size: number
+  readonly nlink: number
+  readonly dev: number
+  readonly ino: number
+  readonly major: number
+  readonly minor: number
+  readonly mtime: Time
+  readonly atime: Time
+}

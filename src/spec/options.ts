@@ -1,0 +1,147 @@
+import type { Seccomp } from './types.js'
+
+/**
+ * What the builder gathers: `docker run`'s long options in camelCase, as given. `normalizeOptions` checks them and fills
+ * every default; nothing downstream has a default.
+ */
+export interface RunOptions {
+  readonly name?: string
+  readonly entrypoint?: string | readonly string[]
+  readonly env?: EnvInput
+  readonly envFile?: string | readonly string[]
+  readonly user?: string
+  readonly workdir?: string
+  readonly hostname?: string
+  readonly domainname?: string
+  readonly tty?: boolean
+  readonly interactive?: boolean
+  readonly readOnly?: boolean
+  readonly tmpfs?: readonly (string | { readonly target: string; readonly options?: string })[]
+  /** Docker's `-v` strings: here only host paths (`/host:/container[:opts]`). */
+  readonly volume?: readonly string[]
+  readonly mount?: readonly MountInput[]
+  readonly network?: string
+  readonly capAdd?: readonly string[]
+  readonly capDrop?: readonly string[]
+  readonly privileged?: boolean
+  readonly securityOpt?: readonly string[]
+  /** Bytes, or a string such as `'64m'`. */
+  readonly memory?: number | string
+  readonly memorySwap?: number | string
+  readonly memoryReservation?: number | string
+  readonly oomKillDisable?: boolean
+  readonly cpus?: number | string
+  readonly cpuShares?: number
+  readonly cpuPeriod?: number
+  readonly cpuQuota?: number
+  readonly cpusetCpus?: string
+  readonly cpusetMems?: string
+  readonly pidsLimit?: number
+  readonly ulimit?: readonly (string | { readonly name: string; readonly soft: number; readonly hard?: number })[]
+  /** `/dev/x[:/dev/y[:rwm]]` */
+  readonly device?: readonly (string | { readonly hostPath: string; readonly containerPath?: string; readonly permissions?: string })[]
+  readonly sysctl?: Readonly<Record<string, string>> | readonly string[]
+  readonly label?: Readonly<Record<string, string>> | readonly string[]
+  readonly init?: boolean
+  readonly rm?: boolean
+  readonly shmSize?: number | string
+  readonly stopSignal?: string
+  /** Seconds. */
+  readonly stopTimeout?: number
+  readonly groupAdd?: readonly string[]
+  readonly addHost?: readonly string[]
+  readonly dns?: readonly string[]
+  readonly dnsSearch?: readonly string[]
+  readonly dnsOption?: readonly string[]
+  readonly pid?: string
+  readonly ipc?: string
+  readonly uts?: string
+  readonly cgroupns?: 'private' | 'host'
+  readonly oomScoreAdj?: number
+  readonly platform?: string
+}
+
+export type EnvInput = Readonly<Record<string, string | number | boolean | undefined>> | readonly string[]
+
+/** `--mount` in object form. */
+export type MountInput =
+  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly?: boolean; readonly propagation?: Propagation }
+  | { readonly type: 'tmpfs'; readonly target: string; readonly tmpfsOptions?: { readonly size?: number | string; readonly mode?: number } }
+
+export type Propagation = 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave'
+
+/** The options, checked and complete; JSON-serialisable: this is what the store keeps for a container. */
+export interface ContainerConfig {
+  readonly image: string
+  /** undefined: the image's. An empty array: none at all (`--entrypoint ""`). */
+  readonly entrypoint?: readonly string[]
+  readonly command: readonly string[]
+  /** `NAME=value`; from env files first, then `env`. */
+  readonly env: readonly string[]
+  /** '' : the image's. */
+  readonly user: string
+  /** '' : the image's. */
+  readonly workdir: string
+  /** '' : the short id (or the host's with network or uts `host`). */
+  readonly hostname: string
+  readonly domainname: string
+  readonly tty: boolean
+  readonly interactive: boolean
+  readonly readOnly: boolean
+  readonly mounts: readonly ConfiguredMount[]
+  readonly network: 'none' | 'host'
+  readonly capAdd: readonly string[]
+  readonly capDrop: readonly string[]
+  readonly privileged: boolean
+  readonly security: { readonly noNewPrivileges: boolean; /** undefined: Docker's default profile. */ readonly seccomp?: 'unconfined' | Seccomp; readonly systemPathsUnconfined: boolean }
+  readonly resources: {
+    readonly memory?: number
+    readonly memorySwap?: number
+    readonly memoryReservation?: number
+    readonly oomKillDisable?: boolean
+    readonly cpuShares?: number
+    readonly cpuPeriod?: number
+    readonly cpuQuota?: number
+    readonly cpusetCpus?: string
+    readonly cpusetMems?: string
+    readonly pidsLimit?: number
+  }
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[]
+  readonly devices: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[]
+  readonly sysctls: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly init: boolean
+  readonly rm: boolean
+  readonly shmSize: number
+  readonly stopSignal?: string
+  readonly stopTimeout?: number
+  readonly groupAdd: readonly string[]
+  readonly extraHosts: readonly string[]
+  readonly dns: readonly string[]
+  readonly dnsSearch: readonly string[]
+  readonly dnsOptions: readonly string[]
+  readonly pidMode: 'private' | 'host'
+  readonly ipcMode: 'private' | 'host'
+  readonly utsMode: 'private' | 'host'
+  readonly cgroupnsMode: 'private' | 'host'
+  readonly oomScoreAdj: number
+}
+
+export type ConfiguredMount =
+  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation: Propagation; /** make a missing host directory, as `-v` does */ readonly createSource: boolean; readonly recursive: boolean }
+  | { readonly type: 'tmpfs'; readonly target: string; readonly options: readonly string[] }
+
+/** The `config` object of an OCI or Docker image configuration, the part that matters when a container is made. */
+export interface ImageRunConfig {
+  readonly User?: string
+  readonly Env?: readonly string[] | null
+  readonly Entrypoint?: readonly string[] | null
+  readonly Cmd?: readonly string[] | null
+  readonly WorkingDir?: string
+  readonly Labels?: Readonly<Record<string, string>> | null
+  readonly StopSignal?: string
+  readonly StopTimeout?: number
+  readonly ExposedPorts?: Readonly<Record<string, object>> | null
+  readonly Volumes?: Readonly<Record<string, object>> | null
+}
+
