@@ -1,0 +1,150 @@
+import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
+import { type ContainerContext, detachedStreams } from './context.js'
+import type { ExecOptions } from './exec.js'
+import { ExecBuilder } from './exec-builder.js'
+import { type ContainerInspect, inspectContainer } from './inspect.js'
+import { kill } from './kill.js'
+import { Logs } from './log-reader.js'
+import type { LogsOptions } from './logs.js'
+import { remove } from './remove.js'
+import { settle } from './settle.js'
+import { start } from './start.js'
+import { stop } from './stop.js'
+import { waitEnded } from './wait.js'
+import { NotFoundError } from '../errors/index.js'
+import type { ContainerRecord } from '../store/containers.js'
+
+/** Options of {@link Container.stop}. */
+export interface StopOptions {
+  /** How long the program has to end after the stop signal, in ms. Default: the container's stopTimeout, else 10,000. Negative: for ever. */
+  readonly timeoutMs?: number
+  /** Stops waiting; what was sent stays sent. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A container: a handle on what the store knows under its id. Any number of handles, in any number of processes, may exist
+ * of one container; none has a state of its own.
+ */
+export class Container {
+  readonly id: string
+  /** The name it had when this handle was made. */
+  readonly name: string
+  readonly #context: ContainerContext
+
+  /** @internal */
+  constructor(context: ContainerContext, record: Pick<ContainerRecord, 'id' | 'name'>) {
+    this.#context = context
+    this.id = record.id
+    this.name = record.name
+  }
+
+  /**
+   * Starts a created or exited container; one that runs is left alone.
+   *
+   * @throws {LaunchError} with Docker's exit code, when the program cannot be started
+   */
+  async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    signal?.throwIfAborted()
+    this.#record()
+    await start(this.#context, this.id, detachedStreams)
+  }
+
+  /** Starts it with its streams attached from the first byte. */
+  async startAttached(size: { rows?: number; columns?: number } = {}): Promise<Attachment> {
+    const { config } = this.#record()
+    const live = await start(this.#context, this.id, { attached: true, rows: size.rows ?? 0, columns: size.columns ?? 0 })
+    return live ? attachLive(live, { stdin: config.interactive }) : this.attach()
+  }
+
+  /** Sends the stop signal, waits, then kills. Stopping one that does not run does nothing. */
+  async stop(options: StopOptions = {}): Promise<void> {
+    const record = this.#record()
+    const { stopSignal, stopTimeout } = record.config
+    await stop(this.#context, this.id, {
+      stopSignal: stopSignal ?? this.#context.inspectImage(record).config.StopSignal ?? 'SIGTERM',
+      timeoutMs: options.timeoutMs ?? (stopTimeout === undefined ? 10_000 : stopTimeout * 1000),
+      signal: options.signal,
+    })
+  }
+
+  /** Stops and starts. */
+  async restart(options: StopOptions = {}): Promise<void> {
+    await this.stop(options)
+    await this.start(options.signal ? { signal: options.signal } : {})
+  }
+
+  /**
+   * Sends a signal to the first process.
+   *
+   * @param signal a name (`'SIGHUP'`, `'hup'`) or number; default SIGKILL
+   * @throws {InvalidStateError} when it does not run
+   */
+  async kill(signal: string | number = 'SIGKILL'): Promise<void> {
+    this.#record()
+    await kill(this.#context, this.id, signal)
+  }
+
+  /** Resolves when it does not run (any more), with how it ended; by whichever process it was started. */
+  async wait({ signal }: { signal?: AbortSignal } = {}): Promise<ExitResult> {
+    this.#record()
+    const outcome = await waitEnded(this.#context, this.id, signal)
+    return outcome ? resultOf(outcome) : { exitCode: 0, signal: undefined, oomKilled: false }
+  }
+
+  /**
+   * Removes it, with its writable layer and log.
+   *
+   * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
+   */
+  async remove(options: { force?: boolean } = {}): Promise<void> {
+    this.#record()
+    await remove(this.#context, this.id, options)
+  }
+
+  /** `docker inspect`. */
+  async inspect(): Promise<ContainerInspect> {
+    const record = this.#record()
+    const observed = await settle(this.#context, record)
+    const now = this.#record()
+    return inspectContainer(now, observed ?? { status: 'removing' }, this.#context.inspectImage(now), `${this.#context.root}/containers/${this.id}`)
+  }
+
+  /** Gives it another name. @throws {ConflictError} NAME_IN_USE */
+  async rename(name: string): Promise<void> {
+    this.#record()
+    this.#context.containers.rename(this.id, name)
+  }
+
+  /**
+   * Its output so far, and with `follow` what comes: an async iterable of entries, or streams, or all text at once.
+   *
+   * @example
+   * ```ts
+   * for await (const { stream, text } of container.logs({ follow: true })) console.log(stream, text)
+   * const everything = await container.logs().text()
+   * ```
+   */
+  logs(options: LogsOptions = {}): Logs {
+    this.#record()
+    return new Logs(this.#context, this.id, options)
+  }
+
+  /** A process to run in it: await the builder for its output, or `start()` it for its streams. */
+  exec(command: readonly string[], options: ExecOptions = {}): ExecBuilder {
+    return new ExecBuilder(this.#context, this.id, command, options)
+  }
+
+  /** Attaches to the first process: its output from now on, and its stdin when it is interactive. */
+  async attach(): Promise<Attachment> {
+    const { config } = this.#record()
+    return attach(this.#context, this.id, { tty: config.tty, stdin: config.interactive })
+  }
+
+  #record(): ContainerRecord {
+    this.#context.closing.throwIfAborted()
+    const record = this.#context.containers.get(this.id)
+    if (record) return record
+    throw new NotFoundError(`No such container: ${this.id}`, { code: 'CONTAINER_NOT_FOUND', details: { container: this.id } })
+  }
+}

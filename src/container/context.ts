@@ -1,0 +1,68 @@
+import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
+import type { Session } from '../launch/session.js'
+import type { InspectImage } from './inspect.js'
+
+/** How the first process gets its streams from the caller that starts it. */
+export interface StartStreams {
+  /** Output is forwarded from the first byte; otherwise only the log has it. */
+  readonly attached: boolean
+  readonly rows: number
+  readonly columns: number
+}
+
+export const detachedStreams: StartStreams = { attached: false, rows: 0, columns: 0 }
+
+/** A container that a supervisor of this process's making runs. */
+export interface Live {
+  readonly id: string
+  readonly session: Session
+  readonly pid: number
+  readonly startedAtNs: bigint
+  /** The program has ended, and the store knows. Rejects only when the engine is closed before. */
+  readonly ended: Promise<Outcome>
+  /** Nothing of the run is left: the supervisor has gone and what it recorded is settled. Never rejects. */
+  readonly gone: Promise<void>
+}
+
+/** An exec as the engine launched it. */
+export interface LiveExec {
+  readonly session: Session
+  readonly pid: number
+  /** Our ends of its pipes; none with a terminal. */
+  readonly pipes: { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number } | undefined
+}
+
+export interface ExecRequest {
+  readonly command: readonly string[]
+  readonly env: readonly string[]
+  readonly user: string
+  readonly workdir: string
+  readonly tty: boolean
+  readonly stdin: boolean
+  readonly privileged: boolean
+  readonly rows: number
+  readonly columns: number
+}
+
+/**
+ * What the engine gives a container: the store, its places on disk, and the verbs that need every stage. The functions
+ * of this folder decide about states; how a process is made is the engine's.
+ */
+export interface ContainerContext {
+  readonly containers: ContainerStore
+  readonly root: string
+  readonly runRoot: string
+  readonly bootId: string
+  /** Containers started by this process that still run. */
+  readonly live: Map<string, Live>
+  /** Those of them whose program has ended, while the teardown goes on. */
+  readonly finishing: Set<string>
+  /** Spawns a supervisor for a record in phase `started`; the lock is taken over. Rejects with LaunchError after its teardown. */
+  launch(record: ContainerRecord, lock: number, streams: StartStreams): Promise<{ session: Session; pid: number; startedAtNs: bigint; supervisorGone: Promise<void> }>
+  launchExec(record: ContainerRecord, pid: number, pidfd: number, request: ExecRequest): Promise<LiveExec>
+  /** Runs the teardown of a container whose supervisor did not live to do it. */
+  teardown(record: ContainerRecord): Promise<void>
+  inspectImage(record: ContainerRecord): InspectImage
+  /** Fires with ENGINE_CLOSED. */
+  readonly closing: AbortSignal
+}

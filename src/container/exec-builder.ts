@@ -1,0 +1,92 @@
+import type { Readable } from 'node:stream'
+import type { ContainerContext } from './context.js'
+import { type ExecOptions, type ExecProcess, type ExecResult, runExec, startExec } from './exec.js'
+
+/**
+ * A process to be run in a container: plain frozen data until it is awaited (runs it, gathers its output) or started
+ * (streams).
+ *
+ * @example
+ * ```ts
+ * const { stdout } = await container.exec(['redis-cli', 'ping'])
+ * const shell = await container.exec(['sh']).tty().start()
+ * ```
+ */
+export class ExecBuilder implements PromiseLike<ExecResult> {
+  readonly #context: ContainerContext
+  readonly #id: string
+  readonly #command: readonly string[]
+  readonly #options: ExecOptions
+  #result: Promise<ExecResult> | undefined
+
+  /** @internal */
+  constructor(context: ContainerContext, id: string, command: readonly string[], options: ExecOptions = {}) {
+    this.#context = context
+    this.#id = id
+    this.#command = Object.isFrozen(command) ? command : Object.freeze([...command])
+    this.#options = Object.freeze({ ...options })
+  }
+
+  #with(options: ExecOptions): ExecBuilder {
+    return new ExecBuilder(this.#context, this.#id, this.#command, { ...this.#options, ...options })
+  }
+
+  /** Further environment variables. */
+  env(env: NonNullable<ExecOptions['env']>): ExecBuilder {
+    return this.#with({ env })
+  }
+
+  /** `name|uid[:group|gid]`, looked up in the container's own files. */
+  user(user: string): ExecBuilder {
+    return this.#with({ user })
+  }
+
+  /** An absolute path in the container. */
+  workdir(workdir: string): ExecBuilder {
+    return this.#with({ workdir })
+  }
+
+  /** Gives the process a terminal; stdout and stderr are one then. */
+  tty(size: { rows?: number; columns?: number } = {}): ExecBuilder {
+    return this.#with({ tty: true, ...size })
+  }
+
+  /** Keeps stdin open for writing. */
+  interactive(): ExecBuilder {
+    return this.#with({ interactive: true })
+  }
+
+  /** Gives the process every capability that the engine has. */
+  privileged(): ExecBuilder {
+    return this.#with({ privileged: true })
+  }
+
+  /** What the process reads. */
+  stdin(stdin: string | Uint8Array | Readable): ExecBuilder {
+    return this.#with({ stdin })
+  }
+
+  /** Kills the process when it fires; the call rejects with its reason. */
+  signal(signal: AbortSignal): ExecBuilder {
+    return this.#with({ signal })
+  }
+
+  /**
+   * Starts the process and gives its streams.
+   *
+   * @throws {InvalidStateError} when the container does not run
+   * @throws {LaunchError} PROGRAM_NOT_FOUND (127) or PROGRAM_NOT_EXECUTABLE (126)
+   */
+  start(): Promise<ExecProcess> {
+    return startExec(this.#context, this.#id, this.#command, this.#options)
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: awaiting the builder runs it, by design
+  then<A = ExecResult, B = never>(
+    onFulfilled?: ((value: ExecResult) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#result ??= runExec(this.#context, this.#id, this.#command, this.#options)
+    return this.#result.then(onFulfilled, onRejected)
+  }
+}

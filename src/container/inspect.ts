@@ -1,0 +1,214 @@
+import type { ContainerRecord, Outcome } from '../store/containers.js'
+import type { Spec } from '../spec/types.js'
+import type { ContainerConfig, ImageRunConfig } from '../spec/options.js'
+import type { Observed } from './observe.js'
+
+/** What inspect needs of the image and the spec made from it. */
+export interface InspectImage {
+  readonly config: ImageRunConfig
+  readonly spec: Spec
+  readonly driver: string
+}
+
+/** `docker inspect` of a container: Docker's field names and forms. */
+export interface ContainerInspect {
+  readonly Id: string
+  /** RFC 3339. */
+  readonly Created: string
+  readonly Path: string
+  readonly Args: readonly string[]
+  readonly State: ContainerState
+  readonly Image: string
+  readonly ResolvConfPath: string
+  readonly HostnamePath: string
+  readonly HostsPath: string
+  readonly LogPath: string
+  /** With a leading slash. */
+  readonly Name: string
+  readonly RestartCount: number
+  readonly Driver: string
+  readonly Platform: 'linux'
+  readonly HostConfig: Readonly<Record<string, unknown>>
+  readonly Mounts: readonly InspectMount[]
+  readonly Config: InspectConfig
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, object>> }
+}
+
+export interface ContainerState {
+  readonly Status: 'created' | 'running' | 'exited' | 'removing'
+  readonly Running: boolean
+  readonly Paused: boolean
+  readonly Restarting: boolean
+  readonly OOMKilled: boolean
+  readonly Dead: boolean
+  /** As the host sees it; 0 when it does not run. */
+  readonly Pid: number
+  readonly ExitCode: number
+  readonly Error: string
+  readonly StartedAt: string
+  readonly FinishedAt: string
+}
+
+export interface InspectMount {
+  readonly Type: 'bind' | 'tmpfs'
+  readonly Source: string
+  readonly Destination: string
+  readonly Mode: string
+  readonly RW: boolean
+  readonly Propagation: string
+}
+
+export interface InspectConfig {
+  readonly Hostname: string
+  readonly Domainname: string
+  readonly User: string
+  readonly AttachStdin: boolean
+  readonly AttachStdout: boolean
+  readonly AttachStderr: boolean
+  readonly Tty: boolean
+  readonly OpenStdin: boolean
+  readonly StdinOnce: boolean
+  readonly Env: readonly string[]
+  readonly Cmd: readonly string[] | null
+  readonly Image: string
+  readonly Volumes: Readonly<Record<string, object>> | null
+  readonly WorkingDir: string
+  readonly Entrypoint: readonly string[] | null
+  readonly Labels: Readonly<Record<string, string>>
+  readonly StopSignal?: string
+  readonly StopTimeout?: number
+}
+
+const never = '0001-01-01T00:00:00Z'
+
+/** Nanoseconds since the epoch as Docker prints them: RFC 3339 without trailing zeros. */
+export function rfc3339(ns: string | undefined): string {
+  if (!ns || ns === '0') return never
+  const value = BigInt(ns)
+  const whole = new Date(Number(value / 1_000_000n)).toISOString().slice(0, 19)
+  const fraction = String(value % 1_000_000_000n).padStart(9, '0').replace(/0+$/, '')
+  return `${whole}${fraction ? `.${fraction}` : ''}Z`
+}
+
+export function inspectContainer(record: ContainerRecord, observed: Exclude<Observed, { status: 'ended' }>, image: InspectImage, directory: string): ContainerInspect {
+  const { config, id } = record
+  const [path = '', ...args] = image.spec.process.args
+  return {
+    Id: id,
+    Created: new Date(record.createdAtMs).toISOString(),
+    Path: path,
+    Args: args,
+    State: inspectState(record.outcome, observed),
+    Image: record.image,
+    ResolvConfPath: `${directory}/resolv.conf`,
+    HostnamePath: `${directory}/hostname`,
+    HostsPath: `${directory}/hosts`,
+    LogPath: `${directory}/${id}-json.log`,
+    Name: `/${record.name}`,
+    RestartCount: 0,
+    Driver: image.driver,
+    Platform: 'linux',
+    HostConfig: hostConfig(config),
+    Mounts: config.mounts.flatMap(inspectMount),
+    Config: inspectConfig(record, image),
+    NetworkSettings: { Networks: { [config.network]: {} } },
+  }
+}
+
+function inspectState(outcome: Outcome | undefined, observed: Exclude<Observed, { status: 'ended' }>): ContainerState {
+  const running = observed.status === 'running'
+  return {
+    Status: observed.status === 'starting' ? 'created' : observed.status,
+    Running: running,
+    Paused: false,
+    Restarting: false,
+    OOMKilled: !running && (outcome?.oomKilled ?? false),
+    Dead: false,
+    Pid: running ? observed.pid : 0,
+    ExitCode: running ? 0 : (outcome?.exitCode ?? 0),
+    Error: running ? '' : (outcome?.error ?? ''),
+    StartedAt: rfc3339(running ? observed.startedAtNs : outcome?.startedAtNs),
+    FinishedAt: rfc3339(outcome?.finishedAtNs),
+  }
+}
+
+function inspectMount(mount: ContainerConfig['mounts'][number]): InspectMount[] {
+  // As in Docker, --tmpfs is a matter of HostConfig.Tmpfs.
+  if (mount.type === 'tmpfs') return []
+  const { source, target, readOnly, propagation } = mount
+  return [{ Type: 'bind', Source: source, Destination: target, Mode: readOnly ? 'ro' : '', RW: !readOnly, Propagation: propagation }]
+}
+
+function inspectConfig({ id, config, reference }: ContainerRecord, { config: image, spec }: InspectImage): InspectConfig {
+  return {
+    Hostname: config.hostname || spec.hostname || id.slice(0, 12),
+    Domainname: config.domainname,
+    User: config.user || image.User || '',
+    AttachStdin: config.interactive,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: config.tty,
+    OpenStdin: config.interactive,
+    StdinOnce: config.interactive,
+    Env: spec.process.env.filter((variable) => !variable.startsWith('HOSTNAME=') && !variable.startsWith('HOME=')),
+    Cmd: config.command.length > 0 ? config.command : config.entrypoint ? null : (image.Cmd ?? null),
+    Image: reference,
+    Volumes: image.Volumes ?? null,
+    WorkingDir: config.workdir || image.WorkingDir || '',
+    Entrypoint: config.entrypoint ?? image.Entrypoint ?? null,
+    Labels: { ...image.Labels, ...config.labels },
+    ...((config.stopSignal ?? image.StopSignal) ? { StopSignal: config.stopSignal ?? image.StopSignal } : {}),
+    ...(config.stopTimeout === undefined ? {} : { StopTimeout: config.stopTimeout }),
+  } as InspectConfig
+}
+
+function hostConfig(config: ContainerConfig): Record<string, unknown> {
+  const { resources } = config
+  const binds = config.mounts.filter((mount) => mount.type === 'bind')
+  const tmpfs = config.mounts.filter((mount) => mount.type === 'tmpfs')
+  return {
+    Binds: binds.length > 0 ? binds.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`) : null,
+    Tmpfs: tmpfs.length > 0 ? Object.fromEntries(tmpfs.map((mount) => [mount.target, mount.options.join(',')])) : undefined,
+    NetworkMode: config.network,
+    AutoRemove: config.rm,
+    CapAdd: config.capAdd.length > 0 ? config.capAdd : null,
+    CapDrop: config.capDrop.length > 0 ? config.capDrop : null,
+    CgroupnsMode: config.cgroupnsMode,
+    Dns: config.dns,
+    DnsOptions: config.dnsOptions,
+    DnsSearch: config.dnsSearch,
+    ExtraHosts: config.extraHosts.length > 0 ? config.extraHosts : null,
+    GroupAdd: config.groupAdd.length > 0 ? config.groupAdd : null,
+    IpcMode: config.ipcMode,
+    PidMode: config.pidMode === 'host' ? 'host' : '',
+    UTSMode: config.utsMode === 'host' ? 'host' : '',
+    Privileged: config.privileged,
+    ReadonlyRootfs: config.readOnly,
+    SecurityOpt: securityOpt(config),
+    ShmSize: config.shmSize,
+    Sysctls: config.sysctls,
+    Init: config.init,
+    OomScoreAdj: config.oomScoreAdj,
+    CpuShares: resources.cpuShares ?? 0,
+    Memory: resources.memory ?? 0,
+    MemoryReservation: resources.memoryReservation ?? 0,
+    MemorySwap: resources.memorySwap ?? 0,
+    CpuPeriod: resources.cpuPeriod ?? 0,
+    CpuQuota: resources.cpuQuota ?? 0,
+    CpusetCpus: resources.cpusetCpus ?? '',
+    CpusetMems: resources.cpusetMems ?? '',
+    PidsLimit: resources.pidsLimit ?? null,
+    OomKillDisable: resources.oomKillDisable ?? false,
+    Devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({ PathOnHost: hostPath, PathInContainer: containerPath, CgroupPermissions: permissions })),
+    Ulimits: config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+  }
+}
+
+function securityOpt({ security }: ContainerConfig): string[] | null {
+  const options = [
+    ...(security.noNewPrivileges ? ['no-new-privileges'] : []),
+    ...(security.seccomp === 'unconfined' ? ['seccomp=unconfined'] : security.seccomp ? [`seccomp=${JSON.stringify(security.seccomp)}`] : []),
+    ...(security.systemPathsUnconfined ? ['systempaths=unconfined'] : []),
+  ]
+  return options.length > 0 ? options : null
+}

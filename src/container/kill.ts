@@ -1,0 +1,49 @@
+import { closeSync } from 'node:fs'
+import { InvalidStateError } from '../errors/index.js'
+import { native } from '../host/index.js'
+import type { ContainerContext } from './context.js'
+import { settle } from './settle.js'
+import { signalNumber } from './signals.js'
+
+/** Sends a signal to the first process. @throws {InvalidStateError} when it does not run */
+export async function kill(context: ContainerContext, id: string, signal: string | number): Promise<void> {
+  const number = signalNumber(signal)
+  const pidfd = await openProcess(context, id)
+  if (pidfd === undefined)
+    throw new InvalidStateError(`Cannot kill container: ${id}: Container ${id} is not running`, {
+      code: 'INVALID_STATE', details: { container: id, from: 'exited', to: 'exited' },
+    })
+  try {
+    native().pidfdSignal(pidfd.fd, number)
+  } catch (error) {
+    // It ended between the two calls: the signal has nobody left to reach.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  } finally {
+    closeSync(pidfd.fd)
+  }
+}
+
+/**
+ * A descriptor of the container's first process, surely this one: the supervisor reaps it only after its exit record is
+ * in place, so a process id cannot have been reused if there is none after the descriptor was opened.
+ */
+export async function openProcess(context: ContainerContext, id: string): Promise<{ fd: number; pid: number } | undefined> {
+  const before = await current(context, id)
+  if (before?.status !== 'running') return undefined
+  let fd: number
+  try {
+    fd = native().pidfdOpen(before.pid)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return undefined
+    throw error
+  }
+  const after = await current(context, id)
+  if (after?.status === 'running' && after.pid === before.pid) return { fd, pid: before.pid }
+  closeSync(fd)
+  return undefined
+}
+
+async function current(context: ContainerContext, id: string) {
+  const record = context.containers.get(id)
+  return record && settle(context, record)
+}

@@ -1,0 +1,41 @@
+import { ConflictError } from '../errors/index.js'
+import { native } from '../host/index.js'
+import type { ContainerContext } from './context.js'
+import { kill } from './kill.js'
+import { removeRunDirectory } from './run-directory.js'
+import { settle } from './settle.js'
+import { waitEnded } from './wait.js'
+
+/**
+ * Removes a container with its writable layer and log.
+ *
+ * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
+ */
+export async function remove(context: ContainerContext, id: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+  const record = context.containers.get(id)
+  const now = record && (await settle(context, record))
+  if (!record || !now) return
+  if (now.status === 'running' || now.status === 'starting') {
+    if (!force) throw running(id)
+    const ended = waitEnded(context, id)
+    await kill(context, id, 'SIGKILL').catch((error: { code?: string }) => {
+      if (error.code !== 'INVALID_STATE') throw error
+    })
+    await ended
+    if (record.config.rm) return void (await context.live.get(id)?.gone)
+    return remove(context, id, { force })
+  }
+  await context.live.get(id)?.gone
+  // Another process has started it meanwhile: look again.
+  if (!context.containers.beginRemove(id)) return remove(context, id, { force })
+  await removeRunDirectory(context.runRoot, id)
+  await native().removeTree(`${context.root}/containers/${id}`)
+  context.containers.delete(id)
+}
+
+function running(id: string): ConflictError {
+  return new ConflictError(
+    `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
+    { code: 'CONTAINER_IN_USE', details: { container: id } },
+  )
+}

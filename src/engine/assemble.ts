@@ -1,0 +1,81 @@
+import { initExecutablePath } from '../host/index.js'
+import type { StartStreams } from '../container/context.js'
+import type { ImageRecord, ImageStore } from '../image/index.js'
+import { cgroupDirectories, compileCgroups } from '../launch/cgroups.js'
+import type { ContainerPaths, RunPlanInput } from '../launch/run-plan.js'
+import { raiseLoopback } from '../network/netlink.js'
+import type { SnapshotDriver } from '../snapshot/index.js'
+import { compileSeccomp, createSpec, type HostFacts, resolveUser, type ResolvedUser } from '../spec/index.js'
+import type { Spec } from '../spec/types.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { CgroupParents } from './cgroup-parents.js'
+import { hostDevices } from './host-devices.js'
+import { hostnameOf, managedFiles, managedPaths } from './managed-files.js'
+import type { Paths } from './paths.js'
+
+/** The stages that a start goes through. */
+export interface Stages {
+  readonly paths: Paths
+  readonly images: ImageStore
+  readonly snapshots: SnapshotDriver
+  readonly cgroups: CgroupParents
+  readonly host: HostFacts
+}
+
+const loopback = raiseLoopback()
+
+/** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */
+export function assemble(stages: Stages, record: ContainerRecord, streams: StartStreams): RunPlanInput {
+  const { id, config } = record
+  const image = stages.images.resolve(record.image)
+  const spec = containerSpec(stages, record, image)
+  const { cgroups, hierarchies, paths } = assemblePlaces(stages, record, spec)
+  const separate = spec.linux.namespaces.some(({ type }) => type === 'network')
+  return {
+    id,
+    spec,
+    rootfs: stages.snapshots.rootfs(image.chain, paths.directory),
+    paths,
+    files: managedFiles(config, id, managedPaths(paths.directory)),
+    cgroups,
+    hierarchies,
+    seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined,
+    netlink: separate ? loopback : undefined,
+    stdio: { tty: config.tty, stdin: config.interactive, attached: streams.attached, stdinOnce: config.interactive, rows: streams.rows, columns: streams.columns },
+    remove: config.rm,
+  }
+}
+
+/** Where a container's things are, on disk and in the cgroup hierarchies. */
+export function assemblePlaces(stages: Stages, record: ContainerRecord, spec?: Spec) {
+  const { id, config } = record
+  const kind = config.privileged || config.devices.length > 0 ? 'custom' : 'default'
+  const hierarchies = stages.cgroups.hierarchies(kind)
+  const directory = `${stages.paths.containers}/${id}`
+  const paths: ContainerPaths = { directory, run: `${stages.paths.runRoot}/${id}`, log: `${directory}/${id}-json.log` }
+  const cgroups = spec ? compileCgroups(hierarchies, id, spec.linux.resources) : { directories: cgroupDirectories(hierarchies, id), knobs: [] }
+  return { paths, cgroups, hierarchies }
+}
+
+export function containerSpec(stages: Stages, record: ContainerRecord, image: ImageRecord): Spec {
+  const { id, config } = record
+  const files = managedPaths(`${stages.paths.containers}/${id}`)
+  return createSpec({
+    id,
+    hostname: hostnameOf(config, id),
+    config,
+    image: image.config,
+    user: imageUser(stages, record, image),
+    host: stages.host,
+    files,
+    devices: hostDevices(config),
+    ...(config.init && { initPath: initExecutablePath() }),
+  })
+}
+
+/** The user that the container runs as, from the files of its image, or its own once it has run. */
+function imageUser(stages: Stages, record: ContainerRecord, image: ImageRecord): ResolvedUser {
+  const { config } = record
+  const read = (path: string) => stages.snapshots.readFile(image.chain, record.attempt > 1 ? `${stages.paths.containers}/${record.id}` : undefined, path)
+  return resolveUser(config.user || image.config.User || '', read('/etc/passwd'), read('/etc/group'), config.groupAdd)
+}

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+
+/** Where an engine keeps its things. */
+export interface Paths {
+  readonly root: string
+  readonly runRoot: string
+  /** What cgroups, bridges and rules of this root are named after, so that two roots on one host never meet. */
+  readonly rootId: string
+  readonly database: string
+  readonly containers: string
+}
+
+/** Makes what is missing, for root's eyes only: a layer has setuid programs of someone else's. */
+export function preparePaths(root: string, runRoot: string): Paths {
+  mkdirSync(root, { recursive: true, mode: 0o710 })
+  mkdirSync(runRoot, { recursive: true, mode: 0o700 })
+  const real = { root: realpathSync(root), runRoot: realpathSync(runRoot) }
+  mkdirSync(`${real.root}/db`, { recursive: true, mode: 0o700 })
+  mkdirSync(`${real.root}/containers`, { recursive: true, mode: 0o710 })
+  return {
+    ...real,
+    rootId: readRootId(`${real.root}/id`),
+    database: `${real.root}/db/inboard.sqlite`,
+    containers: `${real.root}/containers`,
+  }
+}
+
+function readRootId(path: string): string {
+  const read = () => {
+    try {
+      return readFileSync(path, 'utf8').trim()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+  const present = read()
+  if (present) return present
+  const aside = `${path}.new-${process.pid}`
+  writeFileSync(aside, `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
+  try {
+    // link(2) does not replace: of several processes one gives the root its id.
+    linkSync(aside, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(aside)
+  }
+  return read() as string
+}

@@ -1,0 +1,116 @@
+import type { DeviceRule, Resources } from '../spec/types.js'
+
+/** One cgroup hierarchy of the host, and the engine's own parent directory in it. */
+export interface Hierarchy {
+  /** 1 or 2. */
+  readonly version: 1 | 2
+  /** The controllers mounted together (v1), or enabled (v2); `name=systemd` for a named hierarchy. */
+  readonly controllers: readonly string[]
+  /** The engine's parent on the host: containers get a directory of their own below it. */
+  readonly parent: string
+  /** Its name below /sys/fs/cgroup inside a container: `memory`, `cpu,cpuacct`, `systemd`. */
+  readonly mountName: string
+  /** The data argument of mounting it: `memory`, `none,name=systemd`. */
+  readonly mountData: string
+}
+
+/** A value to be written to a file of a container's cgroup. */
+export interface Knob {
+  readonly path: string
+  readonly value: string
+  /** The kernel may lack the file. */
+  readonly optional?: boolean
+}
+
+/** A container's directories in all hierarchies, and what is written there before it starts. */
+export interface ContainerCgroups {
+  readonly directories: readonly { readonly path: string; readonly join: string; readonly version: 1 | 2 }[]
+  readonly knobs: readonly Knob[]
+  /** Counts kills by the kernel for lack of memory; only where a memory limit makes one likely. */
+  readonly oomCounter?: string
+  /** The v2 directory that the process is born in. */
+  readonly unified?: string
+}
+
+/** The directories of container `id`. Pure: what exists is the supervisor's business. */
+export function cgroupDirectories(hierarchies: readonly Hierarchy[], id: string): ContainerCgroups['directories'] {
+  return hierarchies.map(({ version, parent }) => {
+    const path = `${parent}/${id}`
+    return { path, version, join: version === 1 ? `${path}/tasks` : `${path}/cgroup.procs` }
+  })
+}
+
+/** Compiles the resources of a spec into cgroup files. @see cgroups(7), OCI config-linux "Control groups" */
+export function compileCgroups(hierarchies: readonly Hierarchy[], id: string, resources: Resources): ContainerCgroups {
+  const directories = cgroupDirectories(hierarchies, id)
+  const find = (controller: string) => {
+    const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(controller))
+    return hierarchy && { version: hierarchy.version, path: `${hierarchy.parent}/${id}` }
+  }
+  const knobs: Knob[] = []
+  const set: Set = (controller, v1, v2, optional = false) => {
+    const where = find(controller)
+    if (!where) return
+    for (const [file, value] of Object.entries(where.version === 1 ? v1 : v2))
+      if (value !== undefined) knobs.push({ path: `${where.path}/${file}`, value, optional })
+  }
+  memoryKnobs(resources, set)
+  cpuKnobs(resources, set)
+  if (resources.pids) {
+    const max = resources.pids.limit > 0 ? String(resources.pids.limit) : 'max'
+    set('pids', { 'pids.max': max }, { 'pids.max': max })
+  }
+  const devices = find('devices')
+  if (resources.devices && devices?.version === 1) knobs.push(...deviceKnobs(devices.path, resources.devices))
+
+  const memory = resources.memory?.limit === undefined ? undefined : find('memory')
+  const unified = directories.find(({ version }) => version === 2)
+  return {
+    directories,
+    knobs,
+    ...(memory && { oomCounter: `${memory.path}/${memory.version === 1 ? 'memory.oom_control' : 'memory.events'}` }),
+    ...(unified && { unified: unified.path }),
+  }
+}
+
+type Files = Readonly<Record<string, string | undefined>>
+type Set = (controller: string, v1: Files, v2: Files, optional?: boolean) => void
+
+const text = (value: number | undefined) => (value === undefined ? undefined : String(value))
+
+function memoryKnobs({ memory }: Resources, set: Set): void {
+  if (!memory) return
+  const { limit, swap } = memory
+  // v2 counts swap alone, v1 (and the specification) memory and swap together.
+  const swapAlone = swap === undefined || limit === undefined ? undefined : swap < 0 ? 'max' : String(swap - limit)
+  set(
+    'memory',
+    { 'memory.limit_in_bytes': text(limit), 'memory.soft_limit_in_bytes': text(memory.reservation), 'memory.swappiness': text(memory.swappiness), 'memory.oom_control': memory.disableOOMKiller ? '1' : undefined },
+    { 'memory.max': text(limit), 'memory.low': text(memory.reservation) },
+  )
+  // Kernels without swap accounting lack these; Docker warns and goes on.
+  set('memory', { 'memory.memsw.limit_in_bytes': text(swap) }, { 'memory.swap.max': swapAlone }, true)
+}
+
+function cpuKnobs({ cpu }: Resources, set: Set): void {
+  if (!cpu) return
+  const max = cpu.quota === undefined && cpu.period === undefined ? undefined : `${cpu.quota && cpu.quota > 0 ? cpu.quota : 'max'} ${cpu.period ?? 100000}`
+  set(
+    'cpu',
+    { 'cpu.shares': text(cpu.shares), 'cpu.cfs_period_us': text(cpu.period), 'cpu.cfs_quota_us': text(cpu.quota) },
+    { 'cpu.weight': cpu.shares ? String(weight(cpu.shares)) : undefined, 'cpu.max': max },
+  )
+  set('cpuset', { 'cpuset.cpus': cpu.cpus, 'cpuset.mems': cpu.mems }, { 'cpuset.cpus': cpu.cpus, 'cpuset.mems': cpu.mems })
+}
+
+/** v1 shares (2..262144) as a v2 weight (1..10000), linearly, as OCI runtimes convert it. */
+const weight = (shares: number) => 1 + Math.floor(((Math.min(Math.max(shares, 2), 262144) - 2) * 9999) / 262142)
+
+function deviceKnobs(path: string, rules: readonly DeviceRule[]): Knob[] {
+  return rules.map((rule) => {
+    const type = rule.type ?? 'a'
+    const number = (value: number | undefined) => (value === undefined || value < 0 ? '*' : String(value))
+    const value = type === 'a' ? 'a' : `${type} ${number(rule.major)}:${number(rule.minor)} ${rule.access}`
+    return { path: `${path}/devices.${rule.allow ? 'allow' : 'deny'}`, value }
+  })
+}

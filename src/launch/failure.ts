@@ -1,0 +1,45 @@
+import { getSystemErrorMap } from 'node:util'
+import { LaunchError } from '../errors/index.js'
+import type { FailedFrame, OperationName } from './protocol.gen.js'
+
+const errnoNames = new Map([...getSystemErrorMap()].map(([number, [name, text]]) => [-number, { name, text }]))
+
+const sectionNames = ['', 'preparing', "setting up the container's process", 'monitoring', 'tearing down']
+
+/**
+ * A failed step as an error with Docker's exit code: a program that is not there is 127, one that cannot be executed 126,
+ * everything else 125.
+ */
+export function launchError(failure: FailedFrame, steps: readonly OperationName[], what: string): LaunchError {
+  const operation = steps[failure.step] ?? 'plan'
+  const { name, text } = errnoNames.get(failure.errno) ?? { name: `errno ${failure.errno}`, text: 'unknown error' }
+  const details = { step: failure.step, operation, errno: failure.errno, syscallError: name, path: failure.text, what }
+  if (operation === 'execute') return programError(failure, name, text, details)
+  const stage = sectionNames[failure.section] ?? 'starting'
+  return new LaunchError(
+    `${what}: step ${failure.step} (${operation}) failed while ${stage}: ${name}: ${text}${failure.text ? `, '${failure.text}'` : ''}`,
+    { code: 'LAUNCH_FAILED', details: { ...details, exitCode: 125 } },
+  )
+}
+
+function programError(failure: FailedFrame, name: string, text: string, details: Record<string, unknown>): LaunchError {
+  const program = failure.text
+  if (name === 'ENOENT') {
+    const why = program.includes('/') ? 'no such file or directory' : 'executable file not found in $PATH'
+    return new LaunchError(
+      `exec: "${program}": ${why}: the image has no such program (or not its interpreter); check the command and the image's PATH`,
+      { code: 'PROGRAM_NOT_FOUND', details: { ...details, exitCode: 127 } },
+    )
+  }
+  const why = name === 'EACCES' ? 'permission denied' : name === 'ENOEXEC' ? 'exec format error' : text
+  return new LaunchError(`exec: "${program}": ${why}: the file is there, but cannot be executed by this user on this machine`, {
+    code: 'PROGRAM_NOT_EXECUTABLE', details: { ...details, exitCode: 126 },
+  })
+}
+
+/** The supervisor went without saying why: it was killed, or never ran. */
+export function supervisorLost(what: string): LaunchError {
+  return new LaunchError(`${what}: the supervisor ended before the program was started; it was killed, or is out of memory`, {
+    code: 'LAUNCH_FAILED', details: { exitCode: 125, what },
+  })
+}

@@ -1,0 +1,71 @@
+/** mount(2)'s MS_* flags. @see mount(2) */
+export const MS = {
+  RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, SYNCHRONOUS: 16, REMOUNT: 32, DIRSYNC: 128, NOSYMFOLLOW: 256, NOATIME: 1024,
+  NODIRATIME: 2048, BIND: 4096, REC: 16384, PRIVATE: 1 << 18, SLAVE: 1 << 19, SHARED: 1 << 20, RELATIME: 1 << 21,
+  STRICTATIME: 1 << 24,
+} as const
+
+/** mount_setattr(2)'s MOUNT_ATTR_* bits. @see mount_setattr(2) */
+const ATTR = {
+  RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, ATIME: 0x70, RELATIME: 0, NOATIME: 0x10, STRICTATIME: 0x20, NODIRATIME: 0x80,
+  NOSYMFOLLOW: 0x200000,
+} as const
+
+const flagOptions: Record<string, { set?: number; clear?: number; attrSet?: number; attrClear?: number }> = {
+  ro: { set: MS.RDONLY, attrSet: ATTR.RDONLY },
+  rw: { clear: MS.RDONLY, attrClear: ATTR.RDONLY },
+  nosuid: { set: MS.NOSUID, attrSet: ATTR.NOSUID },
+  suid: { clear: MS.NOSUID, attrClear: ATTR.NOSUID },
+  nodev: { set: MS.NODEV, attrSet: ATTR.NODEV },
+  dev: { clear: MS.NODEV, attrClear: ATTR.NODEV },
+  noexec: { set: MS.NOEXEC, attrSet: ATTR.NOEXEC },
+  exec: { clear: MS.NOEXEC, attrClear: ATTR.NOEXEC },
+  sync: { set: MS.SYNCHRONOUS },
+  async: { clear: MS.SYNCHRONOUS },
+  dirsync: { set: MS.DIRSYNC },
+  noatime: { set: MS.NOATIME, attrSet: ATTR.NOATIME, attrClear: ATTR.ATIME },
+  nodiratime: { set: MS.NODIRATIME, attrSet: ATTR.NODIRATIME },
+  relatime: { set: MS.RELATIME, attrClear: ATTR.ATIME },
+  strictatime: { set: MS.STRICTATIME, attrSet: ATTR.STRICTATIME, attrClear: ATTR.ATIME },
+  nosymfollow: { set: MS.NOSYMFOLLOW, attrSet: ATTR.NOSYMFOLLOW },
+  bind: {},
+  rbind: {},
+  defaults: {},
+}
+
+const propagations: Record<string, number> = {
+  private: MS.PRIVATE, rprivate: MS.PRIVATE | MS.REC, shared: MS.SHARED, rshared: MS.SHARED | MS.REC,
+  slave: MS.SLAVE, rslave: MS.SLAVE | MS.REC,
+}
+
+/** A mount's options, sorted into what each system call takes. */
+export interface MountFlags {
+  readonly flags: number
+  readonly attrSet: number
+  readonly attrClear: number
+  /** MS_PRIVATE, MS_SHARED or MS_SLAVE, with MS_REC; 0: not given. */
+  readonly propagation: number
+  /** Whether attributes and the bind reach the mounts below (`rbind`). */
+  readonly recursive: boolean
+  /** The filesystem's own options. */
+  readonly data: string
+}
+
+/** Sorts mount(8) options; what it does not know belongs to the filesystem. */
+export function parseMountOptions(options: readonly string[]): MountFlags {
+  let flags = 0
+  let attrSet = 0
+  let attrClear = 0
+  let propagation = 0
+  const data: string[] = []
+  for (const option of options) {
+    const known = flagOptions[option]
+    if (known) {
+      flags = (flags | (known.set ?? 0)) & ~(known.clear ?? 0)
+      attrClear |= known.attrClear ?? 0
+      attrSet = (attrSet & ~(known.attrClear ?? 0)) | (known.attrSet ?? 0)
+    } else if (propagations[option] !== undefined) propagation = propagations[option]
+    else data.push(option)
+  }
+  return { flags, attrSet, attrClear, propagation, recursive: options.includes('rbind'), data: data.join(',') }
+}

@@ -1,0 +1,1002 @@
+// Generated from native/protocol/operations.mjs by native/protocol/generate.mjs.
+import { type FrameLayout, frameCodec } from './frame-codec.js'
+import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
+
+export const magic = 0x50424e49
+/** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
+export const fingerprint = 0x1f353ac9
+export const modes = {
+  run: 0,
+  exec: 1,
+  task: 2,
+} as const
+export const sections = {
+  prepare: 1,
+  container: 2,
+  monitor: 3,
+  teardown: 4,
+} as const
+export const limits = {
+  planBytes: 67108864,
+  operations: 65536,
+  fields: 10,
+  slots: 256,
+  clients: 256,
+} as const
+export const descriptors = {
+  plan: 3,
+  status: 4,
+  lock: 5,
+  firstSlot: 6,
+} as const
+export const targetFlags = {
+  noSymlinks: 1,
+  createDirectory: 2,
+  createFile: 4,
+  optional: 8,
+} as const
+export const stdioKinds = {
+  null: 0,
+  pipes: 1,
+  tty: 2,
+  slots: 3,
+} as const
+export const stdioFlags = {
+  stdin: 1,
+  attached: 2,
+  stdinOnce: 4,
+  backpressure: 8,
+} as const
+
+export type ModeName = keyof typeof modes
+export type SectionName = keyof typeof sections
+
+/** Opcodes by operation name. */
+export const opcodes = {
+  section: 1,
+  run_directory: 10,
+  make_directory: 11,
+  write_file: 12,
+  write_knob: 13,
+  open_log: 14,
+  stdio: 15,
+  oom_counter: 16,
+  clone: 17,
+  cgroup_join: 20,
+  unshare: 21,
+  setns: 22,
+  root_propagation: 23,
+  tree_open: 24,
+  root_mount: 25,
+  pivot_root: 26,
+  enter_root: 27,
+  mount: 30,
+  tree_attach: 31,
+  directory: 32,
+  device_node: 33,
+  symlink: 34,
+  mask: 35,
+  read_only: 36,
+  remount: 37,
+  sysctl: 38,
+  hostname: 39,
+  domainname: 40,
+  netlink: 41,
+  console: 42,
+  empty_file: 43,
+  rlimit: 50,
+  oom_score_adj: 51,
+  session_keyring: 52,
+  no_new_privileges: 53,
+  seccomp: 54,
+  capability_bounds: 55,
+  user: 56,
+  capabilities: 57,
+  working_directory: 58,
+  umask: 59,
+  execute: 60,
+  title: 70,
+  cgroup_kill: 80,
+  cgroup_remove: 81,
+  remove_tree: 82,
+  remove_file: 83,
+} as const
+
+export type OperationName = keyof typeof opcodes
+
+/** Operation names by opcode. */
+export const operationNames: Readonly<Record<number, OperationName>> = {
+  1: 'section',
+  10: 'run_directory',
+  11: 'make_directory',
+  12: 'write_file',
+  13: 'write_knob',
+  14: 'open_log',
+  15: 'stdio',
+  16: 'oom_counter',
+  17: 'clone',
+  20: 'cgroup_join',
+  21: 'unshare',
+  22: 'setns',
+  23: 'root_propagation',
+  24: 'tree_open',
+  25: 'root_mount',
+  26: 'pivot_root',
+  27: 'enter_root',
+  30: 'mount',
+  31: 'tree_attach',
+  32: 'directory',
+  33: 'device_node',
+  34: 'symlink',
+  35: 'mask',
+  36: 'read_only',
+  37: 'remount',
+  38: 'sysctl',
+  39: 'hostname',
+  40: 'domainname',
+  41: 'netlink',
+  42: 'console',
+  43: 'empty_file',
+  50: 'rlimit',
+  51: 'oom_score_adj',
+  52: 'session_keyring',
+  53: 'no_new_privileges',
+  54: 'seccomp',
+  55: 'capability_bounds',
+  56: 'user',
+  57: 'capabilities',
+  58: 'working_directory',
+  59: 'umask',
+  60: 'execute',
+  70: 'title',
+  80: 'cgroup_kill',
+  81: 'cgroup_remove',
+  82: 'remove_tree',
+  83: 'remove_file',
+}
+
+/** Keys of the text records in the run directory. */
+export const records = {
+  state: ['pid', 'startTicks', 'startedAtNs', 'supervisorPid'],
+  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs'],
+} as const
+
+/** Opens the existing 0700 run directory: `state` and `exit` records are renamed into it, `sock` is bound and listened on in it (mode 0600). */
+export interface RunDirectory {
+  readonly path: string
+}
+
+/** mkdir(2) on a path the engine owns; the mode is exact whatever the umask. */
+export interface MakeDirectory {
+  readonly path: string
+  readonly mode: number | bigint
+  readonly existOk: number | bigint
+}
+
+/** Creates or truncates (O_CREAT|O_TRUNC|O_NOFOLLOW) a file in a directory the engine owns, with the exact mode. */
+export interface WriteFile {
+  readonly path: string
+  readonly mode: number | bigint
+  readonly data: Uint8Array
+}
+
+/** One write(2) to an existing kernel file (a cgroup knob). `optional`: any failure is success. */
+export interface WriteKnob {
+  readonly path: string
+  readonly value: string
+  readonly optional: number | bigint
+}
+
+/** Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts. */
+export interface OpenLog {
+  readonly path: string
+  readonly mode: number | bigint
+}
+
+/** How the process gets its descriptors 0-2. Kind slots: the given slots, untouched by the supervisor. Kind tty: `console` makes it. */
+export interface Stdio {
+  readonly kind: number | bigint
+  readonly flags: number | bigint
+  readonly rows: number | bigint
+  readonly columns: number | bigint
+  readonly slotIn: number | bigint
+  readonly slotOut: number | bigint
+  readonly slotErr: number | bigint
+}
+
+/** The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so. */
+export interface OomCounter {
+  readonly path: string
+}
+
+/** clone3 with a pidfd; ends the section. A `cgroup` that is not empty is a cgroup v2 directory to be born in (CLONE_INTO_CGROUP). */
+export interface Clone {
+  readonly flags: number | bigint
+  readonly cgroup: string
+}
+
+/** Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs. */
+export interface CgroupJoin {
+  readonly path: string
+}
+
+/** unshare(2). */
+export interface Unshare {
+  readonly flags: number | bigint
+}
+
+/** setns(2) with a pidfd or a namespace descriptor. */
+export interface Setns {
+  readonly slot: number | bigint
+  readonly flags: number | bigint
+}
+
+/** mount(NULL, "/", NULL, flags, NULL). */
+export interface RootPropagation {
+  readonly flags: number | bigint
+}
+
+/** open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot. */
+export interface TreeOpen {
+  readonly slot: number | bigint
+  readonly path: string
+  readonly recursive: number | bigint
+}
+
+/** chdir(directory), then mount(2): the container's root filesystem, by engine-owned paths relative to `directory`. */
+export interface RootMount {
+  readonly directory: string
+  readonly source: string
+  readonly target: string
+  readonly fstype: string
+  readonly flags: number | bigint
+  readonly data: string
+}
+
+/** chdir, pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/"): from here every path is inside the container. */
+export interface PivotRoot {
+  readonly directory: string
+}
+
+/** Task mode: chroot into a directory the engine owns, so that the following path operations resolve inside it. */
+export interface EnterRoot {
+  readonly directory: string
+}
+
+/** Mounts a new filesystem on the opened target, never on its path. */
+export interface Mount {
+  readonly source: string
+  readonly target: string
+  readonly fstype: string
+  readonly flags: number | bigint
+  readonly data: string
+  readonly targetFlags: number | bigint
+}
+
+/** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*), then move_mount(2) onto the opened target. */
+export interface TreeAttach {
+  readonly slot: number | bigint
+  readonly target: string
+  readonly attrSet: number | bigint
+  readonly attrClear: number | bigint
+  readonly propagation: number | bigint
+  readonly recursive: number | bigint
+  readonly targetFlags: number | bigint
+}
+
+/** Makes a directory and its missing parents (0755 root) inside the root; an existing directory is left as it is. */
+export interface Directory {
+  readonly path: string
+  readonly mode: number | bigint
+  readonly uid: number | bigint
+  readonly gid: number | bigint
+}
+
+/** mknod(2), exact mode, in an opened parent that was reached without symlinks; an existing node of the same kind and number is success. mode has the S_IF bits; device is makedev(3). */
+export interface DeviceNode {
+  readonly path: string
+  readonly mode: number | bigint
+  readonly device: number | bigint
+  readonly uid: number | bigint
+  readonly gid: number | bigint
+}
+
+/** symlinkat(2); an existing name is left. */
+export interface Symlink {
+  readonly target: string
+  readonly path: string
+}
+
+/** Hides a path: a file under the verified null device, a directory under an empty read-only tmpfs (size=4k,nr_inodes=1). A missing path is success. */
+export interface Mask {
+  readonly path: string
+}
+
+/** Binds a path onto itself read-only, recursively, keeping nosuid,nodev,noexec. A missing path is success. */
+export interface ReadOnly {
+  readonly path: string
+}
+
+/** mount(MS_REMOUNT|MS_BIND|flags) of the opened target. */
+export interface Remount {
+  readonly target: string
+  readonly flags: number | bigint
+}
+
+/** Writes /proc/sys/<name with slashes>, verified to be on procfs. */
+export interface Sysctl {
+  readonly name: string
+  readonly value: string
+}
+
+/** sethostname(2). */
+export interface Hostname {
+  readonly name: string
+}
+
+/** setdomainname(2). */
+export interface Domainname {
+  readonly name: string
+}
+
+/** Sends a batch of netlink messages in the network namespace and awaits as many acknowledgements as messages have NLM_F_ACK. */
+export interface Netlink {
+  readonly protocol: number | bigint
+  readonly messages: Uint8Array
+}
+
+/** Opens a pty pair of the devpts on /dev/pts, owned by uid, hands the master to the supervisor, makes the slave stdio and the controlling terminal; `bind`: mounts it on /dev/console. */
+export interface Console {
+  readonly uid: number | bigint
+  readonly bind: number | bigint
+}
+
+/** Makes an empty file inside the root, with missing parents (0755); an existing name is left. */
+export interface EmptyFile {
+  readonly path: string
+  readonly mode: number | bigint
+}
+
+/** setrlimit(2). */
+export interface Rlimit {
+  readonly resource: number | bigint
+  readonly soft: number | bigint
+  readonly hard: number | bigint
+}
+
+/** /proc/self/oom_score_adj; in `prepare` of the supervisor itself. */
+export interface OomScoreAdj {
+  readonly value: number | bigint
+  readonly optional: number | bigint
+}
+
+/** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS is success. */
+export interface SessionKeyring {
+  readonly name: string
+}
+
+/** seccomp(SECCOMP_SET_MODE_FILTER) of struct sock_filter[]. */
+export interface Seccomp {
+  readonly flags: number | bigint
+  readonly filter: Uint8Array
+}
+
+/** Drops every capability outside the mask from the bounding set and clears the ambient set. */
+export interface CapabilityBounds {
+  readonly bounding: number | bigint
+}
+
+/** setgroups, setresgid, setresuid (keeping capabilities). groups: u32 each. */
+export interface User {
+  readonly uid: number | bigint
+  readonly gid: number | bigint
+  readonly groups: Uint8Array
+}
+
+/** capset(2), then the ambient set. */
+export interface Capabilities {
+  readonly effective: number | bigint
+  readonly permitted: number | bigint
+  readonly inheritable: number | bigint
+  readonly ambient: number | bigint
+}
+
+/** chdir, with the directory made when it is missing and `create`; then getcwd(3) must begin with "/": a directory outside the root is refused (EXDEV). */
+export interface WorkingDirectory {
+  readonly path: string
+  readonly create: number | bigint
+  readonly uid: number | bigint
+  readonly gid: number | bigint
+}
+
+/** umask(2). */
+export interface Umask {
+  readonly mask: number | bigint
+}
+
+/** execve(2), the last operation. A file without a slash is looked up in `path` (colon-separated), after the user has changed. */
+export interface Execute {
+  readonly file: string
+  readonly path: string
+  readonly argv: readonly string[]
+  readonly envp: readonly string[]
+}
+
+/** The name of the supervisor in ps(1) (PR_SET_NAME, 15 bytes). */
+export interface Title {
+  readonly text: string
+}
+
+/** Kills what is left in a cgroup directory: cgroup.kill, else SIGKILL by pid until `cgroup.procs` is empty (bounded). */
+export interface CgroupKill {
+  readonly path: string
+}
+
+/** rmdir of a cgroup directory and the ones below it, waiting (bounded) while EBUSY. */
+export interface CgroupRemove {
+  readonly path: string
+}
+
+/** Removes a file or a directory tree by descriptor, following no symlink and crossing no mount. */
+export interface RemoveTree {
+  readonly path: string
+}
+
+/** unlink(2). */
+export interface RemoveFile {
+  readonly path: string
+}
+
+/** Builds a launch plan: one call per operation, in order, then `finish`. */
+export class PlanWriter extends PlanEncoder<OperationName> {
+  constructor() {
+    super({ magic, fingerprint, planBytes: limits.planBytes, operations: limits.operations })
+  }
+
+  /** Ends the plan. The bytes are a view of the writer's buffer: write nothing more afterwards. */
+  finish(options: Omit<PlanOptions, 'mode'> & { readonly mode: ModeName }): Uint8Array {
+    return this.seal({ ...options, mode: modes[options.mode] })
+  }
+
+  /** Begins a section. */
+  section(kind: SectionName): void {
+    this.begin(1, 'section')
+    this.u64(sections[kind])
+    this.end()
+  }
+
+  /** Opens the existing 0700 run directory: `state` and `exit` records are renamed into it, `sock` is bound and listened on in it (mode 0600). (prepare) */
+  runDirectory(fields: RunDirectory): void {
+    this.begin(10, 'run_directory')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** mkdir(2) on a path the engine owns; the mode is exact whatever the umask. (prepare, teardown, container) */
+  makeDirectory(fields: MakeDirectory): void {
+    this.begin(11, 'make_directory')
+    this.str(fields.path)
+    this.u64(fields.mode)
+    this.u64(fields.existOk)
+    this.end()
+  }
+
+  /** Creates or truncates (O_CREAT|O_TRUNC|O_NOFOLLOW) a file in a directory the engine owns, with the exact mode. (prepare, container) */
+  writeFile(fields: WriteFile): void {
+    this.begin(12, 'write_file')
+    this.str(fields.path)
+    this.u64(fields.mode)
+    this.bytes(fields.data)
+    this.end()
+  }
+
+  /** One write(2) to an existing kernel file (a cgroup knob). `optional`: any failure is success. (prepare, monitor, teardown) */
+  writeKnob(fields: WriteKnob): void {
+    this.begin(13, 'write_knob')
+    this.str(fields.path)
+    this.str(fields.value)
+    this.u64(fields.optional)
+    this.end()
+  }
+
+  /** Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts. (prepare) */
+  openLog(fields: OpenLog): void {
+    this.begin(14, 'open_log')
+    this.str(fields.path)
+    this.u64(fields.mode)
+    this.end()
+  }
+
+  /** How the process gets its descriptors 0-2. Kind slots: the given slots, untouched by the supervisor. Kind tty: `console` makes it. (prepare) */
+  stdio(fields: Stdio): void {
+    this.begin(15, 'stdio')
+    this.u64(fields.kind)
+    this.u64(fields.flags)
+    this.u64(fields.rows)
+    this.u64(fields.columns)
+    this.u64(fields.slotIn)
+    this.u64(fields.slotOut)
+    this.u64(fields.slotErr)
+    this.end()
+  }
+
+  /** The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so. (prepare) */
+  oomCounter(fields: OomCounter): void {
+    this.begin(16, 'oom_counter')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** clone3 with a pidfd; ends the section. A `cgroup` that is not empty is a cgroup v2 directory to be born in (CLONE_INTO_CGROUP). (prepare) */
+  clone(fields: Clone): void {
+    this.begin(17, 'clone')
+    this.u64(fields.flags)
+    this.str(fields.cgroup)
+    this.end()
+  }
+
+  /** Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs. (container) */
+  cgroupJoin(fields: CgroupJoin): void {
+    this.begin(20, 'cgroup_join')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** unshare(2). (container) */
+  unshare(fields: Unshare): void {
+    this.begin(21, 'unshare')
+    this.u64(fields.flags)
+    this.end()
+  }
+
+  /** setns(2) with a pidfd or a namespace descriptor. (prepare, container) */
+  setns(fields: Setns): void {
+    this.begin(22, 'setns')
+    this.u64(fields.slot)
+    this.u64(fields.flags)
+    this.end()
+  }
+
+  /** mount(NULL, "/", NULL, flags, NULL). (container) */
+  rootPropagation(fields: RootPropagation): void {
+    this.begin(23, 'root_propagation')
+    this.u64(fields.flags)
+    this.end()
+  }
+
+  /** open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot. (container) */
+  treeOpen(fields: TreeOpen): void {
+    this.begin(24, 'tree_open')
+    this.u64(fields.slot)
+    this.str(fields.path)
+    this.u64(fields.recursive)
+    this.end()
+  }
+
+  /** chdir(directory), then mount(2): the container's root filesystem, by engine-owned paths relative to `directory`. (container) */
+  rootMount(fields: RootMount): void {
+    this.begin(25, 'root_mount')
+    this.str(fields.directory)
+    this.str(fields.source)
+    this.str(fields.target)
+    this.str(fields.fstype)
+    this.u64(fields.flags)
+    this.str(fields.data)
+    this.end()
+  }
+
+  /** chdir, pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/"): from here every path is inside the container. (container) */
+  pivotRoot(fields: PivotRoot): void {
+    this.begin(26, 'pivot_root')
+    this.str(fields.directory)
+    this.end()
+  }
+
+  /** Task mode: chroot into a directory the engine owns, so that the following path operations resolve inside it. (container) */
+  enterRoot(fields: EnterRoot): void {
+    this.begin(27, 'enter_root')
+    this.str(fields.directory)
+    this.end()
+  }
+
+  /** Mounts a new filesystem on the opened target, never on its path. (container) */
+  mount(fields: Mount): void {
+    this.begin(30, 'mount')
+    this.str(fields.source)
+    this.str(fields.target)
+    this.str(fields.fstype)
+    this.u64(fields.flags)
+    this.str(fields.data)
+    this.u64(fields.targetFlags)
+    this.end()
+  }
+
+  /** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*), then move_mount(2) onto the opened target. (container) */
+  treeAttach(fields: TreeAttach): void {
+    this.begin(31, 'tree_attach')
+    this.u64(fields.slot)
+    this.str(fields.target)
+    this.u64(fields.attrSet)
+    this.u64(fields.attrClear)
+    this.u64(fields.propagation)
+    this.u64(fields.recursive)
+    this.u64(fields.targetFlags)
+    this.end()
+  }
+
+  /** Makes a directory and its missing parents (0755 root) inside the root; an existing directory is left as it is. (container) */
+  directory(fields: Directory): void {
+    this.begin(32, 'directory')
+    this.str(fields.path)
+    this.u64(fields.mode)
+    this.u64(fields.uid)
+    this.u64(fields.gid)
+    this.end()
+  }
+
+  /** mknod(2), exact mode, in an opened parent that was reached without symlinks; an existing node of the same kind and number is success. mode has the S_IF bits; device is makedev(3). (container) */
+  deviceNode(fields: DeviceNode): void {
+    this.begin(33, 'device_node')
+    this.str(fields.path)
+    this.u64(fields.mode)
+    this.u64(fields.device)
+    this.u64(fields.uid)
+    this.u64(fields.gid)
+    this.end()
+  }
+
+  /** symlinkat(2); an existing name is left. (container) */
+  symlink(fields: Symlink): void {
+    this.begin(34, 'symlink')
+    this.str(fields.target)
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** Hides a path: a file under the verified null device, a directory under an empty read-only tmpfs (size=4k,nr_inodes=1). A missing path is success. (container) */
+  mask(fields: Mask): void {
+    this.begin(35, 'mask')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** Binds a path onto itself read-only, recursively, keeping nosuid,nodev,noexec. A missing path is success. (container) */
+  readOnly(fields: ReadOnly): void {
+    this.begin(36, 'read_only')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** mount(MS_REMOUNT|MS_BIND|flags) of the opened target. (container) */
+  remount(fields: Remount): void {
+    this.begin(37, 'remount')
+    this.str(fields.target)
+    this.u64(fields.flags)
+    this.end()
+  }
+
+  /** Writes /proc/sys/<name with slashes>, verified to be on procfs. (container) */
+  sysctl(fields: Sysctl): void {
+    this.begin(38, 'sysctl')
+    this.str(fields.name)
+    this.str(fields.value)
+    this.end()
+  }
+
+  /** sethostname(2). (container) */
+  hostname(fields: Hostname): void {
+    this.begin(39, 'hostname')
+    this.str(fields.name)
+    this.end()
+  }
+
+  /** setdomainname(2). (container) */
+  domainname(fields: Domainname): void {
+    this.begin(40, 'domainname')
+    this.str(fields.name)
+    this.end()
+  }
+
+  /** Sends a batch of netlink messages in the network namespace and awaits as many acknowledgements as messages have NLM_F_ACK. (container) */
+  netlink(fields: Netlink): void {
+    this.begin(41, 'netlink')
+    this.u64(fields.protocol)
+    this.bytes(fields.messages)
+    this.end()
+  }
+
+  /** Opens a pty pair of the devpts on /dev/pts, owned by uid, hands the master to the supervisor, makes the slave stdio and the controlling terminal; `bind`: mounts it on /dev/console. (container) */
+  console(fields: Console): void {
+    this.begin(42, 'console')
+    this.u64(fields.uid)
+    this.u64(fields.bind)
+    this.end()
+  }
+
+  /** Makes an empty file inside the root, with missing parents (0755); an existing name is left. (container) */
+  emptyFile(fields: EmptyFile): void {
+    this.begin(43, 'empty_file')
+    this.str(fields.path)
+    this.u64(fields.mode)
+    this.end()
+  }
+
+  /** setrlimit(2). (container) */
+  rlimit(fields: Rlimit): void {
+    this.begin(50, 'rlimit')
+    this.u64(fields.resource)
+    this.u64(fields.soft)
+    this.u64(fields.hard)
+    this.end()
+  }
+
+  /** /proc/self/oom_score_adj; in `prepare` of the supervisor itself. (container, prepare) */
+  oomScoreAdj(fields: OomScoreAdj): void {
+    this.begin(51, 'oom_score_adj')
+    this.u64(fields.value)
+    this.u64(fields.optional)
+    this.end()
+  }
+
+  /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS is success. (container) */
+  sessionKeyring(fields: SessionKeyring): void {
+    this.begin(52, 'session_keyring')
+    this.str(fields.name)
+    this.end()
+  }
+
+  /** prctl(PR_SET_NO_NEW_PRIVS). (container) */
+  noNewPrivileges(): void {
+    this.begin(53, 'no_new_privileges')
+    this.end()
+  }
+
+  /** seccomp(SECCOMP_SET_MODE_FILTER) of struct sock_filter[]. (container) */
+  seccomp(fields: Seccomp): void {
+    this.begin(54, 'seccomp')
+    this.u64(fields.flags)
+    this.bytes(fields.filter)
+    this.end()
+  }
+
+  /** Drops every capability outside the mask from the bounding set and clears the ambient set. (container) */
+  capabilityBounds(fields: CapabilityBounds): void {
+    this.begin(55, 'capability_bounds')
+    this.u64(fields.bounding)
+    this.end()
+  }
+
+  /** setgroups, setresgid, setresuid (keeping capabilities). groups: u32 each. (container) */
+  user(fields: User): void {
+    this.begin(56, 'user')
+    this.u64(fields.uid)
+    this.u64(fields.gid)
+    this.bytes(fields.groups)
+    this.end()
+  }
+
+  /** capset(2), then the ambient set. (container, monitor) */
+  capabilities(fields: Capabilities): void {
+    this.begin(57, 'capabilities')
+    this.u64(fields.effective)
+    this.u64(fields.permitted)
+    this.u64(fields.inheritable)
+    this.u64(fields.ambient)
+    this.end()
+  }
+
+  /** chdir, with the directory made when it is missing and `create`; then getcwd(3) must begin with "/": a directory outside the root is refused (EXDEV). (container) */
+  workingDirectory(fields: WorkingDirectory): void {
+    this.begin(58, 'working_directory')
+    this.str(fields.path)
+    this.u64(fields.create)
+    this.u64(fields.uid)
+    this.u64(fields.gid)
+    this.end()
+  }
+
+  /** umask(2). (container) */
+  umask(fields: Umask): void {
+    this.begin(59, 'umask')
+    this.u64(fields.mask)
+    this.end()
+  }
+
+  /** execve(2), the last operation. A file without a slash is looked up in `path` (colon-separated), after the user has changed. (container) */
+  execute(fields: Execute): void {
+    this.begin(60, 'execute')
+    this.str(fields.file)
+    this.str(fields.path)
+    this.list(fields.argv)
+    this.list(fields.envp)
+    this.end()
+  }
+
+  /** The name of the supervisor in ps(1) (PR_SET_NAME, 15 bytes). (monitor, prepare) */
+  title(fields: Title): void {
+    this.begin(70, 'title')
+    this.str(fields.text)
+    this.end()
+  }
+
+  /** Kills what is left in a cgroup directory: cgroup.kill, else SIGKILL by pid until `cgroup.procs` is empty (bounded). (teardown) */
+  cgroupKill(fields: CgroupKill): void {
+    this.begin(80, 'cgroup_kill')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** rmdir of a cgroup directory and the ones below it, waiting (bounded) while EBUSY. (teardown) */
+  cgroupRemove(fields: CgroupRemove): void {
+    this.begin(81, 'cgroup_remove')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** Removes a file or a directory tree by descriptor, following no symlink and crossing no mount. (teardown) */
+  removeTree(fields: RemoveTree): void {
+    this.begin(82, 'remove_tree')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** unlink(2). (teardown) */
+  removeFile(fields: RemoveFile): void {
+    this.begin(83, 'remove_file')
+    this.str(fields.path)
+    this.end()
+  }
+}
+
+/** First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited. */
+export interface HelloFrame {
+  readonly type: 'hello'
+  readonly fingerprint: number
+  readonly phase: number
+  readonly pid: number
+  readonly startedAtNs: bigint
+  readonly logBytes: number
+}
+
+/** The program runs (its exec was confirmed). Realtime nanoseconds. */
+export interface StartedFrame {
+  readonly type: 'started'
+  readonly pid: number
+  readonly startedAtNs: bigint
+}
+
+/** A step failed; tail: the path or name it was about. The teardown has run or follows. */
+export interface FailedFrame {
+  readonly type: 'failed'
+  readonly step: number
+  readonly opcode: number
+  readonly errno: number
+  readonly section: number
+  readonly text: string
+}
+
+/** Raw output. */
+export interface StdoutFrame {
+  readonly type: 'stdout'
+  readonly data: Uint8Array
+}
+
+/** Raw output. */
+export interface StderrFrame {
+  readonly type: 'stderr'
+  readonly data: Uint8Array
+}
+
+/** After all output. status: exit code, or signal number when signaled is 1. */
+export interface ExitedFrame {
+  readonly type: 'exited'
+  readonly signaled: number
+  readonly status: number
+  readonly oomKilled: number
+  readonly finishedAtNs: bigint
+}
+
+/** The teardown has run; the first failure, if any. The supervisor exits after it. */
+export interface TorndownFrame {
+  readonly type: 'torndown'
+  readonly failures: number
+  readonly step: number
+  readonly errno: number
+}
+
+/** Answers attach: output after this many bytes of the log follows. */
+export interface AttachedFrame {
+  readonly type: 'attached'
+  readonly logBytes: number
+}
+
+/** Task mode: all steps done. */
+export interface CompletedFrame {
+  readonly type: 'completed'
+}
+
+/** Bits: 1 stdin, 2 stdout, 4 stderr. */
+export interface AttachFrame {
+  readonly type: 'attach'
+  readonly streams: number
+}
+
+/** Input, with backpressure by the socket. */
+export interface StdinFrame {
+  readonly type: 'stdin'
+  readonly data: Uint8Array
+}
+
+/** No more input from this client. */
+export interface StdinEndFrame {
+  readonly type: 'stdinEnd'
+}
+
+/** TIOCSWINSZ of the terminal. */
+export interface ResizeFrame {
+  readonly type: 'resize'
+  readonly rows: number
+  readonly columns: number
+}
+
+/** Signals the main process by pidfd; everyone: all in its cgroups as well (SIGKILL only). */
+export interface SignalFrame {
+  readonly type: 'signal'
+  readonly signal: number
+  readonly everyone: number
+}
+
+/** What travels on the control socket, told apart by `type`. */
+export type Frame =
+  | HelloFrame
+  | StartedFrame
+  | FailedFrame
+  | StdoutFrame
+  | StderrFrame
+  | ExitedFrame
+  | TorndownFrame
+  | AttachedFrame
+  | CompletedFrame
+  | AttachFrame
+  | StdinFrame
+  | StdinEndFrame
+  | ResizeFrame
+  | SignalFrame
+
+/** Frame codes by name. */
+export const frameCodes = {
+  hello: 1,
+  started: 2,
+  failed: 3,
+  stdout: 4,
+  stderr: 5,
+  exited: 6,
+  torndown: 7,
+  attached: 8,
+  completed: 9,
+  attach: 32,
+  stdin: 33,
+  stdinEnd: 34,
+  resize: 35,
+  signal: 36,
+} as const
+
+const layouts: readonly FrameLayout[] = [
+  { name: 'hello', code: 1, fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes'], tail: undefined },
+  { name: 'started', code: 2, fields: ['pid', 'startedAtNs'], tail: undefined },
+  { name: 'failed', code: 3, fields: ['step', 'opcode', 'errno', 'section'], tail: 'str' },
+  { name: 'stdout', code: 4, fields: [], tail: 'bytes' },
+  { name: 'stderr', code: 5, fields: [], tail: 'bytes' },
+  { name: 'exited', code: 6, fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs'], tail: undefined },
+  { name: 'torndown', code: 7, fields: ['failures', 'step', 'errno'], tail: undefined },
+  { name: 'attached', code: 8, fields: ['logBytes'], tail: undefined },
+  { name: 'completed', code: 9, fields: [], tail: undefined },
+  { name: 'attach', code: 32, fields: ['streams'], tail: undefined },
+  { name: 'stdin', code: 33, fields: [], tail: 'bytes' },
+  { name: 'stdinEnd', code: 34, fields: [], tail: undefined },
+  { name: 'resize', code: 35, fields: ['rows', 'columns'], tail: undefined },
+  { name: 'signal', code: 36, fields: ['signal', 'everyone'], tail: undefined },
+]
+
+/** `encodeFrame(frame)`: header and payload. `decodeFrame(type, payload)`: the frame; RangeError when it is malformed. */
+export const { encodeFrame, decodeFrame } = frameCodec<Frame>(layouts)

@@ -1,0 +1,206 @@
+import type { Rootfs } from '../snapshot/rootfs.js'
+import type { Mount, Spec } from '../spec/types.js'
+import type { ContainerCgroups, Hierarchy } from './cgroups.js'
+import { MS, parseMountOptions } from './mount-options.js'
+import { writeProcess } from './process-steps.js'
+import { type OperationName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from './protocol.gen.js'
+import { writeTeardown } from './teardown-plan.js'
+
+const CLONE = { NEWNS: 0x20000, NEWCGROUP: 0x2000000, NEWUTS: 0x4000000, NEWIPC: 0x8000000, NEWPID: 0x20000000, NEWNET: 0x40000000 } as const
+const cloneFlags = { mount: CLONE.NEWNS, pid: CLONE.NEWPID, uts: CLONE.NEWUTS, ipc: CLONE.NEWIPC, network: CLONE.NEWNET } as const
+
+/** Where a container's things are on the host; all of it belongs to the engine. */
+export interface ContainerPaths {
+  /** `root/containers/ID`: made by the plan. */
+  readonly directory: string
+  /** `runRoot/ID`: exists, with the lock that the engine holds. */
+  readonly run: string
+  readonly log: string
+}
+
+/** Files of the engine's own that are bound over the image's. Written at each start. */
+export interface ManagedFile {
+  readonly path: string
+  readonly content: string
+}
+
+export interface RunPlanInput {
+  readonly id: string
+  readonly spec: Spec
+  readonly rootfs: Rootfs
+  readonly paths: ContainerPaths
+  readonly files: readonly ManagedFile[]
+  readonly cgroups: ContainerCgroups
+  readonly hierarchies: readonly Hierarchy[]
+  readonly seccomp: Uint8Array | undefined
+  /** Netlink messages that configure the container's own network namespace; undefined: there is none of its own. */
+  readonly netlink: Uint8Array | undefined
+  readonly stdio: RunStdio
+  /** Its files go when it ends. */
+  readonly remove: boolean
+  readonly fault?: Fault
+}
+
+/** Where a plan is made to fail; tests only. */
+export interface Fault {
+  readonly step: number
+  readonly kind: 'error' | 'kill'
+}
+
+export interface RunStdio {
+  readonly tty: boolean
+  readonly stdin: boolean
+  /** Our connection gets the output from the first byte. */
+  readonly attached: boolean
+  /** End of our input is the end of the program's. */
+  readonly stdinOnce: boolean
+  readonly rows: number
+  readonly columns: number
+}
+
+export interface LaunchPlan {
+  readonly bytes: Uint8Array
+  /** The name of each step, for messages about a failed one. */
+  readonly steps: readonly OperationName[]
+}
+
+/** Compiles a spec, its root filesystem, cgroups and network into what the supervisor executes. Pure. */
+export function compileRun(input: RunPlanInput): LaunchPlan {
+  const plan = new PlanWriter()
+  const trees = new Map<Mount, number>()
+  plan.section('prepare')
+  writePrepare(plan, input)
+  plan.section('container')
+  writeEntrance(plan, input, trees)
+  writeFilesystems(plan, input, trees)
+  writeKernelSettings(plan, input)
+  writeProcess(plan, {
+    process: input.spec.process,
+    seccomp: input.seccomp,
+    keyring: `_ses.${input.id}`,
+    createWorkingDirectory: true,
+    bindConsole: true,
+  })
+  plan.section('teardown')
+  writeTeardown(plan, input)
+  return { bytes: plan.finish({ mode: 'run', ...planFault(input.fault) }), steps: plan.names }
+}
+
+/** A fault as the plan's header has it. */
+export function planFault(fault: Fault | undefined): { faultStep?: number; faultKind?: number } {
+  return fault ? { faultStep: fault.step, faultKind: fault.kind === 'kill' ? 2 : 1 } : {}
+}
+
+function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroups, stdio }: RunPlanInput): void {
+  plan.title({ text: `inboard ${id.slice(0, 7)}` })
+  plan.runDirectory({ path: paths.run })
+  plan.makeDirectory({ path: paths.directory, mode: 0o710, existOk: 1 })
+  if (rootfs.kind === 'overlay') {
+    plan.makeDirectory({ path: rootfs.upper, mode: 0o755, existOk: 1 })
+    plan.makeDirectory({ path: rootfs.work, mode: 0o700, existOk: 1 })
+    plan.makeDirectory({ path: rootfs.target, mode: 0o700, existOk: 1 })
+  }
+  for (const { path, content } of files) plan.writeFile({ path, mode: 0o644, data: Buffer.from(content) })
+  for (const { path } of cgroups.directories) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
+  for (const { path, value, optional } of cgroups.knobs) plan.writeKnob({ path, value, optional: optional ? 1 : 0 })
+  plan.openLog({ path: paths.log, mode: 0o640 })
+  plan.stdio({ kind: stdio.tty ? stdioKinds.tty : stdioKinds.pipes, flags: flagsOf(stdio), rows: stdio.rows, columns: stdio.columns, slotIn: 0, slotOut: 0, slotErr: 0 })
+  if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
+  let flags = 0
+  for (const { type } of spec.linux.namespaces) flags |= (cloneFlags as Record<string, number>)[type] ?? 0
+  plan.clone({ flags, cgroup: cgroups.unified ?? '' })
+}
+
+function flagsOf(stdio: RunStdio): number {
+  return (stdio.stdin ? stdioFlags.stdin : 0) | (stdio.attached ? stdioFlags.attached : 0) | (stdio.stdinOnce ? stdioFlags.stdinOnce : 0)
+}
+
+/** From the host's view of the filesystem to the container's. Host paths are opened before the pivot, attached after it. */
+function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput, trees: Map<Mount, number>): void {
+  for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
+  if (spec.linux.namespaces.some(({ type }) => type === 'cgroup')) plan.unshare({ flags: CLONE.NEWCGROUP })
+  for (const mount of spec.mounts) {
+    if (mount.type !== 'bind') continue
+    plan.treeOpen({ slot: trees.size, path: mount.source, recursive: mount.options.includes('rbind') ? 1 : 0 })
+    trees.set(mount, trees.size)
+  }
+  // After the trees were opened: a bind that asks for shared or slave propagation needs its peer group.
+  plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
+  if (rootfs.kind === 'overlay') {
+    const data = `lowerdir=${rootfs.lowerdirs.join(':')},upperdir=${rootfs.upper},workdir=${rootfs.work}${rootfs.volatile ? ',volatile' : ''}`
+    plan.rootMount({ directory: rootfs.directory, source: 'overlay', target: rootfs.target, fstype: 'overlay', flags: 0, data })
+    plan.pivotRoot({ directory: rootfs.target })
+  } else {
+    plan.rootMount({ directory: '/', source: rootfs.path, target: rootfs.path, fstype: '', flags: MS.BIND, data: '' })
+    plan.pivotRoot({ directory: rootfs.path })
+  }
+}
+
+function writeFilesystems(plan: PlanWriter, { spec, hierarchies }: RunPlanInput, trees: ReadonlyMap<Mount, number>): void {
+  for (const mount of spec.mounts) {
+    const slot = trees.get(mount)
+    if (slot !== undefined) writeBind(plan, mount, slot)
+    else if (mount.type === 'cgroup') writeCgroupMounts(plan, mount, hierarchies)
+    else writeMount(plan, mount)
+    if (mount.destination === '/dev') writeDevices(plan, spec)
+  }
+}
+
+const kernelFilesystems = new Set(['/proc', '/sys', '/dev'])
+
+function writeMount(plan: PlanWriter, { type, source, destination, options }: Mount): void {
+  const { flags, data } = parseMountOptions(options)
+  const inDev = destination.startsWith('/dev/')
+  const strict = kernelFilesystems.has(destination) || inDev ? targetFlags.noSymlinks : 0
+  plan.mount({
+    source, target: destination, fstype: type, flags, data,
+    targetFlags: strict | targetFlags.createDirectory | (type === 'mqueue' ? targetFlags.optional : 0),
+  })
+}
+
+function writeBind(plan: PlanWriter, { destination, options }: Mount, slot: number): void {
+  const { attrSet, attrClear, propagation, recursive } = parseMountOptions(options)
+  plan.treeAttach({
+    slot, target: destination, attrSet, attrClear, propagation: propagation || MS.PRIVATE | MS.REC, recursive: recursive ? 1 : 0,
+    targetFlags: targetFlags.createDirectory | targetFlags.createFile,
+  })
+}
+
+/** The container's view of /sys/fs/cgroup: v2 alone is one mount, v1 a tmpfs with a mount for each hierarchy. */
+function writeCgroupMounts(plan: PlanWriter, { destination, options }: Mount, hierarchies: readonly Hierarchy[]): void {
+  const { flags } = parseMountOptions(options)
+  const first = hierarchies.filter(({ version }) => version === 1)
+  if (first.length === 0) {
+    plan.mount({ source: 'cgroup', target: destination, fstype: 'cgroup2', flags, data: '', targetFlags: 0 })
+    return
+  }
+  plan.mount({ source: 'tmpfs', target: destination, fstype: 'tmpfs', flags: flags & ~MS.RDONLY, data: 'mode=755', targetFlags: 0 })
+  for (const { mountName, mountData, controllers } of first) {
+    plan.mount({ source: 'cgroup', target: `${destination}/${mountName}`, fstype: 'cgroup', flags, data: mountData, targetFlags: targetFlags.createDirectory })
+    if (controllers.length > 1) for (const name of controllers) plan.symlink({ target: mountName, path: `${destination}/${name}` })
+  }
+  if (flags & MS.RDONLY) plan.remount({ target: destination, flags })
+}
+
+const deviceLinks = { '/dev/fd': '/proc/self/fd', '/dev/stdin': '/proc/self/fd/0', '/dev/stdout': '/proc/self/fd/1', '/dev/stderr': '/proc/self/fd/2', '/dev/ptmx': 'pts/ptmx' }
+
+function writeDevices(plan: PlanWriter, spec: Spec): void {
+  for (const { path, type, major, minor, fileMode, uid, gid } of spec.linux.devices) {
+    // Linux's dev_t: 12 + 8 bits of minor around 12 bits of major. @see makedev(3)
+    const device = (BigInt(minor) & 0xffn) | (BigInt(major & 0xfff) << 8n) | (BigInt(minor & ~0xff) << 12n)
+    plan.deviceNode({ path, mode: (type === 'c' ? 0o20000 : 0o60000) | fileMode, device, uid, gid })
+  }
+  for (const [path, target] of Object.entries(deviceLinks)) plan.symlink({ target, path })
+}
+
+function writeKernelSettings(plan: PlanWriter, { spec, netlink }: RunPlanInput): void {
+  if (netlink) plan.netlink({ protocol: 0, messages: netlink })
+  for (const [name, value] of Object.entries(spec.linux.sysctl)) plan.sysctl({ name, value })
+  if (spec.linux.namespaces.some(({ type }) => type === 'uts')) {
+    plan.hostname({ name: spec.hostname })
+    if (spec.domainname) plan.domainname({ name: spec.domainname })
+  }
+  for (const path of spec.linux.readonlyPaths) plan.readOnly({ path })
+  for (const path of spec.linux.maskedPaths) plan.mask({ path })
+  if (spec.root.readonly) plan.remount({ target: '/', flags: MS.RDONLY })
+}

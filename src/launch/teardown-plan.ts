@@ -1,0 +1,27 @@
+import type { ContainerCgroups } from './cgroups.js'
+import { PlanWriter } from './protocol.gen.js'
+
+export interface TeardownInput {
+  readonly cgroups: Pick<ContainerCgroups, 'directories'>
+  readonly paths: { readonly directory: string; readonly run: string }
+  /** Its files go as well: the writable layer, the log, and with them the run directory. */
+  readonly remove: boolean
+}
+
+/** What undoes a start. Every step can be repeated: the engine runs the same steps for a supervisor that was killed. */
+export function writeTeardown(plan: PlanWriter, { cgroups, paths, remove }: TeardownInput): void {
+  const unified = cgroups.directories.find(({ version }) => version === 2) ?? cgroups.directories[0]
+  if (unified) plan.cgroupKill({ path: unified.path })
+  for (const { path } of cgroups.directories) plan.cgroupRemove({ path })
+  if (!remove) return
+  plan.removeTree({ path: paths.directory })
+  plan.removeTree({ path: paths.run })
+}
+
+/** The teardown alone, for a container whose supervisor did not live to do it. */
+export function compileTeardown(input: TeardownInput): Uint8Array {
+  const plan = new PlanWriter()
+  plan.section('teardown')
+  writeTeardown(plan, input)
+  return plan.finish({ mode: 'task' })
+}

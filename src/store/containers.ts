@@ -1,0 +1,154 @@
+import { ConflictError, NotFoundError } from '../errors/index.js'
+import type { ContainerConfig } from '../spec/options.js'
+import type { Database } from './database.js'
+
+/**
+ * What the store knows of a container's life. `started` means that a supervisor was (or is being) launched: whether it
+ * still runs is told by its run directory, see `src/container/observe.ts`.
+ */
+export type Phase = 'created' | 'started' | 'exited' | 'removing'
+
+/** How the last run ended. Times are nanoseconds since the epoch, as decimal strings. */
+export interface Outcome {
+  readonly startedAtNs: string
+  readonly finishedAtNs: string
+  /** 128 + the signal's number when one ended it. */
+  readonly exitCode: number
+  /** The signal that ended it; 0: none. */
+  readonly signal: number
+  readonly oomKilled: boolean
+  /** Why the program could not be started, as Docker's State.Error. */
+  readonly error?: string
+}
+
+export interface ContainerRecord {
+  readonly id: string
+  readonly name: string
+  /** The image's ID (digest of its configuration). */
+  readonly image: string
+  /** The image's name as the caller gave it. */
+  readonly reference: string
+  readonly createdAtMs: number
+  readonly phase: Phase
+  /** How often the container was started. */
+  readonly attempt: number
+  readonly bootId: string | undefined
+  readonly config: ContainerConfig
+  readonly outcome: Outcome | undefined
+}
+
+interface Row {
+  id: string
+  name: string
+  image: string
+  reference: string
+  created_at: number
+  phase: Phase
+  attempt: number
+  boot_id: string | null
+  config: string
+  outcome: string | null
+}
+
+/** The table of containers. Every method is one transaction. */
+export interface ContainerStore {
+  /** @throws {ConflictError} NAME_IN_USE; {NotFoundError} IMAGE_NOT_FOUND when the image has gone meanwhile */
+  insert(record: ContainerRecord): void
+  /** By full id. */
+  get(id: string): ContainerRecord | undefined
+  /** By name, id, or unique prefix of an id, in that order, as Docker does. */
+  find(nameOrId: string): ContainerRecord
+  list(): ContainerRecord[]
+  /** created or exited → started with the next attempt; undefined when another process was first. */
+  begin(id: string, bootId: string): ContainerRecord | undefined
+  /** started (that attempt) → exited, or back to `phase`; false when it was settled already. */
+  settle(id: string, attempt: number, outcome: Outcome, phase?: 'exited' | 'created'): boolean
+  /** created, exited → removing; false when it was started meanwhile (or is gone). */
+  beginRemove(id: string): boolean
+  delete(id: string): boolean
+  rename(id: string, name: string): void
+}
+
+export function openContainers(database: Database): ContainerStore {
+  const { prepare } = database
+  const insert = prepare<[string, string, string, string, number, string, number, string | null, string], never>(
+    'INSERT INTO containers (id, name, image, reference, created_at, phase, attempt, boot_id, config) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  const byId = prepare<[string], Row>('SELECT * FROM containers WHERE id = ?')
+  const byName = prepare<[string], Row>('SELECT * FROM containers WHERE name = ?')
+  const byPrefix = prepare<[string, string], Row>('SELECT * FROM containers WHERE id >= ? AND id < ? LIMIT 2')
+  const all = prepare<[], Row>('SELECT * FROM containers ORDER BY created_at DESC, rowid DESC')
+  const begin = prepare<[string, string], Row>(
+    "UPDATE containers SET phase = 'started', attempt = attempt + 1, boot_id = ? WHERE id = ? AND phase IN ('created', 'exited') RETURNING *",
+  )
+  const settle = prepare<[string, string, string, number], never>(
+    "UPDATE containers SET phase = ?, outcome = ? WHERE id = ? AND attempt = ? AND phase = 'started'",
+  )
+  const beginRemove = prepare<[string], never>("UPDATE containers SET phase = 'removing' WHERE id = ? AND phase <> 'started'")
+  const remove = prepare<[string], never>('DELETE FROM containers WHERE id = ?')
+  const rename = prepare<[string, string], never>('UPDATE containers SET name = ? WHERE id = ?')
+
+  const nameInUse = (name: string, cause: unknown) =>
+    new ConflictError(
+      `Conflict. The container name "/${name}" is already in use by container "${byName.get(name)?.id ?? ''}". You have to remove (or rename) that container to be able to reuse that name.`,
+      { code: 'NAME_IN_USE', cause, details: { name, id: byName.get(name)?.id } },
+    )
+
+  return {
+    insert(record) {
+      try {
+        insert.run(
+          record.id, record.name, record.image, record.reference, record.createdAtMs,
+          record.phase, record.attempt, record.bootId ?? null, JSON.stringify(record.config),
+        )
+      } catch (error) {
+        if (isConstraint(error, 'UNIQUE')) throw nameInUse(record.name, error)
+        if (isConstraint(error, 'FOREIGNKEY'))
+          throw new NotFoundError(`No such image: ${record.reference}`, {
+            code: 'IMAGE_NOT_FOUND', cause: error, details: { image: record.reference },
+          })
+        throw error
+      }
+    },
+    get: (id) => decode(byId.get(id)),
+    find(nameOrId) {
+      const key = nameOrId.startsWith('/') ? nameOrId.slice(1) : nameOrId
+      const exact = byId.get(key) ?? byName.get(key)
+      if (exact) return decode(exact) as ContainerRecord
+      const matches = /^[0-9a-f]{1,64}$/.test(key) ? byPrefix.all(key, `${key}g`) : []
+      if (matches.length > 1)
+        throw new ConflictError(`Multiple IDs found with provided prefix: ${key}`, {
+          code: 'AMBIGUOUS_ID', details: { prefix: key },
+        })
+      const only = decode(matches[0])
+      if (only) return only
+      throw new NotFoundError(`No such container: ${nameOrId}`, { code: 'CONTAINER_NOT_FOUND', details: { container: nameOrId } })
+    },
+    list: () => all.all().map((row) => decode(row) as ContainerRecord),
+    begin: (id, bootId) => decode(begin.get(bootId, id)),
+    settle: (id, attempt, outcome, phase = 'exited') => settle.run(phase, JSON.stringify(outcome), id, attempt).changes > 0,
+    beginRemove: (id) => beginRemove.run(id).changes > 0,
+    delete: (id) => remove.run(id).changes > 0,
+    rename(id, name) {
+      try {
+        rename.run(name, id)
+      } catch (error) {
+        if (isConstraint(error, 'UNIQUE')) throw nameInUse(name, error)
+        throw error
+      }
+    },
+  }
+}
+
+function decode(row: Row | undefined): ContainerRecord | undefined {
+  if (!row) return undefined
+  return {
+    id: row.id, name: row.name, image: row.image, reference: row.reference, createdAtMs: row.created_at,
+    phase: row.phase, attempt: row.attempt, bootId: row.boot_id ?? undefined,
+    config: JSON.parse(row.config), outcome: row.outcome === null ? undefined : JSON.parse(row.outcome),
+  }
+}
+
+function isConstraint(error: unknown, kind: string): boolean {
+  return (error as { code?: string }).code?.startsWith(`SQLITE_CONSTRAINT_${kind}`) ?? false
+}

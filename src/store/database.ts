@@ -1,0 +1,108 @@
+import { createRequire } from 'node:module'
+import type BetterSqlite3 from 'better-sqlite3'
+import { InboardError, UnsupportedHostError } from '../errors/index.js'
+import { migrations } from './schema.js'
+
+/** An open metadata database; one per file and process, shared by every engine of the process. */
+export interface Database {
+  readonly sqlite: BetterSqlite3.Database
+  /** Compiles a statement once per database. */
+  prepare<Parameters extends unknown[], Row>(sql: string): BetterSqlite3.Statement<Parameters, Row>
+  /** Runs `body` in one IMMEDIATE transaction: all of it is committed, or none. */
+  transaction<T>(body: () => T): T
+  close(): void
+}
+
+interface Shared {
+  readonly database: Omit<Database, 'close'>
+  users: number
+}
+
+// Two handles on one file in one process drop each other's POSIX locks, even through two copies of this package.
+const registryKey = Symbol.for('inboard.store')
+function registry(): Map<string, Shared> {
+  const holder = globalThis as { [registryKey]?: Map<string, Shared> }
+  holder[registryKey] ??= new Map()
+  return holder[registryKey]
+}
+
+/**
+ * Opens (and creates or migrates) the metadata database.
+ *
+ * @param file absolute path, already resolved of symlinks
+ * @throws {UnsupportedHostError} `STORE_TOO_NEW` when a newer version of inboard has written it; `UNSUPPORTED_HOST` when better-sqlite3 cannot be loaded
+ */
+export function openDatabase(file: string): Database {
+  const open = registry()
+  const shared = open.get(file) ?? { database: connect(file), users: 0 }
+  open.set(file, shared)
+  shared.users++
+  let closed = false
+  return {
+    ...shared.database,
+    close() {
+      if (closed) return
+      closed = true
+      if (--shared.users > 0) return
+      open.delete(file)
+      shared.database.sqlite.close()
+    },
+  }
+}
+
+function connect(file: string): Omit<Database, 'close'> {
+  const sqlite = new (loadSqlite())(file, { timeout: 10_000 })
+  try {
+    sqlite.pragma('journal_mode = WAL')
+    sqlite.pragma('synchronous = NORMAL')
+    sqlite.pragma('foreign_keys = ON')
+    migrate(sqlite, file)
+  } catch (error) {
+    sqlite.close()
+    throw error
+  }
+  const statements = new Map<string, BetterSqlite3.Statement>()
+  const run = sqlite.transaction((body: () => unknown) => body())
+  return {
+    sqlite,
+    prepare<Parameters extends unknown[], Row>(sql: string) {
+      let statement = statements.get(sql)
+      if (!statement) {
+        statement = sqlite.prepare(sql)
+        statements.set(sql, statement)
+      }
+      return statement as unknown as BetterSqlite3.Statement<Parameters, Row>
+    },
+    transaction: <T>(body: () => T) => run.immediate(body) as T,
+  }
+}
+
+function loadSqlite(): typeof BetterSqlite3 {
+  try {
+    return createRequire(import.meta.url)('better-sqlite3') as typeof BetterSqlite3
+  } catch (cause) {
+    throw new UnsupportedHostError(
+      'the metadata store needs better-sqlite3, which cannot be loaded; run `npm rebuild better-sqlite3`',
+      { code: 'UNSUPPORTED_HOST', cause, details: { feature: 'better-sqlite3', hint: 'npm rebuild better-sqlite3' } },
+    )
+  }
+}
+
+function migrate(sqlite: BetterSqlite3.Database, file: string): void {
+  const version = () => sqlite.pragma('user_version', { simple: true }) as number
+  if (version() > migrations.length) throw tooNew(file, version())
+  if (version() === migrations.length) return
+  sqlite
+    .transaction(() => {
+      for (let at = version(); at < migrations.length; at++) sqlite.exec(migrations[at] as string)
+      sqlite.pragma(`user_version = ${migrations.length}`)
+    })
+    .immediate()
+}
+
+function tooNew(file: string, version: number): InboardError {
+  return new UnsupportedHostError(
+    `the store ${file} has schema version ${version}, this version of inboard knows ${migrations.length}: upgrade inboard, or open another root`,
+    { code: 'STORE_TOO_NEW', details: { feature: 'store schema', version, known: migrations.length, hint: 'npm install inboard@latest' } },
+  )
+}
