@@ -1,0 +1,98 @@
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Engine, type EngineOptions } from '../../src/index.js'
+import { imageArchive, type TestImage } from './images.js'
+
+/** An engine with a root of its own, and everything that could be left of it. */
+export interface TestEngine extends AsyncDisposable {
+  readonly engine: Engine
+  readonly directory: string
+  /** What is left on the host that belongs to this root: empty when nothing leaked. */
+  leaks(): Promise<string[]>
+  /** Another engine on the same root, as another process would open it. */
+  reopen(): Promise<Engine>
+}
+
+/** Opens an engine below /tmp with the given images loaded; disposing it removes all of it, whatever still runs. */
+export async function testEngine(images: readonly TestImage[] = ['busybox'], options: EngineOptions = {}): Promise<TestEngine> {
+  const directory = await mkdtemp('/tmp/ib-')
+  const roots = { root: join(directory, 'root'), runRoot: join(directory, 'run'), ...options }
+  const engine = await Engine.open(roots)
+  const others: Engine[] = []
+  for (const image of images) await engine.images.load(imageArchive(image))
+  return {
+    engine,
+    directory,
+    leaks: () => settled(() => leaksOf(directory)),
+    async reopen() {
+      const other = await Engine.open(roots)
+      others.push(other)
+      return other
+    },
+    async [Symbol.asyncDispose]() {
+      for (const other of others) await other.close()
+      const last = await Engine.open(roots)
+      for (const { id } of await last.containers.list({ all: true })) await (await last.containers.get(id)).remove({ force: true })
+      await last.close()
+      await engine.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A container's end is told before its teardown is done: what goes within three seconds was no leak. */
+async function settled(look: () => Promise<string[]>): Promise<string[]> {
+  for (const deadline = performance.now() + 3000; ; ) {
+    const found = await look()
+    if (found.length === 0 || performance.now() > deadline) return found
+    await new Promise(setImmediate)
+  }
+}
+
+/** Containers' things on the host, found by where they are and not by what the engine says. */
+async function leaksOf(directory: string): Promise<string[]> {
+  const rootId = (await readFile(join(directory, 'root/id'), 'utf8')).trim()
+  const found = await Promise.all([
+    runDirectories(join(directory, 'run')),
+    names(join(directory, 'root/containers'), 'container directory'),
+    cgroups(rootId),
+    mounts(directory),
+    supervisors(directory),
+  ])
+  return found.flat()
+}
+
+const names = async (path: string, what: string) => (await readdir(path)).map((name) => `${what} ${name}`)
+
+const runDirectories = async (path: string) => (await names(path, 'run directory')).filter((name) => !name.endsWith(' engines'))
+
+async function cgroups(rootId: string): Promise<string[]> {
+  const parents: string[] = []
+  for (const hierarchy of ['', ...(await readdir('/sys/fs/cgroup'))])
+    for (const kind of ['', '-custom']) parents.push(join('/sys/fs/cgroup', hierarchy, `inboard-${rootId}${kind}`))
+  const below = await Promise.all(
+    parents.map(async (parent) => {
+      const entries = await readdir(parent, { withFileTypes: true }).catch(() => [])
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => `cgroup ${parent}/${entry.name}`)
+    }),
+  )
+  return below.flat()
+}
+
+async function mounts(directory: string): Promise<string[]> {
+  const table = await readFile('/proc/self/mountinfo', 'utf8')
+  return table.split('\n').filter((line) => line.includes(`${directory}/`)).map((line) => `mount ${line}`)
+}
+
+/** Processes that hold a file of the run directory open: supervisors hold their locks. */
+async function supervisors(directory: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+  const holding = await Promise.all(
+    pids.map(async (pid) => {
+      const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
+      const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
+      return targets.some((target) => target.startsWith(`${directory}/run/`) && target.includes('/lock')) ? [`process ${pid}`] : []
+    }),
+  )
+  return holding.flat()
+}
