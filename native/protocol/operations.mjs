@@ -49,7 +49,7 @@ export const targetFlags = {
   noSymlinks: 1,
   /** Create a missing target as a directory (and its missing parents, 0755 root). */
   createDirectory: 2,
-  /** Create a missing target as an empty file (and its missing parents). */
+  /** Create a missing target as an empty file (and its missing parents). Both: as the attached tree's root is. */
   createFile: 4,
   /** ENODEV, ENOENT and EPERM of the mount are success: the kernel lacks the filesystem. */
   optional: 8,
@@ -78,7 +78,7 @@ export const operations = [
   { code: 11, name: 'make_directory', in: ['prepare', 'teardown', 'container'], fields: { path: 'str', mode: 'u64', existOk: 'u64' },
     doc: 'mkdir(2) on a path the engine owns; the mode is exact whatever the umask.' },
   { code: 12, name: 'write_file', in: ['prepare', 'container'], fields: { path: 'str', mode: 'u64', data: 'bytes' },
-    doc: 'Creates (O_EXCL|O_NOFOLLOW) a file the engine owns, with the exact mode.' },
+    doc: 'Creates or truncates (O_CREAT|O_TRUNC|O_NOFOLLOW) a file in a directory the engine owns, with the exact mode.' },
   { code: 13, name: 'write_knob', in: ['prepare', 'monitor', 'teardown'], fields: { path: 'str', value: 'str', optional: 'u64' },
     doc: 'One write(2) to an existing kernel file (a cgroup knob). `optional`: any failure is success.' },
   { code: 14, name: 'open_log', in: ['prepare'], fields: { path: 'str', mode: 'u64' },

@@ -1,16 +1,15 @@
-import { initExecutablePath } from '../host/index.js'
 import type { StartStreams } from '../container/context.js'
 import type { ImageRecord, ImageStore } from '../image/index.js'
 import { cgroupDirectories, compileCgroups } from '../launch/cgroups.js'
 import type { ContainerPaths, RunPlanInput } from '../launch/run-plan.js'
 import { raiseLoopback } from '../network/netlink.js'
 import type { SnapshotDriver } from '../snapshot/index.js'
-import { compileSeccomp, createSpec, type HostFacts, resolveUser, type ResolvedUser } from '../spec/index.js'
+import { compileSeccomp, createSpec, type HostFacts, type HostLimits, resolveUser, type ResolvedUser } from '../spec/index.js'
 import type { Spec } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { CgroupParents } from './cgroup-parents.js'
 import { hostDevices } from './host-devices.js'
-import { hostnameOf, managedFiles, managedPaths } from './managed-files.js'
+import { managedFiles, managedPaths } from './managed-files.js'
 import type { Paths } from './paths.js'
 
 /** The stages that a start goes through. */
@@ -19,7 +18,7 @@ export interface Stages {
   readonly images: ImageStore
   readonly snapshots: SnapshotDriver
   readonly cgroups: CgroupParents
-  readonly host: HostFacts
+  readonly host: HostFacts & HostLimits
 }
 
 const loopback = raiseLoopback()
@@ -34,9 +33,9 @@ export function assemble(stages: Stages, record: ContainerRecord, streams: Start
   return {
     id,
     spec,
-    rootfs: stages.snapshots.rootfs(image.chain, paths.directory),
+    rootfs: stages.snapshots.rootfs(image.chain, paths.directory, { volatile: config.rm }),
     paths,
-    files: managedFiles(config, id, managedPaths(paths.directory)),
+    files: managedFiles(config, spec.hostname, managedPaths(paths.directory)),
     cgroups,
     hierarchies,
     seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined,
@@ -62,14 +61,12 @@ export function containerSpec(stages: Stages, record: ContainerRecord, image: Im
   const files = managedPaths(`${stages.paths.containers}/${id}`)
   return createSpec({
     id,
-    hostname: hostnameOf(config, id),
     config,
     image: image.config,
     user: imageUser(stages, record, image),
     host: stages.host,
     files,
     devices: hostDevices(config),
-    ...(config.init && { initPath: initExecutablePath() }),
   })
 }
 

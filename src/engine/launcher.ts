@@ -7,7 +7,7 @@ import { compileRun, type Fault, type LaunchPlan } from '../launch/run-plan.js'
 import { Session } from '../launch/session.js'
 import { compileTeardown } from '../launch/teardown-plan.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { execProcess } from './exec-process.js'
+import { requestedProcess } from './exec-process.js'
 import { assemble, assemblePlaces, type Stages } from './assemble.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
@@ -18,11 +18,18 @@ export const faults: { next: Fault | undefined } = { next: undefined }
 /** Spawns the supervisor of a container and waits until its program runs. The lock is closed in any case. */
 export async function launchContainer(stages: Stages, record: ContainerRecord, lock: number, streams: StartStreams): Promise<Launched> {
   try {
+    await prepareFiles(stages, record)
     const plan = compileRun({ ...assemble(stages, record, streams), ...takeFault() })
     return await spawnSupervisor(plan, lock, [], `cannot start container ${record.name}`)
   } finally {
     closeSync(lock)
   }
+}
+
+async function prepareFiles({ images, snapshots, paths }: Stages, record: ContainerRecord): Promise<void> {
+  const { chain } = images.resolve(record.image)
+  await snapshots.prepareInit(chain)
+  await snapshots.prepareContainer(chain, `${paths.containers}/${record.id}`)
 }
 
 function takeFault(): { fault?: Fault } {
@@ -48,7 +55,7 @@ export async function launchExec(stages: Stages, record: ContainerRecord, pid: n
   const assembled = assemble(stages, record, { attached: false, rows: 0, columns: 0 })
   const plan = compileExec({
     id: record.id,
-    process: execProcess(assembled.spec.process, record, request, pid, stages),
+    process: requestedProcess(stages, record, request, pid),
     cgroups: assembled.cgroups,
     seccomp: assembled.seccomp,
     rows: request.rows,

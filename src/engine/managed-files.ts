@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import type { ManagedFile } from '../launch/run-plan.js'
 import type { ContainerConfig } from '../spec/options.js'
 
@@ -25,21 +24,15 @@ export const managedPaths = (directory: string): ManagedPaths => ({
   resolvConf: `${directory}/resolv.conf`,
 })
 
-/** The name that a container has for itself. */
-export function hostnameOf(config: ContainerConfig, id: string): string {
-  if (config.hostname) return config.hostname
-  return config.network === 'host' || config.utsMode === 'host' ? hostname() : id.slice(0, 12)
-}
-
 /** The files that the engine binds over the image's, as Docker writes them for the networks none and host. */
-export function managedFiles(config: ContainerConfig, id: string, paths: ManagedPaths): ManagedFile[] {
+export function managedFiles(config: ContainerConfig, hostname: string, paths: ManagedPaths): ManagedFile[] {
   const extra = config.extraHosts.map((entry) => {
     const at = entry.indexOf(':')
     return `${entry.slice(at + 1)}\t${entry.slice(0, at)}\n`
   })
   return [
     { path: paths.hosts, content: (config.network === 'host' ? hostFile('/etc/hosts') : loopbackHosts) + extra.join('') },
-    { path: paths.hostname, content: `${hostnameOf(config, id)}\n` },
+    { path: paths.hostname, content: `${hostname}\n` },
     { path: paths.resolvConf, content: resolvConf(config) },
   ]
 }

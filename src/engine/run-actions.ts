@@ -21,7 +21,6 @@ export function runActions(stages: Stages, context: ContainerContext): RunAction
     async run(request, streams) {
       const id = randomBytes(32).toString('hex')
       const draft = newRecord(stages, context, request, id)
-      await stages.snapshots.prepareInit(stages.images.resolve(draft.image).chain)
       // The lock is held before the record says that it was started: nobody takes it for lost.
       const lock = lockRunDirectory(context.runRoot, id)
       if (lock === undefined) throw new LaunchError(`the run directory of ${id} exists already`, { code: 'LAUNCH_FAILED' })

@@ -17,7 +17,10 @@ export interface Native {
   /** Waits for a child that is known to be ending; its wait status. ECHILD if it is not (any more) a child. */
   reap(pid: number): Promise<number>
 
-  /** mkdir(path, 0700), open(path + '/lock', O_CREAT|O_EXCL, 0600), flock(LOCK_EX|LOCK_NB): the lock's descriptor. Undoes itself on failure. */
+  /**
+   * Makes the directory `path` (0700) with a file `lock` (0600) in it, flock(LOCK_EX)ed: the lock's descriptor. Made aside as
+   * `.new-<name>-<pid>` and renamed, so that nobody sees it unlocked; EEXIST when there is one. Undoes itself on failure.
+   */
   makeLockedDirectory(path: string): number
   /** flock(2): 'shared' | 'exclusive' | 'unlock'; false when it would block and `wait` is false. */
   flock(fd: number, kind: 'shared' | 'exclusive' | 'unlock', wait: boolean): boolean
@@ -62,6 +65,8 @@ export interface Native {
   /** pipe2(O_CLOEXEC): [read, write]. */
   pipe(): [number, number]
   geteuid(): number
+  /** The errno (0: none) of harmless calls of the newer system calls the engine needs: ENOSYS and a filter's EPERM show. */
+  probeSyscalls(): Record<string, number>
 }
 
 export type Time = readonly [seconds: number, nanoseconds: number]

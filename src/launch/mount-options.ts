@@ -34,8 +34,7 @@ const flagOptions: Record<string, { set?: number; clear?: number; attrSet?: numb
 }
 
 const propagations: Record<string, number> = {
-  private: MS.PRIVATE, rprivate: MS.PRIVATE | MS.REC, shared: MS.SHARED, rshared: MS.SHARED | MS.REC,
-  slave: MS.SLAVE, rslave: MS.SLAVE | MS.REC,
+  private: MS.PRIVATE, rprivate: MS.PRIVATE, shared: MS.SHARED, rshared: MS.SHARED, slave: MS.SLAVE, rslave: MS.SLAVE,
 }
 
 /** A mount's options, sorted into what each system call takes. */
@@ -43,7 +42,7 @@ export interface MountFlags {
   readonly flags: number
   readonly attrSet: number
   readonly attrClear: number
-  /** MS_PRIVATE, MS_SHARED or MS_SLAVE, with MS_REC; 0: not given. */
+  /** MS_PRIVATE, MS_SHARED or MS_SLAVE; 0: not given. How far it reaches is `recursive`. */
   readonly propagation: number
   /** Whether attributes and the bind reach the mounts below (`rbind`). */
   readonly recursive: boolean

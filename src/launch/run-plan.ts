@@ -161,7 +161,7 @@ function writeMount(plan: PlanWriter, { type, source, destination, options }: Mo
 function writeBind(plan: PlanWriter, { destination, options }: Mount, slot: number): void {
   const { attrSet, attrClear, propagation, recursive } = parseMountOptions(options)
   plan.treeAttach({
-    slot, target: destination, attrSet, attrClear, propagation: propagation || MS.PRIVATE | MS.REC, recursive: recursive ? 1 : 0,
+    slot, target: destination, attrSet, attrClear, propagation: propagation || MS.PRIVATE, recursive: recursive ? 1 : 0,
     targetFlags: targetFlags.createDirectory | targetFlags.createFile,
   })
 }

@@ -1,4 +1,4 @@
-import type { Seccomp } from './types.js'
+import type { SeccompProfile } from './seccomp/profile.js'
 
 /**
  * What the builder gathers: `docker run`'s long options in camelCase, as given. `normalizeOptions` checks them and fills
@@ -24,7 +24,8 @@ export interface RunOptions {
   readonly capAdd?: readonly string[]
   readonly capDrop?: readonly string[]
   readonly privileged?: boolean
-  readonly securityOpt?: readonly string[]
+  /** Docker's strings (`no-new-privileges`, `seccomp=unconfined`, `seccomp=` and a profile's JSON text), or a profile as an object. */
+  readonly securityOpt?: readonly (string | { readonly seccomp: SeccompProfile })[]
   /** Bytes, or a string such as `'64m'`. */
   readonly memory?: number | string
   readonly memorySwap?: number | string
@@ -39,7 +40,10 @@ export interface RunOptions {
   readonly pidsLimit?: number
   readonly ulimit?: readonly (string | { readonly name: string; readonly soft: number; readonly hard?: number })[]
   /** `/dev/x[:/dev/y[:rwm]]` */
-  readonly device?: readonly (string | { readonly hostPath: string; readonly containerPath?: string; readonly permissions?: string })[]
+  readonly device?: readonly (
+    | string
+    | { readonly hostPath: string; readonly containerPath?: string; readonly permissions?: string }
+  )[]
   readonly sysctl?: Readonly<Record<string, string>> | readonly string[]
   readonly label?: Readonly<Record<string, string>> | readonly string[]
   readonly init?: boolean
@@ -65,14 +69,26 @@ export type EnvInput = Readonly<Record<string, string | number | boolean | undef
 
 /** `--mount` in object form. */
 export type MountInput =
-  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly?: boolean; readonly propagation?: Propagation }
-  | { readonly type: 'tmpfs'; readonly target: string; readonly tmpfsOptions?: { readonly size?: number | string; readonly mode?: number } }
+  | {
+      readonly type: 'bind'
+      readonly source: string
+      readonly target: string
+      readonly readOnly?: boolean
+      readonly propagation?: Propagation
+    }
+  | {
+      readonly type: 'tmpfs'
+      readonly target: string
+      readonly tmpfsOptions?: { readonly size?: number | string; readonly mode?: number }
+    }
 
 export type Propagation = 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave'
 
 /** The options, checked and complete; JSON-serialisable: this is what the store keeps for a container. */
 export interface ContainerConfig {
   readonly image: string
+  /** `linux/architecture[/variant]`, when one was asked for. */
+  readonly platform?: string
   /** undefined: the image's. An empty array: none at all (`--entrypoint ""`). */
   readonly entrypoint?: readonly string[]
   readonly command: readonly string[]
@@ -93,7 +109,11 @@ export interface ContainerConfig {
   readonly capAdd: readonly string[]
   readonly capDrop: readonly string[]
   readonly privileged: boolean
-  readonly security: { readonly noNewPrivileges: boolean; /** undefined: Docker's default profile. */ readonly seccomp?: 'unconfined' | Seccomp; readonly systemPathsUnconfined: boolean }
+  readonly security: {
+    readonly noNewPrivileges: boolean /** undefined: Docker's default profile. */
+    readonly seccomp?: 'unconfined' | SeccompProfile
+    readonly systemPathsUnconfined: boolean
+  }
   readonly resources: {
     readonly memory?: number
     readonly memorySwap?: number
@@ -107,7 +127,11 @@ export interface ContainerConfig {
     readonly pidsLimit?: number
   }
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[]
-  readonly devices: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[]
+  readonly devices: readonly {
+    readonly hostPath: string
+    readonly containerPath: string
+    readonly permissions: string
+  }[]
   readonly sysctls: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly init: boolean
@@ -128,7 +152,15 @@ export interface ContainerConfig {
 }
 
 export type ConfiguredMount =
-  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly propagation: Propagation; /** make a missing host directory, as `-v` does */ readonly createSource: boolean; readonly recursive: boolean }
+  | {
+      readonly type: 'bind'
+      readonly source: string
+      readonly target: string
+      readonly readOnly: boolean
+      readonly propagation: Propagation /** make a missing host directory, as `-v` does */
+      readonly createSource: boolean
+      readonly recursive: boolean
+    }
   | { readonly type: 'tmpfs'; readonly target: string; readonly options: readonly string[] }
 
 /** The `config` object of an OCI or Docker image configuration, the part that matters when a container is made. */
@@ -144,4 +176,3 @@ export interface ImageRunConfig {
   readonly ExposedPorts?: Readonly<Record<string, object>> | null
   readonly Volumes?: Readonly<Record<string, object>> | null
 }
-

@@ -15,7 +15,12 @@ export interface Spec {
 export interface Process {
   readonly terminal: boolean
   readonly consoleSize?: { readonly height: number; readonly width: number }
-  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[]; readonly umask: number }
+  readonly user: {
+    readonly uid: number
+    readonly gid: number
+    readonly additionalGids: readonly number[]
+    readonly umask: number
+  }
   readonly args: readonly string[]
   readonly env: readonly string[]
   readonly cwd: string
@@ -78,13 +83,32 @@ export interface DeviceRule {
 export interface Resources {
   /** Only when it differs from the default list (then complete). */
   readonly devices?: readonly DeviceRule[]
-  readonly memory?: { readonly limit?: number; readonly swap?: number; readonly reservation?: number; readonly swappiness?: number; readonly disableOOMKiller?: boolean }
-  readonly cpu?: { readonly shares?: number; readonly quota?: number; readonly period?: number; readonly cpus?: string; readonly mems?: string }
+  readonly memory?: {
+    readonly limit?: number
+    readonly swap?: number
+    readonly reservation?: number
+    readonly swappiness?: number
+    readonly disableOOMKiller?: boolean
+  }
+  readonly cpu?: {
+    readonly shares?: number
+    readonly quota?: number
+    readonly period?: number
+    readonly cpus?: string
+    readonly mems?: string
+  }
   readonly pids?: { readonly limit: number }
 }
 
 export type SeccompAction =
-  | 'SCMP_ACT_KILL' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_KILL_THREAD' | 'SCMP_ACT_TRAP' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_TRACE' | 'SCMP_ACT_ALLOW' | 'SCMP_ACT_LOG'
+  | 'SCMP_ACT_KILL'
+  | 'SCMP_ACT_KILL_PROCESS'
+  | 'SCMP_ACT_KILL_THREAD'
+  | 'SCMP_ACT_TRAP'
+  | 'SCMP_ACT_ERRNO'
+  | 'SCMP_ACT_TRACE'
+  | 'SCMP_ACT_ALLOW'
+  | 'SCMP_ACT_LOG'
 
 export interface Seccomp {
   readonly defaultAction: SeccompAction
@@ -97,5 +121,10 @@ export interface SeccompRule {
   readonly names: readonly string[]
   readonly action: SeccompAction
   readonly errnoRet?: number
-  readonly args?: readonly { readonly index: number; readonly value: number; readonly valueTwo?: number; readonly op: string }[]
+  readonly args?: readonly {
+    readonly index: number
+    readonly value: number
+    readonly valueTwo?: number
+    readonly op: string
+  }[]
 }

@@ -43,8 +43,9 @@ export interface NewImage extends ImageRow {
 
 /** The tables of images, layers, tags and snapshots. Every method is one transaction. */
 export interface ImageRecords {
-  /** Adds the image, or only its names when it is there already. */
-  put(image: NewImage): void
+  /** Adds the images, all or none; of those that are there already only the names. */
+  putAll(images: readonly NewImage[]): void
+  has(id: string): boolean
   get(id: string): ImageRow | undefined
   layers(id: string): LayerRow[]
   list(): ImageRow[]
@@ -60,6 +61,8 @@ export interface ImageRecords {
   /** Removes the image and its names. @throws a constraint error while a container uses it */
   delete(id: string): void
   snapshot(chainId: string): SnapshotRow | undefined
+  /** Whether some image has a layer with this chain id. */
+  isChainUsed(chainId: string): boolean
   /** Forgets the snapshots that no image has; their chain ids. */
   deleteUnusedSnapshots(): string[]
   chainIds(): string[]
@@ -70,13 +73,10 @@ export interface ImageRecords {
 export function openImageRecords(database: Database): ImageRecords {
   const { prepare, transaction } = database
   const insert = prepare<[string, string, string | null, number, string], never>(
-    `INSERT INTO images (id, config, manifest, size, created_at) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET manifest = coalesce(excluded.manifest, manifest)`,
+    'INSERT OR IGNORE INTO images (id, config, manifest, size, created_at) VALUES (?, ?, ?, ?, ?)',
   )
-  // The blobs are those of the manifest, where there is one: the same layers may come compressed in several ways.
-  const insertLayer = prepare<[string, number, string, string, string | null, string | null, string | null], never>(
-    `INSERT INTO image_layers (image, position, diff_id, chain_id, blob, media_type) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (image, position) DO UPDATE SET blob = excluded.blob, media_type = excluded.media_type WHERE ? IS NOT NULL`,
+  const insertLayer = prepare<[string, number, string, string, string | null, string | null], never>(
+    'INSERT INTO image_layers (image, position, diff_id, chain_id, blob, media_type) VALUES (?, ?, ?, ?, ?, ?)',
   )
   const insertSnapshot = prepare<[string, string | null, string, number], never>(
     'INSERT OR IGNORE INTO snapshots (chain_id, parent, diff_id, size) VALUES (?, ?, ?, ?)',
@@ -84,6 +84,7 @@ export function openImageRecords(database: Database): ImageRecords {
   const insertTag = prepare<[string, string], never>(
     'INSERT INTO tags (reference, image) VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image',
   )
+  const exists = prepare<[string], unknown>('SELECT 1 FROM images WHERE id = ?')
   const byId = prepare<[string], ImageRow>('SELECT * FROM images WHERE id = ?')
   const layers = prepare<[string], LayerRow>(
     'SELECT diff_id, chain_id, blob, media_type FROM image_layers WHERE image = ? ORDER BY position',
@@ -102,6 +103,7 @@ export function openImageRecords(database: Database): ImageRecords {
   const using = prepare<[string], ContainerUse>('SELECT id, name, phase FROM containers WHERE image = ? ORDER BY created_at')
   const remove = prepare<[string], never>('DELETE FROM images WHERE id = ?')
   const snapshot = prepare<[string], SnapshotRow>('SELECT * FROM snapshots WHERE chain_id = ?')
+  const byChain = prepare<[string], unknown>('SELECT 1 FROM image_layers WHERE chain_id = ? LIMIT 1')
   const removeSnapshots = prepare<[], { chain_id: string }>(
     'DELETE FROM snapshots WHERE chain_id NOT IN (SELECT chain_id FROM image_layers) RETURNING chain_id',
   )
@@ -110,16 +112,21 @@ export function openImageRecords(database: Database): ImageRecords {
     'SELECT blob FROM image_layers WHERE blob IS NOT NULL UNION SELECT manifest FROM images WHERE manifest IS NOT NULL',
   )
 
+  const put = (image: NewImage) => {
+    const isNew = insert.run(image.id, image.config, image.manifest, image.size, image.created_at).changes > 0
+    // Manifest and blobs stay those that came first: they belong together.
+    if (isNew) {
+      image.layers.forEach((layer, position) => {
+        insertLayer.run(image.id, position, layer.diff_id, layer.chain_id, layer.blob, layer.media_type)
+      })
+    }
+    for (const { chain_id, parent, diff_id, size } of image.snapshots) insertSnapshot.run(chain_id, parent, diff_id, size)
+    for (const reference of image.references) insertTag.run(reference, image.id)
+  }
+
   return {
-    put: (image) =>
-      transaction(() => {
-        insert.run(image.id, image.config, image.manifest, image.size, image.created_at)
-        image.layers.forEach((layer, position) => {
-          insertLayer.run(image.id, position, layer.diff_id, layer.chain_id, layer.blob, layer.media_type, image.manifest)
-        })
-        for (const { chain_id, parent, diff_id, size } of image.snapshots) insertSnapshot.run(chain_id, parent, diff_id, size)
-        for (const reference of image.references) insertTag.run(reference, image.id)
-      }),
+    putAll: (images) => transaction(() => images.forEach(put)),
+    has: (id) => exists.get(id) !== undefined,
     get: (id) => byId.get(id),
     layers: (id) => layers.all(id),
     list: () => all.all(),
@@ -132,6 +139,7 @@ export function openImageRecords(database: Database): ImageRecords {
     containersUsing: (id) => using.all(id),
     delete: (id) => void remove.run(id),
     snapshot: (chainId) => snapshot.get(chainId),
+    isChainUsed: (chainId) => byChain.get(chainId) !== undefined,
     deleteUnusedSnapshots: () => transaction(() => removeSnapshots.all().map(({ chain_id }) => chain_id)),
     chainIds: () => chainIds.all().map(({ chain_id }) => chain_id),
     blobs: () => blobs.all().map(({ blob }) => blob),

@@ -14,7 +14,10 @@ export interface TestEngine extends AsyncDisposable {
 }
 
 /** Opens an engine below /tmp with the given images loaded; disposing it removes all of it, whatever still runs. */
-export async function testEngine(images: readonly TestImage[] = ['busybox'], options: EngineOptions = {}): Promise<TestEngine> {
+export async function testEngine(
+  images: readonly TestImage[] = ['busybox'],
+  options: EngineOptions = {},
+): Promise<TestEngine> {
   const directory = await mkdtemp('/tmp/ib-')
   const roots = { root: join(directory, 'root'), runRoot: join(directory, 'run'), ...options }
   const engine = await Engine.open(roots)
@@ -32,7 +35,8 @@ export async function testEngine(images: readonly TestImage[] = ['busybox'], opt
     async [Symbol.asyncDispose]() {
       for (const other of others) await other.close()
       const last = await Engine.open(roots)
-      for (const { id } of await last.containers.list({ all: true })) await (await last.containers.get(id)).remove({ force: true })
+      for (const { id } of await last.containers.list({ all: true }))
+        await (await last.containers.get(id)).remove({ force: true })
       await last.close()
       await engine.close()
       await rm(directory, { recursive: true, force: true })
@@ -64,7 +68,8 @@ async function leaksOf(directory: string): Promise<string[]> {
 
 const names = async (path: string, what: string) => (await readdir(path)).map((name) => `${what} ${name}`)
 
-const runDirectories = async (path: string) => (await names(path, 'run directory')).filter((name) => !name.endsWith(' engines'))
+const runDirectories = async (path: string) =>
+  (await names(path, 'run directory')).filter((name) => !name.endsWith(' engines'))
 
 async function cgroups(rootId: string): Promise<string[]> {
   const parents: string[] = []
@@ -81,7 +86,10 @@ async function cgroups(rootId: string): Promise<string[]> {
 
 async function mounts(directory: string): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8')
-  return table.split('\n').filter((line) => line.includes(`${directory}/`)).map((line) => `mount ${line}`)
+  return table
+    .split('\n')
+    .filter((line) => line.includes(`${directory}/`))
+    .map((line) => `mount ${line}`)
 }
 
 /** Processes that hold a file of the run directory open: supervisors hold their locks. */
@@ -91,7 +99,9 @@ async function supervisors(directory: string): Promise<string[]> {
     pids.map(async (pid) => {
       const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
       const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
-      return targets.some((target) => target.startsWith(`${directory}/run/`) && target.includes('/lock')) ? [`process ${pid}`] : []
+      return targets.some((target) => target.startsWith(`${directory}/run/`) && target.includes('/lock'))
+        ? [`process ${pid}`]
+        : []
     }),
   )
   return holding.flat()

@@ -13,7 +13,7 @@ source "$here/images/archive.sh"
 source "$here/images/layers.sh"
 source "$here/images/catalogue.sh"
 
-cache=${INBOARD_TEST_CACHE:-$HOME/.cache/inboard-test-images}
+cache=${INBOARD_TEST_CACHE:-${HOME:-/root}/.cache/inboard-test-images}
 wanted=("$@")
 ((${#wanted[@]})) || wanted=("${image_names[@]}")
 for name in "${wanted[@]}"; do

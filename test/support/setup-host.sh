@@ -16,6 +16,9 @@ for pair in "${needed[@]}"; do
 done
 # The dynamic busybox does for a user, but an image wants the static one.
 [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1 || packages+=(busybox-static)
+# clang's fuzzer and sanitizers are a package of their own.
+fuzzer=libclang_rt.fuzzer-$(uname -m).a
+[[ -e $(clang -print-file-name="$fuzzer" 2>/dev/null) ]] || packages+=(libclang-rt-dev)
 ((${#packages[@]})) || exit 0
 
 command -v apt-get >/dev/null || { echo "setup-host.sh: install these for your distribution: ${packages[*]}" >&2; exit 1; }

@@ -15,8 +15,10 @@ build_busybox() {
   tar --create --file "$output/busybox.oci.tar" --directory "$work/oci" oci-layout index.json blobs
   rm -rf "$output/busybox.oci"
   cp -r "$work/oci" "$output/busybox.oci"
-  docker_archive busybox busybox:latest "$config" busybox
-  gzip -nkf "$output/busybox.tar"
+  # busybox.tar says that all is there: it comes last.
+  docker_archive busybox-aside busybox:latest "$config" busybox
+  gzip -nc "$output/busybox-aside.tar" >"$output/busybox.tar.gz"
+  mv "$output/busybox-aside.tar" "$output/busybox.tar"
 }
 
 build_debian() {

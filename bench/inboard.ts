@@ -1,0 +1,43 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Engine } from 'inboard'
+import type { Peer } from './peers/peer.js'
+import type { Workspace } from './workspace.js'
+
+/** An engine with a root of its own in the workspace and a run root on /run, as by default; busybox loaded. */
+export async function openEngine(workspace: Workspace): Promise<Engine> {
+  const runRoot = await mkdtemp('/run/inboard-bench-')
+  workspace.defer(() => rm(runRoot, { recursive: true, force: true }))
+  const engine = await Engine.open({ root: join(workspace.directory, 'root'), runRoot })
+  workspace.defer(() => engine.close())
+  await engine.images.load(workspace.archive)
+  return engine
+}
+
+/** `engine.run('busybox', ['true']).network(network).rm().output()`. */
+export function inboardRun(engine: Engine, network: 'none' | 'host'): Peer {
+  const run = timed(async () => {
+    const { exitCode } = await engine.run('busybox', ['true']).network(network).rm().output()
+    if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`)
+  })
+  return { name: `inboard run().rm().output(), ${network}`, run }
+}
+
+/** `container.exec(['true'])` in a container that sleeps. */
+export async function inboardExec(engine: Engine, workspace: Workspace): Promise<Peer> {
+  const container = await engine.run('busybox', ['sleep', '1000000']).network('none')
+  workspace.defer(() => container.remove({ force: true }))
+  const run = timed(async () => {
+    const { exitCode } = await container.exec(['true'])
+    if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`)
+  })
+  return { name: "inboard exec(['true'])", run }
+}
+
+function timed(action: () => Promise<void>): () => Promise<number> {
+  return async () => {
+    const start = performance.now()
+    await action()
+    return performance.now() - start
+  }
+}

@@ -1,0 +1,16 @@
+import { scale } from './scale.js'
+import { start } from './start.js'
+
+const benches: Readonly<Record<string, (options: readonly string[]) => Promise<void>>> = { start, scale }
+
+const [name = '', ...options] = process.argv.slice(2)
+const bench = benches[name]
+if (!bench) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join('|')} [options]`)
+  process.exitCode = 2
+} else if (process.geteuid?.() !== 0) {
+  console.error('the benches make containers: run them as root')
+  process.exitCode = 2
+} else {
+  await bench(options)
+}

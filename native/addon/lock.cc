@@ -1,0 +1,74 @@
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "arguments.h"
+#include "descriptor.h"
+#include "modules.h"
+
+namespace inboard {
+namespace {
+
+int flockPatiently(int descriptor, int operation) {
+  int result;
+  do result = ::flock(descriptor, operation);
+  while (result < 0 && errno == EINTR);
+  return result;
+}
+
+/** Whether the lock was taken; false when another open description holds it. */
+bool tryFlock(int descriptor, int operation) {
+  if (flockPatiently(descriptor, operation) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  throw Failure{errno, "flock", ""};
+}
+
+/** Where a directory is made before it gets its name: beside it. */
+std::string asideOf(const std::string& path) {
+  const size_t slash = path.rfind('/') + 1;
+  return path.substr(0, slash) + ".new-" + path.substr(slash) + "-" + std::to_string(getpid());
+}
+
+/** The directory has its name only once its lock is held, so nobody ever sees it free. */
+Napi::Value makeLockedDirectory(const Napi::CallbackInfo& info) {
+  const std::string path = toBytes(info[0]);
+  const std::string aside = asideOf(path);
+  const std::string file = aside + "/lock";
+  check(mkdir(aside.c_str(), 0700), "mkdir", path);
+  try {
+    Descriptor lock(check(open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), "open", path));
+    check(flockPatiently(lock.get(), LOCK_EX | LOCK_NB), "flock", path);
+    check(renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE), "renameat2", path);
+    return Napi::Number::New(info.Env(), lock.release());
+  } catch (const Failure&) {
+    unlink(file.c_str());
+    rmdir(aside.c_str());
+    throw;
+  }
+}
+
+Napi::Value flock(const Napi::CallbackInfo& info) {
+  const std::string kind = toBytes(info[1]);
+  const int operation = kind == "shared" ? LOCK_SH : kind == "exclusive" ? LOCK_EX : kind == "unlock" ? LOCK_UN : 0;
+  if (operation == 0) throw Failure{EINVAL, "flock", ""};
+  return Napi::Boolean::New(info.Env(), tryFlock(toInt(info[0]), operation | (info[2].ToBoolean() ? 0 : LOCK_NB)));
+}
+
+Napi::Value isLocked(const Napi::CallbackInfo& info) {
+  const std::string path = toBytes(info[0]);
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return info.Env().Undefined();
+    throw Failure{errno, "open", path};
+  }
+  return Napi::Boolean::New(info.Env(), !tryFlock(file.get(), LOCK_SH | LOCK_NB));
+}
+
+}  // namespace
+
+void defineLock(Napi::Object exports) {
+  define<makeLockedDirectory>(exports, "makeLockedDirectory");
+  define<flock>(exports, "flock");
+  define<isLocked>(exports, "isLocked");
+}
+
+}  // namespace inboard

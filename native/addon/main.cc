@@ -1,0 +1,15 @@
+#include "modules.h"
+
+// No state is kept between calls, so that the addon can be loaded by any number of threads, any number of times.
+static Napi::Object initialize(Napi::Env, Napi::Object exports) {
+  inboard::defineAt(exports);
+  inboard::defineAttributes(exports);
+  inboard::defineDescriptors(exports);
+  inboard::defineKernel(exports);
+  inboard::defineLock(exports);
+  inboard::defineSpawn(exports);
+  inboard::defineTree(exports);
+  return exports;
+}
+
+NODE_API_MODULE(inboard, initialize)

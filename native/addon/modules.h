@@ -1,0 +1,15 @@
+#pragma once
+
+#include <napi.h>
+
+namespace inboard {
+
+void defineAt(Napi::Object exports);
+void defineAttributes(Napi::Object exports);
+void defineDescriptors(Napi::Object exports);
+void defineKernel(Napi::Object exports);
+void defineLock(Napi::Object exports);
+void defineSpawn(Napi::Object exports);
+void defineTree(Napi::Object exports);
+
+}  // namespace inboard

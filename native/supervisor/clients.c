@@ -1,0 +1,206 @@
+/* The connections of engines: the one that spawned us, and those that come to the socket in the run directory. */
+#include "supervisor.h"
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { REQUESTS_PER_TURN = 64, UNREAD_LIMIT_MS = 10000 };
+
+static struct client *add_client(struct supervisor *s, int fd) {
+    uint32_t index = 0;
+    while (index < s->clients && s->client[index].fd >= 0) index++;
+    if (index == LIMIT_CLIENTS) return NULL;
+    if (index == s->clients) s->clients++;
+    struct client *client = &s->client[index];
+    *client = (struct client){.fd = fd, .spill = {.fd = -1}, .progress_ms = monotonic_ms()};
+    return client;
+}
+
+void clients_open(struct supervisor *s, int status) {
+    fcntl(status, F_SETFL, O_NONBLOCK);
+    add_client(s, status);
+}
+
+void client_drop(struct supervisor *s, struct client *client) {
+    if (s->stdin_owner == client) {
+        s->stdin_owner = NULL;
+        if (s->io.flags & STDIO_FLAG_STDIN_ONCE && s->io.kind == STDIO_PIPES) input_end(s);
+    }
+    close_and_forget(&client->fd);
+    spill_close(&client->spill);
+    client->streams = 0;
+}
+
+static void go_mute(struct client *client) {
+    client->mute = true;
+    spill_close(&client->spill);
+}
+
+/* Queues the part of the frame that was not sent. */
+static int queue_rest(struct supervisor *s, struct client *client, const struct iovec *parts, size_t sent) {
+    for (int i = 0; i < 2; i++) {
+        size_t skipped = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+        sent -= skipped;
+        if (skipped == parts[i].iov_len) continue;
+        if (spill_append(s, &client->spill, (char *)parts[i].iov_base + skipped, parts[i].iov_len - skipped) < 0) return -1;
+    }
+    return 0;
+}
+
+void client_send(struct supervisor *s, struct client *client, const struct frame *frame) {
+    unsigned char head[FRAME_HEADER_BYTES + FRAME_MAX_FIELDS * 8];
+    uint32_t length = frame_begin(head, frame->type, frame->fields, frame->count, (uint32_t)frame->tail_length);
+    struct iovec parts[2] = {{head, length}, {(void *)(uintptr_t)frame->tail, frame->tail_length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    if (client->fd < 0 || client->mute) return;
+    ssize_t sent = 0;
+    if (client->spill.head == client->spill.tail) {
+        sent = sendmsg(client->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) return go_mute(client);
+        client->progress_ms = monotonic_ms();
+    }
+    // A stream with a gap is worth less than none.
+    if (queue_rest(s, client, parts, sent < 0 ? 0 : (size_t)sent) < 0) client_drop(s, client);
+}
+
+void clients_send(struct supervisor *s, unsigned streams, const struct frame *frame) {
+    for (uint32_t i = 0; i < s->clients; i++)
+        if (streams == 0 || s->client[i].streams & streams) client_send(s, &s->client[i], frame);
+}
+
+static bool trusted_peer(int fd) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void greet(struct supervisor *s, struct client *client) {
+    struct frame hello = {FRAME_HELLO, 5, {PLAN_FINGERPRINT, s->phase, (uint64_t)s->pid, s->started_ns, s->log.bytes}, NULL, 0};
+    client_send(s, client, &hello);
+    if (s->phase != PHASE_EXITED) return;
+    struct frame exited = {FRAME_EXITED, 4, {0}, NULL, 0};
+    memcpy(exited.fields, s->exit_fields, sizeof s->exit_fields);
+    client_send(s, client, &exited);
+}
+
+void clients_accept(struct supervisor *s) {
+    for (int fd; (fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+        struct client *client = trusted_peer(fd) ? add_client(s, fd) : NULL;
+        if (client != NULL) greet(s, client);
+        else close(fd);
+    }
+}
+
+/* Then comes the unfinished line that the log does not have yet: a prompt, mostly. */
+static void attach(struct supervisor *s, struct client *client, unsigned streams) {
+    struct frame attached = {FRAME_ATTACHED, 1, {s->log.bytes}, NULL, 0};
+    client->streams = streams & STREAM_ALL;
+    if (streams & STREAM_STDIN && s->stdin_owner == NULL) s->stdin_owner = client;
+    client_send(s, client, &attached);
+    for (int i = 0; i < 2; i++) {
+        const struct log_stream *stream = &s->log.streams[i];
+        if (!(streams & (STREAM_STDOUT << i)) || stream->length == 0) continue;
+        struct frame rest = {.type = FRAME_STDOUT + (uint32_t)i, .tail = stream->line, .tail_length = stream->length};
+        client_send(s, client, &rest);
+    }
+}
+
+static void end_input(struct supervisor *s, struct client *client) {
+    client->streams &= ~STREAM_STDIN;
+    bool others = false;
+    for (uint32_t i = 0; i < s->clients; i++) others |= (s->client[i].streams & STREAM_STDIN) != 0;
+    if (s->stdin_owner == client) s->stdin_owner = NULL;
+    else if (others && !(s->io.flags & STDIO_FLAG_STDIN_ONCE)) return;
+    if (!others || s->io.flags & STDIO_FLAG_STDIN_ONCE) input_end(s);
+}
+
+static void resize(struct supervisor *s, uint64_t rows, uint64_t columns) {
+    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+    if (s->io.kind == STDIO_TTY && s->io.output[0] >= 0) ioctl(s->io.output[0], TIOCSWINSZ, &size);
+}
+
+static void send_signal(struct supervisor *s, uint64_t signal_number, uint64_t everyone) {
+    if (s->phase != PHASE_RUNNING || signal_number == 0 || signal_number > 64) return;
+    sys_pidfd_signal(s->pidfd, (int)signal_number);
+    if (!everyone || signal_number != SIGKILL) return;
+    struct cursor cursor = plan_section(&s->plan, SECTION_TEARDOWN);
+    for (struct operation operation; plan_next(&cursor, &operation);)
+        if (operation.code == OP_CGROUP_KILL) kill_cgroup(operation.fields.cgroup_kill.path);
+}
+
+static void obey(struct supervisor *s, struct client *client) {
+    const uint64_t *fields = client->reader.fields;
+    switch (client->reader.type) {
+    case FRAME_ATTACH: return attach(s, client, (unsigned)fields[0]);
+    case FRAME_STDIN_END: return end_input(s, client);
+    case FRAME_RESIZE: return resize(s, fields[0], fields[1]);
+    case FRAME_SIGNAL: return send_signal(s, fields[0], fields[1]);
+    }
+}
+
+bool client_blocked(const struct supervisor *s, const struct client *client) {
+    return client->reader.input_left > 0 && input_blocked(s);
+}
+
+/* Takes one piece of what the client sent; false when there is no more for now. */
+static bool read_piece(struct supervisor *s, struct client *client) {
+    unsigned char data[INPUT_BYTES];
+    uint32_t wanted = frame_wants(&client->reader);
+    if (client_blocked(s, client)) return false;
+    ssize_t length = recv(client->fd, data, wanted < sizeof data ? wanted : sizeof data, MSG_DONTWAIT);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    enum frame_result result = length > 0 ? frame_take(&client->reader, data, (uint32_t)length) : FRAME_MALFORMED;
+    if (result == FRAME_MALFORMED) client_drop(s, client);
+    if (result == FRAME_COMPLETE) obey(s, client);
+    if (result == FRAME_INPUT && client->streams & STREAM_STDIN) input_write(s, (char *)data, (size_t)length);
+    return client->fd >= 0;
+}
+
+void client_read(struct supervisor *s, struct client *client) {
+    for (int i = 0; i < REQUESTS_PER_TURN && client->fd >= 0; i++)
+        if (!read_piece(s, client)) return;
+}
+
+static bool waits(const struct client *client) {
+    return client->fd >= 0 && client->spill.head < client->spill.tail;
+}
+
+/* Serves the clients that something waits for, and drops those that have taken nothing for too long. */
+static bool deliver(struct supervisor *s) {
+    struct pollfd polled[LIMIT_CLIENTS];
+    bool any = false;
+    for (uint32_t i = 0; i < s->clients; i++) {
+        struct client *client = &s->client[i];
+        if (waits(client) && monotonic_ms() - client->progress_ms > UNREAD_LIMIT_MS) client_drop(s, client);
+        polled[i] = (struct pollfd){waits(client) ? client->fd : -1, POLLOUT | POLLIN, 0};
+        any |= waits(client);
+    }
+    if (any) poll(polled, s->clients, 1000);
+    for (uint32_t i = 0; any && i < s->clients; i++) {
+        struct client *client = &s->client[i];
+        if (polled[i].revents & POLLIN) client_read(s, client);
+        if (polled[i].revents & POLLOUT && waits(client)) {
+            client->progress_ms = monotonic_ms();
+            if (spill_send(&client->spill, client->fd) < 0) client_drop(s, client);
+        }
+    }
+    return any;
+}
+
+/* A socket closed with unread bytes resets the connection, and the peer loses what it has not read yet. */
+static void close_gently(int fd) {
+    char data[4096];
+    shutdown(fd, SHUT_RD);
+    while (recv(fd, data, sizeof data, MSG_DONTWAIT) > 0) continue;
+    close(fd);
+}
+
+void clients_finish(struct supervisor *s) {
+    if (s->listener >= 0) clients_accept(s);
+    while (deliver(s)) continue;
+    for (uint32_t i = 0; i < s->clients; i++)
+        if (s->client[i].fd >= 0) close_gently(s->client[i].fd);
+}

@@ -1,0 +1,81 @@
+/* Files that the engine owns, by host paths. */
+#include "supervisor.h"
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+int write_whole(int fd, const void *data, size_t length) {
+    for (const char *from = data; length > 0;) {
+        ssize_t written = write(fd, from, length);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return -1;
+        from += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+int write_existing(int directory, const char *path, const char *value) {
+    autoclose fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    return write(fd, value, strlen(value)) < 0 ? -1 : 0;
+}
+
+int do_make_directory(struct supervisor *s, const struct op_make_directory *op) {
+    (void)s;
+    if (mkdir(op->path, (mode_t)op->mode) == 0) return 0;
+    return errno == EEXIST && op->exist_ok ? 0 : -1;
+}
+
+int do_write_file(struct supervisor *s, const struct op_write_file *op) {
+    (void)s;
+    autoclose fd = openat(AT_FDCWD, op->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
+    if (fd < 0 || fchmod(fd, (mode_t)op->mode) < 0) return -1;
+    return write_whole(fd, op->data->data, op->data->length);
+}
+
+int do_write_knob(struct supervisor *s, const struct op_write_knob *op) {
+    (void)s;
+    return write_existing(AT_FDCWD, op->path, op->value) == 0 || op->optional ? 0 : -1;
+}
+
+int do_cgroup_join(struct supervisor *s, const struct op_cgroup_join *op) {
+    (void)s;
+    return write_existing(AT_FDCWD, op->path, "0");
+}
+
+int do_open_log(struct supervisor *s, const struct op_open_log *op) {
+    int fd = openat(AT_FDCWD, op->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0) return -1;
+    log_open(&s->log, fd, (uint64_t)status.st_size);
+    s->log_path = op->path;
+    return 0;
+}
+
+/* Bound by a name relative to the directory, because a socket's address holds only 108 bytes. */
+static int bind_here(int listener) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "sock"};
+    // The mode of the socket's file is that of the unbound socket.
+    if (fchmod(listener, 0600) < 0) return -1;
+    return bind(listener, (void *)&address, sizeof address) < 0 ? -1 : listen(listener, 64);
+}
+
+int do_run_directory(struct supervisor *s, const struct op_run_directory *op) {
+    s->run_directory = openat(AT_FDCWD, op->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (s->run_directory < 0 || fchdir(s->run_directory) < 0) return -1;
+    s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s->listener < 0 || bind_here(s->listener) < 0) return -1;
+    return chdir("/");
+}
+
+int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op) {
+    s->oom_path = op->path;
+    return 0;
+}
+
+int do_remove_file(struct supervisor *s, const struct op_remove_file *op) {
+    (void)s;
+    return unlink(op->path) == 0 || errno == ENOENT ? 0 : -1;
+}

@@ -1,0 +1,40 @@
+#include <errno.h>
+#define PROTOCOL_DISPATCH
+#include "supervisor.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Tests make a step fail, or kill the process that reaches it. */
+static int fault(const struct plan *plan, uint32_t step) {
+    if (step != plan->fault_step || plan->fault_kind == 0) return 0;
+    if (plan->fault_kind == 1) return fail(EIO);
+    kill(getpid(), SIGKILL);
+    // The first process of a pid namespace is immune to its own signals.
+    _exit(128 + SIGKILL);
+}
+
+static void note_failure(struct failure *failure, const struct operation *operation, int section) {
+    int error = errno;
+    if (failure->count++ > 0) return;
+    failure->step = operation->step;
+    failure->opcode = operation->code;
+    failure->section = (uint32_t)section;
+    failure->error = error;
+    size_t length = strnlen(plan_subject(operation), SUBJECT_BYTES - 1);
+    memcpy(failure->subject, plan_subject(operation), length);
+    failure->subject[length] = 0;
+}
+
+int interpret(struct supervisor *s, int section, struct failure *failure) {
+    struct cursor cursor = plan_section(&s->plan, section);
+    struct operation operation = {0};
+    while (plan_next(&cursor, &operation)) {
+        if (section == SECTION_CONTAINER) s->progress->step = operation.step;
+        if (fault(&s->plan, operation.step) == 0 && dispatch(s, operation.code, &operation.fields) == 0)
+            continue;
+        note_failure(failure, &operation, section);
+        if (section != SECTION_TEARDOWN) return -1;
+    }
+    return failure->count == 0 ? 0 : -1;
+}

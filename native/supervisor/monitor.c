@@ -1,0 +1,102 @@
+/* The life of a running container, as its supervisor sees it: one loop over descriptors. */
+#include "supervisor.h"
+#include <poll.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { POLL_EXIT, POLL_STDOUT, POLL_STDERR, POLL_INPUT, POLL_LISTENER, POLL_CLIENTS };
+
+int64_t monotonic_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+uint64_t realtime_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool waits(const struct client *client) {
+    return client->spill.head < client->spill.tail;
+}
+
+/* With backpressure, nothing more is read from the process until its readers have what was. */
+static bool output_held(const struct supervisor *s) {
+    bool held = false;
+    for (uint32_t i = 0; s->io.flags & STDIO_FLAG_BACKPRESSURE && i < s->clients; i++) held |= s->client[i].streams != 0 && waits(&s->client[i]);
+    return held;
+}
+
+static struct pollfd poll_client(const struct supervisor *s, const struct client *client) {
+    short events = 0;
+    if (!client_blocked(s, client)) events |= POLLIN;
+    if (waits(client)) events |= POLLOUT;
+    // A client that hung up is always ready, so one that must wait is left out.
+    return (struct pollfd){events == 0 ? -1 : client->fd, events, 0};
+}
+
+static nfds_t prepare_poll(const struct supervisor *s, struct pollfd *polled) {
+    bool held = output_held(s);
+    polled[POLL_EXIT] = (struct pollfd){s->pidfd, POLLIN, 0};
+    polled[POLL_STDOUT] = (struct pollfd){held ? -1 : s->io.output[0], POLLIN, 0};
+    polled[POLL_STDERR] = (struct pollfd){held ? -1 : s->io.output[1], POLLIN, 0};
+    polled[POLL_INPUT] = (struct pollfd){input_blocked(s) ? s->io.input : -1, POLLOUT, 0};
+    polled[POLL_LISTENER] = (struct pollfd){s->listener, POLLIN, 0};
+    for (uint32_t i = 0; i < s->clients; i++) polled[POLL_CLIENTS + i] = poll_client(s, &s->client[i]);
+    return POLL_CLIENTS + s->clients;
+}
+
+static void serve_client(struct supervisor *s, struct client *client, short events) {
+    if (events & POLLOUT && waits(client)) {
+        client->progress_ms = monotonic_ms();
+        if (spill_send(&client->spill, client->fd) < 0) return client_drop(s, client);
+    }
+    if (events & (POLLIN | POLLHUP | POLLERR)) client_read(s, client);
+}
+
+/* One turn; false when the process has ended. */
+static bool turn(struct supervisor *s) {
+    struct pollfd polled[POLL_CLIENTS + LIMIT_CLIENTS];
+    nfds_t count = prepare_poll(s, polled);
+    if (poll(polled, count, -1) < 0) return true;
+    for (int stream = 0; stream < 2; stream++)
+        if (polled[POLL_STDOUT + stream].revents && s->io.output[stream] >= 0) output_read(s, stream);
+    if (polled[POLL_INPUT].revents && s->io.input >= 0) input_flush(s);
+    for (nfds_t i = POLL_CLIENTS; i < count; i++) {
+        struct client *client = &s->client[i - POLL_CLIENTS];
+        if (polled[i].revents && client->fd == polled[i].fd) serve_client(s, client, polled[i].revents);
+    }
+    if (polled[POLL_LISTENER].revents) clients_accept(s);
+    return polled[POLL_EXIT].revents == 0;
+}
+
+static void note_exit(struct supervisor *s) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    while (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOWAIT | __WALL) < 0 && errno == EINTR) continue;
+    s->exit_fields[0] = info.si_code != CLD_EXITED;
+    s->exit_fields[1] = (uint64_t)info.si_status;
+    s->exit_fields[2] = oom_kills(s) > 0;
+    s->exit_fields[3] = realtime_ns();
+}
+
+static void announce_exit(struct supervisor *s) {
+    struct frame exited = {FRAME_EXITED, 4, {0}, NULL, 0};
+    memcpy(exited.fields, s->exit_fields, sizeof s->exit_fields);
+    if (s->listener >= 0) clients_accept(s);
+    s->phase = PHASE_EXITED;
+    clients_send(s, 0, &exited);
+}
+
+/* The exit is on record before the process is reaped: until then its pid can't be another's. */
+void monitor(struct supervisor *s) {
+    while (turn(s)) continue;
+    output_drain(s);
+    note_exit(s);
+    record_exit(s);
+    announce_exit(s);
+    kill_and_reap(s);
+}

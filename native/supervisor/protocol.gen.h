@@ -1,0 +1,597 @@
+/* Generated from native/protocol/operations.mjs by native/protocol/generate.mjs. */
+#ifndef INBOARD_PROTOCOL_GEN_H
+#define INBOARD_PROTOCOL_GEN_H
+#include <stdint.h>
+
+#define PLAN_MAGIC 0x50424e49u
+#define PLAN_FINGERPRINT 0x1f353ac9u
+#define OPCODE_LAST 83
+#define FRAME_LAST 36
+
+enum {
+    MODE_RUN = 0,
+    MODE_EXEC = 1,
+    MODE_TASK = 2,
+};
+enum {
+    SECTION_PREPARE = 1,
+    SECTION_CONTAINER = 2,
+    SECTION_MONITOR = 3,
+    SECTION_TEARDOWN = 4,
+};
+enum {
+    LIMIT_PLAN_BYTES = 67108864,
+    LIMIT_OPERATIONS = 65536,
+    LIMIT_FIELDS = 10,
+    LIMIT_SLOTS = 256,
+    LIMIT_CLIENTS = 256,
+};
+enum {
+    FD_PLAN = 3,
+    FD_STATUS = 4,
+    FD_LOCK = 5,
+    FD_FIRST_SLOT = 6,
+};
+enum {
+    TARGET_NO_SYMLINKS = 1,
+    TARGET_CREATE_DIRECTORY = 2,
+    TARGET_CREATE_FILE = 4,
+    TARGET_OPTIONAL = 8,
+};
+enum {
+    STDIO_NULL = 0,
+    STDIO_PIPES = 1,
+    STDIO_TTY = 2,
+    STDIO_SLOTS = 3,
+};
+enum {
+    STDIO_FLAG_STDIN = 1,
+    STDIO_FLAG_ATTACHED = 2,
+    STDIO_FLAG_STDIN_ONCE = 4,
+    STDIO_FLAG_BACKPRESSURE = 8,
+};
+enum {
+    OP_SECTION = 1,
+    OP_RUN_DIRECTORY = 10,
+    OP_MAKE_DIRECTORY = 11,
+    OP_WRITE_FILE = 12,
+    OP_WRITE_KNOB = 13,
+    OP_OPEN_LOG = 14,
+    OP_STDIO = 15,
+    OP_OOM_COUNTER = 16,
+    OP_CLONE = 17,
+    OP_CGROUP_JOIN = 20,
+    OP_UNSHARE = 21,
+    OP_SETNS = 22,
+    OP_ROOT_PROPAGATION = 23,
+    OP_TREE_OPEN = 24,
+    OP_ROOT_MOUNT = 25,
+    OP_PIVOT_ROOT = 26,
+    OP_ENTER_ROOT = 27,
+    OP_MOUNT = 30,
+    OP_TREE_ATTACH = 31,
+    OP_DIRECTORY = 32,
+    OP_DEVICE_NODE = 33,
+    OP_SYMLINK = 34,
+    OP_MASK = 35,
+    OP_READ_ONLY = 36,
+    OP_REMOUNT = 37,
+    OP_SYSCTL = 38,
+    OP_HOSTNAME = 39,
+    OP_DOMAINNAME = 40,
+    OP_NETLINK = 41,
+    OP_CONSOLE = 42,
+    OP_EMPTY_FILE = 43,
+    OP_RLIMIT = 50,
+    OP_OOM_SCORE_ADJ = 51,
+    OP_SESSION_KEYRING = 52,
+    OP_NO_NEW_PRIVILEGES = 53,
+    OP_SECCOMP = 54,
+    OP_CAPABILITY_BOUNDS = 55,
+    OP_USER = 56,
+    OP_CAPABILITIES = 57,
+    OP_WORKING_DIRECTORY = 58,
+    OP_UMASK = 59,
+    OP_EXECUTE = 60,
+    OP_TITLE = 70,
+    OP_CGROUP_KILL = 80,
+    OP_CGROUP_REMOVE = 81,
+    OP_REMOVE_TREE = 82,
+    OP_REMOVE_FILE = 83,
+};
+enum {
+    FRAME_HELLO = 1,
+    FRAME_STARTED = 2,
+    FRAME_FAILED = 3,
+    FRAME_STDOUT = 4,
+    FRAME_STDERR = 5,
+    FRAME_EXITED = 6,
+    FRAME_TORNDOWN = 7,
+    FRAME_ATTACHED = 8,
+    FRAME_COMPLETED = 9,
+    FRAME_ATTACH = 32,
+    FRAME_STDIN = 33,
+    FRAME_STDIN_END = 34,
+    FRAME_RESIZE = 35,
+    FRAME_SIGNAL = 36,
+};
+
+/* bytes and list fields, in place in the plan; count is 0 for bytes. */
+struct blob {
+    uint32_t length;
+    uint32_t count;
+    char data[];
+};
+
+struct op_section {
+    uint64_t kind;
+};
+
+struct op_run_directory {
+    const char *path;
+};
+
+struct op_make_directory {
+    const char *path;
+    uint64_t mode;
+    uint64_t exist_ok;
+};
+
+struct op_write_file {
+    const char *path;
+    uint64_t mode;
+    const struct blob *data;
+};
+
+struct op_write_knob {
+    const char *path;
+    const char *value;
+    uint64_t optional;
+};
+
+struct op_open_log {
+    const char *path;
+    uint64_t mode;
+};
+
+struct op_stdio {
+    uint64_t kind;
+    uint64_t flags;
+    uint64_t rows;
+    uint64_t columns;
+    uint64_t slot_in;
+    uint64_t slot_out;
+    uint64_t slot_err;
+};
+
+struct op_oom_counter {
+    const char *path;
+};
+
+struct op_clone {
+    uint64_t flags;
+    const char *cgroup;
+};
+
+struct op_cgroup_join {
+    const char *path;
+};
+
+struct op_unshare {
+    uint64_t flags;
+};
+
+struct op_setns {
+    uint64_t slot;
+    uint64_t flags;
+};
+
+struct op_root_propagation {
+    uint64_t flags;
+};
+
+struct op_tree_open {
+    uint64_t slot;
+    const char *path;
+    uint64_t recursive;
+};
+
+struct op_root_mount {
+    const char *directory;
+    const char *source;
+    const char *target;
+    const char *fstype;
+    uint64_t flags;
+    const char *data;
+};
+
+struct op_pivot_root {
+    const char *directory;
+};
+
+struct op_enter_root {
+    const char *directory;
+};
+
+struct op_mount {
+    const char *source;
+    const char *target;
+    const char *fstype;
+    uint64_t flags;
+    const char *data;
+    uint64_t target_flags;
+};
+
+struct op_tree_attach {
+    uint64_t slot;
+    const char *target;
+    uint64_t attr_set;
+    uint64_t attr_clear;
+    uint64_t propagation;
+    uint64_t recursive;
+    uint64_t target_flags;
+};
+
+struct op_directory {
+    const char *path;
+    uint64_t mode;
+    uint64_t uid;
+    uint64_t gid;
+};
+
+struct op_device_node {
+    const char *path;
+    uint64_t mode;
+    uint64_t device;
+    uint64_t uid;
+    uint64_t gid;
+};
+
+struct op_symlink {
+    const char *target;
+    const char *path;
+};
+
+struct op_mask {
+    const char *path;
+};
+
+struct op_read_only {
+    const char *path;
+};
+
+struct op_remount {
+    const char *target;
+    uint64_t flags;
+};
+
+struct op_sysctl {
+    const char *name;
+    const char *value;
+};
+
+struct op_hostname {
+    const char *name;
+};
+
+struct op_domainname {
+    const char *name;
+};
+
+struct op_netlink {
+    uint64_t protocol;
+    const struct blob *messages;
+};
+
+struct op_console {
+    uint64_t uid;
+    uint64_t bind;
+};
+
+struct op_empty_file {
+    const char *path;
+    uint64_t mode;
+};
+
+struct op_rlimit {
+    uint64_t resource;
+    uint64_t soft;
+    uint64_t hard;
+};
+
+struct op_oom_score_adj {
+    uint64_t value;
+    uint64_t optional;
+};
+
+struct op_session_keyring {
+    const char *name;
+};
+
+struct op_seccomp {
+    uint64_t flags;
+    const struct blob *filter;
+};
+
+struct op_capability_bounds {
+    uint64_t bounding;
+};
+
+struct op_user {
+    uint64_t uid;
+    uint64_t gid;
+    const struct blob *groups;
+};
+
+struct op_capabilities {
+    uint64_t effective;
+    uint64_t permitted;
+    uint64_t inheritable;
+    uint64_t ambient;
+};
+
+struct op_working_directory {
+    const char *path;
+    uint64_t create;
+    uint64_t uid;
+    uint64_t gid;
+};
+
+struct op_umask {
+    uint64_t mask;
+};
+
+struct op_execute {
+    const char *file;
+    const char *path;
+    const struct blob *argv;
+    const struct blob *envp;
+};
+
+struct op_title {
+    const char *text;
+};
+
+struct op_cgroup_kill {
+    const char *path;
+};
+
+struct op_cgroup_remove {
+    const char *path;
+};
+
+struct op_remove_tree {
+    const char *path;
+};
+
+struct op_remove_file {
+    const char *path;
+};
+
+union op_fields {
+    uint64_t raw[LIMIT_FIELDS];
+    struct op_section section;
+    struct op_run_directory run_directory;
+    struct op_make_directory make_directory;
+    struct op_write_file write_file;
+    struct op_write_knob write_knob;
+    struct op_open_log open_log;
+    struct op_stdio stdio;
+    struct op_oom_counter oom_counter;
+    struct op_clone clone;
+    struct op_cgroup_join cgroup_join;
+    struct op_unshare unshare;
+    struct op_setns setns;
+    struct op_root_propagation root_propagation;
+    struct op_tree_open tree_open;
+    struct op_root_mount root_mount;
+    struct op_pivot_root pivot_root;
+    struct op_enter_root enter_root;
+    struct op_mount mount;
+    struct op_tree_attach tree_attach;
+    struct op_directory directory;
+    struct op_device_node device_node;
+    struct op_symlink symlink;
+    struct op_mask mask;
+    struct op_read_only read_only;
+    struct op_remount remount;
+    struct op_sysctl sysctl;
+    struct op_hostname hostname;
+    struct op_domainname domainname;
+    struct op_netlink netlink;
+    struct op_console console;
+    struct op_empty_file empty_file;
+    struct op_rlimit rlimit;
+    struct op_oom_score_adj oom_score_adj;
+    struct op_session_keyring session_keyring;
+    struct op_seccomp seccomp;
+    struct op_capability_bounds capability_bounds;
+    struct op_user user;
+    struct op_capabilities capabilities;
+    struct op_working_directory working_directory;
+    struct op_umask umask;
+    struct op_execute execute;
+    struct op_title title;
+    struct op_cgroup_kill cgroup_kill;
+    struct op_cgroup_remove cgroup_remove;
+    struct op_remove_tree remove_tree;
+    struct op_remove_file remove_file;
+};
+
+enum field_kind { FIELD_U64, FIELD_SLOT, FIELD_STR, FIELD_BYTES, FIELD_LIST };
+
+struct op_schema {
+    const char *name;
+    uint8_t sections; /* bit n: allowed in section n */
+    uint8_t fields;
+    int8_t subject; /* the field that a failure is about, or -1 */
+    uint8_t kinds[LIMIT_FIELDS];
+};
+
+/* One handler per operation: 0, or -1 with errno. */
+struct supervisor;
+int do_run_directory(struct supervisor *s, const struct op_run_directory *op);
+int do_make_directory(struct supervisor *s, const struct op_make_directory *op);
+int do_write_file(struct supervisor *s, const struct op_write_file *op);
+int do_write_knob(struct supervisor *s, const struct op_write_knob *op);
+int do_open_log(struct supervisor *s, const struct op_open_log *op);
+int do_stdio(struct supervisor *s, const struct op_stdio *op);
+int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op);
+int do_clone(struct supervisor *s, const struct op_clone *op);
+int do_cgroup_join(struct supervisor *s, const struct op_cgroup_join *op);
+int do_unshare(struct supervisor *s, const struct op_unshare *op);
+int do_setns(struct supervisor *s, const struct op_setns *op);
+int do_root_propagation(struct supervisor *s, const struct op_root_propagation *op);
+int do_tree_open(struct supervisor *s, const struct op_tree_open *op);
+int do_root_mount(struct supervisor *s, const struct op_root_mount *op);
+int do_pivot_root(struct supervisor *s, const struct op_pivot_root *op);
+int do_enter_root(struct supervisor *s, const struct op_enter_root *op);
+int do_mount(struct supervisor *s, const struct op_mount *op);
+int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op);
+int do_directory(struct supervisor *s, const struct op_directory *op);
+int do_device_node(struct supervisor *s, const struct op_device_node *op);
+int do_symlink(struct supervisor *s, const struct op_symlink *op);
+int do_mask(struct supervisor *s, const struct op_mask *op);
+int do_read_only(struct supervisor *s, const struct op_read_only *op);
+int do_remount(struct supervisor *s, const struct op_remount *op);
+int do_sysctl(struct supervisor *s, const struct op_sysctl *op);
+int do_hostname(struct supervisor *s, const struct op_hostname *op);
+int do_domainname(struct supervisor *s, const struct op_domainname *op);
+int do_netlink(struct supervisor *s, const struct op_netlink *op);
+int do_console(struct supervisor *s, const struct op_console *op);
+int do_empty_file(struct supervisor *s, const struct op_empty_file *op);
+int do_rlimit(struct supervisor *s, const struct op_rlimit *op);
+int do_oom_score_adj(struct supervisor *s, const struct op_oom_score_adj *op);
+int do_session_keyring(struct supervisor *s, const struct op_session_keyring *op);
+int do_no_new_privileges(struct supervisor *s);
+int do_seccomp(struct supervisor *s, const struct op_seccomp *op);
+int do_capability_bounds(struct supervisor *s, const struct op_capability_bounds *op);
+int do_user(struct supervisor *s, const struct op_user *op);
+int do_capabilities(struct supervisor *s, const struct op_capabilities *op);
+int do_working_directory(struct supervisor *s, const struct op_working_directory *op);
+int do_umask(struct supervisor *s, const struct op_umask *op);
+int do_execute(struct supervisor *s, const struct op_execute *op);
+int do_title(struct supervisor *s, const struct op_title *op);
+int do_cgroup_kill(struct supervisor *s, const struct op_cgroup_kill *op);
+int do_cgroup_remove(struct supervisor *s, const struct op_cgroup_remove *op);
+int do_remove_tree(struct supervisor *s, const struct op_remove_tree *op);
+int do_remove_file(struct supervisor *s, const struct op_remove_file *op);
+
+#ifdef PROTOCOL_DISPATCH
+static inline int dispatch(struct supervisor *supervisor, uint32_t code, const union op_fields *fields) {
+    switch (code) {
+    case OP_RUN_DIRECTORY: return do_run_directory(supervisor, &fields->run_directory);
+    case OP_MAKE_DIRECTORY: return do_make_directory(supervisor, &fields->make_directory);
+    case OP_WRITE_FILE: return do_write_file(supervisor, &fields->write_file);
+    case OP_WRITE_KNOB: return do_write_knob(supervisor, &fields->write_knob);
+    case OP_OPEN_LOG: return do_open_log(supervisor, &fields->open_log);
+    case OP_STDIO: return do_stdio(supervisor, &fields->stdio);
+    case OP_OOM_COUNTER: return do_oom_counter(supervisor, &fields->oom_counter);
+    case OP_CLONE: return do_clone(supervisor, &fields->clone);
+    case OP_CGROUP_JOIN: return do_cgroup_join(supervisor, &fields->cgroup_join);
+    case OP_UNSHARE: return do_unshare(supervisor, &fields->unshare);
+    case OP_SETNS: return do_setns(supervisor, &fields->setns);
+    case OP_ROOT_PROPAGATION: return do_root_propagation(supervisor, &fields->root_propagation);
+    case OP_TREE_OPEN: return do_tree_open(supervisor, &fields->tree_open);
+    case OP_ROOT_MOUNT: return do_root_mount(supervisor, &fields->root_mount);
+    case OP_PIVOT_ROOT: return do_pivot_root(supervisor, &fields->pivot_root);
+    case OP_ENTER_ROOT: return do_enter_root(supervisor, &fields->enter_root);
+    case OP_MOUNT: return do_mount(supervisor, &fields->mount);
+    case OP_TREE_ATTACH: return do_tree_attach(supervisor, &fields->tree_attach);
+    case OP_DIRECTORY: return do_directory(supervisor, &fields->directory);
+    case OP_DEVICE_NODE: return do_device_node(supervisor, &fields->device_node);
+    case OP_SYMLINK: return do_symlink(supervisor, &fields->symlink);
+    case OP_MASK: return do_mask(supervisor, &fields->mask);
+    case OP_READ_ONLY: return do_read_only(supervisor, &fields->read_only);
+    case OP_REMOUNT: return do_remount(supervisor, &fields->remount);
+    case OP_SYSCTL: return do_sysctl(supervisor, &fields->sysctl);
+    case OP_HOSTNAME: return do_hostname(supervisor, &fields->hostname);
+    case OP_DOMAINNAME: return do_domainname(supervisor, &fields->domainname);
+    case OP_NETLINK: return do_netlink(supervisor, &fields->netlink);
+    case OP_CONSOLE: return do_console(supervisor, &fields->console);
+    case OP_EMPTY_FILE: return do_empty_file(supervisor, &fields->empty_file);
+    case OP_RLIMIT: return do_rlimit(supervisor, &fields->rlimit);
+    case OP_OOM_SCORE_ADJ: return do_oom_score_adj(supervisor, &fields->oom_score_adj);
+    case OP_SESSION_KEYRING: return do_session_keyring(supervisor, &fields->session_keyring);
+    case OP_NO_NEW_PRIVILEGES: return do_no_new_privileges(supervisor);
+    case OP_SECCOMP: return do_seccomp(supervisor, &fields->seccomp);
+    case OP_CAPABILITY_BOUNDS: return do_capability_bounds(supervisor, &fields->capability_bounds);
+    case OP_USER: return do_user(supervisor, &fields->user);
+    case OP_CAPABILITIES: return do_capabilities(supervisor, &fields->capabilities);
+    case OP_WORKING_DIRECTORY: return do_working_directory(supervisor, &fields->working_directory);
+    case OP_UMASK: return do_umask(supervisor, &fields->umask);
+    case OP_EXECUTE: return do_execute(supervisor, &fields->execute);
+    case OP_TITLE: return do_title(supervisor, &fields->title);
+    case OP_CGROUP_KILL: return do_cgroup_kill(supervisor, &fields->cgroup_kill);
+    case OP_CGROUP_REMOVE: return do_cgroup_remove(supervisor, &fields->cgroup_remove);
+    case OP_REMOVE_TREE: return do_remove_tree(supervisor, &fields->remove_tree);
+    case OP_REMOVE_FILE: return do_remove_file(supervisor, &fields->remove_file);
+    default: errno = EBADMSG; return -1;
+    }
+}
+#endif
+
+#ifdef PROTOCOL_REQUESTS
+/* Payload length + 1 of what clients send; -1: any length; 0: no such frame. */
+static const int16_t request_lengths[FRAME_LAST + 1] = {
+    [32] = 9,
+    [33] = -1,
+    [34] = 1,
+    [35] = 17,
+    [36] = 17,
+};
+#endif
+
+#ifdef PROTOCOL_SCHEMA
+static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
+    [1] = {"section", 0, 1, -1, {FIELD_U64}},
+    [10] = {"run_directory", 2, 1, 0, {FIELD_STR}},
+    [11] = {"make_directory", 22, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
+    [12] = {"write_file", 6, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
+    [13] = {"write_knob", 26, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
+    [14] = {"open_log", 2, 2, 0, {FIELD_STR, FIELD_U64}},
+    [15] = {"stdio", 2, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
+    [16] = {"oom_counter", 2, 1, 0, {FIELD_STR}},
+    [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
+    [20] = {"cgroup_join", 4, 1, 0, {FIELD_STR}},
+    [21] = {"unshare", 4, 1, -1, {FIELD_U64}},
+    [22] = {"setns", 6, 2, -1, {FIELD_SLOT, FIELD_U64}},
+    [23] = {"root_propagation", 4, 1, -1, {FIELD_U64}},
+    [24] = {"tree_open", 4, 3, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64}},
+    [25] = {"root_mount", 4, 6, 2, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR}},
+    [26] = {"pivot_root", 4, 1, 0, {FIELD_STR}},
+    [27] = {"enter_root", 4, 1, 0, {FIELD_STR}},
+    [30] = {"mount", 4, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
+    [31] = {"tree_attach", 4, 7, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [32] = {"directory", 4, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [33] = {"device_node", 4, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [34] = {"symlink", 4, 2, 1, {FIELD_STR, FIELD_STR}},
+    [35] = {"mask", 4, 1, 0, {FIELD_STR}},
+    [36] = {"read_only", 4, 1, 0, {FIELD_STR}},
+    [37] = {"remount", 4, 2, 0, {FIELD_STR, FIELD_U64}},
+    [38] = {"sysctl", 4, 2, 0, {FIELD_STR, FIELD_STR}},
+    [39] = {"hostname", 4, 1, 0, {FIELD_STR}},
+    [40] = {"domainname", 4, 1, 0, {FIELD_STR}},
+    [41] = {"netlink", 4, 2, -1, {FIELD_U64, FIELD_BYTES}},
+    [42] = {"console", 4, 2, -1, {FIELD_U64, FIELD_U64}},
+    [43] = {"empty_file", 4, 2, 0, {FIELD_STR, FIELD_U64}},
+    [50] = {"rlimit", 4, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},
+    [51] = {"oom_score_adj", 6, 2, -1, {FIELD_U64, FIELD_U64}},
+    [52] = {"session_keyring", 4, 1, 0, {FIELD_STR}},
+    [53] = {"no_new_privileges", 4, 0, -1, {0}},
+    [54] = {"seccomp", 4, 2, -1, {FIELD_U64, FIELD_BYTES}},
+    [55] = {"capability_bounds", 4, 1, -1, {FIELD_U64}},
+    [56] = {"user", 4, 3, -1, {FIELD_U64, FIELD_U64, FIELD_BYTES}},
+    [57] = {"capabilities", 12, 4, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [58] = {"working_directory", 4, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [59] = {"umask", 4, 1, -1, {FIELD_U64}},
+    [60] = {"execute", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
+    [70] = {"title", 10, 1, 0, {FIELD_STR}},
+    [80] = {"cgroup_kill", 16, 1, 0, {FIELD_STR}},
+    [81] = {"cgroup_remove", 16, 1, 0, {FIELD_STR}},
+    [82] = {"remove_tree", 16, 1, 0, {FIELD_STR}},
+    [83] = {"remove_file", 16, 1, 0, {FIELD_STR}},
+};
+#endif
+
+#endif

@@ -1,0 +1,152 @@
+/* Paths inside the container's root. They are hostile: every one is opened by openat2, and used by descriptor. */
+#include "supervisor.h"
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+enum { LINKS_FOLLOWED = 8 };
+
+static int root_descriptor(struct supervisor *s) {
+    if (s->root < 0) s->root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return s->root;
+}
+
+void root_forget(struct supervisor *s) {
+    close_and_forget(&s->root);
+}
+
+int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t resolve) {
+    int root = root_descriptor(s);
+    if (root < 0) return -1;
+    int fd;
+    // EAGAIN: something was renamed meanwhile, and the kernel can't rule out that the path left the root.
+    for (int attempts = 0; attempts < 128; attempts++) {
+        fd = sys_openat2(root, path, flags, 0, resolve | RESOLVE_ROOTED | RESOLVE_NO_MAGIC);
+        if (fd >= 0 || errno != EAGAIN) break;
+    }
+    return fd;
+}
+
+bool on_filesystem(int fd, unsigned long magic) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 && (unsigned long)status.f_type == magic;
+}
+
+/* Splits a path at its last component; -1 when there is none that can be made. */
+static int split(const char *path, char *parent, const char **name) {
+    size_t length = strlen(path);
+    if (length >= PATH_MAX) return fail(ENAMETOOLONG);
+    while (length > 0 && path[length - 1] == '/') length--;
+    size_t start = length;
+    while (start > 0 && path[start - 1] != '/') start--;
+    if (start == length) return fail(EEXIST);
+    memcpy(parent, path, length);
+    parent[length] = 0;
+    *name = parent + start;
+    if (strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0) return fail(EINVAL);
+    return (int)start;
+}
+
+static int make_directories(struct supervisor *s, const char *path, int links);
+
+/* A symlink to what does not exist yet: makes what it names, inside the root. */
+static int make_link_target(struct supervisor *s, int parent, const char *parent_path, const char *name, int links) {
+    char target[PATH_MAX], path[PATH_MAX];
+    ssize_t length = readlinkat(parent, name, target, sizeof target - 1);
+    if (length < 0) return errno == EINVAL ? fail(ENOTDIR) : -1;
+    target[length] = 0;
+    if (links == 0) return fail(ELOOP);
+    if (target[0] == '/') return make_directories(s, target, links - 1);
+    size_t prefix = strlen(parent_path);
+    if (prefix + 1 + (size_t)length >= sizeof path) return fail(ENAMETOOLONG);
+    memcpy(path, parent_path, prefix);
+    path[prefix] = '/';
+    memcpy(path + prefix + 1, target, (size_t)length + 1);
+    return make_directories(s, path, links - 1);
+}
+
+static int open_directory(struct supervisor *s, const char *path) {
+    return root_open(s, path[0] == 0 ? "/" : path, O_PATH | O_DIRECTORY, 0);
+}
+
+/* Makes one component below the open parent and opens it. `prefix` is the path up to and with the component. */
+static int make_component(struct supervisor *s, int parent, char *prefix, size_t parent_end, size_t name, int links) {
+    if (mkdirat(parent, prefix + name, 0755) == 0) return openat(parent, prefix + name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (errno != EEXIST) return -1;
+    int existing = open_directory(s, prefix);
+    if (existing >= 0 || errno != ENOENT) return existing;
+    char separator = prefix[parent_end];
+    prefix[parent_end] = 0;
+    int made = make_link_target(s, parent, prefix, prefix + name, links);
+    prefix[parent_end] = separator;
+    return made < 0 ? -1 : open_directory(s, prefix);
+}
+
+/* Backwards from the end to what exists, then forwards again. */
+static int make_directories(struct supervisor *s, const char *path, int links) {
+    char prefix[PATH_MAX];
+    size_t length = strlen(path), end = length;
+    if (length >= sizeof prefix) return fail(ENAMETOOLONG);
+    memcpy(prefix, path, length + 1);
+    int at;
+    while ((at = open_directory(s, prefix)) < 0 && errno == ENOENT && end > 0) {
+        while (end > 0 && prefix[end - 1] == '/') end--;
+        while (end > 0 && prefix[end - 1] != '/') end--;
+        prefix[end] = 0;
+    }
+    for (size_t name = end; at >= 0 && name < length; name = end) {
+        size_t parent_end = end;
+        name += strspn(path + name, "/");
+        end = name + strcspn(path + name, "/");
+        if (end == name) break;
+        memcpy(prefix + parent_end, path + parent_end, end - parent_end);
+        prefix[end] = 0;
+        autoclose parent = at;
+        at = make_component(s, parent, prefix, parent_end, name, links);
+    }
+    close_scoped(&at);
+    return at < 0 ? -1 : 0;
+}
+
+int root_make_directories(struct supervisor *s, const char *path) {
+    autoclose existing = open_directory(s, path);
+    if (existing >= 0) return 0;
+    return errno == ENOENT ? make_directories(s, path, LINKS_FOLLOWED) : -1;
+}
+
+int root_parent(struct supervisor *s, const char *path, uint64_t resolve, bool make, const char **name) {
+    char parent[PATH_MAX];
+    int start = split(path, parent, name);
+    if (start < 0) return -1;
+    // The name is used after this buffer is gone.
+    *name = path + start;
+    parent[start] = 0;
+    int fd = root_open(s, start == 0 ? "/" : parent, O_PATH | O_DIRECTORY, resolve);
+    if (fd >= 0 || errno != ENOENT || !make || root_make_directories(s, parent) < 0) return fd;
+    return root_open(s, parent, O_PATH | O_DIRECTORY, resolve);
+}
+
+static int make_file(struct supervisor *s, const char *path) {
+    const char *name;
+    autoclose parent = root_parent(s, path, 0, true, &name);
+    if (parent < 0) return -1;
+    autoclose file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    return file < 0 && errno != EEXIST ? -1 : 0;
+}
+
+int root_target(struct supervisor *s, const char *path, uint64_t target_flags, uint64_t flags) {
+    uint64_t resolve = target_flags & TARGET_NO_SYMLINKS ? RESOLVE_NO_LINKS : 0;
+    int fd = root_open(s, path, O_PATH | flags, resolve);
+    if (fd >= 0 || errno != ENOENT || !(target_flags & (TARGET_CREATE_DIRECTORY | TARGET_CREATE_FILE))) return fd;
+    int made = target_flags & TARGET_CREATE_FILE ? make_file(s, path) : root_make_directories(s, path);
+    return made < 0 ? -1 : root_open(s, path, O_PATH | flags, resolve);
+}
+
+int proc_open(struct supervisor *s, const char *below, uint64_t flags, uint64_t resolve) {
+    autoclose proc = root_open(s, "/proc", O_PATH | O_DIRECTORY, RESOLVE_NO_LINKS);
+    if (proc < 0) return -1;
+    if (!on_filesystem(proc, PROC_SUPER_MAGIC)) return fail(EXDEV);
+    return sys_openat2(proc, below, flags, 0, resolve | RESOLVE_BELOW | RESOLVE_NO_MAGIC | RESOLVE_NO_CROSSING);
+}

@@ -1,0 +1,160 @@
+/* What the parts of a supervisor share: one of these, in static memory, so that nothing is allocated after clone. */
+#ifndef INBOARD_SUPERVISOR_H
+#define INBOARD_SUPERVISOR_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include "frames.h"
+#include "log.h"
+#include "plan.h"
+#include "sys.h"
+
+enum { SUBJECT_BYTES = 256, INPUT_BYTES = 16 * 1024, OUTPUT_BYTES = 64 * 1024 };
+
+struct failure {
+    uint32_t step, opcode, section, count;
+    int error;
+    char subject[SUBJECT_BYTES];
+};
+
+/* Shared with the container's first process until it executes the program. */
+struct progress {
+    volatile uint32_t step;
+    volatile bool executing;
+    struct failure failure;
+};
+
+struct stdio {
+    uint32_t kind, flags;
+    uint16_t rows, columns;
+    uint8_t slots[3];
+    int child[3];   /* what becomes the process's descriptors 0-2; -1: left as they are */
+    int input;      /* our end: a pipe's, or the pty's master */
+    int output[2];  /* stdout or the master, stderr */
+    bool input_ending; /* closed when what is pending has been written */
+    uint32_t pending_from, pending_end;
+    char pending[INPUT_BYTES];
+};
+
+/* What a client's socket does not take waits in an unlinked file. */
+struct spill {
+    int fd;
+    uint64_t head, tail, punched;
+};
+
+struct client {
+    int fd; /* -1: free */
+    uint8_t streams;
+    bool mute; /* it can't be written to any more, but may still have sent commands */
+    struct frame_reader reader;
+    struct spill spill;
+    int64_t progress_ms; /* when it last took something, on the monotonic clock */
+};
+
+enum { STREAM_STDIN = 1, STREAM_STDOUT = 2, STREAM_STDERR = 4, STREAM_ALL = 7 };
+enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED };
+
+struct supervisor {
+    struct plan plan;
+    struct progress *progress;
+    int slots[LIMIT_SLOTS];
+    int run_directory, listener;
+    const char *log_path, *oom_path;
+
+    int report; /* to the container's first process, or in it, to the supervisor; closed by its execve */
+    int root;   /* "/" of the container, once it is the process's own */
+    int null_device; /* verified: in the container's own /dev */
+    int mask_tree;   /* the empty tmpfs that hides directories */
+
+    enum phase phase;
+    pid_t pid;
+    int pidfd;
+    uint64_t started_ns;
+    uint64_t exit_fields[4];
+    struct stdio io;
+    struct client *stdin_owner;
+    uint32_t clients;
+    struct client client[LIMIT_CLIENTS];
+    struct log log;
+    char output[OUTPUT_BYTES];
+};
+
+/* interpret.c: executes a section; -1 with `failure` filled in. The teardown goes on after failures and counts them. */
+int interpret(struct supervisor *s, int section, struct failure *failure);
+
+/* spawn.c */
+int await_exec(struct supervisor *s, struct failure *failure);
+void kill_and_reap(struct supervisor *s);
+bool parent_alive(const struct supervisor *s);
+int send_descriptor(int socket, int fd);
+
+/* stdio.c */
+int stdio_open(struct supervisor *s);
+void stdio_in_child(struct supervisor *s);
+void stdio_in_parent(struct supervisor *s);
+void stdio_console(struct supervisor *s, int master);
+bool input_blocked(const struct supervisor *s);
+void input_write(struct supervisor *s, const char *data, size_t length);
+void input_flush(struct supervisor *s);
+void input_end(struct supervisor *s);
+/* Reads once from stdout (0) or stderr (1); false when there is no more for now. */
+bool output_read(struct supervisor *s, int stream);
+void output_drain(struct supervisor *s);
+
+/* clients.c */
+struct frame {
+    uint32_t type, count;
+    uint64_t fields[FRAME_MAX_FIELDS];
+    const void *tail;
+    size_t tail_length;
+};
+void clients_open(struct supervisor *s, int status);
+void clients_accept(struct supervisor *s);
+void client_read(struct supervisor *s, struct client *client);
+/* Whether reading from it has to wait until the process takes its input. */
+bool client_blocked(const struct supervisor *s, const struct client *client);
+/* To the clients that attached to one of `streams`; 0: to all. */
+void clients_send(struct supervisor *s, unsigned streams, const struct frame *frame);
+void client_send(struct supervisor *s, struct client *client, const struct frame *frame);
+void client_drop(struct supervisor *s, struct client *client);
+/* Delivers what waits for clients that still read, then closes all. */
+void clients_finish(struct supervisor *s);
+
+/* spill.c */
+int spill_append(struct supervisor *s, struct spill *spill, const void *data, size_t length);
+/* Sends what the socket takes; -1 when the socket is dead. */
+int spill_send(struct spill *spill, int socket);
+void spill_close(struct spill *spill);
+
+/* records.c */
+int record_state(struct supervisor *s);
+int record_exit(struct supervisor *s);
+uint64_t oom_kills(const struct supervisor *s);
+
+/* monitor.c: from the program's start to its reaping. */
+void monitor(struct supervisor *s);
+int64_t monotonic_ms(void);
+uint64_t realtime_ns(void);
+
+/* root.c: paths inside the container's root */
+int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t resolve);
+/* An O_PATH descriptor of the target, made when TARGET_CREATE_* asks for it. */
+int root_target(struct supervisor *s, const char *path, uint64_t target_flags, uint64_t flags);
+/* Opens the parent and finds the last component of a path. With `make`, missing parents are made. */
+int root_parent(struct supervisor *s, const char *path, uint64_t resolve, bool make, const char **name);
+int root_make_directories(struct supervisor *s, const char *path);
+/* A file below /proc of the process's own root, verified to be on procfs. */
+int proc_open(struct supervisor *s, const char *below, uint64_t flags, uint64_t resolve);
+bool on_filesystem(int fd, unsigned long magic);
+void root_forget(struct supervisor *s);
+
+/* cgroups.c */
+int kill_cgroup(const char *path);
+/* remove.c */
+int remove_tree_at(int directory, const char *name);
+
+/* files.c */
+int write_whole(int fd, const void *data, size_t length);
+int write_existing(int directory, const char *path, const char *value);
+
+#endif

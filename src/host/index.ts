@@ -1,0 +1,44 @@
+import { closeSync, readFileSync } from 'node:fs'
+import { binaries, programPath } from './addon.js'
+import type { Native } from './native.js'
+
+export * from './cgroup-parent.js'
+export * from './cgroups.js'
+export * from './constants.js'
+export * from './limits.js'
+export type * from './native.js'
+export * from './probe.js'
+
+/**
+ * The kernel primitives. The addon is loaded at the first call, never by an import.
+ *
+ * @throws UnsupportedHostError when it cannot be loaded
+ */
+export function native(): Native {
+  return binaries().native
+}
+
+let supervisor: number | undefined
+
+/**
+ * A sealed memfd of the supervisor, made once and open as long as the process: what runs beside containers cannot be
+ * overwritten through /proc (CVE-2019-5736), and an upgrade of the package changes nothing under a running engine.
+ */
+export function supervisorExecutable(): number {
+  supervisor ??= native().memfdSealed('inboard-supervisor', readFileSync(programPath('inboard-supervisor')))
+  return supervisor
+}
+
+/** The static init program that `init` puts at pid 1 of a container; to be bound into it read-only. */
+export function initExecutablePath(): string {
+  return programPath('inboard-init')
+}
+
+/** Runs `use` with a descriptor and closes it whatever happens. */
+export function withDescriptor<Result>(descriptor: number, use: (descriptor: number) => Result): Result {
+  try {
+    return use(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}

@@ -1,0 +1,67 @@
+import { cleanName } from '../../layer/index.js'
+import { parseReference, withDefaultTag } from '../../reference/reference.js'
+import { maxConfigBytes, parseConfig } from '../documents/config.js'
+import { invalidArchive, shown } from '../documents/invalid.js'
+import { asArray, asObject, asString, asStrings, optional, parseJson } from '../documents/json.js'
+import { maxManifestBytes } from '../documents/manifest.js'
+import type { Archive } from './archive.js'
+import type { ImageSource } from './image-source.js'
+
+/** An image in `manifest.json`. */
+interface Entry {
+  readonly config: string
+  readonly references: readonly string[]
+  readonly layers: readonly string[]
+}
+
+/**
+ * The images of an archive as `docker save` writes it: `manifest.json` names configurations, layers and tags by their
+ * paths in the archive. The older `repositories` file says nothing more and is ignored.
+ */
+export async function readDockerArchive(archive: Archive): Promise<ImageSource[]> {
+  const entries = await readEntries(archive)
+  if (entries.length === 0) throw invalidArchive('manifest.json names no image')
+  return Promise.all(entries.map((entry) => readImage(archive, entry)))
+}
+
+/** The tags that `manifest.json` gives to the configurations it names, by the configuration's path. */
+export async function readDockerTags(archive: Archive): Promise<ReadonlyMap<string, readonly string[]>> {
+  return new Map((await readEntries(archive)).map(({ config, references }) => [config, references]))
+}
+
+async function readEntries(archive: Archive): Promise<Entry[]> {
+  const document = parseJson(await archive.read('manifest.json', maxManifestBytes), 'manifest.json')
+  return asArray(document, 'manifest.json').map((item, at) => {
+    const what = `manifest.json[${at}]`
+    const object = asObject(item, what)
+    return {
+      config: fileName(asString(object.Config, `${what}.Config`)),
+      references: (optional(object.RepoTags, `${what}.RepoTags`, asStrings) ?? []).map(toTag),
+      layers: (optional(object.Layers, `${what}.Layers`, asStrings) ?? []).map(fileName),
+    }
+  })
+}
+
+async function readImage(archive: Archive, entry: Entry): Promise<ImageSource> {
+  const document = await archive.read(entry.config, maxConfigBytes)
+  const config = parseConfig(document, shown(entry.config))
+  if (config.diffIds.length !== entry.layers.length) {
+    throw invalidArchive(
+      `invalid manifest, layers length mismatch: expected ${config.diffIds.length}, got ${entry.layers.length}`,
+    )
+  }
+  const layers = entry.layers.map((name) => ({ mediaType: undefined, ingest: () => archive.ingest(name) }))
+  return { document, config, manifest: undefined, layers, references: entry.references }
+}
+
+function fileName(name: string): string {
+  const clean = cleanName(name)
+  if (clean === '') throw invalidArchive(`${shown(name)} is not the name of a file in the archive`)
+  return clean
+}
+
+function toTag(text: string): string {
+  const reference = parseReference(text)
+  if (reference.digest !== undefined) throw invalidArchive(`invalid tag ${shown(text)}: it has a digest`)
+  return withDefaultTag(reference).toString()
+}

@@ -1,0 +1,68 @@
+import { stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+import { InboardError, InvalidOptionError, LayerError, NotFoundError, SyscallError } from '../../errors/index.js'
+import { invalidArchive } from '../documents/invalid.js'
+
+/** A file or directory by path, or the bytes themselves (a Node Readable is one, too). */
+export type ArchiveSource = string | AsyncIterable<Uint8Array>
+
+/** Large reads: with Node's default of 64 KiB the calls cost more than the bytes. */
+const chunkBytes = 512 * 1024
+
+export async function isDirectory(source: ArchiveSource): Promise<boolean> {
+  if (typeof source !== 'string') return false
+  try {
+    return (await stat(source)).isDirectory()
+  } catch (cause) {
+    throw fileNotFound(source, cause)
+  }
+}
+
+/** The bytes of the source, in large chunks that belong to the reader. */
+export async function* sourceBytes(
+  source: ArchiveSource,
+  { signal, onBytes }: { signal?: AbortSignal | undefined; onBytes?: ((bytes: number) => void) | undefined } = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of typeof source === 'string' ? readFile(source) : source) {
+    signal?.throwIfAborted()
+    if (!(chunk instanceof Uint8Array)) {
+      throw new InvalidOptionError('an archive must be a stream of bytes, not of strings or objects', { code: 'INVALID_OPTION' })
+    }
+    yield chunk
+    onBytes?.(chunk.length)
+  }
+}
+
+async function* readFile(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  await using handle = await open(path).catch((cause) => {
+    throw fileNotFound(path, cause)
+  })
+  for (;;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(chunkBytes))
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+  }
+}
+
+function fileNotFound(path: string, cause: unknown): unknown {
+  if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') return cause
+  return new NotFoundError(`open ${path}: no such file or directory`, { code: 'FILE_NOT_FOUND', cause, details: { path } })
+}
+
+/** What went wrong while the envelope was read, as an error about the archive. */
+export function archiveFailed(error: unknown): unknown {
+  if (error instanceof LayerError) return invalidArchive(`The archive cannot be read: ${error.message}`, error.details, error)
+  return hostFailed(error)
+}
+
+/** A failed system call of Node's as an error of ours. */
+export function hostFailed(error: unknown): unknown {
+  if (error instanceof InboardError || !(error instanceof Error) || !('syscall' in error)) return error
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException
+  const hint = code === 'ENOSPC' ? '; free some space, or open a root on another filesystem' : ''
+  return new SyscallError(`The image could not be stored: ${message}${hint}`, {
+    code: 'SYSCALL_FAILED',
+    cause: error,
+    details: { errno: code, syscall, path },
+  })
+}

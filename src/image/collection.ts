@@ -1,0 +1,66 @@
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Native } from '../host/native.js'
+
+/**
+ * Keeps a collector of garbage and those who make new things apart, in all processes that have the root open. A change
+ * holds `root/gc.lock` shared; a collection holds it alone, so whatever no record names then is nobody's.
+ *
+ * A change first leaves the mark `root/gc.dirty`, which only a whole collection removes: after a kill at any instant
+ * the mark is there, and the next collection removes what was not recorded.
+ */
+export interface Collection {
+  /** Runs `body` with the lock held shared, then collects unless others are at work. */
+  change<Result>(body: () => Promise<Result>, signal?: AbortSignal): Promise<Result>
+  /** Collects when there is a mark and nobody is at work; else the next to finish does. Microseconds without a mark. */
+  sweep(): Promise<void>
+}
+
+const retryMs = 10
+
+/** @param collect removes what is nobody's; whether nothing of it is left */
+export function openCollection(root: string, native: Pick<Native, 'flock'>, collect: () => Promise<boolean>): Collection {
+  const lockPath = join(root, 'gc.lock')
+  const markPath = join(root, 'gc.dirty')
+
+  /** Polls: a blocking flock would stop the event loop, and with it the collection that it may be waiting for. */
+  const lockShared = async (signal: AbortSignal | undefined): Promise<number> => {
+    const descriptor = openSync(lockPath, 'a', 0o600)
+    try {
+      while (!native.flock(descriptor, 'shared', false)) await delay(retryMs, undefined, signal && { signal })
+      return descriptor
+    } catch (error) {
+      closeSync(descriptor)
+      signal?.throwIfAborted()
+      throw error
+    }
+  }
+
+  const sweep = async (): Promise<void> => {
+    if (!existsSync(markPath)) return
+    const descriptor = openSync(lockPath, 'a', 0o600)
+    try {
+      if (!native.flock(descriptor, 'exclusive', false)) return
+      if (await collect()) rmSync(markPath, { force: true })
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  return {
+    sweep,
+    async change(body, signal) {
+      signal?.throwIfAborted()
+      const lock = await lockShared(signal)
+      try {
+        closeSync(openSync(markPath, 'a', 0o600))
+        return await body()
+      } finally {
+        closeSync(lock)
+        // The mark stays after a failure, and what was done is done.
+        await sweep().catch(() => {})
+      }
+    },
+  }
+}

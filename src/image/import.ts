@@ -1,0 +1,84 @@
+import { decompress } from '../layer/index.js'
+import { parseReference, withDefaultTag } from '../reference/reference.js'
+import { InvalidOptionError } from '../errors/index.js'
+import type { ImageRunConfig } from '../spec/options.js'
+import { type ArchiveSource, archiveFailed, hostFailed, isDirectory, sourceBytes } from './archive/source.js'
+import { applyChanges } from './changes.js'
+import { parseConfig } from './documents/config.js'
+import { layerTar } from './documents/media-types.js'
+import { hostPlatform, type Platform, parsePlatform } from './documents/platform.js'
+import { LayerLoader } from './layers.js'
+import type { ImageContext } from './load.js'
+import { recordImages } from './record.js'
+import type { LoadedImage } from './types.js'
+
+export interface ImportOptions {
+  /** The image's name; none by default. */
+  readonly reference?: string
+  /** Dockerfile instructions, such as `CMD ["redis-server"]`; see `docker import --change`. */
+  readonly changes?: readonly string[]
+  /** Stands in the image's history; `Imported from <file>` by default. */
+  readonly message?: string
+  /** `os/architecture[/variant]`; this host's by default. */
+  readonly platform?: string
+  readonly signal?: AbortSignal
+}
+
+/** Makes an image of a root filesystem's tar. To be called within a change, see `collection.ts`. */
+export async function importRootfs(
+  context: ImageContext,
+  source: ArchiveSource,
+  { reference, changes = [], message, platform, signal }: ImportOptions,
+): Promise<LoadedImage> {
+  const name = reference === undefined ? undefined : parseName(reference)
+  const config = applyChanges({}, changes)
+  const target = platform === undefined ? hostPlatform() : parsePlatform(platform)
+  if (await isDirectory(source)) throw notATar(source as string)
+  try {
+    // The tar as it is when decompressed has the diff id as its digest: it is inflated once only.
+    const blob = await context.content.ingest(decompress(sourceBytes(source, { signal })), { ...(signal && { signal }) })
+    const comment = message ?? (typeof source === 'string' ? `Imported from ${source}` : 'Imported from -')
+    const document = importDocument({ config, platform: target, diffId: blob.digest, comment })
+    const parsed = parseConfig(document, 'configuration')
+    const layer = { mediaType: layerTar, ingest: async () => blob }
+    const loader = new LayerLoader(context, signal, () => {})
+    const layers = await loader.load(parsed.diffIds, [layer])
+    const references = name === undefined ? [] : [name]
+    const [image] = await recordImages([{ document, config: parsed, manifest: undefined, layers, references }], context)
+    return image as LoadedImage
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw hostFailed(archiveFailed(error))
+  }
+}
+
+function parseName(text: string): string {
+  const reference = parseReference(text)
+  if (reference.digest === undefined) return withDefaultTag(reference).toString()
+  throw new InvalidOptionError('cannot import digest reference', { code: 'INVALID_REFERENCE', details: { reference: text } })
+}
+
+function notATar(path: string): InvalidOptionError {
+  return new InvalidOptionError(`${path} is a directory; import() takes a tar of a root filesystem: tar -C ${path} -c .`, {
+    code: 'INVALID_ARCHIVE',
+    details: { path },
+  })
+}
+
+function importDocument(parts: { config: ImageRunConfig; platform: Platform; diffId: string; comment: string }): Buffer {
+  const { config, platform, diffId, comment } = parts
+  const created = new Date().toISOString()
+  const { os, architecture, variant } = platform
+  return Buffer.from(
+    JSON.stringify({
+      created,
+      architecture,
+      ...(variant !== '' && { variant }),
+      os,
+      comment,
+      config,
+      rootfs: { type: 'layers', diff_ids: [diffId] },
+      history: [{ created, comment }],
+    }),
+  )
+}

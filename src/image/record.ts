@@ -1,0 +1,56 @@
+import { closeSync, openSync } from 'node:fs'
+import { type Digest, digestOf } from '../content/digest.js'
+import type { Native } from '../host/native.js'
+import { parseReference } from '../reference/reference.js'
+import type { ImageRecords, NewImage } from '../store/images.js'
+import type { ImageConfig } from './documents/config.js'
+import type { StoredLayer } from './layers.js'
+import type { LoadedImage } from './types.js'
+
+/** An image whose layers are in place, to be recorded. */
+export interface ReadyImage {
+  readonly document: Buffer
+  readonly config: ImageConfig
+  readonly manifest: Digest | undefined
+  readonly layers: readonly StoredLayer[]
+  /** Normalised. */
+  readonly references: readonly string[]
+}
+
+/**
+ * Makes images visible, all of them or none. What they consist of is on the disk before the records are: after a power
+ * cut there is no image whose files are missing.
+ */
+export async function recordImages(
+  images: readonly ReadyImage[],
+  { root, native, records }: { root: string; native: Pick<Native, 'syncfs'>; records: ImageRecords },
+): Promise<LoadedImage[]> {
+  await syncFilesystem(root, native)
+  records.putAll(images.map(toRow))
+  return images.map(({ document, references }) => ({
+    id: digestOf(document),
+    references: references.map((reference) => parseReference(reference).familiar()),
+  }))
+}
+
+async function syncFilesystem(root: string, native: Pick<Native, 'syncfs'>): Promise<void> {
+  const descriptor = openSync(root, 'r')
+  try {
+    await native.syncfs(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function toRow({ document, config, manifest, layers, references }: ReadyImage): NewImage {
+  return {
+    id: digestOf(document),
+    config: document.toString('utf8'),
+    manifest: manifest ?? null,
+    size: layers.reduce((sum, { snapshot }) => sum + snapshot.size, 0),
+    created_at: config.createdAt,
+    layers: layers.map(({ row }) => row),
+    snapshots: layers.map(({ snapshot }) => snapshot),
+    references,
+  }
+}

@@ -1,0 +1,267 @@
+import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs'
+import { type Native, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO, type Stat } from '../host/index.js'
+import { DirectoryTimes } from './directory-times.js'
+import { entryFailed, invalidLayer, isErrno } from './layer-errors.js'
+import { cleanName, printable, splitName } from './names.js'
+import type { TarEntry } from './tar-entry.js'
+import type { TarHandler } from './tar-reader.js'
+import { type Directory, isDirectory, removeEntry, Tree } from './tree.js'
+import { isAufsMetadata, MergedWhiteouts, OverlayWhiteouts, type Whiteouts, whiteoutPrefix } from './whiteouts.js'
+import { defaultAcl, isLayerXattr, setXattr } from './xattrs.js'
+
+/**
+ * How whiteouts are kept: `overlay` makes a lower directory for overlayfs, with a 0:0 device for each; `merged` is a
+ * tree that already holds the layers below, in which they delete.
+ */
+export type LayerFormat = 'overlay' | 'merged'
+
+/** An entry on its way to the disk. */
+interface Place {
+  readonly entry: TarEntry
+  readonly path: string
+  readonly parent: Directory
+  readonly base: string
+}
+
+/**
+ * Writes the entries of a layer below a directory, with the ownership, modes, times and attributes that they have in the
+ * archive. Nothing outside of the directory is reached, whatever the archive says: parents are resolved inside it, and
+ * a file is always a new one, never one that was found there.
+ */
+export class Extractor implements TarHandler {
+  readonly #native: Native
+  readonly #tree: Tree
+  readonly #whiteouts: Whiteouts
+  readonly #restoresTimes: boolean
+  readonly #times = new DirectoryTimes()
+  #file: { fd: number; end: number; entry: TarEntry } | undefined
+  #pathsChanged = false
+  #entries = 0
+  #bytes = 0
+
+  constructor(native: Native, target: string, format: LayerFormat) {
+    this.#native = native
+    this.#tree = new Tree(native, target)
+    this.#restoresTimes = format === 'merged'
+    this.#whiteouts = format === 'overlay' ? new OverlayWhiteouts(native) : new MergedWhiteouts(native)
+  }
+
+  get entries(): number {
+    return this.#entries
+  }
+
+  /** The content of files, without holes. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  entry(entry: TarEntry): void {
+    try {
+      this.#extract(entry)
+      this.#entries++
+    } catch (error) {
+      throw entryFailed(entry.name, error)
+    }
+  }
+
+  data(bytes: Buffer, position: number): void {
+    if (this.#file === undefined) return
+    const { fd, entry } = this.#file
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
+    } catch (error) {
+      throw entryFailed(entry.name, error)
+    }
+    this.#file.end = position + bytes.length
+    this.#bytes += bytes.length
+  }
+
+  end(): void {
+    if (this.#file === undefined) return
+    const { fd, end, entry } = this.#file
+    try {
+      if (end !== entry.size) ftruncateSync(fd, entry.size)
+      this.#finishFile(fd, entry)
+    } catch (error) {
+      throw entryFailed(entry.name, error)
+    } finally {
+      this.#file = undefined
+      closeSync(fd)
+    }
+  }
+
+  /** After the last entry. */
+  finish(): void {
+    this.#times.apply(this.#native, this.#tree)
+  }
+
+  /** Gives the descriptors back, also after a failure. */
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file.fd)
+    this.#tree.close()
+  }
+
+  #extract(entry: TarEntry): void {
+    const path = cleanName(entry.name)
+    if (path === '') return rootEntry(entry)
+    if (isAufsMetadata(path)) return
+    verifyNumbers(entry)
+    const { directory, base } = splitName(path)
+    if (base.startsWith(whiteoutPrefix)) return this.#whiteOut(entry, directory, base)
+    const place = { entry, path, parent: this.#parent(directory, entry), base }
+    this.#make(place)
+    this.#whiteouts.created(place.parent, base)
+    if (this.#pathsChanged) this.#forgetPaths()
+  }
+
+  /** What was replaced may have been a directory or symlink that known paths led through. */
+  #forgetPaths(): void {
+    this.#tree.forget()
+    this.#pathsChanged = false
+  }
+
+  #whiteOut(entry: TarEntry, directory: string, base: string): void {
+    this.#whiteouts.apply(base, this.#parent(directory, entry))
+    this.#forgetPaths()
+  }
+
+  #make(place: Place): void {
+    const { entry, parent, base } = place
+    switch (entry.kind) {
+      case 'file':
+        return this.#openFile(place)
+      case 'directory':
+        return this.#makeDirectory(place)
+      case 'symlink':
+        this.#replacing(place, () => this.#native.symlinkat(entry.linkname, parent.fd, base))
+        return this.#finishOther(place)
+      case 'hardlink':
+        return this.#makeHardlink(place)
+      case 'character':
+      case 'block':
+      case 'fifo':
+        this.#replacing(place, () => this.#makeNode(place))
+        return this.#finishOther(place)
+      default:
+        throw new Error(`unreachable: ${entry.kind satisfies never}`)
+    }
+  }
+
+  /** The directory that an entry goes into. Missing ones are made as Docker makes them: root's, 0755. */
+  #parent(path: string, entry: TarEntry): Directory {
+    const native = this.#native
+    const directory = this.#tree.directory(path, (parent, base, made) => {
+      native.mkdirat(parent.fd, base, 0o700)
+      native.chmodAt(parent.fd, base, 0o755)
+      this.#whiteouts.created(parent, base)
+      this.#times.set((native.statAt(parent.fd, base) as Stat).ino, { path: made, atime: entry.mtime, mtime: entry.mtime })
+    })
+    if (this.#restoresTimes && !this.#times.has(directory.inode)) {
+      const { atime, mtime } = native.statAt(directory.fd, '') as Stat
+      this.#times.set(directory.inode, { path, atime, mtime })
+    }
+    return directory
+  }
+
+  /** Makes something under a new name; what is there already goes first. */
+  #replacing<Result>({ parent, base }: Place, make: () => Result): Result {
+    try {
+      return make()
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error
+    }
+    removeEntry(this.#native, parent, base)
+    this.#pathsChanged = true
+    return make()
+  }
+
+  #openFile(place: Place): void {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+    const fd = this.#replacing(place, () => this.#native.openat2(place.parent.fd, place.base, flags, 0o600, 0))
+    this.#file = { fd, end: 0, entry: place.entry }
+  }
+
+  #finishFile(fd: number, entry: TarEntry): void {
+    // In this order: chown clears setuid, setgid and capabilities.
+    fchownSync(fd, entry.uid, entry.gid)
+    fchmodSync(fd, entry.mode)
+    for (const [name, value] of entry.xattrs) if (isLayerXattr(name)) setXattr(this.#native, fd, '', name, value)
+    this.#native.utimesAt(fd, '', entry.atime ?? entry.mtime, entry.mtime)
+  }
+
+  #makeDirectory(place: Place): void {
+    const { entry, path, parent, base } = place
+    const native = this.#native
+    try {
+      native.mkdirat(parent.fd, base, 0o700)
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error
+      if (!isDirectory(native.statAt(parent.fd, base) as Stat)) this.#replaceByDirectory(place)
+    }
+    this.#setOwnerAndMode(place)
+    const { ino } = native.statAt(parent.fd, base) as Stat
+    const { mtime, atime = mtime } = entry
+    this.#times.set(ino, { path, atime, mtime, acl: entry.xattrs.get(defaultAcl) })
+  }
+
+  #replaceByDirectory(place: Place): void {
+    const { parent, base } = place
+    this.#replacing(place, () => this.#native.mkdirat(parent.fd, base, 0o700))
+    this.#whiteouts.directoryReplacedFile(parent, base)
+  }
+
+  #makeHardlink(place: Place): void {
+    const { entry, parent, base } = place
+    const target = splitName(cleanName(entry.linkname))
+    const native = this.#native
+    try {
+      const directory = this.#tree.directory(target.directory)
+      const stat = native.statAt(directory.fd, target.base)
+      if (target.base === '' || stat === undefined || isDirectory(stat)) throw missingTarget(entry)
+      if (directory.inode === parent.inode && target.base === base) return
+      this.#replacing(place, () => native.linkat(directory.fd, target.base, parent.fd, base))
+    } catch (error) {
+      throw isErrno(error, 'ENOENT', 'ENOTDIR') ? missingTarget(entry) : error
+    }
+  }
+
+  #makeNode({ entry, parent, base }: Place): void {
+    const type = entry.kind === 'fifo' ? S_IFIFO : entry.kind === 'block' ? S_IFBLK : S_IFCHR
+    this.#native.mknodat(parent.fd, base, type | 0o600, entry.major, entry.minor)
+  }
+
+  #finishOther(place: Place): void {
+    const { entry, parent, base } = place
+    this.#setOwnerAndMode(place)
+    this.#native.utimesAt(parent.fd, base, entry.atime ?? entry.mtime, entry.mtime)
+  }
+
+  #setOwnerAndMode({ entry, parent, base }: Place): void {
+    const native = this.#native
+    native.chownAt(parent.fd, base, entry.uid, entry.gid)
+    if (entry.kind !== 'symlink') native.chmodAt(parent.fd, base, entry.mode)
+    for (const [name, value] of entry.xattrs) {
+      if (isLayerXattr(name) && name !== defaultAcl) setXattr(native, parent.fd, base, name, value)
+    }
+  }
+}
+
+/** Docker leaves the root's attributes alone: images made from a temporary directory would lock all others out. */
+function rootEntry(entry: TarEntry): void {
+  if (entry.kind !== 'directory') throw invalidLayer('The archive wants to replace the root itself by a file.', { entry: entry.name })
+}
+
+// -1 means "unchanged" to chown(2).
+const maxId = 0xfffffffe
+const maxMajor = 0xfff
+const maxMinor = 0xfffff
+
+function verifyNumbers({ name, uid, gid, major, minor }: TarEntry): void {
+  if (uid <= maxId && gid <= maxId && major <= maxMajor && minor <= maxMinor) return
+  throw invalidLayer(`The archive entry ${printable(name)} has an owner or device number out of range.`, { entry: name })
+}
+
+function missingTarget({ name, linkname }: TarEntry): Error {
+  const message = `The archive entry ${printable(name)} is a hard link to ${printable(linkname)}, which is no file of this layer.`
+  return invalidLayer(message, { entry: name, linkname })
+}

@@ -1,0 +1,87 @@
+import { parentPort } from 'node:worker_threads'
+import { copyJob } from './copy-job.js'
+import { extractJob } from './extract-job.js'
+import { exportError } from './layer-errors.js'
+import type { CopyRequest, ExtractRequest, FromWorker, PackRequest, ToWorker } from './layer-jobs.js'
+import { packJob } from './pack-job.js'
+
+// The entry point of a worker thread: one job at a time, all file work synchronous, so that no event loop but this one
+// is ever blocked by it.
+
+const port = parentPort
+if (port === null) throw new Error('layer-worker is a worker thread of inboard, not a program.')
+
+let received: ChunkQueue | undefined
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'job') void perform(message)
+  else if (message.type === 'chunk') received?.add(message.bytes)
+  else received?.end(message.type === 'end')
+})
+
+async function perform(message: ToWorker & { type: 'job' }): Promise<void> {
+  const flag = new Int32Array(message.abort)
+  const checkpoint = () => {
+    if (Atomics.load(flag, 0) !== 0) throw new Error('aborted')
+  }
+  received = new ChunkQueue()
+  try {
+    checkpoint()
+    post({ type: 'done', result: await dispatch(message, received, checkpoint) })
+  } catch (error) {
+    post({ type: 'failed', error: exportError(error) })
+  }
+}
+
+async function dispatch({ kind, request }: ToWorker & { type: 'job' }, chunks: ChunkQueue, checkpoint: () => void) {
+  switch (kind) {
+    case 'extract':
+      return extractJob(request as ExtractRequest, chunks, checkpoint)
+    case 'pack':
+      return packJob(request as PackRequest, checkpoint)
+    case 'copy':
+      return copyJob(request as CopyRequest, checkpoint)
+    default:
+      throw new Error(`unreachable: ${kind satisfies never}`)
+  }
+}
+
+function post(message: FromWorker): void {
+  port?.postMessage(message)
+}
+
+/** Chunks that came as messages; each is reported when it is taken, so that the sender keeps a bounded number on the way. */
+class ChunkQueue implements AsyncIterable<Uint8Array> {
+  readonly #chunks: Uint8Array[] = []
+  #isOver = false
+  #isWhole = false
+  #wake: (() => void) | undefined
+
+  add(bytes: Uint8Array): void {
+    this.#chunks.push(bytes)
+    this.#wake?.()
+  }
+
+  end(isWhole: boolean): void {
+    this.#isOver = true
+    this.#isWhole = isWhole
+    this.#wake?.()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for (;;) {
+      const bytes = this.#chunks.shift()
+      if (bytes !== undefined) {
+        post({ type: 'consumed', bytes: bytes.length })
+        yield bytes
+      } else if (this.#isOver) {
+        if (!this.#isWhole) throw new Error('aborted')
+        return
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+    }
+  }
+}

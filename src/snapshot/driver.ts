@@ -1,0 +1,83 @@
+import type { LayerFormat } from '../layer/index.js'
+import type { Rootfs } from './rootfs.js'
+
+export type DriverName = 'overlay' | 'vfs'
+
+/** A layer's directory that nobody sees yet. Either `commit` or `discard` ends it. */
+export interface PreparedLayer {
+  /** Where to extract to; exists. */
+  readonly path: string
+  readonly format: LayerFormat
+  /** Publishes the layer by a rename. Another process that was faster is success, and this copy goes. */
+  commit(): Promise<void>
+  /** Removes it; harmless after `commit`. */
+  discard(): Promise<void>
+}
+
+/**
+ * Keeps the extracted layers of images, by chain id, and says what a container's root filesystem is made of. It never
+ * mounts. Layers live as follows: `prepareLayer`, extract into its path, `commit`; `prepareInit` once per image before
+ * the first `rootfs`; `remove` or `sweep` in the end. Any number of processes may use one directory at once.
+ *
+ * A chain is a list of chain ids, top first, as the overlay filesystem has its lower directories.
+ */
+export interface SnapshotDriver {
+  readonly name: DriverName
+  readonly directory: string
+
+  /** Whether the layer is committed. */
+  has(chainId: string): boolean
+
+  /**
+   * A directory to extract a layer into. With `vfs` it already holds a copy of `parent`, the chain id of the layer below.
+   *
+   * @throws NotFoundError CONTENT_NOT_FOUND when `parent` is not committed
+   */
+  prepareLayer(chainId: string, parent?: string, options?: { signal?: AbortSignal | undefined }): Promise<PreparedLayer>
+
+  /** Makes what containers of this image need beside the image itself, once; later calls cost nothing. */
+  prepareInit(chain: readonly string[]): Promise<void>
+
+  /** Makes a container's own files where the driver copies (vfs); nothing for overlay. Idempotent. */
+  prepareContainer(
+    chain: readonly string[],
+    containerDirectory: string,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<void>
+
+  /** What to mount as a container's root. Pure: `prepareInit` has been called, and for vfs `prepareContainer`. */
+  rootfs(chain: readonly string[], containerDirectory: string, options?: { volatile?: boolean }): Rootfs
+
+  /**
+   * A text file of the image, or of the container when its directory is given, as its processes would see it: symlinks
+   * stay inside the root. Undefined when there is none, or it is no regular file. Cached for images.
+   *
+   * @throws LayerError LAYER_TOO_LARGE beyond `maxBytes`, 16 MiB by default
+   */
+  readFile(
+    chain: readonly string[],
+    containerDirectory: string | undefined,
+    path: string,
+    maxBytes?: number,
+  ): string | undefined
+
+  /** The directories that hold an image's files, or a container's, top first: for lookups of one's own. */
+  layers(chain: readonly string[], containerDirectory?: string): string[]
+
+  /** Removes a layer. A missing one is success. The caller knows that no container and no image needs it. */
+  remove(chainId: string): Promise<void>
+
+  /**
+   * Keeps {@link sweep} away, in all processes, until disposed of: to be held from the first `has` of a load to the
+   * moment when the image is recorded, so that its layers do not pass for garbage in between.
+   */
+  hold(): Disposable
+
+  /**
+   * Removes all layers that are not in `keep`, and what dead processes have left. `keep` is asked when nobody can add
+   * layers any more. Does nothing while somebody holds.
+   *
+   * @returns whether it swept
+   */
+  sweep(keep: () => ReadonlySet<string>): Promise<boolean>
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { InvalidOptionError } from '../errors/index.js'
+import type { DriverName, SnapshotDriver } from './driver.js'
+import { LayerStore } from './layer-store.js'
+import { OverlaySnapshots } from './overlay.js'
+import { canOverlay } from './probe.js'
+import { VfsSnapshots } from './vfs.js'
+
+export interface SnapshotOptions {
+  /** Default: what the directory was made with; for a new one overlay, and vfs where overlay cannot be. */
+  readonly driver?: DriverName | undefined
+  /** Whether overlay works with this directory. Default: {@link canOverlay}, which does not mount. */
+  readonly probe?: ((directory: string) => Promise<boolean>) | undefined
+}
+
+/**
+ * Opens a directory of snapshots, making it when it is missing. The choice of the driver is made once and kept in it.
+ *
+ * @throws InvalidOptionError when another driver is asked for than the directory was made with
+ *
+ * @example
+ * ```ts
+ * const snapshots = await openSnapshots('/var/lib/inboard/snapshots')
+ * const layer = await snapshots.prepareLayer(chainId, parent)
+ * await extractLayer(tar, layer.path, { format: layer.format })
+ * await layer.commit()
+ * ```
+ */
+export async function openSnapshots(directory: string, options: SnapshotOptions = {}): Promise<SnapshotDriver> {
+  const store = new LayerStore(directory)
+  const chosen = readChoice(directory) ?? recordChoice(directory, await choose(directory, options))
+  if (options.driver !== undefined && options.driver !== chosen) {
+    throw new InvalidOptionError(
+      `${directory} was made with the storage driver ${chosen}, so ${options.driver} cannot be used: choose another root.`,
+      { code: 'INVALID_OPTION', details: { option: 'storageDriver', directory, chosen, asked: options.driver } },
+    )
+  }
+  return chosen === 'overlay' ? new OverlaySnapshots(store) : new VfsSnapshots(store)
+}
+
+async function choose(directory: string, { driver, probe = canOverlay }: SnapshotOptions): Promise<DriverName> {
+  return driver ?? ((await probe(directory)) ? 'overlay' : 'vfs')
+}
+
+function readChoice(directory: string): DriverName | undefined {
+  try {
+    return readFileSync(`${directory}/driver`, 'utf8').trim() === 'vfs' ? 'vfs' : 'overlay'
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The first of several processes decides. */
+function recordChoice(directory: string, choice: DriverName): DriverName {
+  const aside = `${directory}/driver-${randomBytes(4).toString('hex')}`
+  writeFileSync(aside, `${choice}\n`, { mode: 0o600, flag: 'wx' })
+  try {
+    linkSync(aside, `${directory}/driver`)
+    return choice
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST') throw error
+    return readChoice(directory) as DriverName
+  } finally {
+    unlinkSync(aside)
+  }
+}

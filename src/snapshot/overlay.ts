@@ -1,0 +1,112 @@
+import { native } from '../host/index.js'
+import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import { fillInitLayer } from './init-layer.js'
+import { initName, layerName } from './layer-name.js'
+import type { LayerStore } from './layer-store.js'
+import { MergedTree } from './merged-tree.js'
+import type { OverlayRootfs } from './rootfs.js'
+import { readLayeredText, TextCache } from './text-cache.js'
+
+/**
+ * Layers as lower directories of the kernel's overlay filesystem: a container's root is its own upper directory over the
+ * init layer over the image's layers, and costs nothing to make.
+ * @see https://docs.kernel.org/filesystems/overlayfs.html
+ */
+export class OverlaySnapshots implements SnapshotDriver {
+  readonly name = 'overlay'
+  readonly directory: string
+  readonly #store: LayerStore
+  readonly #texts = new TextCache()
+  readonly #lowerdirs = new Map<string, readonly string[]>()
+  readonly #prepared = new Set<string>()
+
+  constructor(store: LayerStore) {
+    this.#store = store
+    this.directory = store.directory
+  }
+
+  has(chainId: string): boolean {
+    return this.#store.has(layerName(chainId))
+  }
+
+  async prepareLayer(chainId: string): Promise<PreparedLayer> {
+    const name = layerName(chainId)
+    const { path, publish, discard } = this.#store.makeAside()
+    const commit = async () => {
+      await publish(name)
+    }
+    return { path, format: 'overlay', commit, discard }
+  }
+
+  async prepareInit(chain: readonly string[]): Promise<void> {
+    const name = initName(chain)
+    if (this.#prepared.has(name)) return
+    if (!this.#store.has(name)) await this.#makeInit(chain, name)
+    this.#prepared.add(name)
+  }
+
+  async prepareContainer(): Promise<void> {}
+
+  rootfs(chain: readonly string[], containerDirectory: string, { volatile = false } = {}): OverlayRootfs {
+    return {
+      kind: 'overlay',
+      directory: this.directory,
+      lowerdirs: this.#lowerdirsOf(chain),
+      upper: `${containerDirectory}/upper`,
+      work: `${containerDirectory}/work`,
+      target: `${containerDirectory}/rootfs`,
+      volatile,
+    }
+  }
+
+  readFile(chain: readonly string[], containerDirectory: string | undefined, path: string, maxBytes?: number) {
+    const read = () => readLayeredText(this.layers(chain, containerDirectory), path, maxBytes)
+    return containerDirectory === undefined ? this.#texts.get(chain, path, read) : read()
+  }
+
+  layers(chain: readonly string[], containerDirectory?: string): string[] {
+    const image = chain.map((chainId) => this.#store.path(layerName(chainId)))
+    if (containerDirectory === undefined) return image
+    return [`${containerDirectory}/upper`, this.#store.path(initName(chain)), ...image]
+  }
+
+  async remove(chainId: string): Promise<void> {
+    const init = initName([chainId])
+    this.#prepared.delete(init)
+    this.#lowerdirs.delete(init)
+    this.#texts.clear()
+    await this.#store.remove(init)
+    await this.#store.remove(layerName(chainId))
+  }
+
+  hold(): Disposable {
+    return this.#store.hold()
+  }
+
+  async sweep(keep: () => ReadonlySet<string>): Promise<boolean> {
+    this.#prepared.clear()
+    return this.#store.sweep(keep)
+  }
+
+  /** An image's lower directories are known by its top chain id. */
+  #lowerdirsOf(chain: readonly string[]): readonly string[] {
+    const init = initName(chain)
+    const known = this.#lowerdirs.get(init)
+    if (known !== undefined) return known
+    const lowerdirs = Object.freeze([init, ...chain.map(layerName)])
+    this.#lowerdirs.set(init, lowerdirs)
+    return lowerdirs
+  }
+
+  async #makeInit(chain: readonly string[], name: string): Promise<void> {
+    const aside = this.#store.makeAside()
+    const image = new MergedTree(native(), this.layers(chain))
+    try {
+      fillInitLayer(native(), image, aside.path)
+      await aside.publish(name)
+    } finally {
+      image.close()
+      await aside.discard()
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, statSync } from 'node:fs'
+import { NotFoundError } from '../errors/index.js'
+import { AT_FDCWD, native, RENAME_NOREPLACE } from '../host/index.js'
+import { copyTree } from '../layer/index.js'
+import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import { fillInitLayer } from './init-layer.js'
+import { layerName } from './layer-name.js'
+import type { LayerStore } from './layer-store.js'
+import { MergedTree } from './merged-tree.js'
+import type { DirectoryRootfs } from './rootfs.js'
+import { readLayeredText, TextCache } from './text-cache.js'
+
+interface Options {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Each layer a whole copy of the one below, each container a copy of its image: slow and large, but it works anywhere. */
+export class VfsSnapshots implements SnapshotDriver {
+  readonly name = 'vfs'
+  readonly directory: string
+  readonly #store: LayerStore
+  readonly #texts = new TextCache()
+
+  constructor(store: LayerStore) {
+    this.#store = store
+    this.directory = store.directory
+  }
+
+  has(chainId: string): boolean {
+    return this.#store.has(layerName(chainId))
+  }
+
+  async prepareLayer(chainId: string, parent?: string, { signal }: Options = {}): Promise<PreparedLayer> {
+    const name = layerName(chainId)
+    if (parent !== undefined && !this.has(parent)) throw missingLayer(parent)
+    const { path, publish, discard } = this.#store.makeAside()
+    const commit = async () => {
+      await publish(name)
+    }
+    try {
+      if (parent !== undefined) await copyTree(this.#store.path(layerName(parent)), path, { signal })
+      return { path, format: 'merged', commit, discard }
+    } catch (error) {
+      await discard()
+      throw error
+    }
+  }
+
+  async prepareInit(): Promise<void> {}
+
+  async prepareContainer(chain: readonly string[], containerDirectory: string, { signal }: Options = {}): Promise<void> {
+    const { path } = this.rootfs(chain, containerDirectory)
+    if (statSync(path, { throwIfNoEntry: false }) !== undefined) return
+    const aside = `${containerDirectory}/rootfs-${randomBytes(4).toString('hex')}`
+    mkdirSync(aside, { recursive: true })
+    native().chmodAt(AT_FDCWD, aside, 0o755)
+    try {
+      const [top] = chain
+      if (top !== undefined) await copyTree(this.#store.path(layerName(top)), aside, { signal })
+      fillInit(aside)
+      native().renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE)
+    } catch (error) {
+      await native().removeTree(aside)
+      if ((error as { code?: string }).code !== 'EEXIST') throw error
+    }
+  }
+
+  rootfs(_chain: readonly string[], containerDirectory: string): DirectoryRootfs {
+    return { kind: 'directory', path: `${containerDirectory}/rootfs` }
+  }
+
+  readFile(chain: readonly string[], containerDirectory: string | undefined, path: string, maxBytes?: number) {
+    const read = () => readLayeredText(this.layers(chain, containerDirectory), path, maxBytes)
+    return containerDirectory === undefined ? this.#texts.get(chain, path, read) : read()
+  }
+
+  layers(chain: readonly string[], containerDirectory?: string): string[] {
+    if (containerDirectory !== undefined) return [this.rootfs(chain, containerDirectory).path]
+    return chain.slice(0, 1).map((chainId) => this.#store.path(layerName(chainId)))
+  }
+
+  async remove(chainId: string): Promise<void> {
+    this.#texts.clear()
+    await this.#store.remove(layerName(chainId))
+  }
+
+  hold(): Disposable {
+    return this.#store.hold()
+  }
+
+  sweep(keep: () => ReadonlySet<string>): Promise<boolean> {
+    return this.#store.sweep(keep)
+  }
+}
+
+function fillInit(root: string): void {
+  const image = new MergedTree(native(), [root])
+  try {
+    fillInitLayer(native(), image, root)
+  } finally {
+    image.close()
+  }
+}
+
+function missingLayer(chainId: string): NotFoundError {
+  return new NotFoundError(`The layer ${chainId} is not extracted.`, { code: 'CONTENT_NOT_FOUND', details: { chainId } })
+}

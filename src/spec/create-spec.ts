@@ -1,0 +1,123 @@
+import { deviceNodes, deviceRules } from './device-nodes.js'
+import { containerMounts, type ManagedFiles } from './filesystem.js'
+import type { HostFacts, ResolvedDevice } from './host-facts.js'
+import type { ContainerConfig } from './options.js'
+import { containerHostname, containerProcess, type ProcessInput } from './process.js'
+import { compact, deepFreeze } from './records.js'
+import { defaultProfile } from './seccomp/default-profile.js'
+import { resolveProfile } from './seccomp/resolve.js'
+import type { Linux, Mount, NamespaceType, Process, Resources, Seccomp, Spec } from './types.js'
+
+export interface SpecInput extends ProcessInput {
+  /** Paths on the host. */
+  readonly files: ManagedFiles
+  /** The devices asked for, resolved; with `privileged` all of the host's as well. */
+  readonly devices: readonly ResolvedDevice[]
+}
+
+/** Kernel files that tell about, or reach, what no namespace separates. */
+const maskedPaths: readonly string[] = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+]
+
+const readonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
+
+/** In a network namespace of its own a container may ping, and serve on any port, without being root. */
+const networkSysctls = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 2147483647',
+} as const
+
+/**
+ * Compiles a container's configuration, its image's and the host's facts to what shall run: the runtime specification that
+ * Docker 28 makes by default, frozen.
+ *
+ * @throws {InvalidOptionError} INVALID_OPTION when there is no command, or the image's working directory is relative
+ * @throws {UnsupportedHostError} for a capability or an init program that the host lacks
+ * @see https://github.com/opencontainers/runtime-spec/blob/main/config.md
+ */
+export function createSpec(input: SpecInput): Spec {
+  const { id, config, host, files } = input
+  const process = containerProcess(input)
+  const mounts = containerMounts(config, files, host.initPath)
+  return deepFreeze({
+    ociVersion: '1.2.1',
+    process,
+    root: { readonly: config.readOnly },
+    hostname: containerHostname(id, config, host),
+    ...(config.domainname !== '' && { domainname: config.domainname }),
+    mounts,
+    linux: linuxOf(input, process, mounts),
+  })
+}
+
+function linuxOf({ config, host, devices }: SpecInput, process: Process, mounts: readonly Mount[]): Linux {
+  const open = config.privileged || config.security.systemPathsUnconfined
+  const seccomp = seccompOf(config, host, process)
+  // The host's /dev, bound over the container's, has its own nodes, and none may be made in it.
+  const boundDev = mounts.some(({ destination, type }) => destination === '/dev' && type === 'bind')
+  return {
+    namespaces: namespacesOf(config, host).map((type) => ({ type })),
+    sysctl: { ...(config.network === 'host' ? {} : networkSysctls), ...config.sysctls },
+    devices: boundDev ? [] : deviceNodes(devices),
+    resources: resourcesOf(config, devices),
+    maskedPaths: open ? [] : maskedPaths,
+    readonlyPaths: open ? [] : readonlyPaths,
+    ...(seccomp && { seccomp }),
+  }
+}
+
+function namespacesOf(config: ContainerConfig, host: HostFacts): NamespaceType[] {
+  const separate: Readonly<Partial<Record<NamespaceType, boolean>>> = {
+    mount: true,
+    network: config.network !== 'host',
+    uts: config.utsMode === 'private',
+    pid: config.pidMode === 'private',
+    ipc: config.ipcMode === 'private',
+    cgroup: config.cgroupnsMode === 'private' && host.cgroupNamespaces,
+  }
+  return (Object.keys(separate) as NamespaceType[]).filter((type) => separate[type])
+}
+
+function resourcesOf(config: ContainerConfig, given: readonly ResolvedDevice[]): Resources {
+  const { resources } = config
+  const memory = compact({
+    limit: resources.memory,
+    // No limit of swap is the kernel's default.
+    swap: resources.memorySwap === -1 ? undefined : resources.memorySwap,
+    reservation: resources.memoryReservation,
+    disableOOMKiller: resources.oomKillDisable,
+  })
+  const cpu = compact({
+    shares: resources.cpuShares,
+    quota: resources.cpuQuota,
+    period: resources.cpuPeriod,
+    cpus: resources.cpusetCpus,
+    mems: resources.cpusetMems,
+  })
+  const rules = deviceRules(config, given)
+  return {
+    ...(rules && { devices: rules }),
+    ...(Object.keys(memory).length > 0 && { memory }),
+    ...(Object.keys(cpu).length > 0 && { cpu }),
+    ...(resources.pidsLimit !== undefined && { pids: { limit: resources.pidsLimit } }),
+  }
+}
+
+/** A privileged container has a filter only when it asks for one. */
+function seccompOf({ privileged, security }: ContainerConfig, host: HostFacts, process: Process): Seccomp | undefined {
+  const profile = security.seccomp ?? (privileged ? 'unconfined' : defaultProfile)
+  if (profile === 'unconfined') return undefined
+  return resolveProfile(profile, { arch: host.arch, kernel: host.kernel, caps: process.capabilities.bounding })
+}

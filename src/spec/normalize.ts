@@ -1,0 +1,170 @@
+import { parseCapabilities } from './capabilities.js'
+import { parseDevices } from './devices.js'
+import { type ProcessEnvironment, parseEnv, parseEnvFiles } from './environment.js'
+import { checkFlag, checkInteger, checkText, checkTexts, invalidOption } from './invalid.js'
+import { parseLabels } from './labels.js'
+import { cleanPath } from './mount-target.js'
+import { parseMounts } from './mounts.js'
+import { parseDns, parseDnsOptions, parseDnsSearch, parseExtraHosts } from './name-service.js'
+import { checkContainerName, checkHostName } from './names.js'
+import type { ContainerConfig, RunOptions } from './options.js'
+import { parsePlatform } from './platform.js'
+import { compact, deepFreeze } from './records.js'
+import { type HostLimits, parseResources } from './resources.js'
+import { parseSecurity } from './security.js'
+import { checkSignal } from './signals.js'
+import { parseSize } from './size.js'
+import { parseSysctls } from './sysctls.js'
+import { parseUlimits } from './ulimits.js'
+
+/** What options refer to and the engine has looked up. */
+export interface NormalizeContext {
+  /** Contents of the env files, by the path that was given. */
+  readonly envFiles: ReadonlyMap<string, string>
+  readonly processEnv: ProcessEnvironment
+  readonly host: HostLimits
+}
+
+const defaultShmSize = 64 * 1024 * 1024
+
+/**
+ * Checks options as `docker run` would and fills every default. The result is frozen plain data.
+ *
+ * @param command arguments after the image; undefined or empty: the image's
+ * @throws {InvalidOptionError} INVALID_OPTION with `details.option`, INVALID_NAME for the container's name
+ * @example
+ * ```ts
+ * const context = { envFiles: new Map(), processEnv: process.env, host: { cpus: 2 } }
+ * normalizeOptions('debian', ['id'], { user: '1000', memory: '64m' }, context).resources.memory // 67108864
+ * ```
+ */
+export function normalizeOptions(
+  image: string,
+  command: readonly string[] | undefined,
+  raw: RunOptions,
+  context: NormalizeContext,
+): ContainerConfig {
+  if (raw.name !== undefined) checkContainerName(raw.name)
+  return deepFreeze({
+    image: checkText('image', image),
+    command: checkTexts('command', command),
+    ...parseProcess(raw, context),
+    ...parseNames(raw),
+    mounts: parseMounts(raw),
+    capAdd: parseCapabilities('capAdd', checkTexts('capAdd', raw.capAdd)),
+    capDrop: parseCapabilities('capDrop', checkTexts('capDrop', raw.capDrop)),
+    privileged: checkFlag('privileged', raw.privileged),
+    readOnly: checkFlag('readOnly', raw.readOnly),
+    security: parseSecurity(raw.securityOpt),
+    resources: parseResources(raw, context.host),
+    ulimits: parseUlimits(raw.ulimit),
+    devices: parseDevices(raw.device),
+    labels: parseLabels(raw.label),
+    rm: checkFlag('rm', raw.rm),
+    shmSize: (raw.shmSize === undefined ? 0 : parseSize('shmSize', raw.shmSize)) || defaultShmSize,
+    ...parseLife(raw),
+  })
+}
+
+function parseProcess(raw: RunOptions, { envFiles, processEnv }: NormalizeContext) {
+  return {
+    ...compact({ entrypoint: parseEntrypoint(raw.entrypoint) }),
+    env: [...parseEnvFiles(raw.envFile, envFiles, processEnv), ...parseEnv(raw.env, processEnv)],
+    user: checkText('user', raw.user ?? ''),
+    workdir: raw.workdir === undefined || raw.workdir === '' ? '' : workingDirectory(raw.workdir),
+    tty: checkFlag('tty', raw.tty),
+    interactive: checkFlag('interactive', raw.interactive),
+    init: checkFlag('init', raw.init),
+    groupAdd: checkTexts('groupAdd', raw.groupAdd),
+  }
+}
+
+function parseEntrypoint(entrypoint: RunOptions['entrypoint']): readonly string[] | undefined {
+  if (entrypoint === undefined) return undefined
+  const words =
+    typeof entrypoint === 'string' ? [checkText('entrypoint', entrypoint)] : checkTexts('entrypoint', entrypoint)
+  return words.length === 1 && words[0] === '' ? [] : words
+}
+
+/**
+ * Checks and cleans a working directory, the user's or the image's.
+ *
+ * @throws {InvalidOptionError} INVALID_OPTION
+ */
+export function workingDirectory(path: string): string {
+  if (checkText('workdir', path).startsWith('/')) return cleanPath(path)
+  throw invalidOption(
+    'workdir',
+    `the working directory '${path}' is invalid, it needs to be an absolute path`,
+    'begin it with a slash',
+    path,
+  )
+}
+
+/** Namespaces, and the names and parameters that belong to them. */
+function parseNames(raw: RunOptions) {
+  const network = parseNetwork(raw.network)
+  const ipcMode = parseMode('ipc', 'IPC', raw.ipc, ['private', 'shareable'])
+  const utsMode = parseMode('uts', 'UTS', raw.uts)
+  if (utsMode === 'host' && raw.hostname)
+    throw invalidOption(
+      'hostname',
+      'conflicting options: hostname and the UTS mode',
+      "leave out hostname or uts 'host'",
+      raw.hostname,
+    )
+  return {
+    network,
+    ipcMode,
+    utsMode,
+    pidMode: parseMode('pid', 'PID', raw.pid),
+    cgroupnsMode: parseMode('cgroupns', 'CGROUP', raw.cgroupns),
+    hostname: checkHostName('hostname', raw.hostname),
+    domainname: checkHostName('domainname', raw.domainname),
+    extraHosts: parseExtraHosts(raw.addHost),
+    dns: parseDns(raw.dns),
+    dnsSearch: parseDnsSearch(raw.dnsSearch),
+    dnsOptions: parseDnsOptions(raw.dnsOption),
+    sysctls: parseSysctls(raw.sysctl, { hostNetwork: network === 'host', hostIpc: ipcMode === 'host' }),
+  }
+}
+
+function parseNetwork(network: string | undefined): 'none' | 'host' {
+  if (network === undefined || network === 'none') return 'none'
+  if (network === 'host') return 'host'
+  throw invalidOption('network', `network ${network} not found`, "this version has 'none' and 'host'", network)
+}
+
+function parseMode(
+  option: string,
+  name: string,
+  mode = '',
+  alsoPrivate: readonly string[] = ['private'],
+): 'private' | 'host' {
+  if (mode === 'host') return 'host'
+  if (mode === '' || alsoPrivate.includes(mode)) return 'private'
+  const hint = "this version has 'private' (the default) and 'host'"
+  throw invalidOption(option, `--${option}: invalid ${name} mode: ${mode}`, hint, mode)
+}
+
+function parseLife(raw: RunOptions) {
+  return {
+    ...compact({
+      platform: raw.platform === undefined ? undefined : parsePlatform(checkText('platform', raw.platform)),
+      stopSignal:
+        raw.stopSignal === undefined ? undefined : checkSignal('stopSignal', checkText('stopSignal', raw.stopSignal)),
+      stopTimeout: checkInteger('stopTimeout', raw.stopTimeout, -1),
+    }),
+    oomScoreAdj: checkOomScore(raw.oomScoreAdj ?? 0),
+  }
+}
+
+function checkOomScore(score: number): number {
+  if (Number.isInteger(score) && score >= -1000 && score <= 1000) return score
+  throw invalidOption(
+    'oomScoreAdj',
+    `Invalid value ${score}, range for oom score adj is [-1000, 1000]`,
+    'give a number in it',
+    score,
+  )
+}

@@ -1,0 +1,66 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, test } from 'vitest'
+
+const dist = new URL('../../dist/', import.meta.url)
+const esm = new URL('index.js', dist).href
+const cjs = fileURLToPath(new URL('index.cjs', dist))
+const emptyModule = 'data:text/javascript,export {}'
+
+/** Builtins that cost milliseconds, and that only work, not an import, needs. */
+const heavyBuiltins = ['child_process', 'http', 'https', 'inspector', 'net', 'sqlite', 'tls', 'worker_threads', 'zlib']
+const runs = 15
+
+interface Loaded {
+  readonly ms: number
+  readonly builtins: readonly string[]
+  readonly nativeFiles: readonly string[]
+  readonly packages: readonly string[]
+}
+
+beforeAll(() => {
+  if (!existsSync(cjs)) throw new Error('dist is missing: npm run bundle')
+})
+
+describe.each([
+  ['import', `await import(${JSON.stringify(esm)})`],
+  ['require', `require(${JSON.stringify(cjs)})`],
+])('%s of the package', (_, load) => {
+  test('loads no native code', () => {
+    expect(loaded(load).nativeFiles).toEqual([])
+  })
+
+  test('loads no heavy builtin', () => {
+    const before = new Set(loaded(`await import(${JSON.stringify(emptyModule)})`).builtins)
+    expect(heavyBuiltins.filter((name) => loaded(load).builtins.includes(name) && !before.has(name))).toEqual([])
+  })
+
+  test('costs at most 40 ms more than an empty module', () => {
+    expect(medianMs(load) - medianMs(`await import(${JSON.stringify(emptyModule)})`)).toBeLessThanOrEqual(40)
+  })
+})
+
+test('require loads no package but eventemitter3', () => {
+  expect(loaded(`require(${JSON.stringify(cjs)})`).packages.filter((name) => name !== 'eventemitter3')).toEqual([])
+})
+
+function medianMs(load: string): number {
+  const times = Array.from({ length: runs }, () => loaded(load).ms).sort((a, b) => a - b)
+  return times[Math.floor(runs / 2)] ?? Number.NaN
+}
+
+/** What a fresh Node process has after `load`, and how long that took. */
+function loaded(load: string): Loaded {
+  const program = `(async () => {
+    const start = performance.now()
+    ${load}
+    const ms = performance.now() - start
+    process.report.excludeNetwork = true
+    const builtins = process.moduleLoadList.map((name) => name.replace(/^(NativeModule|Internal Binding) /, ''))
+    const nativeFiles = process.report.getReport().sharedObjects.filter((name) => name.endsWith('.node'))
+    const packages = Object.keys(require.cache).flatMap((name) => /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(name)?.[1] ?? [])
+    process.stdout.write(JSON.stringify({ ms, builtins, nativeFiles, packages: [...new Set(packages)] }))
+  })()`
+  return JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }))
+}

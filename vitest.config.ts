@@ -1,0 +1,49 @@
+import { defineConfig } from 'vitest/config'
+
+/** Tests against the real kernel measure and load the machine: one file at a time, one project after the other. */
+const onTheKernel = (name: string, order: number, testTimeout: number) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    fileParallelism: false,
+    testTimeout,
+    hookTimeout: 120_000,
+    sequence: { groupOrder: order },
+  },
+})
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    // A failed test is a failure, not a reason to try again.
+    retry: 0,
+    allowOnly: false,
+    reporters: ['default', './test/support/skip-reporter.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          testTimeout: 20_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      onTheKernel('native', 2, 120_000),
+      onTheKernel('integration', 3, 60_000),
+      onTheKernel('conformance', 4, 60_000),
+      onTheKernel('fault', 5, 300_000),
+      {
+        extends: true,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+          sequence: { groupOrder: 6 },
+        },
+      },
+    ],
+  },
+})
