@@ -1,7 +1,9 @@
+import { readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { Engine } from 'inboard'
-import type { Peer } from './peers/peer.js'
+import { type Peer, timed } from './peers/peer.js'
 import type { Workspace } from './workspace.js'
 
 /** An engine with a root of its own in the workspace and a run root on /run, as by default; busybox loaded. */
@@ -14,13 +16,22 @@ export async function openEngine(workspace: Workspace): Promise<Engine> {
   return engine
 }
 
-/** `engine.run('busybox', ['true']).network(network).rm().output()`. */
+/** `engine.run('busybox', ['true']).network(network).rm().output()`, which answers first and removes afterwards. */
 export function inboardRun(engine: Engine, network: 'none' | 'host'): Peer {
-  const run = timed(async () => {
-    const { exitCode } = await engine.run('busybox', ['true']).network(network).rm().output()
-    if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`)
-  })
+  const run = async () => {
+    const before = countFiles(engine)
+    const start = performance.now()
+    await outputOfTrue(engine, network)
+    const answered = performance.now() - start
+    while (countFiles(engine) > before) await setImmediate()
+    return { answered, removed: performance.now() - start }
+  }
   return { name: `inboard run().rm().output(), ${network}`, run }
+}
+
+export async function outputOfTrue(engine: Engine, network: 'none' | 'host'): Promise<void> {
+  const { exitCode } = await engine.run('busybox', ['true']).network(network).rm().output()
+  if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`)
 }
 
 /** `container.exec(['true'])` in a container that sleeps. */
@@ -34,10 +45,7 @@ export async function inboardExec(engine: Engine, workspace: Workspace): Promise
   return { name: "inboard exec(['true'])", run }
 }
 
-function timed(action: () => Promise<void>): () => Promise<number> {
-  return async () => {
-    const start = performance.now()
-    await action()
-    return performance.now() - start
-  }
+/** How many directories containers have on disk: what a run has made is gone when there are as many as before it. */
+function countFiles({ root, runRoot }: Engine): number {
+  return readdirSync(join(root, 'containers')).length + readdirSync(runRoot).length
 }

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Peer } from './peers/peer.js'
+import type { Peer, Times } from './peers/peer.js'
 
 export interface Measured {
   readonly peer: Peer
-  readonly times: readonly number[]
+  readonly times: readonly Times[]
 }
 
 /** Runs in a row of the same peer, before the next one's turn. */
@@ -11,7 +11,7 @@ const turn = 10
 
 /** Every peer in turns of ten runs, one after the other without a pause. */
 export async function backToBack(peers: readonly Peer[], runs: number, slowRuns: number): Promise<Measured[]> {
-  const measured = peers.map((peer) => ({ peer, times: [] as number[], runs: peer.slow ? slowRuns : runs }))
+  const measured = peers.map((peer) => ({ peer, times: [] as Times[], runs: peer.slow ? slowRuns : runs }))
   for (const { peer } of measured) await peer.run()
   while (measured.some(isUnfinished)) {
     for (const entry of measured) {
@@ -28,7 +28,7 @@ export async function isolated(
   slowRuns: number,
   everyMs: number,
 ): Promise<Measured[]> {
-  const measured = peers.map((peer) => ({ peer, times: [] as number[], runs: peer.slow ? slowRuns : runs }))
+  const measured = peers.map((peer) => ({ peer, times: [] as Times[], runs: peer.slow ? slowRuns : runs }))
   while (measured.some(isUnfinished)) {
     for (const entry of measured.filter(isUnfinished)) {
       const next = delay(everyMs)
@@ -39,6 +39,6 @@ export async function isolated(
   return measured
 }
 
-function isUnfinished({ times, runs }: { readonly times: readonly number[]; readonly runs: number }): boolean {
+function isUnfinished({ times, runs }: { readonly times: readonly Times[]; readonly runs: number }): boolean {
   return times.length < runs
 }

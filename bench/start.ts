@@ -3,13 +3,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Engine } from 'inboard'
 import { longestBlockMs } from './event-loop.js'
-import { inboardExec, inboardRun, openEngine } from './inboard.js'
+import { inboardExec, inboardRun, openEngine, outputOfTrue } from './inboard.js'
 import { printMachine } from './machine.js'
 import { backToBack, isolated, type Measured } from './measure.js'
 import { openDockerCli, openDockerSocket } from './peers/docker.js'
 import { openFloor } from './peers/floor.js'
 import { openRuntime } from './peers/oci.js'
-import type { OpenPeer, Peer } from './peers/peer.js'
+import type { OpenPeer, Peer, Times } from './peers/peer.js'
 import { openPodman } from './peers/podman.js'
 import { median, printTable, printTarget, quantile } from './statistics.js'
 import { execute, Workspace } from './workspace.js'
@@ -64,29 +64,40 @@ async function openPeers(workspace: Workspace): Promise<Map<string, Peer>> {
   return peers
 }
 
-function medianOf(key: string, measured: readonly Measured[], peers: ReadonlyMap<string, Peer>): number {
-  return median(measured.find(({ peer }) => peer === peers.get(key))?.times ?? [])
+function timesOf(key: string, measured: readonly Measured[], peers: ReadonlyMap<string, Peer>): readonly Times[] {
+  return measured.find(({ peer }) => peer === peers.get(key))?.times ?? []
 }
 
+const medianOf = (times: readonly Times[], what: keyof Times) => median(times.map((time) => time[what]))
+
 function printMeasured(title: string, measured: readonly Measured[], peers: ReadonlyMap<string, Peer>): void {
-  console.log(`\n${title}; milliseconds from the call until all is removed`)
-  const bases = ['floor', 'crun', 'docker'].map((key) => medianOf(key, measured, peers))
+  console.log(`\n${title}; milliseconds from the call to the result, and until all is removed; ratios of the latter`)
+  const bases = ['floor', 'crun', 'docker'].map((key) => medianOf(timesOf(key, measured, peers), 'removed'))
   const rows = measured.map(({ peer, times }) => {
-    const figures = [median(times), quantile(times, 0.99)].map((figure) => figure.toFixed(2))
-    return [peer.name, String(times.length), ...figures, ...bases.map((base) => ratio(median(times), base))]
+    const columns = (['answered', 'removed'] as const).map((what) => times.map((time) => time[what]))
+    const figures = columns.flatMap((column) =>
+      [median(column), quantile(column, 0.99)].map((figure) => figure.toFixed(2)),
+    )
+    const ratios = bases.map((base) => ratio(medianOf(times, 'removed'), base))
+    return [peer.name, String(times.length), ...figures, ...ratios]
   })
-  printTable(['', 'runs', 'median', 'p99', '× floor', '× crun', '× docker'], rows)
+  printTable(['', 'runs', 'result', 'p99', 'removed', 'p99', '× floor', '× crun', '× docker'], rows)
 }
 
 function ratio(figure: number, base: number): string {
   return Number.isNaN(base) ? '-' : (figure / base).toFixed(3)
 }
 
+/** The floor, crun and docker answer when all is removed; inboard answers first, so both its times are compared. */
 function printRatios(title: string, measured: readonly Measured[], peers: ReadonlyMap<string, Peer>): void {
-  const own = medianOf('none', measured, peers)
-  printTarget(`run on none / floor, ${title}`, own / medianOf('floor', measured, peers), 1.5)
-  printTarget(`run on none / docker run, ${title}`, own / medianOf('docker', measured, peers), 0.05)
-  printTarget(`run on none / crun run, ${title}`, own / medianOf('crun', measured, peers), 1)
+  const own = timesOf('none', measured, peers)
+  const limits = { floor: 1.5, 'docker run': 0.05, 'crun run': 1 }
+  for (const what of ['answered', 'removed'] as const) {
+    for (const [name, limit] of Object.entries(limits)) {
+      const base = medianOf(timesOf(name.split(' ')[0] ?? '', measured, peers), 'removed')
+      printTarget(`run on none (${what}) / ${name}, ${title}`, medianOf(own, what) / base, limit)
+    }
+  }
 }
 
 async function printFirstCall(engine: Engine): Promise<void> {
@@ -101,12 +112,11 @@ async function printFirstCall(engine: Engine): Promise<void> {
 }
 
 async function printEventLoop(engine: Engine, runs: number): Promise<void> {
-  const { run } = inboardRun(engine, 'none')
   const blocks: number[] = []
   const idle: number[] = []
   for (let count = 0; count < runs; count++) {
     idle.push(await longestBlockMs(() => delay(5)))
-    blocks.push(await longestBlockMs(run))
+    blocks.push(await longestBlockMs(() => outputOfTrue(engine, 'none')))
   }
   const figures = [blocks, idle].map(
     (times) => `median ${median(times).toFixed(2)}, p99 ${quantile(times, 0.99).toFixed(2)} ms`,

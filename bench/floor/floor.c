@@ -9,7 +9,7 @@
  *   unshare --net ./floor -n 300 -p           # netns+veth+IP from a pre-made pool
  *   unshare --net ./floor -n 300 -w -p        # warm: shim+cgroup+namespaces pre-made too, only rootfs+exec remain
  *   unshare --net ./floor -n 300 -N none      # own netns, loopback only (like --network none)
- *   unshare --net ./floor -i -N none          # one run for each line on stdin, answered by its times
+ *   unshare --net ./floor -i -N none          # one run for each line on stdin, answered by its "exit" and "run" in us
  *   unshare --net ./floor -S 1000             # start 1000 `sleep`, hold, report memory, tear down
  * OPTIONS  -r ROOTFS (/tmp/floor/rootfs)  -d STATEDIR (/tmp/floor/run)  -g all|min  all mounted cgroup hierarchies, or 5
  *   -s serial: network before the shim is spawned, instead of in parallel   -j join by cgroup.procs (the slow way)
@@ -22,7 +22,7 @@
  *   sysctls; hostname; 27 caps dropped, a seccomp filter as a tree (about 336 calls); exec; stdout/stderr by pipe through the shim
  *   to the log; wait; full teardown (cgroups, dirs; netns and veth die asynchronously).
  * WHAT IT LEAVES OUT: image and option handling, names, a store, a JSON log, attach, durability.
- * OUTPUT   "start" = call to confirmed exec; "run" = call to everything of the container removed except the asynchronous netns.
+ * OUTPUT   "start" = call to confirmed exec; "exit" = call to the shim's seeing the end; "run" = call to everything of the container removed except the asynchronous netns.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -238,7 +238,7 @@ int main(int argc,char**argv){
  wr(CGR"/devices/floor-p/devices.deny","a");static const char*al[]={"c *:* m","b *:* m","c 1:3 rwm","c 1:5 rwm","c 1:7 rwm","c 1:8 rwm","c 1:9 rwm","c 5:0 rwm","c 5:2 rwm","c 136:* rwm",0};for(int i=0;al[i];i++)wr(CGR"/devices/floor-p/devices.allow",al[i]);
  hostns=open("/proc/self/ns/net",O_RDONLY|O_CLOEXEC);hostnl=nlsock();if(netmode==2)br=mkbridge();
  if(S){scale();goto out;}
- if(inter){CT t={0};t.netfd=-1;ctinit(&t);setvbuf(stdout,0,_IOLBF,0);for(int i=0;fgets(b,sizeof b,stdin);i++){memset(t.c->t,0,sizeof t.c->t);start(&t,0,i);finish(&t);u64*z=t.c->t;printf("%.1f %.1f\n",(z[T_STARTED]-z[0])/1e3,(z[T_DONE]-z[0])/1e3);}goto out;}
+ if(inter){CT t={0};t.netfd=-1;ctinit(&t);setvbuf(stdout,0,_IOLBF,0);for(int i=0;fgets(b,sizeof b,stdin);i++){memset(t.c->t,0,sizeof t.c->t);start(&t,0,i);finish(&t);u64*z=t.c->t;printf("%.1f %.1f\n",(z[T_EXIT]-z[0])/1e3,(z[T_DONE]-z[0])/1e3);}goto out;}
  u64*sh=mmap(0,(size_t)N*T_MAX*8,PROT_READ|PROT_WRITE,MAP_SHARED|MAP_ANONYMOUS,-1,0);double b0=busy();u64 t0=now();
  for(int w=0;w<C;w++)if(!fork()){hostnl=nlsock();CT t={0};t.netfd=-1;ctinit(&t);for(int i=w;i<N;i+=C){memset(t.c->t,0,sizeof t.c->t);start(&t,w,i);finish(&t);memcpy(sh+(size_t)i*T_MAX,t.c->t,sizeof t.c->t);}_exit(0);}
  int st,bad=0;while(wait(&st)>0)if(st)bad=1;u64 t1=now();int k=0;while(ports()&&k++<20000)usleep(500);u64 t2=now();if(bad){fprintf(stderr,"a worker failed\n");return 1;}

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Times } from './peer.js'
 
 // Debian's crun refuses a hybrid host whose v2 hierarchy has a controller left; it is measured on the v1 hierarchies.
 const withoutUnified = 'umount --lazy /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
@@ -10,7 +11,7 @@ export function apart(command: readonly string[]): string[] {
   return ['--net', '--mount', 'sh', '-c', withoutUnified, 'sh', ...command]
 }
 
-/** A program that does one run for each line it gets and answers with `START RUN`, both in microseconds. */
+/** A program that does one run for each line it gets and answers with `ANSWERED REMOVED`, both in microseconds. */
 export class Coprocess implements AsyncDisposable {
   private readonly child
   private readonly lines
@@ -20,12 +21,12 @@ export class Coprocess implements AsyncDisposable {
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** One run, in milliseconds. */
-  async run(): Promise<number> {
+  async run(): Promise<Times> {
     this.child.stdin.write('\n')
     const { value, done } = await this.lines.next()
     if (done) throw new Error(`${this.child.spawnargs.join(' ')} ended`)
-    return Number(value.split(' ')[1]) / 1000
+    const [answered = Number.NaN, removed = Number.NaN] = value.split(' ').map((time: string) => Number(time) / 1000)
+    return { answered, removed }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@ import { compileProgram } from '../workspace.js'
 import { Coprocess } from './coprocess.js'
 import { DockerApi } from './docker-api.js'
 import { dockerSocket } from './docker-daemon.js'
-import type { OpenPeer } from './peer.js'
+import { type OpenPeer, timed } from './peer.js'
 
 const skipped = { skipped: 'dockerd is not installed' }
 
@@ -22,10 +22,6 @@ export const openDockerSocket: OpenPeer = async (workspace) => {
   if (!socket) return skipped
   const docker = new DockerApi(socket)
   workspace.defer(async () => docker.close())
-  const run = async () => {
-    const start = performance.now()
-    await docker.runTrue()
-    return performance.now() - start
-  }
+  const run = timed(() => docker.runTrue())
   return { name: 'docker run --rm (socket, from Node)', run, slow: true }
 }

@@ -109,9 +109,10 @@ class Removal {
   }
 
   void empty() {
-    const int descriptor = dup(current_.get());
-    const std::unique_ptr<DIR, CloseDirectory> stream(descriptor < 0 ? nullptr : fdopendir(descriptor));
+    Descriptor duplicate(fcntl(current_.get(), F_DUPFD_CLOEXEC, 0));
+    const std::unique_ptr<DIR, CloseDirectory> stream(fdopendir(duplicate.get()));
     if (!stream) return note(errno, "fdopendir", "");
+    duplicate.release();
     while (const dirent* entry = readdir(stream.get())) {
       const std::string name = entry->d_name;
       if (name == "." || name == "..") continue;

@@ -35,19 +35,22 @@ export async function attach(context: ContainerContext, id: string, options: { t
     })
   session.send({ type: 'attach', streams: options.stdin ? 7 : 6 })
   await session.attached
-  const exit = session.exited.then(async (frame) => resultOf(frame ? outcomeOf(frame, await session.hello) : undefined))
+  const ended = session.exited.then(async (frame) => resultOf(frame ? outcomeOf(frame, await session.hello) : undefined))
+  const exit = session.hold(ended)
   return attachment(session, options.stdin, exit, () => session.close())
 }
 
 /** The attachment that a start was made with. */
 export function attachLive(live: Live, options: { stdin: boolean }): Attachment {
-  return attachment(live.session, options.stdin, live.ended.then(resultOf), () => live.session.listen({ onOutput: () => {} }))
+  return attachment(live.session, options.stdin, live.ended().then(resultOf), () => live.session.listen({ onOutput: () => {} }))
 }
 
 function attachment(session: Session, stdin: boolean, exit: Promise<ExitResult>, detach: () => void): Attachment {
+  // Who reads only the streams must not be ended by an engine that is closed meanwhile.
+  exit.catch(() => {})
   return {
     ...sessionStreams(session, stdin),
-    exit: session.hold(exit),
+    exit,
     resize: (rows, columns) => void session.send({ type: 'resize', rows, columns }),
     detach,
   }

@@ -18,10 +18,10 @@ export interface Live {
   readonly session: Session
   readonly pid: number
   readonly startedAtNs: bigint
-  /** The program has ended, and the store knows. Rejects only when the engine is closed before. */
-  readonly ended: Promise<Outcome>
-  /** Nothing of the run is left: the supervisor has gone and what it recorded is settled. Never rejects. */
-  readonly gone: Promise<void>
+  /** Waits until the program has ended, and the store knows. Rejects only when the engine is closed before. */
+  ended(): Promise<Outcome>
+  /** Waits until nothing of the run is left: the supervisor has gone, and what it recorded is settled. Never rejects. */
+  gone(): Promise<void>
 }
 
 /** An exec as the engine launched it. */

@@ -22,10 +22,10 @@ export async function remove(context: ContainerContext, id: string, { force = fa
       if (error.code !== 'INVALID_STATE') throw error
     })
     await ended
-    if (record.config.rm) return void (await context.live.get(id)?.gone)
+    if (record.config.rm) return void (await context.live.get(id)?.gone())
     return remove(context, id, { force })
   }
-  await context.live.get(id)?.gone
+  await context.live.get(id)?.gone()
   // Another process has started it meanwhile: look again.
   if (!context.containers.beginRemove(id)) return remove(context, id, { force })
   await removeRunDirectory(context.runRoot, id)

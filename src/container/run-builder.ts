@@ -325,7 +325,7 @@ export class RunBuilder implements PromiseLike<Container> {
     try {
       if (stdin !== undefined) feed(live, stdin)
       if (signal?.aborted) onAbort()
-      const result = resultOf(await live.session.hold(live.ended))
+      const result = resultOf(await live.ended())
       signal?.throwIfAborted()
       const text = (stream: 'stdout' | 'stderr') => Buffer.concat(chunks[stream]).toString()
       return { ...result, stdout: text('stdout'), stderr: text('stderr') }

@@ -56,7 +56,7 @@ export async function launch(context: ContainerContext, record: ContainerRecord,
     },
     () => {},
   )
-  const live: Live = { id: record.id, session, pid, startedAtNs, ended, gone }
+  const live: Live = { id: record.id, session, pid, startedAtNs, ended: () => session.hold(ended), gone: () => session.hold(gone) }
   context.live.set(record.id, live)
   session.unref()
   return live

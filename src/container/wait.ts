@@ -16,7 +16,7 @@ export async function waitEnded(context: ContainerContext, id: string, aborted?:
   const signal = aborted ? AbortSignal.any([aborted, context.closing]) : context.closing
   signal.throwIfAborted()
   const live = context.live.get(id)
-  if (live) return abortable(live.session.hold(live.ended), signal)
+  if (live) return abortable(live.ended(), signal)
   for (;;) {
     signal.throwIfAborted()
     const record = context.containers.get(id)

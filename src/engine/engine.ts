@@ -115,7 +115,7 @@ export class Engine implements AsyncDisposable {
     this.#closing.abort(
       new InvalidStateError('the engine is closed', { code: 'ENGINE_CLOSED', details: { root: this.root } }),
     )
-    await Promise.all(lives.map((live) => (this.#context.finishing.has(live.id) ? live.session.hold(live.gone) : live.session.close())))
+    await Promise.all(lives.map((live) => (this.#context.finishing.has(live.id) ? live.gone() : live.session.close())))
     native().flock(this.#inUse, 'unlock', false)
     if (native().flock(this.#inUse, 'exclusive', false)) this.#stages.cgroups.remove()
     closeSync(this.#inUse)

@@ -9,6 +9,7 @@ import { launch } from '../container/start.js'
 import { InvalidOptionError, LaunchError } from '../errors/index.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
+import { prepareBindSources } from './bind-sources.js'
 import { containerSpec, type Stages } from './assemble.js'
 
 /** The builder's verbs. */
@@ -62,6 +63,7 @@ function newRecord(stages: Stages, context: ContainerContext, request: RunReques
   }
   // A user that the image lacks, or no command at all, is an error of creating, not of starting.
   containerSpec(stages, record, image)
+  prepareBindSources(config)
   return record
 }
 

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { binaries } from './addon.js'
 import { closing, failureOf, temporaryDirectory } from './fixture.js'
 import { native } from './index.js'
 
@@ -67,7 +68,7 @@ describe('isLocked', () => {
       require(process.argv[1]).makeLockedDirectory(process.argv[2])
       process.send('locked')
       setInterval(() => undefined, 1000)`
-    const addon = join(import.meta.dirname, '../../build/Release/inboard.node')
+    const addon = join(binaries().directory, 'inboard.node')
     const holder = fork('-e', [], { execArgv: ['-e', program, addon, path], stdio: 'inherit' })
     await new Promise((resolve) => holder.once('message', resolve))
     expect(native().isLocked(join(path, 'lock'))).toBe(true)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { binaries } from './addon.js'
 import { closed, closing, compileStatic, openDescriptors, readUntil, temporaryDirectory } from './fixture.js'
 import { native } from './index.js'
 
@@ -183,7 +184,7 @@ function children(): string[] {
   })
 }
 
-const addonFile = () => fileURLToPath(new URL('../../build/Release/inboard.node', import.meta.url))
+const addonFile = () => join(binaries().directory, 'inboard.node')
 
 const spawningWorker = `
 const { parentPort, workerData } = require('node:worker_threads')

@@ -1,7 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { binaries } from './addon.js'
 import { openDescriptors, temporaryDirectory } from './fixture.js'
 import { AT_FDCWD, native, O_DIRECTORY } from './index.js'
 
@@ -69,6 +79,18 @@ describe('removeTree', () => {
     writeFileSync(Buffer.concat([Buffer.from(`${path}/closed/inner/`), Buffer.from([0xff])]), '')
     execFileSync('chmod', ['0', join(path, 'closed', 'inner'), join(path, 'closed')])
     await native().removeTree(path)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('removes directories that forbid it to a user without privileges', () => {
+    const directory = temporaryDirectory()
+    const [path, addon] = [join(directory, 'tree'), join(directory, 'inboard.node')]
+    mkdirSync(join(path, 'closed', 'inner'), { recursive: true })
+    execFileSync('chmod', ['0', join(path, 'closed', 'inner'), join(path, 'closed')])
+    cpSync(join(binaries().directory, 'inboard.node'), addon)
+    execFileSync('chown', ['-R', '65534:65534', directory])
+    const program = 'require(process.argv[1]).removeTree(process.argv[2])'
+    execFileSync(process.execPath, ['-e', program, addon, path], { cwd: '/', uid: 65534, gid: 65534 })
     expect(existsSync(path)).toBe(false)
   })
 

@@ -24,9 +24,12 @@ export function detectCompression(head: Uint8Array): Compression {
   const refused = Object.entries(unsupported).find(([magic]) => hex.startsWith(magic))
   if (refused === undefined) return 'none'
   const [, name] = refused
-  throw invalidLayer(`The archive is compressed with ${name}, which is not supported: recompress it with gzip or zstd.`, {
-    compression: name,
-  })
+  throw invalidLayer(
+    `The archive is compressed with ${name}, which is not supported: recompress it with gzip or zstd.`,
+    {
+      compression: name,
+    },
+  )
 }
 
 const unsupported: Readonly<Record<string, string>> = { fd377a585a00: 'xz', '425a68': 'bzip2', '04224d18': 'lz4' }

@@ -65,11 +65,17 @@ class TreeCopier {
 
   #copyEntry(from: number, to: number, name: string, path: string, stat: Stat): void {
     const type = stat.mode & S_IFMT
-    if (type === S_IFDIR) return this.#copyDirectory(from, to, name, path, stat)
-    const first = stat.nlink > 1 ? this.#linked.get(stat.ino) : undefined
-    if (first !== undefined) return this.#link(first, to, name)
-    if (stat.nlink > 1) this.#linked.set(stat.ino, path)
-    if (type === S_IFREG) return this.#copyFile(from, to, name, stat)
+    const isLinked = type !== S_IFDIR && stat.nlink > 1
+    const first = isLinked ? this.#linked.get(stat.ino) : undefined
+    if (isLinked && first === undefined) this.#linked.set(stat.ino, path)
+    if (first !== undefined) this.#link(first, to, name)
+    else if (type === S_IFDIR) this.#copyDirectory(from, to, name, path, stat)
+    else if (type === S_IFREG) this.#copyFile(from, to, name, stat)
+    else this.#copyOther(from, to, name, stat)
+  }
+
+  #copyOther(from: number, to: number, name: string, stat: Stat): void {
+    const type = stat.mode & S_IFMT
     if (type === S_IFLNK) this.#native.symlinkat(this.#native.readlinkAt(from, name), to, name)
     else this.#native.mknodat(to, name, type | 0o600, stat.major, stat.minor)
     this.copyAttributes(from, name, to, name, stat)

@@ -7,6 +7,10 @@ import { runJob } from './worker-pool.js'
  *
  * @throws SyscallError; the target then holds a part and is to be discarded
  */
-export function copyTree(from: string, to: string, options: { signal?: AbortSignal | undefined } = {}): Promise<CopyResult> {
+export function copyTree(
+  from: string,
+  to: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<CopyResult> {
   return runJob('copy', { from, to }, options)
 }

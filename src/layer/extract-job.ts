@@ -50,8 +50,11 @@ async function* readChunks(path: string): AsyncGenerator<Buffer, void, undefined
 
 function verifyDiffId({ diffId: expected }: ExtractRequest, actual: string): void {
   if (expected === undefined || expected === actual) return
-  throw new DigestMismatchError(`The layer's content is ${actual}, but the image says ${expected}: the image is corrupt.`, {
-    code: 'DIGEST_MISMATCH',
-    details: { expected, actual },
-  })
+  throw new DigestMismatchError(
+    `The layer's content is ${actual}, but the image says ${expected}: the image is corrupt.`,
+    {
+      code: 'DIGEST_MISMATCH',
+      details: { expected, actual },
+    },
+  )
 }

@@ -1,5 +1,15 @@
 import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs'
-import { type Native, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO, type Stat } from '../host/index.js'
+import {
+  type Native,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_WRONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  type Stat,
+} from '../host/index.js'
 import { DirectoryTimes } from './directory-times.js'
 import { entryFailed, invalidLayer, isErrno } from './layer-errors.js'
 import { cleanName, printable, splitName } from './names.js'
@@ -103,14 +113,18 @@ export class Extractor implements TarHandler {
 
   #extract(entry: TarEntry): void {
     const path = cleanName(entry.name)
-    if (path === '') return rootEntry(entry)
-    if (isAufsMetadata(path)) return
     verifyNumbers(entry)
+    if (path === '') verifyRoot(entry)
+    if (path === '' || isAufsMetadata(path)) return
     const { directory, base } = splitName(path)
-    if (base.startsWith(whiteoutPrefix)) return this.#whiteOut(entry, directory, base)
-    const place = { entry, path, parent: this.#parent(directory, entry), base }
-    this.#make(place)
-    this.#whiteouts.created(place.parent, base)
+    const parent = this.#parent(directory, entry)
+    if (base.startsWith(whiteoutPrefix)) {
+      this.#whiteouts.apply(base, parent)
+      this.#pathsChanged = true
+    } else {
+      this.#make({ entry, path, parent, base })
+      this.#whiteouts.created(parent, base)
+    }
     if (this.#pathsChanged) this.#forgetPaths()
   }
 
@@ -120,28 +134,28 @@ export class Extractor implements TarHandler {
     this.#pathsChanged = false
   }
 
-  #whiteOut(entry: TarEntry, directory: string, base: string): void {
-    this.#whiteouts.apply(base, this.#parent(directory, entry))
-    this.#forgetPaths()
-  }
-
   #make(place: Place): void {
     const { entry, parent, base } = place
     switch (entry.kind) {
       case 'file':
-        return this.#openFile(place)
+        this.#openFile(place)
+        break
       case 'directory':
-        return this.#makeDirectory(place)
+        this.#makeDirectory(place)
+        break
       case 'symlink':
         this.#replacing(place, () => this.#native.symlinkat(entry.linkname, parent.fd, base))
-        return this.#finishOther(place)
+        this.#finishOther(place)
+        break
       case 'hardlink':
-        return this.#makeHardlink(place)
+        this.#makeHardlink(place)
+        break
       case 'character':
       case 'block':
       case 'fifo':
         this.#replacing(place, () => this.#makeNode(place))
-        return this.#finishOther(place)
+        this.#finishOther(place)
+        break
       default:
         throw new Error(`unreachable: ${entry.kind satisfies never}`)
     }
@@ -154,7 +168,11 @@ export class Extractor implements TarHandler {
       native.mkdirat(parent.fd, base, 0o700)
       native.chmodAt(parent.fd, base, 0o755)
       this.#whiteouts.created(parent, base)
-      this.#times.set((native.statAt(parent.fd, base) as Stat).ino, { path: made, atime: entry.mtime, mtime: entry.mtime })
+      this.#times.set((native.statAt(parent.fd, base) as Stat).ino, {
+        path: made,
+        atime: entry.mtime,
+        mtime: entry.mtime,
+      })
     })
     if (this.#restoresTimes && !this.#times.has(directory.inode)) {
       const { atime, mtime } = native.statAt(directory.fd, '') as Stat
@@ -247,8 +265,9 @@ export class Extractor implements TarHandler {
 }
 
 /** Docker leaves the root's attributes alone: images made from a temporary directory would lock all others out. */
-function rootEntry(entry: TarEntry): void {
-  if (entry.kind !== 'directory') throw invalidLayer('The archive wants to replace the root itself by a file.', { entry: entry.name })
+function verifyRoot(entry: TarEntry): void {
+  if (entry.kind !== 'directory')
+    throw invalidLayer('The archive wants to replace the root itself by a file.', { entry: entry.name })
 }
 
 // -1 means "unchanged" to chown(2).
@@ -258,7 +277,9 @@ const maxMinor = 0xfffff
 
 function verifyNumbers({ name, uid, gid, major, minor }: TarEntry): void {
   if (uid <= maxId && gid <= maxId && major <= maxMajor && minor <= maxMinor) return
-  throw invalidLayer(`The archive entry ${printable(name)} has an owner or device number out of range.`, { entry: name })
+  throw invalidLayer(`The archive entry ${printable(name)} has an owner or device number out of range.`, {
+    entry: name,
+  })
 }
 
 function missingTarget({ name, linkname }: TarEntry): Error {

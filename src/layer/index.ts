@@ -8,4 +8,4 @@ export { cleanName, decodeName, encodeName, printable, splitName } from './names
 export { type PackOptions, packLayer } from './pack.js'
 export type { EntryKind, TarEntry, TarLimits } from './tar-entry.js'
 export { type TarHandler, TarReader } from './tar-reader.js'
-export { type TarEntryInit, tarEnd, tarHeader, tarPadding, type TarWriterOptions } from './tar-writer.js'
+export { type TarEntryInit, type TarWriterOptions, tarEnd, tarHeader, tarPadding } from './tar-writer.js'

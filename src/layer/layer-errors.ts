@@ -1,4 +1,11 @@
-import { DigestMismatchError, type ErrorCode, type ErrorDetails, InboardError, LayerError, SyscallError } from '../errors/index.js'
+import {
+  DigestMismatchError,
+  type ErrorCode,
+  type ErrorDetails,
+  InboardError,
+  LayerError,
+  SyscallError,
+} from '../errors/index.js'
 import { printable } from './names.js'
 
 export function invalidLayer(message: string, details: ErrorDetails = {}): LayerError {
@@ -26,15 +33,29 @@ export function isErrno(error: unknown, ...codes: string[]): error is ErrnoError
 }
 
 /** What the names and numbers in an archive can provoke; any other errno is the host's trouble. */
-const provoked = new Set(['ENAMETOOLONG', 'ELOOP', 'ENOTDIR', 'EISDIR', 'EINVAL', 'EFBIG', 'ENOENT', 'ERANGE', 'E2BIG', 'EMLINK', 'EEXIST'])
+const provoked = new Set([
+  'ENAMETOOLONG',
+  'ELOOP',
+  'ENOTDIR',
+  'EISDIR',
+  'EINVAL',
+  'EFBIG',
+  'ENOENT',
+  'ERANGE',
+  'E2BIG',
+  'EMLINK',
+  'EEXIST',
+])
 
 /** Turns whatever went wrong with one entry of an archive into an error of ours. */
 export function entryFailed(entry: string, error: unknown): unknown {
   if (error instanceof InboardError || !(error instanceof Error) || !('syscall' in error)) return error
   const { code, errno, syscall, path, message } = error as ErrnoError
-  if (code === 'EXDEV') return layerEscapes(`The archive entry ${printable(entry)} leads out of its filesystem.`, { entry })
+  if (code === 'EXDEV')
+    return layerEscapes(`The archive entry ${printable(entry)} leads out of its filesystem.`, { entry })
   const details = { entry, syscall, errno: code, path }
-  if (provoked.has(code)) return invalidLayer(`The archive entry ${printable(entry)} cannot be made: ${message}`, details)
+  if (provoked.has(code))
+    return invalidLayer(`The archive entry ${printable(entry)} cannot be made: ${message}`, details)
   return new SyscallError(`Extracting ${printable(entry)} failed: ${message}`, {
     code: 'SYSCALL_FAILED',
     cause: error,

@@ -1,7 +1,7 @@
-import type { TarEntryInit } from './tar-writer.js'
 import type { LayerFormat } from './extractor.js'
 import type { PortableError } from './layer-errors.js'
 import type { TarLimits } from './tar-entry.js'
+import type { TarEntryInit } from './tar-writer.js'
 
 /** What a layer worker can be asked to do. */
 export interface Jobs {

@@ -14,7 +14,9 @@ export function decodeName(bytes: Buffer): string {
 export function encodeName(name: string): Buffer {
   if (!/[\uDC80-\uDCFF]/.test(name)) return Buffer.from(name, 'utf8')
   const parts: Buffer[] = []
-  for (const run of name.match(/(?<![\uD800-\uDBFF])[\uDC80-\uDCFF]|(?:[\uD800-\uDBFF][\uDC00-\uDFFF]|[^\uDC80-\uDCFF])+/g) ?? []) {
+  for (const run of name.match(
+    /(?<![\uD800-\uDBFF])[\uDC80-\uDCFF]|(?:[\uD800-\uDBFF][\uDC00-\uDFFF]|[^\uDC80-\uDCFF])+/g,
+  ) ?? []) {
     const unit = run.charCodeAt(0)
     parts.push(unit >= 0xdc80 && unit <= 0xdcff ? Buffer.of(unit - 0xdc00) : Buffer.from(run, 'utf8'))
   }
@@ -72,7 +74,10 @@ export function printable(name: string): string {
 }
 
 function invalidName(name: string, why: string): LayerError {
-  return new LayerError(`The archive entry ${printable(name)} ${why}.`, { code: 'LAYER_INVALID', details: { entry: name } })
+  return new LayerError(`The archive entry ${printable(name)} ${why}.`, {
+    code: 'LAYER_INVALID',
+    details: { entry: name },
+  })
 }
 
 function escapes(name: string): LayerError {

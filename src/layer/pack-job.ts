@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
-import type { PackEntry, PackRequest, PackResult } from './layer-jobs.js'
 import { invalidLayer } from './layer-errors.js'
+import type { PackEntry, PackRequest, PackResult } from './layer-jobs.js'
 import { encodeName } from './names.js'
 import { tarEnd, tarHeader, tarPadding } from './tar-writer.js'
 
-const bufferBytes = 1024 * 1024
+const bufferBytes = 256 * 1024
 
 /** Writes a tar of the entries, hashing on the way. After a failure the file is gone again. */
 export function packJob({ entries, path }: PackRequest, checkpoint: () => void): PackResult {
@@ -73,7 +73,10 @@ class HashedFile {
 }
 
 function packEntry(entry: PackEntry, output: HashedFile, checkpoint: () => void): void {
-  if (entry.kind !== 'file' || entry.source === undefined) return output.write(tarHeader(entry))
+  if (entry.kind !== 'file' || entry.source === undefined) {
+    output.write(tarHeader(entry))
+    return
+  }
   const fd = openSync(encodeName(entry.source), constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stat = fstatSync(fd)

@@ -19,7 +19,8 @@ export function parsePax(data: Buffer): PaxRecord[] {
     const end = at + Number(digits)
     const equals = data.indexOf(0x3d, space)
     const wellFormed = /^[1-9]\d*$/.test(digits) && end <= data.length && data[end - 1] === 0x0a
-    if (!wellFormed || equals < space + 2 || equals >= end - 1) throw invalidLayer('The archive has a malformed extended header.')
+    if (!wellFormed || equals < space + 2 || equals >= end - 1)
+      throw invalidLayer('The archive has a malformed extended header.')
     records.push({ key: data.toString('utf8', space + 1, equals), value: data.subarray(equals + 1, end - 1) })
     at = end
   }

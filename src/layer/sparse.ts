@@ -1,5 +1,5 @@
 import { invalidLayer } from './layer-errors.js'
-import { type PaxRecord } from './pax.js'
+import type { PaxRecord } from './pax.js'
 import { number } from './tar-header.js'
 
 /** A run of stored bytes and where it lies in the file. */
@@ -20,9 +20,18 @@ export function parseGnuSparseExtension(block: Buffer): { segments: Segment[]; m
 /** The segments that PAX sparse formats 0.0 (numbered pairs) and 0.1 (one list) carry in the records themselves. */
 export function parsePaxSparse(records: readonly PaxRecord[]): Segment[] | undefined {
   const list = records.findLast((record) => record.key === 'GNU.sparse.map')
-  if (list !== undefined) return toSegments(list.value.toString('latin1').split(',').filter((item) => item !== '').map(decimal))
+  if (list !== undefined)
+    return toSegments(
+      list.value
+        .toString('latin1')
+        .split(',')
+        .filter((item) => item !== '')
+        .map(decimal),
+    )
   const pairs = records.filter(({ key }) => key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes')
-  const inOrder = pairs.every(({ key }, index) => key === (index % 2 === 0 ? 'GNU.sparse.offset' : 'GNU.sparse.numbytes'))
+  const inOrder = pairs.every(
+    ({ key }, index) => key === (index % 2 === 0 ? 'GNU.sparse.offset' : 'GNU.sparse.numbytes'),
+  )
   if (!inOrder) throw malformed()
   return pairs.length === 0 ? undefined : toSegments(pairs.map(({ value }) => decimal(value.toString('latin1'))))
 }
@@ -60,7 +69,10 @@ function readPairs(block: Buffer, start: number, count: number): Segment[] {
   const segments: Segment[] = []
   for (let at = start; at < start + count * 24; at += 24) {
     if (block[at] === 0) break
-    segments.push({ offset: number(block, at, 12, 'sparse offset'), length: number(block, at + 12, 12, 'sparse length') })
+    segments.push({
+      offset: number(block, at, 12, 'sparse offset'),
+      length: number(block, at + 12, 12, 'sparse length'),
+    })
   }
   if (segments.some(({ offset, length }) => offset < 0 || length < 0)) throw malformed()
   return segments

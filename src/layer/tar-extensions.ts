@@ -2,7 +2,7 @@ import { invalidLayer } from './layer-errors.js'
 import { decodeName, encodeName } from './names.js'
 import type { PaxRecord } from './pax.js'
 import { decimal } from './sparse.js'
-import { maxNameBytes, type EntryKind, type TarEntry } from './tar-entry.js'
+import { type EntryKind, maxNameBytes, type TarEntry } from './tar-entry.js'
 import { parseTime, type RawHeader } from './tar-header.js'
 
 /** What preceding extended headers say about the next entry. */
@@ -45,7 +45,11 @@ export function resolveEntry(header: RawHeader, extensions: Extensions): { entry
     gid: integer('gid', header.gid),
     size: kind === 'file' ? realSize : 0,
     mtime: mtime === undefined ? [header.mtime, 0] : parseTime(mtime),
-    ...(atime !== undefined ? { atime: parseTime(atime) } : header.atime !== undefined ? { atime: [header.atime, 0] } : {}),
+    ...(atime !== undefined
+      ? { atime: parseTime(atime) }
+      : header.atime !== undefined
+        ? { atime: [header.atime, 0] }
+        : {}),
     major: header.major,
     minor: header.minor,
     xattrs: readXattrs(pax),
@@ -69,7 +73,8 @@ function kindOf(type: string, name: string): EntryKind {
   // Before POSIX a directory was told by its trailing slash.
   if (type === '\0') return name.endsWith('/') ? 'directory' : 'file'
   const kind = kinds[type]
-  if (kind === undefined) throw invalidLayer(`The archive has an entry of unknown type ${JSON.stringify(type)}.`, { type, entry: name })
+  if (kind === undefined)
+    throw invalidLayer(`The archive has an entry of unknown type ${JSON.stringify(type)}.`, { type, entry: name })
   return kind
 }
 
@@ -77,7 +82,8 @@ function verifyName(name: string): void {
   if (name.length * 3 > maxNameBytes && encodeName(name).length > maxNameBytes) {
     throw invalidLayer(`The archive has a name longer than ${maxNameBytes} bytes.`, { entry: name.slice(0, 200) })
   }
-  if (name.includes('\0')) throw invalidLayer('The archive has a name that holds a NUL byte.', { entry: name.slice(0, 200) })
+  if (name.includes('\0'))
+    throw invalidLayer('The archive has a name that holds a NUL byte.', { entry: name.slice(0, 200) })
 }
 
 const schily = 'SCHILY.xattr.'
@@ -105,6 +111,7 @@ function percentDecode(text: string): string {
 
 function decodeBase64(value: Buffer): Buffer {
   const text = value.toString('latin1')
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw invalidLayer('The archive has an extended attribute that is not base64.')
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text))
+    throw invalidLayer('The archive has an extended attribute that is not base64.')
   return Buffer.from(text, 'base64')
 }

@@ -55,7 +55,8 @@ export function number(block: Buffer, at: number, length: number, field: string)
   if ((first & 0x80) !== 0) return base256(block, at, length, field)
   const digits = text(block, at, length).trim()
   if (digits === '') return 0
-  if (!/^[0-7]+$/.test(digits)) throw invalidLayer(`The archive has a header whose ${field} is not a number.`, { field })
+  if (!/^[0-7]+$/.test(digits))
+    throw invalidLayer(`The archive has a header whose ${field} is not a number.`, { field })
   return Number.parseInt(digits, 8)
 }
 
@@ -100,7 +101,8 @@ function base256(block: Buffer, at: number, length: number, field: string): numb
   for (let index = at + 1; index < at + length; index++) value = (value << 8n) | BigInt(block[index] as number)
   if (negative) value -= 1n << BigInt(length * 8 - 1)
   const result = Number(value)
-  if (!Number.isSafeInteger(result)) throw invalidLayer(`The archive has a header whose ${field} is out of range.`, { field })
+  if (!Number.isSafeInteger(result))
+    throw invalidLayer(`The archive has a header whose ${field} is out of range.`, { field })
   return result
 }
 

@@ -12,7 +12,10 @@ interface ReadEntry extends TarEntry {
 }
 
 /** Reads an archive in chunks of a given size; sparse files are filled with zeros. */
-function read(bytes: Buffer, { chunk = bytes.length || 1, ...limits }: TarLimits & { chunk?: number } = {}): ReadEntry[] {
+function read(
+  bytes: Buffer,
+  { chunk = bytes.length || 1, ...limits }: TarLimits & { chunk?: number } = {},
+): ReadEntry[] {
   const entries: ReadEntry[] = []
   const reader = new TarReader(
     {
@@ -47,21 +50,44 @@ describe('what the writer writes, the reader reads', () => {
   const members = [
     { name: 'usr', kind: 'directory' as const, mode: 0o1755 },
     { name: 'usr/empty' },
-    { name: 'usr/file', content: 'hello', mode: 0o4755, uid: 1000, gid: bigUid, mtime: [1_700_000_000, 123_456_789] as const },
+    {
+      name: 'usr/file',
+      content: 'hello',
+      mode: 0o4755,
+      uid: 1000,
+      gid: bigUid,
+      mtime: [1_700_000_000, 123_456_789] as const,
+    },
     { name: `usr/${'long/'.repeat(80)}name`, content: Buffer.alloc(1500, 'x') },
     { name: 'usr/link', kind: 'symlink' as const, linkname: `../${'t'.repeat(300)}` },
     { name: 'usr/hard', kind: 'hardlink' as const, linkname: 'usr/file' },
     { name: 'usr/null', kind: 'character' as const, major: 1, minor: 3 },
     { name: 'usr/disk', kind: 'block' as const, major: 259, minor: 70_000 },
     { name: 'usr/fifo', kind: 'fifo' as const },
-    { name: 'usr/caps', xattrs: new Map([['security.capability', Buffer.from('0100000200200000000000000000000000000000', 'hex')]]) },
+    {
+      name: 'usr/caps',
+      xattrs: new Map([['security.capability', Buffer.from('0100000200200000000000000000000000000000', 'hex')]]),
+    },
     { name: 'usr/\udcff\udcfe-latin', content: '1' },
     { name: 'usr/before-1970', mtime: [-2, 500_000_000] as const },
   ]
 
   test.each([1, 7, 511, 512, 513, 4096, 1 << 20])('in chunks of %i bytes', (chunk) => {
     const entries = read(archive(...members), { chunk })
-    expect(entries.map(({ name, kind, mode, uid, gid, size, mtime, linkname, major, minor }) => ({ name, kind, mode, uid, gid, size, mtime, linkname, major, minor }))).toEqual(
+    expect(
+      entries.map(({ name, kind, mode, uid, gid, size, mtime, linkname, major, minor }) => ({
+        name,
+        kind,
+        mode,
+        uid,
+        gid,
+        size,
+        mtime,
+        linkname,
+        major,
+        minor,
+      })),
+    ).toEqual(
       members.map(({ name, ...rest }) => ({
         kind: 'file',
         mode: 0o644,
@@ -78,7 +104,9 @@ describe('what the writer writes, the reader reads', () => {
     )
     expect(entries[2]?.content.toString()).toBe('hello')
     expect(entries[3]?.content).toEqual(Buffer.alloc(1500, 'x'))
-    expect(entries[9]?.xattrs.get('security.capability')?.toString('hex')).toBe('0100000200200000000000000000000000000000')
+    expect(entries[9]?.xattrs.get('security.capability')?.toString('hex')).toBe(
+      '0100000200200000000000000000000000000000',
+    )
   })
 
   test('the same entries give the same bytes', () => {
@@ -86,12 +114,26 @@ describe('what the writer writes, the reader reads', () => {
   })
 
   test('whatever names and numbers an entry has', () => {
-    const text = fc.string({ minLength: 1, maxLength: 300, unit: 'binary' }).filter((name) => !/[\0\ud800-\udfff]/.test(name) && !name.endsWith('/'))
-    const entry = fc.record({ name: text, uid: fc.nat(0xfffffffe), gid: fc.nat(0xfffffffe), mtime: fc.tuple(fc.integer(), fc.nat(999_999_999)), content: fc.string({ maxLength: 2000 }) })
+    const text = fc
+      .string({ minLength: 1, maxLength: 300, unit: 'binary' })
+      .filter((name) => !/[\0\ud800-\udfff]/.test(name) && !name.endsWith('/'))
+    const entry = fc.record({
+      name: text,
+      uid: fc.nat(0xfffffffe),
+      gid: fc.nat(0xfffffffe),
+      mtime: fc.tuple(fc.integer(), fc.nat(999_999_999)),
+      content: fc.string({ maxLength: 2000 }),
+    })
     fc.assert(
       fc.property(entry, fc.integer({ min: 1, max: 3000 }), (init, chunk) => {
         const [result] = read(archive(init), { chunk })
-        expect({ name: result?.name, uid: result?.uid, gid: result?.gid, mtime: result?.mtime, content: result?.content }).toEqual({ ...init, content: Buffer.from(init.content) })
+        expect({
+          name: result?.name,
+          uid: result?.uid,
+          gid: result?.gid,
+          mtime: result?.mtime,
+          content: result?.content,
+        }).toEqual({ ...init, content: Buffer.from(init.content) })
       }),
       { numRuns: 300 },
     )
@@ -101,10 +143,16 @@ describe('what the writer writes, the reader reads', () => {
 describe('dialects', () => {
   test('GNU long names and links', () => {
     const long = (type: string, text: string) =>
-      Buffer.concat([patched(tarHeader({ kind: 'file', name: '././@LongLink', mode: 0, size: text.length + 1 }), 156, type), Buffer.from(`${text}\0`), tarPadding(text.length + 1)])
+      Buffer.concat([
+        patched(tarHeader({ kind: 'file', name: '././@LongLink', mode: 0, size: text.length + 1 }), 156, type),
+        Buffer.from(`${text}\0`),
+        tarPadding(text.length + 1),
+      ])
     const name = 'n'.repeat(700)
     const linkname = 'l'.repeat(600)
-    const [entry] = read(archive(long('K', linkname), long('L', name), { name: 'short', kind: 'symlink', linkname: 'x' }))
+    const [entry] = read(
+      archive(long('K', linkname), long('L', name), { name: 'short', kind: 'symlink', linkname: 'x' }),
+    )
     expect([entry?.name, entry?.linkname]).toEqual([name, linkname])
   })
 
@@ -119,20 +167,35 @@ describe('dialects', () => {
   })
 
   test('V7 directories, told by their trailing slash', () => {
-    const header = patched(patched(patched(member({ name: 'dir/' }), 257, Buffer.alloc(8)), 156, '\0'), 345, Buffer.alloc(10))
+    const header = patched(
+      patched(patched(member({ name: 'dir/' }), 257, Buffer.alloc(8)), 156, '\0'),
+      345,
+      Buffer.alloc(10),
+    )
     expect(read(archive(header))[0]?.kind).toBe('directory')
   })
 
   test('PAX records override the header, and empty ones do not', () => {
-    const records = paxHeader([['path', 'pax/name'], ['uid', '5000000'], ['mtime', '1.5'], ['atime', '2.000000001'], ['gid', '']])
+    const records = paxHeader([
+      ['path', 'pax/name'],
+      ['uid', '5000000'],
+      ['mtime', '1.5'],
+      ['atime', '2.000000001'],
+      ['gid', ''],
+    ])
     const [entry] = read(archive(records, { name: 'x', gid: 7 }))
     expect(entry).toMatchObject({ name: 'pax/name', uid: 5_000_000, gid: 7, mtime: [1, 500_000_000], atime: [2, 1] })
   })
 
   test('a PAX size is the payload that is skipped', () => {
     const header = patched(tarHeader({ kind: 'file', name: 'f', mode: 0o644, size: 3 }), 124, '00000000000\0')
-    const entries = read(archive(paxHeader([['size', '3']]), header, Buffer.concat([Buffer.from('abc'), tarPadding(3)]), { name: 'g' }))
-    expect(entries.map(({ name, content }) => [name, content.toString()])).toEqual([['f', 'abc'], ['g', '']])
+    const entries = read(
+      archive(paxHeader([['size', '3']]), header, Buffer.concat([Buffer.from('abc'), tarPadding(3)]), { name: 'g' }),
+    )
+    expect(entries.map(({ name, content }) => [name, content.toString()])).toEqual([
+      ['f', 'abc'],
+      ['g', ''],
+    ])
   })
 
   test('extended attributes as libarchive writes them', () => {
@@ -159,27 +222,48 @@ describe('sparse files', () => {
   const expected = `${'\0'.repeat(1000)}abc${'\0'.repeat(997)}de`
 
   test('PAX 0.0, numbered pairs', () => {
-    const records = paxHeader([['GNU.sparse.size', '2002'], ['GNU.sparse.numblocks', '2'], ['GNU.sparse.offset', '1000'], ['GNU.sparse.numbytes', '3'], ['GNU.sparse.offset', '2000'], ['GNU.sparse.numbytes', '2']])
+    const records = paxHeader([
+      ['GNU.sparse.size', '2002'],
+      ['GNU.sparse.numblocks', '2'],
+      ['GNU.sparse.offset', '1000'],
+      ['GNU.sparse.numbytes', '3'],
+      ['GNU.sparse.offset', '2000'],
+      ['GNU.sparse.numbytes', '2'],
+    ])
     expect(content(read(archive(records, { name: 'f', content: 'abcde' }), { chunk: 100 }))).toBe(expected)
   })
 
   test('PAX 0.1, one list', () => {
-    const records = paxHeader([['GNU.sparse.size', '2002'], ['GNU.sparse.map', '1000,3,2000,2'], ['GNU.sparse.name', 'real']])
+    const records = paxHeader([
+      ['GNU.sparse.size', '2002'],
+      ['GNU.sparse.map', '1000,3,2000,2'],
+      ['GNU.sparse.name', 'real'],
+    ])
     const entries = read(archive(records, { name: 'f', content: 'abcde' }))
     expect([entries[0]?.name, content(entries)]).toEqual(['real', expected])
   })
 
   test('PAX 1.0, a map before the data', () => {
-    const records = paxHeader([['GNU.sparse.major', '1'], ['GNU.sparse.minor', '0'], ['GNU.sparse.name', 'real'], ['GNU.sparse.realsize', '2002']])
+    const records = paxHeader([
+      ['GNU.sparse.major', '1'],
+      ['GNU.sparse.minor', '0'],
+      ['GNU.sparse.name', 'real'],
+      ['GNU.sparse.realsize', '2002'],
+    ])
     const map = '2\n1000\n3\n2000\n2\n'.padEnd(512, '\0')
     expect(content(read(archive(records, { name: 'f', content: `${map}abcde` }), { chunk: 13 }))).toBe(expected)
   })
 
   test('old GNU, with the map in the header and in continuation blocks', () => {
-    const pair = (offset: number, length: number) => `${offset.toString(8).padStart(11, '0')}\0${length.toString(8).padStart(11, '0')}\0`
+    const pair = (offset: number, length: number) =>
+      `${offset.toString(8).padStart(11, '0')}\0${length.toString(8).padStart(11, '0')}\0`
     const first = [pair(0, 0), pair(0, 0), pair(0, 0), pair(0, 0)].join('')
     const header = tarHeader({ kind: 'file', name: 'f', mode: 0o644, size: 5 })
-    const gnu = patched(patched(patched(patched(header, 257, 'ustar  \0'), 156, 'S'), 345, Buffer.alloc(41)), 386, `${first}\x01${(2002).toString(8).padStart(11, '0')}\0`)
+    const gnu = patched(
+      patched(patched(patched(header, 257, 'ustar  \0'), 156, 'S'), 345, Buffer.alloc(41)),
+      386,
+      `${first}\x01${(2002).toString(8).padStart(11, '0')}\0`,
+    )
     const extension = Buffer.alloc(512)
     extension.write(pair(1000, 3) + pair(2000, 2), 'latin1')
     const bytes = archive(gnu, extension, Buffer.concat([Buffer.from('abcde'), tarPadding(5)]))
@@ -195,12 +279,19 @@ describe('sparse files', () => {
     ['is not numeric', '1000,3,x,2'],
     ['overflows', '1000,3,99999999999999999999,2'],
   ])('a map that %s is refused', (_, map) => {
-    const records = paxHeader([['GNU.sparse.size', '2002'], ['GNU.sparse.map', map]])
+    const records = paxHeader([
+      ['GNU.sparse.size', '2002'],
+      ['GNU.sparse.map', map],
+    ])
     expect(codeOf(() => read(archive(records, { name: 'f', content: 'abcde' })))).toBe('LAYER_INVALID')
   })
 
   test('an endless map is refused', () => {
-    const records = paxHeader([['GNU.sparse.major', '1'], ['GNU.sparse.minor', '0'], ['GNU.sparse.realsize', '10']])
+    const records = paxHeader([
+      ['GNU.sparse.major', '1'],
+      ['GNU.sparse.minor', '0'],
+      ['GNU.sparse.realsize', '10'],
+    ])
     const map = Buffer.from(`999999999\n${'1\n'.repeat(1_000_000)}`)
     expect(codeOf(() => read(archive(records, { name: 'f', content: map })))).toBe('LAYER_INVALID')
   })
@@ -209,9 +300,12 @@ describe('sparse files', () => {
 describe('bounds', () => {
   const whole = archive({ name: 'a', content: 'x'.repeat(700) }, { name: `long/${'y'.repeat(300)}`, content: 'z' })
 
-  test.each(Array.from({ length: (whole.length - 1024) / 512 + 1 }, (_, index) => index * 512))('cut after %i bytes, it is truncated', (length) => {
-    expect(codeOf(() => read(whole.subarray(0, length), { chunk: 1000 }))).toBe('LAYER_INVALID')
-  })
+  test.each(Array.from({ length: (whole.length - 1024) / 512 + 1 }, (_, index) => index * 512))(
+    'cut after %i bytes, it is truncated',
+    (length) => {
+      expect(codeOf(() => read(whole.subarray(0, length), { chunk: 1000 }))).toBe('LAYER_INVALID')
+    },
+  )
 
   test('an archive that ends between entries is accepted when its digest is known', () => {
     const reader = new TarReader({ entry() {}, data() {}, end() {} })
@@ -242,14 +336,31 @@ describe('bounds', () => {
     ['a name with a NUL', () => archive(paxHeader([['path', 'a\0b']]), { name: 'f' })],
     ['a link target with a NUL', () => archive(paxHeader([['linkpath', 'a\0b']]), { name: 'f', kind: 'symlink' })],
     ['a negative size', () => archive(patched(member({ name: 'f' }), 124, Buffer.alloc(12, 0xff)))],
-    ['a size beyond 2^53', () => archive(patched(member({ name: 'f' }), 124, Buffer.from([0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255, 255])))],
+    [
+      'a size beyond 2^53',
+      () =>
+        archive(
+          patched(member({ name: 'f' }), 124, Buffer.from([0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255, 255])),
+        ),
+    ],
     ['a PAX size beyond 2^53', () => archive(paxHeader([['size', '9999999999999999']]), { name: 'f' })],
     ['a negative PAX size', () => archive(paxHeader([['size', '-1']]), { name: 'f' })],
     ['a negative PAX uid', () => archive(paxHeader([['uid', '-1']]), { name: 'f' })],
     ['letters for a number', () => archive(patched(member({ name: 'f' }), 100, 'rwxr-x\0\0'))],
     ['a wrong checksum', () => archive(Buffer.concat([Buffer.from('X'), member({ name: 'f' }).subarray(1)]))],
     ['an unknown type', () => archive(patched(member({ name: 'f' }), 156, 'V'))],
-    ['a PAX record that is longer than its header', () => archive(Buffer.concat([patched(tarHeader({ kind: 'file', name: 'p', mode: 0, size: 10 }), 156, 'x'), Buffer.from('99 path=x\n'), tarPadding(10)]), { name: 'f' })],
+    [
+      'a PAX record that is longer than its header',
+      () =>
+        archive(
+          Buffer.concat([
+            patched(tarHeader({ kind: 'file', name: 'p', mode: 0, size: 10 }), 156, 'x'),
+            Buffer.from('99 path=x\n'),
+            tarPadding(10),
+          ]),
+          { name: 'f' },
+        ),
+    ],
     ['an extended header for nothing', () => archive(paxHeader([['uid', '1']]))],
     ['entries after a block of zeros', () => archive(member({ name: 'a' }), Buffer.alloc(512), member({ name: 'b' }))],
     ['no tar at all', () => Buffer.from('#!/bin/sh\n'.repeat(200))],
@@ -258,13 +369,23 @@ describe('bounds', () => {
   })
 
   test('damaged bytes give a LayerError or an archive, never anything else', () => {
-    const seed = archive(paxHeader([['GNU.sparse.map', '1,2'], ['GNU.sparse.size', '9']]), { name: 'f', content: 'ab' }, { name: 'd', kind: 'directory' }, { name: 'l', kind: 'symlink', linkname: 'x' })
+    const seed = archive(
+      paxHeader([
+        ['GNU.sparse.map', '1,2'],
+        ['GNU.sparse.size', '9'],
+      ]),
+      { name: 'f', content: 'ab' },
+      { name: 'd', kind: 'directory' },
+      { name: 'l', kind: 'symlink', linkname: 'x' },
+    )
     const damage = fc.array(fc.tuple(fc.nat(seed.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 })
     fc.assert(
       fc.property(damage, (changes) => {
         const bytes = Buffer.from(seed)
         for (const [at, byte] of changes) bytes[at] = byte
-        for (let at = 0; at + 512 <= bytes.length; at += 512) if (bytes.toString('latin1', at + 257, at + 262) === 'ustar') patched(bytes.subarray(at), 0, Buffer.alloc(0)).copy(bytes, at)
+        for (let at = 0; at + 512 <= bytes.length; at += 512)
+          if (bytes.toString('latin1', at + 257, at + 262) === 'ustar')
+            patched(bytes.subarray(at), 0, Buffer.alloc(0)).copy(bytes, at)
         expect(['no error', 'LAYER_INVALID', 'LAYER_TOO_LARGE']).toContain(codeOf(() => read(bytes)))
       }),
       { numRuns: 2000 },

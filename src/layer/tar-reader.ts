@@ -1,7 +1,14 @@
 import { invalidLayer, layerTooLarge } from './layer-errors.js'
 import { decodeName } from './names.js'
-import { parsePax } from './pax.js'
-import { parseGnuSparse, parseGnuSparseExtension, parsePaxSparse, parseSparseMap, type Segment, verifySegments } from './sparse.js'
+import { type PaxRecord, parsePax } from './pax.js'
+import {
+  parseGnuSparse,
+  parseGnuSparseExtension,
+  parsePaxSparse,
+  parseSparseMap,
+  type Segment,
+  verifySegments,
+} from './sparse.js'
 import { blockSize, maxExtensionBytes, type TarEntry, type TarLimits } from './tar-entry.js'
 import { type Extensions, noExtensions, resolveEntry } from './tar-extensions.js'
 import { isZeroBlock, parseHeader, type RawHeader } from './tar-header.js'
@@ -135,8 +142,8 @@ export class TarReader {
 
   #beginExtension({ type, size }: RawHeader): void {
     if (size > maxExtensionBytes) throw layerTooLarge(`The archive has an extended header of ${size} bytes.`, { size })
-    if (size === 0) return this.#readExtension(type, Buffer.alloc(0))
-    this.#expect(size, (data) => this.#readExtension(type, data))
+    if (size > 0) this.#expect(size, (data) => this.#readExtension(type, data))
+    else this.#readExtension(type, Buffer.alloc(0))
   }
 
   #readExtension(type: string, data: Buffer): void {
@@ -161,25 +168,25 @@ export class TarReader {
       throw layerTooLarge(`The archive holds more than ${this.#maxBytes} bytes of files.`, { maxBytes: this.#maxBytes })
     }
     const version = records.findLast(({ key }) => key === 'GNU.sparse.major')?.value.toString('latin1')
-    if (header.type === 'S') return this.#beginGnuSparse(entry, storedBytes, block)
-    if (entry.kind === 'file' && version === '1') return this.#beginMappedSparse(entry, storedBytes)
-    const segments = entry.kind === 'file' ? parsePaxSparse(records) : undefined
-    this.#beginPayload(entry, segments ?? [{ offset: 0, length: storedBytes }], storedBytes, storedBytes)
+    if (header.type === 'S') this.#beginGnuSparse(entry, storedBytes, block)
+    else if (entry.kind === 'file' && version === '1') this.#beginMappedSparse(entry, storedBytes)
+    else this.#beginPayload(entry, segmentsOf(entry, records, storedBytes), storedBytes, storedBytes)
   }
 
   #beginGnuSparse(entry: TarEntry, storedBytes: number, block: Buffer): void {
     const { segments, size, more } = parseGnuSparse(block)
     const sparse = { ...entry, size }
-    if (!more) return this.#beginPayload(sparse, segments, storedBytes, storedBytes)
     const readMore = (extension: Buffer) => {
       const next = parseGnuSparseExtension(extension)
       segments.push(...next.segments)
-      if (segments.length * 24 > maxExtensionBytes) throw layerTooLarge('The archive has a sparse map that is too long.')
+      if (segments.length * 24 > maxExtensionBytes)
+        throw layerTooLarge('The archive has a sparse map that is too long.')
       if (next.more) return
       this.#expect(blockSize, this.#readHeader)
       this.#beginPayload(sparse, segments, storedBytes, storedBytes)
     }
-    this.#expect(blockSize, readMore)
+    if (more) this.#expect(blockSize, readMore)
+    else this.#beginPayload(sparse, segments, storedBytes, storedBytes)
   }
 
   #beginMappedSparse(entry: TarEntry, storedBytes: number): void {
@@ -189,7 +196,8 @@ export class TarReader {
       blocks.push(Buffer.from(block))
       lines += block.toString('latin1').split('\n').length - 1
       const mapBytes = blocks.length * blockSize
-      if (mapBytes > Math.min(maxExtensionBytes, storedBytes)) throw invalidLayer('The archive has a malformed sparse map.')
+      if (mapBytes > Math.min(maxExtensionBytes, storedBytes))
+        throw invalidLayer('The archive has a malformed sparse map.')
       const announced = Number.parseInt((blocks[0] as Buffer).toString('latin1', 0, 20), 10)
       if (lines < announced * 2 + 1) return
       const segments = parseSparseMap(Buffer.concat(blocks))
@@ -211,6 +219,11 @@ export class TarReader {
     this.#padding = paddingOf(storedBytes)
     if (payload === 0 && entry.kind === 'file') this.#handler.end()
   }
+}
+
+function segmentsOf(entry: TarEntry, records: readonly PaxRecord[], storedBytes: number): readonly Segment[] {
+  const sparse = entry.kind === 'file' ? parsePaxSparse(records) : undefined
+  return sparse ?? [{ offset: 0, length: storedBytes }]
 }
 
 function paddingOf(bytes: number): number {

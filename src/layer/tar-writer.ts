@@ -45,7 +45,9 @@ export function tarHeader(entry: TarEntryInit, options: TarWriterOptions = {}): 
   const name = encodeName(entry.kind === 'directory' && !entry.name.endsWith('/') ? `${entry.name}/` : entry.name)
   const linkname = encodeName(entry.linkname ?? '')
   if (name.includes(0) || linkname.includes(0) || name.length === 0) {
-    throw new InvalidOptionError(`The name ${printable(entry.name)} cannot stand in a tar archive.`, { code: 'INVALID_NAME' })
+    throw new InvalidOptionError(`The name ${printable(entry.name)} cannot stand in a tar archive.`, {
+      code: 'INVALID_NAME',
+    })
   }
   const records = paxRecords(entry, name, linkname, options)
   const header = ustarHeader(entry, name, linkname)
@@ -70,7 +72,12 @@ export const tarEnd = Buffer.alloc(2 * blockSize)
 
 const zeros = Buffer.alloc(blockSize)
 
-function paxRecords(entry: TarEntryInit, name: Buffer, linkname: Buffer, options: TarWriterOptions): [string, string | Buffer][] {
+function paxRecords(
+  entry: TarEntryInit,
+  name: Buffer,
+  linkname: Buffer,
+  options: TarWriterOptions,
+): [string, string | Buffer][] {
   const records: [string, string | Buffer][] = []
   const [seconds, nanoseconds] = entry.mtime ?? [0, 0]
   if (splitUstar(name) === undefined) records.push(['path', name])
@@ -79,7 +86,8 @@ function paxRecords(entry: TarEntryInit, name: Buffer, linkname: Buffer, options
   if ((entry.uid ?? 0) > maxOctal.id) records.push(['uid', String(entry.uid)])
   if ((entry.gid ?? 0) > maxOctal.id) records.push(['gid', String(entry.gid)])
   const precise = options.subsecond !== false && nanoseconds !== 0
-  if (precise || seconds < 0 || seconds > maxOctal.time) records.push(['mtime', formatTime(seconds, precise ? nanoseconds : 0)])
+  if (precise || seconds < 0 || seconds > maxOctal.time)
+    records.push(['mtime', formatTime(seconds, precise ? nanoseconds : 0)])
   const xattrs = [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [key, value] of xattrs) records.push([`SCHILY.xattr.${key}`, Buffer.from(value)])
   return records

@@ -123,11 +123,18 @@ export function removeContents(
   name: string,
   isKept: (directory: Directory, name: string) => boolean,
 ): boolean {
-  const fd = native.openat2(parent.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)
+  const fd = native.openat2(
+    parent.fd,
+    name,
+    O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+    0,
+    RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+  )
   try {
     const directory = { fd, inode: (native.statAt(fd, '') as Stat).ino }
     let isEmpty = true
-    for (const child of native.readDirectory(fd)) isEmpty = removeEntry(native, directory, child.name, isKept) && isEmpty
+    for (const child of native.readDirectory(fd))
+      isEmpty = removeEntry(native, directory, child.name, isKept) && isEmpty
     return isEmpty
   } finally {
     closeSync(fd)

@@ -33,8 +33,11 @@ export class OverlayWhiteouts implements Whiteouts {
   }
 
   apply(base: string, parent: Directory): void {
-    if (base === opaqueWhiteout) return this.#makeOpaque(parent, '')
-    const name = hiddenName(base)
+    if (base === opaqueWhiteout) this.#makeOpaque(parent, '')
+    else this.#hide(parent, hiddenName(base))
+  }
+
+  #hide(parent: Directory, name: string): void {
     const existing = this.#native.statAt(parent.fd, name)
     if (existing === undefined) this.#native.mknodat(parent.fd, name, S_IFCHR, 0, 0)
     else if (isDirectory(existing)) this.#makeOpaque(parent, name)

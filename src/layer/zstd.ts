@@ -53,7 +53,8 @@ function parseFrameHeader(head: Buffer): { length: number; hasChecksum: boolean 
   const sizeAt = 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes
   if (head.length < sizeAt + sizeBytes) throw corrupt('it is truncated')
   const window = isSingleSegment ? contentSize(head, sizeAt, sizeBytes) : windowSize(head[5] as number)
-  if (window > maxWindowBytes) throw layerTooLarge(`The archive's zstd data needs a window of ${window} bytes.`, { window })
+  if (window > maxWindowBytes)
+    throw layerTooLarge(`The archive's zstd data needs a window of ${window} bytes.`, { window })
   return { length: sizeAt + sizeBytes, hasChecksum: (descriptor & 4) !== 0 }
 }
 

@@ -48,7 +48,8 @@ export function fillInitLayer(native: Native, image: MergedTree, target: string)
   try {
     for (const directory of ['/', '/dev', '/etc']) {
       const parent = makeParent(native, image, root, directory)
-      for (const entry of initEntries) if (entry.directory === directory) fillEntry(native, image, root, parent.path, entry)
+      for (const entry of initEntries)
+        if (entry.directory === directory) fillEntry(native, image, root, parent.path, entry)
       if (parent.model !== undefined) restoreTimes(native, root, parent.model)
     }
   } finally {
@@ -57,7 +58,12 @@ export function fillInitLayer(native: Native, image: MergedTree, target: string)
 }
 
 /** Makes the real directory behind a path, with the attributes that the image gives it. */
-function makeParent(native: Native, image: MergedTree, root: number, path: string): { path: string; model: Found | undefined } {
+function makeParent(
+  native: Native,
+  image: MergedTree,
+  root: number,
+  path: string,
+): { path: string; model: Found | undefined } {
   const found = image.lookup(path)
   const model = found !== undefined && (found.stat.mode & S_IFMT) === S_IFDIR ? found : undefined
   const real = model?.path ?? path.slice(1)
@@ -70,7 +76,14 @@ function makeParent(native: Native, image: MergedTree, root: number, path: strin
   return { path: real, model }
 }
 
-function makeDirectory(native: Native, image: MergedTree, root: number, parent: string, name: string, model: Found | undefined): void {
+function makeDirectory(
+  native: Native,
+  image: MergedTree,
+  root: number,
+  parent: string,
+  name: string,
+  model: Found | undefined,
+): void {
   const directory = openBelow(native, root, parent)
   try {
     const existing = native.statAt(directory, name)

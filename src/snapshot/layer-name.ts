@@ -12,10 +12,16 @@ const nameLength = 26
 export function layerName(chainId: string): string {
   const hex = /^sha256:([0-9a-f]{64})$/.exec(chainId)?.[1]
   if (hex === undefined) {
-    throw new InvalidOptionError(`${JSON.stringify(chainId)} is not a chain id.`, { code: 'INVALID_OPTION', details: { chainId } })
+    throw new InvalidOptionError(`${JSON.stringify(chainId)} is not a chain id.`, {
+      code: 'INVALID_OPTION',
+      details: { chainId },
+    })
   }
   const bits = BigInt(`0x${hex}`) >> BigInt(256 - nameLength * 5)
-  return Array.from({ length: nameLength }, (_, index) => alphabet[Number((bits >> BigInt((nameLength - 1 - index) * 5)) & 31n)]).join('')
+  return Array.from(
+    { length: nameLength },
+    (_, index) => alphabet[Number((bits >> BigInt((nameLength - 1 - index) * 5)) & 31n)],
+  ).join('')
 }
 
 /** The layer between an image and its containers' own. */

@@ -1,4 +1,5 @@
 import { closeSync, readSync } from 'node:fs'
+import { LayerError } from '../errors/index.js'
 import {
   AT_FDCWD,
   type Native,
@@ -18,7 +19,6 @@ import {
   S_IFREG,
   type Stat,
 } from '../host/index.js'
-import { LayerError } from '../errors/index.js'
 
 /** Something found in a stack of layers. */
 export interface Found {
@@ -230,7 +230,11 @@ function isWhiteout({ mode, major, minor }: Stat): boolean {
 function readBounded(fd: number, path: string, size: number, maxBytes: number): Buffer {
   const buffer = Buffer.alloc(Math.min(size, maxBytes) + 1)
   let length = 0
-  for (let read = -1; read !== 0 && length < buffer.length; length += read) read = readSync(fd, buffer, length, buffer.length - length, null)
+  for (let read = -1; read !== 0 && length < buffer.length; length += read)
+    read = readSync(fd, buffer, length, buffer.length - length, null)
   if (length <= maxBytes) return buffer.subarray(0, length)
-  throw new LayerError(`${path} of the image is longer than ${maxBytes} bytes.`, { code: 'LAYER_TOO_LARGE', details: { path, maxBytes } })
+  throw new LayerError(`${path} of the image is longer than ${maxBytes} bytes.`, {
+    code: 'LAYER_TOO_LARGE',
+    details: { path, maxBytes },
+  })
 }

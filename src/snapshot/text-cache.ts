@@ -5,7 +5,11 @@ const defaultMaxBytes = 16 * 1024 * 1024
 const maxCachedBytes = 64 * 1024
 
 /** Reads a text file from a stack of layers, top first. */
-export function readLayeredText(layers: readonly string[], path: string, maxBytes = defaultMaxBytes): string | undefined {
+export function readLayeredText(
+  layers: readonly string[],
+  path: string,
+  maxBytes = defaultMaxBytes,
+): string | undefined {
   const tree = new MergedTree(native(), layers)
   try {
     return tree.readFile(path, maxBytes)?.toString('utf8')

@@ -49,7 +49,11 @@ export class VfsSnapshots implements SnapshotDriver {
 
   async prepareInit(): Promise<void> {}
 
-  async prepareContainer(chain: readonly string[], containerDirectory: string, { signal }: Options = {}): Promise<void> {
+  async prepareContainer(
+    chain: readonly string[],
+    containerDirectory: string,
+    { signal }: Options = {},
+  ): Promise<void> {
     const { path } = this.rootfs(chain, containerDirectory)
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) return
     const aside = `${containerDirectory}/rootfs-${randomBytes(4).toString('hex')}`
@@ -104,5 +108,8 @@ function fillInit(root: string): void {
 }
 
 function missingLayer(chainId: string): NotFoundError {
-  return new NotFoundError(`The layer ${chainId} is not extracted.`, { code: 'CONTENT_NOT_FOUND', details: { chainId } })
+  return new NotFoundError(`The layer ${chainId} is not extracted.`, {
+    code: 'CONTENT_NOT_FOUND',
+    details: { chainId },
+  })
 }

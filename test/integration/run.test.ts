@@ -70,7 +70,7 @@ describe('options', () => {
 
   test('runs as a user by name or number, with Docker’s groups', async () => {
     const id = async (user: string) => (await engine.run('busybox', ['id']).user(user).rm().output()).stdout.trim()
-    expect(await id('root')).toBe('uid=0(root) gid=0(root) groups=0(root)')
+    expect(await id('root')).toBe('uid=0(root) gid=0(root) groups=0(root),10(wheel)')
     expect(await id('1000')).toBe('uid=1000 gid=0(root) groups=0(root)')
     expect(await id('1000:2000')).toBe('uid=1000 gid=2000 groups=2000')
   })

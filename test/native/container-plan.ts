@@ -28,6 +28,8 @@ export interface ContainerPlan {
   readonly stdio?: { readonly kind: keyof typeof stdioKinds; readonly flags: readonly (keyof typeof stdioFlags)[] }
   readonly uid?: number
   readonly seccomp?: Uint8Array
+  /** False: the host's network namespace. */
+  readonly network?: boolean
   readonly mask?: readonly string[]
   readonly workingDirectory?: string
   readonly extra?: (plan: PlanWriter) => void
@@ -173,8 +175,8 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   for (const [index, name] of files.entries()) {
     plan.treeAttach({ slot: 10 + index, target: `/etc/${name}`, attrSet: 0, attrClear: 0, propagation: 0, recursive: 0, targetFlags: targetFlags.createFile })
   }
-  if (!process.env.NONET) plan.unshare({ flags: newNetwork })
-  if (!process.env.NONET) plan.netlink({ protocol: 0, messages: loopbackUp() })
+  if (options.network !== false) plan.unshare({ flags: newNetwork })
+  if (options.network !== false) plan.netlink({ protocol: 0, messages: loopbackUp() })
   mountSystem(plan, options)
   plan.hostname({ name: 'native-test' })
   options.extra?.(plan)

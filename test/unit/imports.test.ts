@@ -22,10 +22,7 @@ const rules: Readonly<Record<string, Rule>> = {
   layer: { values: ['errors', 'host'], types: ['content'] },
   snapshot: { values: ['errors', 'host', 'layer'] },
   store: { values: ['errors'], types: ['spec'] },
-  image: {
-    values: ['errors', 'host', 'reference', 'content', 'layer'],
-    types: ['snapshot', 'spec', 'store'],
-  },
+  image: { values: ['errors', 'host', 'reference', 'content', 'layer', 'store'], types: ['snapshot', 'spec'] },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   network: { values: ['errors'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network'], types: ['spec', 'snapshot'] },

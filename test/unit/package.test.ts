@@ -8,8 +8,8 @@ const esm = new URL('index.js', dist).href
 const cjs = fileURLToPath(new URL('index.cjs', dist))
 const emptyModule = 'data:text/javascript,export {}'
 
-/** Builtins that cost milliseconds, and that only work, not an import, needs. */
-const heavyBuiltins = ['child_process', 'http', 'https', 'inspector', 'net', 'sqlite', 'tls', 'worker_threads', 'zlib']
+/** Builtins that cost milliseconds and that an import has no use for. */
+const heavyBuiltins = ['child_process', 'http', 'http2', 'https', 'inspector', 'sqlite', 'tls']
 const runs = 15
 
 interface Loaded {

@@ -1,3 +1,5 @@
+import { invalidOption } from '../invalid.js'
+
 /** Classic BPF, as far as seccomp filters need it. @see seccomp(2), linux/filter.h */
 const opcodes = { load: 0x20, and: 0x54, jump: 0x05, equal: 0x15, greater: 0x25, atLeast: 0x35, return: 0x06 } as const
 
@@ -47,12 +49,17 @@ export class Assembler {
   /**
    * The program's bytes, little-endian.
    *
-   * @throws {RangeError} when it is longer than the kernel takes
+   * @throws {InvalidOptionError} INVALID_OPTION when it is longer than the kernel takes
    */
   finish(): Uint8Array {
     const layout = layOut(this.#instructions)
     const length = layout.positions.at(-1) ?? 0
-    if (length > maxInstructions) throw new RangeError(`${length} instructions, ${maxInstructions} at most`)
+    if (length > maxInstructions)
+      throw invalidOption(
+        'securityOpt',
+        `the seccomp profile needs ${length} instructions, the kernel takes ${maxInstructions}`,
+        'give it fewer rules with arguments',
+      )
     const view = new DataView(new ArrayBuffer(length * 8))
     this.#instructions.forEach((instruction, index) => {
       write(view, instruction, layout, index)

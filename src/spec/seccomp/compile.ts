@@ -26,7 +26,7 @@ const compiled = new WeakMap<Seccomp, Map<Architecture, Uint8Array>>()
  * is told apart first; then a binary tree over the ranges of system call numbers leads to a verdict in about seven steps.
  * The result is kept for as long as the profile is.
  *
- * @throws {RangeError} when the profile needs more than the kernel's 4,096 instructions
+ * @throws {InvalidOptionError} INVALID_OPTION when the profile needs more than the kernel's 4,096 instructions
  */
 export function compileSeccomp(seccomp: Seccomp, arch: Architecture): Uint8Array {
   const programs = getOrMake(compiled, seccomp, () => new Map<Architecture, Uint8Array>())
