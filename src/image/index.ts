@@ -1,4 +1,5 @@
 export type { ArchiveSource } from './archive/source.js'
+export type { FromHostOptions, HostFileInput } from './host/options.js'
 export type { ImportOptions } from './import.js'
 export type { ListImagesOptions } from './list.js'
 export type { LoadOptions } from './load.js'

@@ -9,6 +9,9 @@ import { openImageRecords } from '../store/images.js'
 import type { ArchiveSource } from './archive/source.js'
 import { openCatalogue } from './catalogue.js'
 import { type Collection, openCollection } from './collection.js'
+import { makeHostImage, reuseHostImage } from './host/from-host.js'
+import { type FromHostOptions, normalizeFromHost } from './host/options.js'
+import { openHostImageMemory } from './host/reuse.js'
 import { type ImportOptions, importRootfs } from './import.js'
 import { filterImages, type ListImagesOptions } from './list.js'
 import { type ImageContext, type LoadOptions, loadArchive } from './load.js'
@@ -26,6 +29,13 @@ export interface ImageStore {
   load(source: ArchiveSource, options?: LoadOptions): Promise<LoadedImage[]>
   /** Makes an image of a root filesystem's tar, as `docker import` does. */
   import(source: ArchiveSource, options?: ImportOptions): Promise<LoadedImage>
+  /**
+   * Makes an image of the host's own programs, with the libraries, dynamic linker and interpreters that they need. The
+   * same host files make the same image; a repeated call with unchanged files only looks at them.
+   *
+   * @throws {NotFoundError} `FILE_NOT_FOUND` for a program, library or interpreter that the host lacks
+   */
+  fromHost(options: FromHostOptions): Promise<LoadedImage>
   /**
    * The image of a name, an ID, or a unique prefix of an ID. Synchronous, one or two indexed queries.
    *
@@ -55,12 +65,24 @@ export function openImages({ root, database, snapshots }: OpenImagesOptions): Im
   const content = openContent(root, native())
   const context: ImageContext = { root, native: native(), content, snapshots, records }
   const catalogue = openCatalogue(records)
-  const collection = openCollection(root, native(), () => collect(context))
+  const memory = openHostImageMemory(root)
+  const collection = openCollection(root, native(), () => {
+    memory.sweep(records.has)
+    return collect(context)
+  })
 
   return {
     load: (source, options = {}) => changing(context, collection, options.signal, () => loadArchive(context, source, options)),
     import: (source, options = {}) =>
       changing(context, collection, options.signal, () => importRootfs(context, source, options)),
+    async fromHost(options) {
+      options.signal?.throwIfAborted()
+      const request = normalizeFromHost(options)
+      return (
+        reuseHostImage(context, memory, request) ??
+        changing(context, collection, options.signal, () => makeHostImage(context, memory, request, options.signal))
+      )
+    },
     resolve: catalogue.resolve,
     get: catalogue.get,
     list: (options = {}) => filterImages(catalogue.list(), options),

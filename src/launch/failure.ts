@@ -1,8 +1,13 @@
+import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { LaunchError } from '../errors/index.js'
 import type { FailedFrame, OperationName } from './protocol.gen.js'
 
-const errnoNames = new Map([...getSystemErrorMap()].map(([number, [name, text]]) => [-number, { name, text }]))
+const texts = getSystemErrorMap()
+// libuv has no name for some, such as ENOEXEC.
+const errnoNames = new Map(
+  Object.entries(constants.errno).map(([name, number]) => [number, { name, text: texts.get(-number)?.[1] ?? name }]),
+)
 
 const sectionNames = ['', 'preparing', "setting up the container's process", 'monitoring', 'tearing down']
 

@@ -1,4 +1,4 @@
-import { native } from '../host/index.js'
+import { AT_FDCWD, native } from '../host/index.js'
 import type { PreparedLayer, SnapshotDriver } from './driver.js'
 import { fillInitLayer } from './init-layer.js'
 import { initName, layerName } from './layer-name.js'
@@ -93,9 +93,17 @@ export class OverlaySnapshots implements SnapshotDriver {
     const init = initName(chain)
     const known = this.#lowerdirs.get(init)
     if (known !== undefined) return known
-    const lowerdirs = Object.freeze([init, ...chain.map(layerName)])
+    const names = chain.map(layerName)
+    const opaque = names.findIndex((name) => this.#hasOpaqueRoot(name))
+    const lowerdirs = Object.freeze([init, ...(opaque < 0 ? names : names.slice(0, opaque + 1))])
     this.#lowerdirs.set(init, lowerdirs)
     return lowerdirs
+  }
+
+  /** The kernel does not look whether the root of a lower directory is opaque: what it hides must not be mounted. */
+  #hasOpaqueRoot(name: string): boolean {
+    const path = this.#store.path(name)
+    return this.#store.has(name) && native().getxattrAt(AT_FDCWD, path, 'trusted.overlay.opaque') !== undefined
   }
 
   async #makeInit(chain: readonly string[], name: string): Promise<void> {

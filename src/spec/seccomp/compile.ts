@@ -1,7 +1,7 @@
 import { getOrMake } from '../records.js'
 import type { Seccomp } from '../types.js'
 import { Assembler, Label } from './bpf.js'
-import { type Argument, type Decision, decide, killThread, type Range } from './decisions.js'
+import { type Argument, type Decision, decide, killThread, type Range, type Verdict } from './decisions.js'
 import type { Architecture } from './resolve.js'
 import type { Abi } from './syscalls.js'
 
@@ -60,19 +60,40 @@ function writeX32(code: Assembler, seccomp: Seccomp): void {
   code.here(native)
 }
 
-/** The number is in the accumulator, and at least the first range's. */
+/** The number is in the accumulator, and at least the first range's. The tree's leaves share an instruction for each verdict. */
 function writeTree(code: Assembler, ranges: readonly Range[], abi: Abi): void {
+  const verdicts = new Map<Verdict, Label>()
+  writeRanges(code, ranges, abi, verdicts)
+  for (const [verdict, label] of verdicts) {
+    code.here(label)
+    code.return(verdict)
+  }
+}
+
+type Verdicts = Map<Verdict, Label>
+
+function writeRanges(code: Assembler, ranges: readonly Range[], abi: Abi, verdicts: Verdicts): void {
   const middle = ranges.length >> 1
-  const pivot = ranges[middle]
-  if (middle === 0 || pivot === undefined) {
-    if (ranges[0]) writeDecision(code, ranges[0].decision, abi)
+  const [lower, upper] = [ranges.slice(0, middle), ranges.slice(middle)]
+  const [first, pivot] = [ranges[0], upper[0]]
+  if (!first || !pivot) return
+  if (middle === 0) {
+    writeDecision(code, first.decision, abi)
     return
   }
-  const upper = new Label()
-  code.branch('atLeast', pivot.first, upper)
-  writeTree(code, ranges.slice(0, middle), abi)
-  code.here(upper)
-  writeTree(code, ranges.slice(middle), abi)
+  const below = sharedVerdict(lower, verdicts)
+  const above = sharedVerdict(upper, verdicts)
+  const next = new Label()
+  code.branch('atLeast', pivot.first, above ?? next, below)
+  if (!below) writeRanges(code, lower, abi, verdicts)
+  code.here(next)
+  if (!above) writeRanges(code, upper, abi, verdicts)
+}
+
+/** Where the verdict of a single range is that no argument changes; undefined for all else. */
+function sharedVerdict([range, ...others]: readonly Range[], verdicts: Verdicts): Label | undefined {
+  if (!range || others.length > 0 || range.decision.cases.length > 0) return undefined
+  return getOrMake(verdicts, range.decision.otherwise, () => new Label())
 }
 
 function writeDecision(code: Assembler, { cases, otherwise }: Decision, abi: Abi): void {

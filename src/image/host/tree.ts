@@ -1,0 +1,194 @@
+import type { BigIntStats } from 'node:fs'
+import { InvalidOptionError } from '../../errors/index.js'
+import type { Native, Time } from '../../host/native.js'
+import { AT_FDCWD } from '../../host/index.js'
+import type { PackEntry } from '../../layer/index.js'
+import { fileNotFound, type HostFiles } from './host-files.js'
+
+type Node =
+  | { readonly kind: 'directory'; readonly mode: number; readonly uid: number; readonly gid: number; readonly mtime: Time | undefined }
+  | { readonly kind: 'symlink'; readonly target: string; readonly mtime: Time }
+  | {
+      readonly kind: 'file'
+      readonly source: string
+      readonly mode: number
+      readonly uid: number
+      readonly gid: number
+      readonly mtime: Time | undefined
+      readonly capabilities: Uint8Array | undefined
+    }
+
+const maxSymlinks = 40
+
+/** The files of an image in the making, by their path in it: `/usr/bin/node`. */
+export class ImageTree {
+  readonly #files: HostFiles
+  readonly #native: Pick<Native, 'getxattrAt'>
+  readonly #nodes = new Map<string, Node>()
+
+  constructor(files: HostFiles, native: Pick<Native, 'getxattrAt'>) {
+    this.#files = files
+    this.#native = native
+  }
+
+  has(path: string): boolean {
+    return this.#nodes.has(path)
+  }
+
+  /** A directory of our own; an existing one is left. */
+  directory(path: string, mode = 0o755): void {
+    const real = this.#resolve(path)
+    if (real === '/' || this.#nodes.get(real)?.kind === 'directory') return
+    this.#put(real, { kind: 'directory', mode, uid: 0, gid: 0, mtime: undefined })
+  }
+
+  /** A text of our own that is in a file of the host. */
+  generated(path: string, source: string, mode = 0o644): void {
+    this.#put(this.#resolve(path), { kind: 'file', source, mode, uid: 0, gid: 0, mtime: undefined, capabilities: undefined })
+  }
+
+  /** A symlink of the host, in the place where it is there. */
+  link(path: string): void {
+    const stat = this.#files.stat(path)
+    if (stat) this.#put(path, { kind: 'symlink', target: this.#files.readlink(path), mtime: timeOf(stat) })
+  }
+
+  /** A file of the host in the same place, with every symlink that leads to it; its real path. */
+  hostFile(path: string): string {
+    const links: string[] = []
+    const real = this.#files.realpath(path, (link) => links.push(link))
+    if (real === undefined) throw missing(path)
+    for (const link of links) this.link(link)
+    this.#copy(real, real, undefined)
+    return real
+  }
+
+  /** A file, or a directory with all that is in it, of the host in another place. Symlinks inside are kept as they are. */
+  copy(source: string, target: string, mode?: number): void {
+    const real = this.#files.realpath(source)
+    if (real === undefined) throw missing(source)
+    this.#copy(real, this.#resolve(target), mode)
+  }
+
+  /** For a layer, parents first. Our own entries get the time of the newest file. */
+  entries(): { entries: PackEntry[]; newest: Time } {
+    const newest = [...this.#nodes.values()].flatMap(({ mtime }) => (mtime ? [mtime] : [])).reduce(later, [0, 0])
+    const paths = [...this.#nodes.keys()].sort(byComponents)
+    return { entries: paths.map((path) => toEntry(path.slice(1), this.#nodes.get(path) as Node, newest)), newest }
+  }
+
+  #copy(source: string, target: string, mode: number | undefined): void {
+    const stat = this.#files.stat(source) as BigIntStats
+    if (stat.isDirectory()) return this.#copyDirectory(source, target, stat, mode)
+    if (stat.isSymbolicLink()) {
+      return this.#put(target, { kind: 'symlink', target: this.#files.readlink(source), mtime: timeOf(stat) })
+    }
+    if (!stat.isFile()) throw invalid(`${source} is neither a file nor a directory`, source)
+    this.#put(target, {
+      kind: 'file',
+      source,
+      mode: mode ?? Number(stat.mode) & 0o7777,
+      uid: Number(stat.uid),
+      gid: Number(stat.gid),
+      mtime: timeOf(stat),
+      capabilities: this.#native.getxattrAt(AT_FDCWD, source, 'security.capability'),
+    })
+  }
+
+  #copyDirectory(source: string, target: string, stat: BigIntStats, mode: number | undefined): void {
+    if (target !== '/') {
+      const owner = { uid: Number(stat.uid), gid: Number(stat.gid) }
+      this.#put(target, { kind: 'directory', mode: mode ?? Number(stat.mode) & 0o7777, ...owner, mtime: timeOf(stat) })
+    }
+    for (const name of this.#files.list(source)) {
+      const child = this.#files.stat(`${source}/${name}`)
+      // Sockets, pipes and devices belong to what runs on the host.
+      if (child?.isFile() || child?.isDirectory() || child?.isSymbolicLink()) {
+        this.#copy(`${source}/${name}`, this.#resolve(`${target}/${name}`, false), undefined)
+      }
+    }
+  }
+
+  #put(path: string, node: Node): void {
+    if (path === '/') throw invalid('the root of an image cannot be a file', path)
+    const existing = this.#nodes.get(path)
+    if (existing?.kind === 'directory' && node.kind !== 'directory') throw invalid(`${path} of the image is a directory already`, path)
+    for (let parent = parentOf(path); parent !== '/'; parent = parentOf(parent)) {
+      const above = this.#nodes.get(parent)
+      if (above && above.kind !== 'directory') throw invalid(`${parent} of the image is not a directory, but ${path} needs it`, path)
+      if (!above) this.#nodes.set(parent, { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: undefined })
+    }
+    this.#nodes.set(path, node)
+  }
+
+  /** Where a path leads in the image, its symlinks followed; the last one only with `last`. */
+  #resolve(path: string, last = true): string {
+    if (!path.startsWith('/')) throw invalid(`${JSON.stringify(path)} is not an absolute path`, path)
+    const pending = path.split('/').reverse()
+    let real = ''
+    let links = 0
+    while (pending.length > 0) {
+      const component = pending.pop() as string
+      if (component === '' || component === '.') continue
+      if (component === '..') {
+        real = parentOf(real)
+        if (real === '/') real = ''
+        continue
+      }
+      const next = `${real}/${component}`
+      const node = this.#nodes.get(next)
+      const isFollowed = node?.kind === 'symlink' && (last || pending.some((rest) => rest !== ''))
+      if (!isFollowed) {
+        real = next
+        continue
+      }
+      if (++links > maxSymlinks) throw invalid(`${path} of the image is a loop of symlinks`, path)
+      if (node.target.startsWith('/')) real = ''
+      pending.push(...node.target.split('/').reverse())
+    }
+    return real === '' ? '/' : real
+  }
+}
+
+function toEntry(name: string, node: Node, newest: Time): PackEntry {
+  switch (node.kind) {
+    case 'directory':
+      return { kind: 'directory', name, mode: node.mode, uid: node.uid, gid: node.gid, mtime: node.mtime ?? newest }
+    case 'symlink':
+      return { kind: 'symlink', name, linkname: node.target, mode: 0o777, mtime: node.mtime }
+    case 'file': {
+      const { source, mode, uid, gid, mtime = newest, capabilities } = node
+      const xattrs = capabilities && { xattrs: new Map([['security.capability', capabilities]]) }
+      return { kind: 'file', name, source, mode, uid, gid, mtime, ...xattrs }
+    }
+    default:
+      throw new Error(`unreachable: ${node satisfies never}`)
+  }
+}
+
+/** A directory before what is in it, and all of that before its next neighbour. */
+function byComponents(a: string, b: string): number {
+  const [left, right] = [a.replaceAll('/', '\0'), b.replaceAll('/', '\0')]
+  return left < right ? -1 : 1
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
+function timeOf({ mtimeNs }: BigIntStats): Time {
+  const seconds = mtimeNs >= 0n ? mtimeNs / 1_000_000_000n : -((999_999_999n - mtimeNs) / 1_000_000_000n)
+  return [Number(seconds), Number(mtimeNs - seconds * 1_000_000_000n)]
+}
+
+function later(a: Time, b: Time): Time {
+  return b[0] > a[0] || (b[0] === a[0] && b[1] > a[1]) ? b : a
+}
+
+function missing(path: string): Error {
+  return fileNotFound(`${path} does not exist on this host`, { path })
+}
+
+function invalid(message: string, path: string): InvalidOptionError {
+  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details: { path } })
+}

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { MS, parseMountOptions } from './mount-options.js'
+
+test('sorts mount(8) options into flags and leaves the filesystem its own', () => {
+  const { flags, data } = parseMountOptions(['nosuid', 'noexec', 'nodev', 'ro', 'mode=755', 'size=65536k'])
+  expect({ flags, data }).toEqual({ flags: MS.NOSUID | MS.NOEXEC | MS.NODEV | MS.RDONLY, data: 'mode=755,size=65536k' })
+})
+
+test('a later option undoes an earlier one', () => {
+  expect(parseMountOptions(['ro', 'nosuid', 'rw', 'suid'])).toMatchObject({ flags: 0, attrSet: 0, attrClear: 3 })
+})
+
+test('a bind has attributes for mount_setattr, a propagation and its reach', () => {
+  expect(parseMountOptions(['rbind', 'rslave', 'ro', 'noatime'])).toEqual({
+    flags: MS.RDONLY | MS.NOATIME, attrSet: 0x11, attrClear: 0x70, propagation: MS.SLAVE, recursive: true, data: '',
+  })
+})
