@@ -200,6 +200,7 @@ static void close_gently(int fd) {
 
 void clients_finish(struct supervisor *s) {
     if (s->listener >= 0) clients_accept(s);
+    for (uint32_t i = 0; i < s->clients; i++) s->client[i].progress_ms = monotonic_ms();
     while (deliver(s)) continue;
     for (uint32_t i = 0; i < s->clients; i++)
         if (s->client[i].fd >= 0) close_gently(s->client[i].fd);

@@ -132,7 +132,8 @@ async function copyVerified(
   for await (const chunk of source) {
     signal?.throwIfAborted()
     size += chunk.length
-    if (expected.size !== undefined && size > expected.size) throw mismatch('size', expected.size, `more than ${expected.size}`)
+    if (expected.size !== undefined && size > expected.size)
+      throw mismatch('size', expected.size, `more than ${expected.size}`)
     if (size > maxBytes) throw tooLarge(maxBytes, { size })
     const written = writeAll(descriptor, chunk)
     hash.update(chunk)
@@ -153,10 +154,13 @@ async function writeAll(descriptor: number, chunk: Uint8Array): Promise<void> {
 }
 
 function mismatch(what: 'size' | 'digest', expected: string | number, actual: string | number): DigestMismatchError {
-  return new DigestMismatchError(`The content has ${what} ${actual}, but ${expected} was announced: it is corrupt or truncated.`, {
-    code: 'DIGEST_MISMATCH',
-    details: { what, expected, actual },
-  })
+  return new DigestMismatchError(
+    `The content has ${what} ${actual}, but ${expected} was announced: it is corrupt or truncated.`,
+    {
+      code: 'DIGEST_MISMATCH',
+      details: { what, expected, actual },
+    },
+  )
 }
 
 function tooLarge(maxBytes: number, details: Record<string, unknown>): InvalidOptionError {

@@ -13,10 +13,13 @@ export function isDigest(text: unknown): text is Digest {
 /** @throws {InvalidOptionError} `INVALID_OPTION` for anything but a sha256 digest */
 export function toDigest(text: string): Digest {
   if (isDigest(text)) return text
-  throw new InvalidOptionError(`invalid digest ${JSON.stringify(text.slice(0, 200))}: only sha256 digests are supported`, {
-    code: 'INVALID_OPTION',
-    details: { digest: text.slice(0, 200) },
-  })
+  throw new InvalidOptionError(
+    `invalid digest ${JSON.stringify(text.slice(0, 200))}: only sha256 digests are supported`,
+    {
+      code: 'INVALID_OPTION',
+      details: { digest: text.slice(0, 200) },
+    },
+  )
 }
 
 export function digestOf(bytes: Uint8Array | string): Digest {

@@ -60,7 +60,11 @@ export function openCatalogue(records: ImageRecords): Catalogue {
     resolve: (nameOrId) => withNames(find(nameOrId, loadCached)),
     // Fresh: another process may have removed the image and loaded it again from other blobs.
     get: (nameOrId) => withNames(find(nameOrId, load)),
-    list: () => records.list().flatMap(({ id }) => load(id) ?? []).map(withNames),
+    list: () =>
+      records
+        .list()
+        .flatMap(({ id }) => load(id) ?? [])
+        .map(withNames),
   }
 }
 

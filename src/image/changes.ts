@@ -52,7 +52,9 @@ const instructions: Readonly<Record<string, Change>> = {
   },
   WORKDIR: (config, value) => {
     const directory = splitWords(value).join(' ')
-    config.WorkingDir = directory.startsWith('/') ? directory : `${config.WorkingDir?.replace(/\/$/, '') ?? ''}/${directory}`
+    config.WorkingDir = directory.startsWith('/')
+      ? directory
+      : `${config.WorkingDir?.replace(/\/$/, '') ?? ''}/${directory}`
   },
   STOPSIGNAL: (config, value) => {
     config.StopSignal = oneWord('STOPSIGNAL', value)
@@ -84,7 +86,8 @@ function pairsOf(instruction: string, value: string): [string, string][] {
   }
   return words.map((word) => {
     const equals = word.indexOf('=')
-    if (equals < 0) throw invalid(`Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`, value)
+    if (equals < 0)
+      throw invalid(`Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`, value)
     if (equals === 0) throw invalid(`${instruction} names can not be blank`, value)
     return [word.slice(0, equals), word.slice(equals + 1)]
   })

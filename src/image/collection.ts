@@ -20,7 +20,11 @@ export interface Collection {
 const retryMs = 10
 
 /** @param collect removes what is nobody's; whether nothing of it is left */
-export function openCollection(root: string, native: Pick<Native, 'flock'>, collect: () => Promise<boolean>): Collection {
+export function openCollection(
+  root: string,
+  native: Pick<Native, 'flock'>,
+  collect: () => Promise<boolean>,
+): Collection {
   const lockPath = join(root, 'gc.lock')
   const markPath = join(root, 'gc.dirty')
 

@@ -1,6 +1,6 @@
+import { InvalidOptionError } from '../errors/index.js'
 import { decompress } from '../layer/index.js'
 import { parseReference, withDefaultTag } from '../reference/reference.js'
-import { InvalidOptionError } from '../errors/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import { type ArchiveSource, archiveFailed, hostFailed, isDirectory, sourceBytes } from './archive/source.js'
 import { applyChanges } from './changes.js'
@@ -36,7 +36,9 @@ export async function importRootfs(
   if (await isDirectory(source)) throw notATar(source as string)
   try {
     // The tar as it is when decompressed has the diff id as its digest: it is inflated once only.
-    const blob = await context.content.ingest(decompress(sourceBytes(source, { signal })), { ...(signal && { signal }) })
+    const blob = await context.content.ingest(decompress(sourceBytes(source, { signal })), {
+      ...(signal && { signal }),
+    })
     const comment = message ?? (typeof source === 'string' ? `Imported from ${source}` : 'Imported from -')
     const document = importDocument({ config, platform: target, diffId: blob.digest, comment })
     const parsed = parseConfig(document, 'configuration')
@@ -55,17 +57,28 @@ export async function importRootfs(
 function parseName(text: string): string {
   const reference = parseReference(text)
   if (reference.digest === undefined) return withDefaultTag(reference).toString()
-  throw new InvalidOptionError('cannot import digest reference', { code: 'INVALID_REFERENCE', details: { reference: text } })
-}
-
-function notATar(path: string): InvalidOptionError {
-  return new InvalidOptionError(`${path} is a directory; import() takes a tar of a root filesystem: tar -C ${path} -c .`, {
-    code: 'INVALID_ARCHIVE',
-    details: { path },
+  throw new InvalidOptionError('cannot import digest reference', {
+    code: 'INVALID_REFERENCE',
+    details: { reference: text },
   })
 }
 
-function importDocument(parts: { config: ImageRunConfig; platform: Platform; diffId: string; comment: string }): Buffer {
+function notATar(path: string): InvalidOptionError {
+  return new InvalidOptionError(
+    `${path} is a directory; import() takes a tar of a root filesystem: tar -C ${path} -c .`,
+    {
+      code: 'INVALID_ARCHIVE',
+      details: { path },
+    },
+  )
+}
+
+function importDocument(parts: {
+  config: ImageRunConfig
+  platform: Platform
+  diffId: string
+  comment: string
+}): Buffer {
   const { config, platform, diffId, comment } = parts
   const created = new Date().toISOString()
   const { os, architecture, variant } = platform

@@ -4,4 +4,12 @@ export type { ImportOptions } from './import.js'
 export type { ListImagesOptions } from './list.js'
 export type { LoadOptions } from './load.js'
 export { type ImageStore, type OpenImagesOptions, openImages } from './store.js'
-export type { HistoryEntry, ImageContent, ImageLayer, ImageRecord, LoadedImage, LoadProgress, RemovedItem } from './types.js'
+export type {
+  HistoryEntry,
+  ImageContent,
+  ImageLayer,
+  ImageRecord,
+  LoadedImage,
+  LoadProgress,
+  RemovedItem,
+} from './types.js'

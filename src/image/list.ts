@@ -17,7 +17,9 @@ export function filterImages(images: readonly ImageRecord[], options: ListImages
   const matches = reference === undefined ? () => true : matcher(reference)
   return images.filter((image) => {
     if (dangling !== undefined && dangling !== (image.references.length === 0)) return false
-    return labels.every((wanted) => hasLabel(image, wanted)) && (reference === undefined || image.references.some(matches))
+    return (
+      labels.every((wanted) => hasLabel(image, wanted)) && (reference === undefined || image.references.some(matches))
+    )
   })
 }
 
@@ -39,7 +41,10 @@ function matcher(pattern: string): (reference: string) => boolean {
 
 /** Like Go's path.Match: wildcards stop at slashes. */
 function globPattern(pattern: string): RegExp {
-  const source = pattern.replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*+/g, '[^/]*').replace(/\?/g, '[^/]')
+  const source = pattern
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replace(/\*+/g, '[^/]*')
+    .replace(/\?/g, '[^/]')
   try {
     return new RegExp(`^${source}$`)
   } catch {

@@ -14,7 +14,12 @@ import type { ImageContent, RemovedItem } from './types.js'
  *
  * @throws {ConflictError} `IMAGE_IN_USE`, with Docker's message
  */
-export function removeImage(records: ImageRecords, image: ImageContent, nameOrId: string, force: boolean): RemovedItem[] {
+export function removeImage(
+  records: ImageRecords,
+  image: ImageContent,
+  nameOrId: string,
+  force: boolean,
+): RemovedItem[] {
   const removal = new Removal(records, image, force)
   return isIdPrefix(image.id, nameOrId) ? removal.byId() : removal.byName(parseReference(nameOrId))
 }
@@ -71,10 +76,21 @@ class Removal {
   #verifyUnused(): void {
     const users = this.#users()
     const running = users.find(({ phase }) => phase === 'started')
-    if (running) throw conflict(this.#image, 'cannot be forced', `image is being used by running container ${short(running.id)}`, running)
+    if (running)
+      throw conflict(
+        this.#image,
+        'cannot be forced',
+        `image is being used by running container ${short(running.id)}`,
+        running,
+      )
     const [stopped] = users
     if (stopped && !this.#force) {
-      throw conflict(this.#image, 'must be forced', `image is being used by stopped container ${short(stopped.id)}`, stopped)
+      throw conflict(
+        this.#image,
+        'must be forced',
+        `image is being used by stopped container ${short(stopped.id)}`,
+        stopped,
+      )
     }
   }
 

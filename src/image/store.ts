@@ -72,7 +72,8 @@ export function openImages({ root, database, snapshots }: OpenImagesOptions): Im
   })
 
   return {
-    load: (source, options = {}) => changing(context, collection, options.signal, () => loadArchive(context, source, options)),
+    load: (source, options = {}) =>
+      changing(context, collection, options.signal, () => loadArchive(context, source, options)),
     import: (source, options = {}) =>
       changing(context, collection, options.signal, () => importRootfs(context, source, options)),
     async fromHost(options) {

@@ -42,7 +42,8 @@ export class Extractor implements TarHandler {
   readonly #native: Native
   readonly #tree: Tree
   readonly #whiteouts: Whiteouts
-  readonly #restoresTimes: boolean
+  /** Paths of directories that this layer was seen to have; undefined where there were none before it. */
+  readonly #entered: Set<string> | undefined
   readonly #times = new DirectoryTimes()
   #file: { fd: number; end: number; entry: TarEntry } | undefined
   #pathsChanged = false
@@ -52,7 +53,7 @@ export class Extractor implements TarHandler {
   constructor(native: Native, target: string, format: LayerFormat) {
     this.#native = native
     this.#tree = new Tree(native, target)
-    this.#restoresTimes = format === 'merged'
+    this.#entered = format === 'merged' ? new Set() : undefined
     this.#whiteouts = format === 'overlay' ? new OverlayWhiteouts(native) : new MergedWhiteouts(native)
   }
 
@@ -164,6 +165,7 @@ export class Extractor implements TarHandler {
   /** The directory that an entry goes into. Missing ones are made as Docker makes them: root's, 0755. */
   #parent(path: string, entry: TarEntry): Directory {
     const native = this.#native
+    const isFirst = this.#enter(path, entry)
     const directory = this.#tree.directory(path, (parent, base, made) => {
       native.mkdirat(parent.fd, base, 0o700)
       native.chmodAt(parent.fd, base, 0o755)
@@ -174,11 +176,20 @@ export class Extractor implements TarHandler {
         mtime: entry.mtime,
       })
     })
-    if (this.#restoresTimes && !this.#times.has(directory.inode)) {
-      const { atime, mtime } = native.statAt(directory.fd, '') as Stat
-      this.#times.set(directory.inode, { path, atime, mtime })
-    }
+    if (!isFirst || this.#times.has(directory.inode)) return directory
+    const { atime, mtime } = native.statAt(directory.fd, '') as Stat
+    this.#times.set(directory.inode, { path, atime, mtime })
     return directory
+  }
+
+  /** A directory of lower layers that this layer has something in is this layer's as well, as it would be in an overlay. */
+  #enter(path: string, entry: TarEntry): boolean {
+    if (this.#entered === undefined || this.#entered.has(path)) return false
+    this.#entered.add(path)
+    if (path === '') return true
+    const { directory, base } = splitName(path)
+    this.#whiteouts.created(this.#parent(directory, entry), base)
+    return true
   }
 
   /** Makes something under a new name; what is there already goes first. */

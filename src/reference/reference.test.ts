@@ -80,7 +80,11 @@ describe('parseReference', () => {
 
   it('tells domain, path, tag and digest', () => {
     expect(parseReference(`localhost:5000/a/b:c@sha256:${hex}`)).toMatchObject({
-      domain: 'localhost:5000', path: 'a/b', tag: 'c', digest: `sha256:${hex}`, name: 'localhost:5000/a/b',
+      domain: 'localhost:5000',
+      path: 'a/b',
+      tag: 'c',
+      digest: `sha256:${hex}`,
+      name: 'localhost:5000/a/b',
     })
   })
 

@@ -41,6 +41,27 @@ function specOf(
   return createSpec({ id, config, image, user, host: { ...host, ...given.host }, files, devices })
 }
 
+interface DockerSpec {
+  readonly process: {
+    readonly user: { readonly uid: number }
+    readonly args: readonly string[]
+    readonly env: readonly string[]
+    readonly cwd: string
+    readonly terminal?: boolean
+    readonly noNewPrivileges?: boolean
+    readonly rlimits?: readonly object[]
+    readonly oomScoreAdj: number
+    readonly capabilities: Readonly<Partial<Record<'bounding' | 'effective' | 'permitted', readonly string[]>>>
+  }
+  readonly linux: {
+    readonly sysctl?: object
+    readonly namespaces: readonly { readonly type: string; readonly path?: string }[]
+    readonly maskedPaths?: readonly string[] | null
+    readonly readonlyPaths?: readonly string[] | null
+    readonly resources?: Readonly<Record<string, object>>
+  }
+}
+
 type Fact = (typeof docker)[keyof typeof docker]
 
 /**
@@ -49,17 +70,13 @@ type Fact = (typeof docker)[keyof typeof docker]
  * paths more than the 20.10 that the variants come from.
  */
 function ours(fact: Fact): Record<string, unknown> {
-  const { process, linux } = JSON.parse(JSON.stringify(fact).replaceAll('SHORTID', 'SHORTID00000')) as Record<
-    'process' | 'linux',
-    Record<string, never>
-  >
-  const { bounding, effective = [], permitted = [] } = process.capabilities as Record<string, string[]>
-  const names = [...(linux.namespaces as { type: string; path?: string }[])].filter(({ path }) => path === undefined)
-  const masked: string[] = linux.maskedPaths ?? []
+  const { process, linux } = JSON.parse(JSON.stringify(fact).replaceAll('SHORTID', 'SHORTID00000')) as DockerSpec
+  const { bounding = [], effective = [], permitted = [] } = process.capabilities
+  const namespaces = linux.namespaces.filter(({ path }) => path === undefined)
   return {
-    user: { ...(process.user as object), umask: 0o022 },
+    user: { ...process.user, umask: 0o022 },
     args: process.args,
-    env: [...(process.env as string[]), `HOME=${(process.user as { uid: number }).uid === 0 ? '/root' : '/'}`],
+    env: [...process.env, `HOME=${process.user.uid === 0 ? '/root' : '/'}`],
     cwd: process.cwd,
     terminal: process.terminal ?? false,
     noNewPrivileges: process.noNewPrivileges ?? false,
@@ -69,12 +86,12 @@ function ours(fact: Fact): Record<string, unknown> {
     readonly: (fact.root as { readonly?: boolean }).readonly ?? false,
     mounts: fact.mounts,
     sysctl: linux.sysctl ?? {},
-    namespaces: [...new Set([...names.map(({ type }) => type), 'cgroup'])],
-    maskedPaths: masked.length === 0 ? [] : docker.docker28.linux.maskedPaths,
+    namespaces: [...new Set([...namespaces.map(({ type }) => type), 'cgroup'])],
+    maskedPaths: linux.maskedPaths ? docker.docker28.linux.maskedPaths : [],
     readonlyPaths: linux.readonlyPaths ?? [],
     memory: withoutDefaults(linux.resources, 'memory'),
     cpu: withoutDefaults(linux.resources, 'cpu'),
-    pids: (linux.resources as { pids?: object }).pids,
+    pids: linux.resources?.pids,
   }
 }
 

@@ -98,9 +98,13 @@ export function openImageRecords(database: Database): ImageRecords {
        reference >= $repository || '@' AND reference < $repository || 'A')) LIMIT 1`,
   )
   const byPrefix = prepare<[string, string], { id: string }>('SELECT id FROM images WHERE id >= ? AND id < ? LIMIT 2')
-  const references = prepare<[string], { reference: string }>('SELECT reference FROM tags WHERE image = ? ORDER BY reference')
+  const references = prepare<[string], { reference: string }>(
+    'SELECT reference FROM tags WHERE image = ? ORDER BY reference',
+  )
   const untag = prepare<[string], never>('DELETE FROM tags WHERE reference = ?')
-  const using = prepare<[string], ContainerUse>('SELECT id, name, phase FROM containers WHERE image = ? ORDER BY created_at')
+  const using = prepare<[string], ContainerUse>(
+    'SELECT id, name, phase FROM containers WHERE image = ? ORDER BY created_at',
+  )
   const remove = prepare<[string], never>('DELETE FROM images WHERE id = ?')
   const snapshot = prepare<[string], SnapshotRow>('SELECT * FROM snapshots WHERE chain_id = ?')
   const byChain = prepare<[string], unknown>('SELECT 1 FROM image_layers WHERE chain_id = ? LIMIT 1')
@@ -120,7 +124,8 @@ export function openImageRecords(database: Database): ImageRecords {
         insertLayer.run(image.id, position, layer.diff_id, layer.chain_id, layer.blob, layer.media_type)
       })
     }
-    for (const { chain_id, parent, diff_id, size } of image.snapshots) insertSnapshot.run(chain_id, parent, diff_id, size)
+    for (const { chain_id, parent, diff_id, size } of image.snapshots)
+      insertSnapshot.run(chain_id, parent, diff_id, size)
     for (const reference of image.references) insertTag.run(reference, image.id)
   }
 

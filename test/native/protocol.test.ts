@@ -138,7 +138,7 @@ describe('the frames', () => {
   const requests: Frame[] = [
     { type: 'attach', streams: 7 },
     { type: 'stdin', data: Buffer.from('abc') },
-    { type: 'stdin', data: new Uint8Array(0) },
+    { type: 'stdin', data: Buffer.alloc(0) },
     { type: 'stdinEnd' },
     { type: 'resize', rows: 24, columns: 80 },
     { type: 'signal', signal: 15, everyone: 0 },

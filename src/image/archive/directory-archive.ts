@@ -1,7 +1,14 @@
 import { closeSync, fstatSync, read as readCallback } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Content } from '../../content/content.js'
-import { AT_FDCWD, O_DIRECTORY, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../host/index.js'
+import {
+  AT_FDCWD,
+  O_DIRECTORY,
+  O_NONBLOCK,
+  O_RDONLY,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+} from '../../host/index.js'
 import type { Native } from '../../host/native.js'
 import { invalidArchive, shown } from '../documents/invalid.js'
 import type { Archive } from './archive.js'
@@ -26,7 +33,11 @@ export function openDirectoryArchive(
     try {
       descriptor = open(name)
     } catch (cause) {
-      throw invalidArchive(`The archive has no ${shown(name)} that can be read: it is incomplete.`, { missing: name }, cause)
+      throw invalidArchive(
+        `The archive has no ${shown(name)} that can be read: it is incomplete.`,
+        { missing: name },
+        cause,
+      )
     }
     if (fstatSync(descriptor).isFile()) return descriptor
     closeSync(descriptor)

@@ -1,5 +1,4 @@
-import { stat } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { InboardError, InvalidOptionError, LayerError, NotFoundError, SyscallError } from '../../errors/index.js'
 import { invalidArchive } from '../documents/invalid.js'
 
@@ -26,7 +25,9 @@ export async function* sourceBytes(
   for await (const chunk of typeof source === 'string' ? readFile(source) : source) {
     signal?.throwIfAborted()
     if (!(chunk instanceof Uint8Array)) {
-      throw new InvalidOptionError('an archive must be a stream of bytes, not of strings or objects', { code: 'INVALID_OPTION' })
+      throw new InvalidOptionError('an archive must be a stream of bytes, not of strings or objects', {
+        code: 'INVALID_OPTION',
+      })
     }
     yield chunk
     onBytes?.(chunk.length)
@@ -46,12 +47,17 @@ async function* readFile(path: string): AsyncGenerator<Uint8Array, void, undefin
 
 function fileNotFound(path: string, cause: unknown): unknown {
   if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') return cause
-  return new NotFoundError(`open ${path}: no such file or directory`, { code: 'FILE_NOT_FOUND', cause, details: { path } })
+  return new NotFoundError(`open ${path}: no such file or directory`, {
+    code: 'FILE_NOT_FOUND',
+    cause,
+    details: { path },
+  })
 }
 
 /** What went wrong while the envelope was read, as an error about the archive. */
 export function archiveFailed(error: unknown): unknown {
-  if (error instanceof LayerError) return invalidArchive(`The archive cannot be read: ${error.message}`, error.details, error)
+  if (error instanceof LayerError)
+    return invalidArchive(`The archive cannot be read: ${error.message}`, error.details, error)
   return hostFailed(error)
 }
 

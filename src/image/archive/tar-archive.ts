@@ -122,7 +122,8 @@ function storedArchive(
       const file = get(name)
       const blob = 'blob' in file ? file.blob : { digest: digestOf(file.bytes), size: file.bytes.length }
       verifyBlob(name, blob, expected)
-      if ('bytes' in file && !content.has(blob.digest)) await content.ingest(only(file.bytes), { ...(signal && { signal }) })
+      if ('bytes' in file && !content.has(blob.digest))
+        await content.ingest(only(file.bytes), { ...(signal && { signal }) })
       return blob
     },
     close() {},

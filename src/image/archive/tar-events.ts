@@ -1,4 +1,4 @@
-import { TarReader, type TarEntry } from '../../layer/index.js'
+import { type TarEntry, TarReader } from '../../layer/index.js'
 import { invalidArchive } from '../documents/invalid.js'
 
 /** A step through a tar archive. A `file` is followed by any number of `data`, then `end`. */
@@ -42,5 +42,7 @@ export async function* tarEvents(source: AsyncIterable<Buffer>): AsyncGenerator<
 }
 
 function sparse(entry: TarEntry | undefined): Error {
-  return invalidArchive(`${JSON.stringify(entry?.name ?? '').slice(0, 200)} is a sparse file, which an image archive cannot have`)
+  return invalidArchive(
+    `${JSON.stringify(entry?.name ?? '').slice(0, 200)} is a sparse file, which an image archive cannot have`,
+  )
 }

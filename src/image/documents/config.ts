@@ -2,7 +2,17 @@ import { type Digest, isDigest } from '../../content/digest.js'
 import type { ImageRunConfig } from '../../spec/options.js'
 import type { HistoryEntry } from '../types.js'
 import { invalidArchive, shown } from './invalid.js'
-import { asArray, asCount, asObject, asString, asStringMap, asStrings, type JsonObject, optional, parseObject } from './json.js'
+import {
+  asArray,
+  asCount,
+  asObject,
+  asString,
+  asStringMap,
+  asStrings,
+  type JsonObject,
+  optional,
+  parseObject,
+} from './json.js'
 
 export const maxConfigBytes = 8 * 1024 * 1024
 
@@ -51,8 +61,10 @@ function parseDiffIds(value: unknown, what: string): readonly Digest[] {
   const rootfs = asObject(value, what)
   if (rootfs.type !== 'layers') throw invalidArchive(`${what}: the type must be "layers", not ${shown(rootfs.type)}`)
   const diffIds = asArray(rootfs.diff_ids ?? [], `${what}: diff_ids`)
-  if (diffIds.length > maxLayers) throw invalidArchive(`max depth exceeded: ${diffIds.length} layers, ${maxLayers} are allowed`)
-  for (const diffId of diffIds) if (!isDigest(diffId)) throw invalidArchive(`${what}: ${shown(diffId)} is not a sha256 digest`)
+  if (diffIds.length > maxLayers)
+    throw invalidArchive(`max depth exceeded: ${diffIds.length} layers, ${maxLayers} are allowed`)
+  for (const diffId of diffIds)
+    if (!isDigest(diffId)) throw invalidArchive(`${what}: ${shown(diffId)} is not a sha256 digest`)
   return diffIds as readonly Digest[]
 }
 

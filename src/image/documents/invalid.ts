@@ -1,7 +1,11 @@
 import { InvalidOptionError } from '../../errors/index.js'
 
 /** An archive or a document in it that cannot be an image. */
-export function invalidArchive(message: string, details: Record<string, unknown> = {}, cause?: unknown): InvalidOptionError {
+export function invalidArchive(
+  message: string,
+  details: Record<string, unknown> = {},
+  cause?: unknown,
+): InvalidOptionError {
   return new InvalidOptionError(message, { code: 'INVALID_ARCHIVE', cause, details })
 }
 

@@ -43,7 +43,9 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined, 
   }
   const isIndex = 'manifests' in document
   if (isIndex && ('layers' in document || 'config' in document || 'fsLayers' in document)) {
-    throw invalidArchive(`${what} is ambiguous: it has manifests as an index, and layers or a configuration as a manifest`)
+    throw invalidArchive(
+      `${what} is ambiguous: it has manifests as an index, and layers or a configuration as a manifest`,
+    )
   }
   const type = mediaType ?? declared
   if (type && !(isIndex ? indexTypes : manifestTypes).has(type)) {
@@ -69,7 +71,9 @@ function parseImageManifest(document: JsonObject, what: string): Manifest {
   return {
     kind: 'manifest',
     config: ofType(configTypes, config, `${what}: config`),
-    layers: layers.map((item, at) => ofType(layerTypes, parseDescriptor(item, `${what}: layers[${at}]`), `${what}: layers[${at}]`)),
+    layers: layers.map((item, at) =>
+      ofType(layerTypes, parseDescriptor(item, `${what}: layers[${at}]`), `${what}: layers[${at}]`),
+    ),
   }
 }
 
@@ -94,7 +98,10 @@ function parsePlatformObject(value: unknown, what: string): Platform {
 
 function ofType(types: ReadonlySet<string>, descriptor: Descriptor, what: string): Descriptor {
   if (types.has(descriptor.mediaType)) return descriptor
-  throw invalidArchive(`${what} has the media type ${shown(descriptor.mediaType)}, which is not part of a container image`, {
-    mediaType: descriptor.mediaType,
-  })
+  throw invalidArchive(
+    `${what} has the media type ${shown(descriptor.mediaType)}, which is not part of a container image`,
+    {
+      mediaType: descriptor.mediaType,
+    },
+  )
 }

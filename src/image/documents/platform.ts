@@ -33,7 +33,8 @@ export function normalizePlatform({ os, architecture, variant }: Platform): Plat
     return { os, architecture: 'arm64', variant: variant === '8' || variant === 'v8' ? '' : variant }
   }
   if (name === 'i386' || name === 'i686') return { os, architecture: '386', variant }
-  if (name === 'arm') return { os, architecture: 'arm', variant: variant === '' ? 'v7' : variant.replace(/^(?=\d)/, 'v') }
+  if (name === 'arm')
+    return { os, architecture: 'arm', variant: variant === '' ? 'v7' : variant.replace(/^(?=\d)/, 'v') }
   return { os, architecture: name, variant }
 }
 
@@ -42,7 +43,8 @@ export function parsePlatform(text: string): Platform {
   const [os = '', architecture = '', variant = '', ...rest] = text.split('/')
   if (os === '' || rest.length > 0) throw invalidArchive(`${shown(text)} is not a platform such as linux/arm64/v8`)
   // A single word is an operating system or a processor; only Linux is possible here.
-  if (architecture === '') return os === 'linux' ? hostPlatform() : normalizePlatform({ os: 'linux', architecture: os, variant })
+  if (architecture === '')
+    return os === 'linux' ? hostPlatform() : normalizePlatform({ os: 'linux', architecture: os, variant })
   return normalizePlatform({ os, architecture, variant })
 }
 

@@ -76,7 +76,8 @@ class ElfReader {
     this.#path = path
     this.#header = header
     const [kind, order] = [header[4], header[5]]
-    if ((kind !== 1 && kind !== 2) || (order !== 1 && order !== 2)) throw this.#malformed('its class or byte order is unknown')
+    if ((kind !== 1 && kind !== 2) || (order !== 1 && order !== 2))
+      throw this.#malformed('its class or byte order is unknown')
     this.#bits = kind === 1 ? 32 : 64
     this.#isLittleEndian = order === 1
     if (header.length < (this.#bits === 32 ? 52 : 64)) throw this.#malformed('it is truncated')
@@ -90,7 +91,8 @@ class ElfReader {
     this.#strings = this.#stringTable(tags, segments)
     const strings = (tag: number) => tags.filter(([key]) => key === tag).map(([, at]) => this.#string(at))
     const paths = (tag: number) => strings(tag).flatMap((text) => text.split(':').filter((part) => part !== ''))
-    if (tags.filter(([key]) => key === DT_NEEDED).length > maxNeeded) throw this.#malformed('it needs too many libraries')
+    if (tags.filter(([key]) => key === DT_NEEDED).length > maxNeeded)
+      throw this.#malformed('it needs too many libraries')
     return {
       bits: this.#bits,
       isLittleEndian: this.#isLittleEndian,
@@ -112,7 +114,8 @@ class ElfReader {
     const entrySize = this.#number(header, wide ? 54 : 42, 2)
     const count = this.#number(header, wide ? 56 : 44, 2)
     if (count === 0) return []
-    if (count > maxProgramHeaders || entrySize < (wide ? 56 : 32)) throw this.#malformed('its program headers are malformed')
+    if (count > maxProgramHeaders || entrySize < (wide ? 56 : 32))
+      throw this.#malformed('its program headers are malformed')
     const table = this.#bytes(at, count * entrySize)
     return Array.from({ length: count }, (_, index) => this.#segment(table.subarray(index * entrySize)))
   }
@@ -120,8 +123,18 @@ class ElfReader {
   #segment(entry: Buffer): Segment {
     const type = this.#number(entry, 0, 4)
     return this.#bits === 64
-      ? { type, offset: this.#number(entry, 8, 8), address: this.#number(entry, 16, 8), size: this.#number(entry, 32, 8) }
-      : { type, offset: this.#number(entry, 4, 4), address: this.#number(entry, 8, 4), size: this.#number(entry, 16, 4) }
+      ? {
+          type,
+          offset: this.#number(entry, 8, 8),
+          address: this.#number(entry, 16, 8),
+          size: this.#number(entry, 32, 8),
+        }
+      : {
+          type,
+          offset: this.#number(entry, 4, 4),
+          address: this.#number(entry, 8, 4),
+          size: this.#number(entry, 16, 4),
+        }
   }
 
   #dynamic({ offset, size }: Segment): [tag: number, value: number][] {

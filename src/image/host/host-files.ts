@@ -104,7 +104,9 @@ export class HostFiles {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
       throw new InvalidOptionError(`${path} may not be read by this user`, {
-        code: 'INVALID_OPTION', cause: error, details: { path },
+        code: 'INVALID_OPTION',
+        cause: error,
+        details: { path },
       })
     }
   }
@@ -120,7 +122,8 @@ function lstat(path: string): BigIntStats | undefined {
     return lstatSync(encodeName(path), { bigint: true, throwIfNoEntry: false })
   } catch (error) {
     // A file where a directory was expected, or one that may not be entered: not there for us.
-    if (['ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    if (['ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined
     throw error
   }
 }

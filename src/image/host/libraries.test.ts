@@ -4,7 +4,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { HostFiles } from './host-files.js'
 import { Libraries } from './libraries.js'
 
-const programs = ['/bin/sh', '/bin/bash', '/bin/ls', '/usr/bin/git', '/usr/bin/python3', '/usr/bin/redis-server', '/usr/bin/perl', process.execPath]
+const programs = [
+  '/bin/sh',
+  '/bin/bash',
+  '/bin/ls',
+  '/usr/bin/git',
+  '/usr/bin/python3',
+  '/usr/bin/redis-server',
+  '/usr/bin/perl',
+  process.execPath,
+]
 
 /** The real paths that ldd shows. */
 function ldd(program: string, files: HostFiles): string[] {
@@ -34,7 +43,10 @@ describe('Libraries', () => {
     const elf = files.elf(files.realpath('/bin/sh') as string)
     const broken = { ...elf, needed: ['libabsent.so.9'] } as NonNullable<typeof elf>
     expect(() => new Libraries(files).of('/bin/broken', broken)).toThrow(
-      expect.objectContaining({ code: 'FILE_NOT_FOUND', message: '/bin/broken needs the library libabsent.so.9, which is not installed' }),
+      expect.objectContaining({
+        code: 'FILE_NOT_FOUND',
+        message: '/bin/broken needs the library libabsent.so.9, which is not installed',
+      }),
     )
   })
 })

@@ -87,7 +87,8 @@ export class Libraries {
     for (const directory of ownDirectories(requester)) yield `${directory}/${name}`
     if (requester.elf.ignoresDefaults) return
     if (muslPaths === undefined) yield* this.#cached(name)
-    const defaults = muslPaths === undefined ? this.#defaultDirectories(requester.elf) : this.#muslDirectories(muslPaths)
+    const defaults =
+      muslPaths === undefined ? this.#defaultDirectories(requester.elf) : this.#muslDirectories(muslPaths)
     for (const directory of defaults) yield `${directory}/${name}`
   }
 
@@ -120,7 +121,9 @@ export class Libraries {
 
   #muslDirectories(pathsFile: string): string[] {
     const text = this.#files.read(pathsFile)?.toString('utf8')
-    return text?.split(/[:\n]/).filter((directory) => directory.startsWith('/')) ?? ['/lib', '/usr/local/lib', '/usr/lib']
+    return (
+      text?.split(/[:\n]/).filter((directory) => directory.startsWith('/')) ?? ['/lib', '/usr/local/lib', '/usr/lib']
+    )
   }
 }
 
@@ -171,7 +174,8 @@ class Search {
     const { elf } = object
     // From 2.34 on libc resolves names of users and hosts itself.
     const isOldLibc = elf.soname === 'libc.so.6' && !elf.hasDynamicString('GLIBC_2.34')
-    if (isOldLibc) for (const name of ['libnss_files.so.2', 'libnss_dns.so.2', 'libresolv.so.2']) this.#load(name, object)
+    if (isOldLibc)
+      for (const name of ['libnss_files.so.2', 'libnss_dns.so.2', 'libresolv.so.2']) this.#load(name, object)
     // To unwind a thread's stack when it is cancelled or leaves.
     if (!this.#found.has(unwinder) && usesThreads(elf)) this.#load(unwinder, object)
   }
@@ -193,7 +197,10 @@ const unwinder = 'libgcc_s.so.1'
 
 function usesThreads(elf: Elf): boolean {
   if (elf.soname === 'libc.so.6' || elf.soname === 'libpthread.so.0') return false
-  return elf.needed.includes('libpthread.so.0') || ['pthread_cancel', 'pthread_exit'].some((name) => elf.hasDynamicString(name))
+  return (
+    elf.needed.includes('libpthread.so.0') ||
+    ['pthread_cancel', 'pthread_exit'].some((name) => elf.hasDynamicString(name))
+  )
 }
 
 /** DT_RUNPATH is the object's own; DT_RPATH, where there is none, also that of all that led to the object. */

@@ -52,11 +52,16 @@ export function normalizeFromHost(options: FromHostOptions): HostImageRequest {
     throw invalid('executables must name at least one program', { executables })
   }
   const name = withDefaultTag(parseReference(reference))
-  if (name.digest !== undefined) throw invalid(`${reference} has a digest, which a new image cannot have`, { reference })
+  if (name.digest !== undefined)
+    throw invalid(`${reference} has a digest, which a new image cannot have`, { reference })
   return {
     executables,
-    files: isList(files) ? files.map(checkFile) : Object.entries(files).map(([target, source]) => checkFile({ source, target })),
-    directories: directories.map((item) => checkDirectory(typeof item === 'string' ? { path: item, mode: 0o755 } : item)),
+    files: isList(files)
+      ? files.map(checkFile)
+      : Object.entries(files).map(([target, source]) => checkFile({ source, target })),
+    directories: directories.map((item) =>
+      checkDirectory(typeof item === 'string' ? { path: item, mode: 0o755 } : item),
+    ),
     config,
     reference: name.toString(),
     path: process.env.PATH ?? '',
@@ -73,13 +78,15 @@ function checkFile(file: string | HostFileInput): string | HostFileInput {
     if (isAbsolute(file)) return file
     throw invalid(`${JSON.stringify(file)} must be an absolute path, or have a target`, { file })
   }
-  if (!isAbsolute(file.target)) throw invalid(`the target ${JSON.stringify(file.target)} must be an absolute path`, { file })
+  if (!isAbsolute(file.target))
+    throw invalid(`the target ${JSON.stringify(file.target)} must be an absolute path`, { file })
   checkMode(file.mode ?? 0)
   return file
 }
 
 function checkDirectory(directory: { readonly path: string; readonly mode: number }) {
-  if (!isAbsolute(directory.path)) throw invalid(`the directory ${JSON.stringify(directory.path)} must be an absolute path`, { directory })
+  if (!isAbsolute(directory.path))
+    throw invalid(`the directory ${JSON.stringify(directory.path)} must be an absolute path`, { directory })
   checkMode(directory.mode)
   return directory
 }

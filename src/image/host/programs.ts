@@ -45,19 +45,26 @@ export class Programs {
   }
 
   #locate(program: string): string {
-    if (program === '' || program.includes('\0')) throw invalid(`${JSON.stringify(program)} is not the name of a program`, program)
+    if (program === '' || program.includes('\0'))
+      throw invalid(`${JSON.stringify(program)} is not the name of a program`, program)
     if (program.includes('/')) return this.#executable(resolve(program), program)
     const directories = this.#path.split(':').filter((directory) => directory.startsWith('/'))
-    const found = directories.map((directory) => `${directory.replace(/\/+$/, '')}/${program}`).find((path) => this.#isExecutable(path))
+    const found = directories
+      .map((directory) => `${directory.replace(/\/+$/, '')}/${program}`)
+      .find((path) => this.#isExecutable(path))
     if (found !== undefined) return found
-    throw fileNotFound(`executable ${JSON.stringify(program)} was not found in $PATH (searched ${this.#path || 'nothing: PATH is empty'})`, {
-      executable: program,
-      path: this.#path,
-    })
+    throw fileNotFound(
+      `executable ${JSON.stringify(program)} was not found in $PATH (searched ${this.#path || 'nothing: PATH is empty'})`,
+      {
+        executable: program,
+        path: this.#path,
+      },
+    )
   }
 
   #executable(path: string, asGiven: string): string {
-    if (!this.#files.file(path)) throw fileNotFound(`executable ${asGiven} does not exist`, { executable: asGiven, path })
+    if (!this.#files.file(path))
+      throw fileNotFound(`executable ${asGiven} does not exist`, { executable: asGiven, path })
     if (!this.#isExecutable(path)) throw invalid(`${asGiven} is not executable`, path)
     return path
   }
@@ -71,8 +78,8 @@ export class Programs {
     if (this.#added.has(real)) return
     this.#added.add(real)
     const elf = this.#files.elf(real)
-    if (!elf) return this.#addInterpreter(real, depth)
-    for (const library of this.#libraries.of(real, elf)) this.#tree.hostFile(library)
+    if (elf) for (const library of this.#libraries.of(real, elf)) this.#tree.hostFile(library)
+    else this.#addInterpreter(real, depth)
   }
 
   /** A file that is neither ELF nor a script is what the caller says it is. */
@@ -89,7 +96,10 @@ export class Programs {
 
   #interpreter(path: string, script: string): string {
     if (path.startsWith('/') && this.#files.file(path)) return path
-    throw fileNotFound(`${script} needs the interpreter ${JSON.stringify(path)}, which does not exist`, { script, interpreter: path })
+    throw fileNotFound(`${script} needs the interpreter ${JSON.stringify(path)}, which does not exist`, {
+      script,
+      interpreter: path,
+    })
   }
 }
 

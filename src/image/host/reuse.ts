@@ -58,5 +58,7 @@ function read(path: string): Remembered | undefined {
 
 /** The name is no part of what is made. */
 function keyOf({ reference: _, ...request }: HostImageRequest): string {
-  return createHash('sha256').update(JSON.stringify([version, process.arch, request])).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify([version, process.arch, request]))
+    .digest('hex')
 }

@@ -1,12 +1,18 @@
 import type { BigIntStats } from 'node:fs'
 import { InvalidOptionError } from '../../errors/index.js'
-import type { Native, Time } from '../../host/native.js'
 import { AT_FDCWD } from '../../host/index.js'
+import type { Native, Time } from '../../host/native.js'
 import type { PackEntry } from '../../layer/index.js'
 import { fileNotFound, type HostFiles } from './host-files.js'
 
 type Node =
-  | { readonly kind: 'directory'; readonly mode: number; readonly uid: number; readonly gid: number; readonly mtime: Time | undefined }
+  | {
+      readonly kind: 'directory'
+      readonly mode: number
+      readonly uid: number
+      readonly gid: number
+      readonly mtime: Time | undefined
+    }
   | { readonly kind: 'symlink'; readonly target: string; readonly mtime: Time }
   | {
       readonly kind: 'file'
@@ -44,7 +50,15 @@ export class ImageTree {
 
   /** A text of our own that is in a file of the host. */
   generated(path: string, source: string, mode = 0o644): void {
-    this.#put(this.#resolve(path), { kind: 'file', source, mode, uid: 0, gid: 0, mtime: undefined, capabilities: undefined })
+    this.#put(this.#resolve(path), {
+      kind: 'file',
+      source,
+      mode,
+      uid: 0,
+      gid: 0,
+      mtime: undefined,
+      capabilities: undefined,
+    })
   }
 
   /** A symlink of the host, in the place where it is there. */
@@ -79,11 +93,13 @@ export class ImageTree {
 
   #copy(source: string, target: string, mode: number | undefined): void {
     const stat = this.#files.stat(source) as BigIntStats
-    if (stat.isDirectory()) return this.#copyDirectory(source, target, stat, mode)
-    if (stat.isSymbolicLink()) {
-      return this.#put(target, { kind: 'symlink', target: this.#files.readlink(source), mtime: timeOf(stat) })
-    }
-    if (!stat.isFile()) throw invalid(`${source} is neither a file nor a directory`, source)
+    if (stat.isDirectory()) this.#copyDirectory(source, target, stat, mode)
+    else if (stat.isFile()) this.#copyFile(source, target, stat, mode)
+    else if (!stat.isSymbolicLink()) throw invalid(`${source} is neither a file nor a directory`, source)
+    else this.#put(target, { kind: 'symlink', target: this.#files.readlink(source), mtime: timeOf(stat) })
+  }
+
+  #copyFile(source: string, target: string, stat: BigIntStats, mode: number | undefined): void {
     this.#put(target, {
       kind: 'file',
       source,
@@ -112,10 +128,12 @@ export class ImageTree {
   #put(path: string, node: Node): void {
     if (path === '/') throw invalid('the root of an image cannot be a file', path)
     const existing = this.#nodes.get(path)
-    if (existing?.kind === 'directory' && node.kind !== 'directory') throw invalid(`${path} of the image is a directory already`, path)
+    if (existing?.kind === 'directory' && node.kind !== 'directory')
+      throw invalid(`${path} of the image is a directory already`, path)
     for (let parent = parentOf(path); parent !== '/'; parent = parentOf(parent)) {
       const above = this.#nodes.get(parent)
-      if (above && above.kind !== 'directory') throw invalid(`${parent} of the image is not a directory, but ${path} needs it`, path)
+      if (above && above.kind !== 'directory')
+        throw invalid(`${parent} of the image is not a directory, but ${path} needs it`, path)
       if (!above) this.#nodes.set(parent, { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: undefined })
     }
     this.#nodes.set(path, node)
