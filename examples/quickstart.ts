@@ -18,7 +18,7 @@ try {
   console.log(shell.stdout)
 
   const node = await engine
-    .run('tools', [process.execPath, '-p', '`Node ${process.version} as process ${process.pid}`'])
+    .run('tools', [process.execPath, '-p', '"Node " + process.version + " as process " + process.pid'])
     .rm()
     .output()
   console.log(node.stdout)

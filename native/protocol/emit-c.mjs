@@ -17,7 +17,8 @@ function subject(fields) {
   return found === undefined ? -1 : names.indexOf(found)
 }
 
-const kind = (field, type) => (type === 'u64' && field.startsWith('slot') ? 'FIELD_SLOT' : `FIELD_${type.toUpperCase()}`)
+const kind = (field, type) =>
+  type === 'u64' && field.startsWith('slot') ? 'FIELD_SLOT' : `FIELD_${type.toUpperCase()}`
 
 function operationStruct({ name, fields }) {
   const members = Object.entries(fields).map(([field, type]) => `    ${types[type]}${snake(field)};\n`)
@@ -43,7 +44,9 @@ function prototype({ name, fields }) {
 /** Payload sizes of the frames that clients send; -1: any size. */
 function requestLengths(frames) {
   const requests = Object.values(frames).filter(({ code }) => code >= 32)
-  return requests.map(({ code, fields = [], tail }) => `    [${code}] = ${tail ? -1 : 1 + fields.length * 8},\n`).join('')
+  return requests
+    .map(({ code, fields = [], tail }) => `    [${code}] = ${tail ? -1 : 1 + fields.length * 8},\n`)
+    .join('')
 }
 
 /** The text of `native/supervisor/protocol.gen.h`. */

@@ -27,22 +27,31 @@ export interface Attachment extends SessionStreams {
 }
 
 /** Attaches to the first process of a running container, whoever started it. */
-export async function attach(context: ContainerContext, id: string, options: { tty: boolean; stdin: boolean }): Promise<Attachment> {
+export async function attach(
+  context: ContainerContext,
+  id: string,
+  options: { tty: boolean; stdin: boolean },
+): Promise<Attachment> {
   const session = await connect(context, id)
   if (!session)
     throw new InvalidStateError(`You cannot attach to a stopped container, start it first: ${id}`, {
-      code: 'INVALID_STATE', details: { container: id, from: 'exited', to: 'attached' },
+      code: 'INVALID_STATE',
+      details: { container: id, from: 'exited', to: 'attached' },
     })
   session.send({ type: 'attach', streams: options.stdin ? 7 : 6 })
   await session.attached
-  const ended = session.exited.then(async (frame) => resultOf(frame ? outcomeOf(frame, await session.hello) : undefined))
+  const ended = session.exited.then(async (frame) =>
+    resultOf(frame ? outcomeOf(frame, await session.hello) : undefined),
+  )
   const exit = session.hold(ended)
   return attachment(session, options.stdin, exit, () => session.close())
 }
 
 /** The attachment that a start was made with. */
 export function attachLive(live: Live, options: { stdin: boolean }): Attachment {
-  return attachment(live.session, options.stdin, live.ended().then(resultOf), () => live.session.listen({ onOutput: () => {} }))
+  return attachment(live.session, options.stdin, live.ended().then(resultOf), () =>
+    live.session.listen({ onOutput: () => {} }),
+  )
 }
 
 function attachment(session: Session, stdin: boolean, exit: Promise<ExitResult>, detach: () => void): Attachment {

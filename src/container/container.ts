@@ -1,3 +1,5 @@
+import { NotFoundError } from '../errors/index.js'
+import type { ContainerRecord } from '../store/containers.js'
 import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import type { ExecOptions } from './exec.js'
@@ -11,8 +13,6 @@ import { settle } from './settle.js'
 import { start } from './start.js'
 import { stop } from './stop.js'
 import { waitEnded } from './wait.js'
-import { NotFoundError } from '../errors/index.js'
-import type { ContainerRecord } from '../store/containers.js'
 
 /** Options of {@link Container.stop}. */
 export interface StopOptions {
@@ -53,7 +53,11 @@ export class Container {
   /** Starts it with its streams attached from the first byte. */
   async startAttached(size: { rows?: number; columns?: number } = {}): Promise<Attachment> {
     const { config } = this.#record()
-    const live = await start(this.#context, this.id, { attached: true, rows: size.rows ?? 0, columns: size.columns ?? 0 })
+    const live = await start(this.#context, this.id, {
+      attached: true,
+      rows: size.rows ?? 0,
+      columns: size.columns ?? 0,
+    })
     return live ? attachLive(live, { stdin: config.interactive }) : this.attach()
   }
 
@@ -107,7 +111,12 @@ export class Container {
     const record = this.#record()
     const observed = await settle(this.#context, record)
     const now = this.#record()
-    return inspectContainer(now, observed ?? { status: 'removing' }, this.#context.inspectImage(now), `${this.#context.root}/containers/${this.id}`)
+    return inspectContainer(
+      now,
+      observed ?? { status: 'removing' },
+      this.#context.inspectImage(now),
+      `${this.#context.root}/containers/${this.id}`,
+    )
   }
 
   /** Gives it another name. @throws {ConflictError} NAME_IN_USE */
@@ -145,6 +154,9 @@ export class Container {
     this.#context.closing.throwIfAborted()
     const record = this.#context.containers.get(this.id)
     if (record) return record
-    throw new NotFoundError(`No such container: ${this.id}`, { code: 'CONTAINER_NOT_FOUND', details: { container: this.id } })
+    throw new NotFoundError(`No such container: ${this.id}`, {
+      code: 'CONTAINER_NOT_FOUND',
+      details: { container: this.id },
+    })
   }
 }

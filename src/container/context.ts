@@ -1,5 +1,5 @@
-import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
 import type { Session } from '../launch/session.js'
+import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
 import type { InspectImage } from './inspect.js'
 
 /** How the first process gets its streams from the caller that starts it. */
@@ -58,7 +58,11 @@ export interface ContainerContext {
   /** Those of them whose program has ended, while the teardown goes on. */
   readonly finishing: Set<string>
   /** Spawns a supervisor for a record in phase `started`; the lock is taken over. Rejects with LaunchError after its teardown. */
-  launch(record: ContainerRecord, lock: number, streams: StartStreams): Promise<{ session: Session; pid: number; startedAtNs: bigint; supervisorGone: Promise<void> }>
+  launch(
+    record: ContainerRecord,
+    lock: number,
+    streams: StartStreams,
+  ): Promise<{ session: Session; pid: number; startedAtNs: bigint; supervisorGone: Promise<void> }>
   launchExec(record: ContainerRecord, pid: number, pidfd: number, request: ExecRequest): Promise<LiveExec>
   /** Runs the teardown of a container whose supervisor did not live to do it. */
   teardown(record: ContainerRecord): Promise<void>

@@ -1,5 +1,5 @@
-import { Socket } from 'node:net'
 import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { InvalidOptionError, InvalidStateError } from '../errors/index.js'
 import type { Session } from '../launch/session.js'
@@ -48,18 +48,35 @@ export interface ExecProcess {
 }
 
 /** Starts a process in a running container. */
-export async function startExec(context: ContainerContext, id: string, command: readonly string[], options: ExecOptions): Promise<ExecProcess> {
+export async function startExec(
+  context: ContainerContext,
+  id: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<ExecProcess> {
   options.signal?.throwIfAborted()
   if (command.length === 0 || command.some((word) => typeof word !== 'string'))
-    throw new InvalidOptionError('No exec command specified: give the program and its arguments as an array of strings', {
-      code: 'INVALID_OPTION', details: { option: 'command' },
-    })
+    throw new InvalidOptionError(
+      'No exec command specified: give the program and its arguments as an array of strings',
+      {
+        code: 'INVALID_OPTION',
+        details: { option: 'command' },
+      },
+    )
   const record = context.containers.get(id)
   const process = record && (await openProcess(context, id))
   if (!record || !process)
-    throw new InvalidStateError(`Container ${id} is not running`, { code: 'INVALID_STATE', details: { container: id, from: 'exited', to: 'exec' } })
+    throw new InvalidStateError(`Container ${id} is not running`, {
+      code: 'INVALID_STATE',
+      details: { container: id, from: 'exited', to: 'exec' },
+    })
   try {
-    const { session, pid, pipes } = await context.launchExec(record, process.pid, process.fd, requestOf(command, options))
+    const { session, pid, pipes } = await context.launchExec(
+      record,
+      process.pid,
+      process.fd,
+      requestOf(command, options),
+    )
     const streams = pipes ? pipeStreams(pipes) : sessionStreams(session, true)
     return handle(session, pid, streams, options)
   } finally {
@@ -68,9 +85,12 @@ export async function startExec(context: ContainerContext, id: string, command: 
 }
 
 function requestOf(command: readonly string[], options: ExecOptions): ExecRequest {
-  const env = Array.isArray(options.env) ? options.env : Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`)
+  const env = Array.isArray(options.env)
+    ? options.env
+    : Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`)
   return {
-    command, env,
+    command,
+    env,
     user: options.user ?? '',
     workdir: options.workdir ?? '',
     tty: options.tty ?? false,
@@ -83,13 +103,21 @@ function requestOf(command: readonly string[], options: ExecOptions): ExecReques
 
 function pipeStreams(pipes: { stdin: number | undefined; stdout: number; stderr: number }) {
   const reader = (fd: number) => new Socket({ fd, readable: true, writable: false })
-  const stdin = pipes.stdin === undefined ? new Writable({ write: (_c, _e, done) => done() }) : new Socket({ fd: pipes.stdin, readable: false, writable: true })
+  const stdin =
+    pipes.stdin === undefined
+      ? new Writable({ write: (_c, _e, done) => done() })
+      : new Socket({ fd: pipes.stdin, readable: false, writable: true })
   // The process may close its end at any time: that is no error of the writer's.
   stdin.on('error', () => {})
   return { stdin, stdout: reader(pipes.stdout) as Readable, stderr: reader(pipes.stderr) as Readable }
 }
 
-function handle(session: Session, pid: number, streams: Pick<ExecProcess, 'stdin' | 'stdout' | 'stderr'>, { signal, stdin }: ExecOptions): ExecProcess {
+function handle(
+  session: Session,
+  pid: number,
+  streams: Pick<ExecProcess, 'stdin' | 'stdout' | 'stderr'>,
+  { signal, stdin }: ExecOptions,
+): ExecProcess {
   const send = (number: number) => void session.send({ type: 'signal', signal: number, everyone: 0 })
   const onAbort = () => send(9)
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -99,7 +127,9 @@ function handle(session: Session, pid: number, streams: Pick<ExecProcess, 'stdin
   })
   feed(streams.stdin, stdin)
   return {
-    pid, ...streams, exit,
+    pid,
+    ...streams,
+    exit,
     kill: (name = 'SIGKILL') => send(signalNumber(name)),
     resize: (rows, columns) => void session.send({ type: 'resize', rows, columns }),
   }
@@ -112,7 +142,12 @@ function feed(target: Writable, source: ExecOptions['stdin']): void {
 }
 
 /** Runs a process to its end and gathers its output. @throws the signal's reason when aborted, after the process was killed */
-export async function runExec(context: ContainerContext, id: string, command: readonly string[], options: ExecOptions): Promise<ExecResult> {
+export async function runExec(
+  context: ContainerContext,
+  id: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<ExecResult> {
   const process = await startExec(context, id, command, options)
   const [stdout, stderr, exitCode] = await Promise.all([collect(process.stdout), collect(process.stderr), process.exit])
   options.signal?.throwIfAborted()

@@ -1,6 +1,6 @@
-import type { ContainerRecord, Outcome } from '../store/containers.js'
-import type { Spec } from '../spec/types.js'
 import type { ContainerConfig, ImageRunConfig } from '../spec/options.js'
+import type { Spec } from '../spec/types.js'
+import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { Observed } from './observe.js'
 
 /** What inspect needs of the image and the spec made from it. */
@@ -86,11 +86,18 @@ export function rfc3339(ns: string | undefined): string {
   if (!ns || ns === '0') return never
   const value = BigInt(ns)
   const whole = new Date(Number(value / 1_000_000n)).toISOString().slice(0, 19)
-  const fraction = String(value % 1_000_000_000n).padStart(9, '0').replace(/0+$/, '')
+  const fraction = String(value % 1_000_000_000n)
+    .padStart(9, '0')
+    .replace(/0+$/, '')
   return `${whole}${fraction ? `.${fraction}` : ''}Z`
 }
 
-export function inspectContainer(record: ContainerRecord, observed: Exclude<Observed, { status: 'ended' }>, image: InspectImage, directory: string): ContainerInspect {
+export function inspectContainer(
+  record: ContainerRecord,
+  observed: Exclude<Observed, { status: 'ended' }>,
+  image: InspectImage,
+  directory: string,
+): ContainerInspect {
   const { config, id } = record
   const [path = '', ...args] = image.spec.process.args
   return {
@@ -136,10 +143,22 @@ function inspectMount(mount: ContainerConfig['mounts'][number]): InspectMount[] 
   // As in Docker, --tmpfs is a matter of HostConfig.Tmpfs.
   if (mount.type === 'tmpfs') return []
   const { source, target, readOnly, propagation } = mount
-  return [{ Type: 'bind', Source: source, Destination: target, Mode: readOnly ? 'ro' : '', RW: !readOnly, Propagation: propagation }]
+  return [
+    {
+      Type: 'bind',
+      Source: source,
+      Destination: target,
+      Mode: readOnly ? 'ro' : '',
+      RW: !readOnly,
+      Propagation: propagation,
+    },
+  ]
 }
 
-function inspectConfig({ id, config, reference }: ContainerRecord, { config: image, spec }: InspectImage): InspectConfig {
+function inspectConfig(
+  { id, config, reference }: ContainerRecord,
+  { config: image, spec }: InspectImage,
+): InspectConfig {
   return {
     Hostname: config.hostname || spec.hostname || id.slice(0, 12),
     Domainname: config.domainname,
@@ -167,8 +186,10 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
   const binds = config.mounts.filter((mount) => mount.type === 'bind')
   const tmpfs = config.mounts.filter((mount) => mount.type === 'tmpfs')
   return {
-    Binds: binds.length > 0 ? binds.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`) : null,
-    Tmpfs: tmpfs.length > 0 ? Object.fromEntries(tmpfs.map((mount) => [mount.target, mount.options.join(',')])) : undefined,
+    Binds:
+      binds.length > 0 ? binds.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`) : null,
+    Tmpfs:
+      tmpfs.length > 0 ? Object.fromEntries(tmpfs.map((mount) => [mount.target, mount.options.join(',')])) : undefined,
     NetworkMode: config.network,
     AutoRemove: config.rm,
     CapAdd: config.capAdd.length > 0 ? config.capAdd : null,
@@ -199,7 +220,11 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
     CpusetMems: resources.cpusetMems ?? '',
     PidsLimit: resources.pidsLimit ?? null,
     OomKillDisable: resources.oomKillDisable ?? false,
-    Devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({ PathOnHost: hostPath, PathInContainer: containerPath, CgroupPermissions: permissions })),
+    Devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({
+      PathOnHost: hostPath,
+      PathInContainer: containerPath,
+      CgroupPermissions: permissions,
+    })),
     Ulimits: config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
   }
 }
@@ -207,7 +232,11 @@ function hostConfig(config: ContainerConfig): Record<string, unknown> {
 function securityOpt({ security }: ContainerConfig): string[] | null {
   const options = [
     ...(security.noNewPrivileges ? ['no-new-privileges'] : []),
-    ...(security.seccomp === 'unconfined' ? ['seccomp=unconfined'] : security.seccomp ? [`seccomp=${JSON.stringify(security.seccomp)}`] : []),
+    ...(security.seccomp === 'unconfined'
+      ? ['seccomp=unconfined']
+      : security.seccomp
+        ? [`seccomp=${JSON.stringify(security.seccomp)}`]
+        : []),
     ...(security.systemPathsUnconfined ? ['systempaths=unconfined'] : []),
   ]
   return options.length > 0 ? options : null

@@ -11,7 +11,8 @@ export async function kill(context: ContainerContext, id: string, signal: string
   const pidfd = await openProcess(context, id)
   if (pidfd === undefined)
     throw new InvalidStateError(`Cannot kill container: ${id}: Container ${id} is not running`, {
-      code: 'INVALID_STATE', details: { container: id, from: 'exited', to: 'exited' },
+      code: 'INVALID_STATE',
+      details: { container: id, from: 'exited', to: 'exited' },
     })
   try {
     native().pidfdSignal(pidfd.fd, number)
@@ -27,7 +28,10 @@ export async function kill(context: ContainerContext, id: string, signal: string
  * A descriptor of the container's first process, surely this one: the supervisor reaps it only after its exit record is
  * in place, so a process id cannot have been reused if there is none after the descriptor was opened.
  */
-export async function openProcess(context: ContainerContext, id: string): Promise<{ fd: number; pid: number } | undefined> {
+export async function openProcess(
+  context: ContainerContext,
+  id: string,
+): Promise<{ fd: number; pid: number } | undefined> {
   const before = await current(context, id)
   if (before?.status !== 'running') return undefined
   let fd: number

@@ -31,7 +31,11 @@ export interface LogsOptions {
 const blockBytes = 64 * 1024
 
 /** Reads Docker's json-file log, and follows it as long as the container runs. */
-export async function* readLogs(context: ContainerContext, id: string, options: LogsOptions): AsyncGenerator<LogEntry, void, void> {
+export async function* readLogs(
+  context: ContainerContext,
+  id: string,
+  options: LogsOptions,
+): AsyncGenerator<LogEntry, void, void> {
   const wanted = entryFilter(options)
   const path = `${context.root}/containers/${id}/${id}-json.log`
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
@@ -64,9 +68,13 @@ function time(option: string, value: Date | number | string | undefined): string
   if (value === undefined) return undefined
   const date = new Date(value)
   if (Number.isNaN(date.getTime()))
-    throw new InvalidOptionError(`invalid value for "${option}": ${String(value)}: give a Date, milliseconds, or an RFC 3339 string`, {
-      code: 'INVALID_OPTION', details: { option, value },
-    })
+    throw new InvalidOptionError(
+      `invalid value for "${option}": ${String(value)}: give a Date, milliseconds, or an RFC 3339 string`,
+      {
+        code: 'INVALID_OPTION',
+        details: { option, value },
+      },
+    )
   return date.toISOString()
 }
 
@@ -85,7 +93,11 @@ interface Cursor {
   rest: Buffer
 }
 
-async function* fileLines(file: FileHandle, start: number, cursor: Cursor = { offset: start, rest: Buffer.alloc(0) }): AsyncGenerator<string> {
+async function* fileLines(
+  file: FileHandle,
+  start: number,
+  cursor: Cursor = { offset: start, rest: Buffer.alloc(0) },
+): AsyncGenerator<string> {
   const block = Buffer.allocUnsafe(blockBytes)
   for (;;) {
     const { bytesRead } = await file.read(block, 0, blockBytes, cursor.offset)
@@ -100,7 +112,14 @@ async function* fileLines(file: FileHandle, start: number, cursor: Cursor = { of
   }
 }
 
-async function* followLines(context: ContainerContext, id: string, file: FileHandle, path: string, start: number, signal: AbortSignal | undefined): AsyncGenerator<string> {
+async function* followLines(
+  context: ContainerContext,
+  id: string,
+  file: FileHandle,
+  path: string,
+  start: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string> {
   const cursor: Cursor = { offset: start, rest: Buffer.alloc(0) }
   const stop = new AbortController()
   const news = new Signal()
@@ -114,8 +133,14 @@ async function* followLines(context: ContainerContext, id: string, file: FileHan
     let running = now?.status === 'running' || now?.status === 'starting'
     if (running)
       waitEnded(context, id, stop.signal).then(
-        () => { running = false; news.raise() },
-        () => { running = false; news.raise() },
+        () => {
+          running = false
+          news.raise()
+        },
+        () => {
+          running = false
+          news.raise()
+        },
       )
     for (;;) {
       const more = running
@@ -140,7 +165,10 @@ class Signal {
     this.#wake?.()
   }
   async next(): Promise<void> {
-    if (!this.#raised) await new Promise<void>((resolve) => { this.#wake = resolve })
+    if (!this.#raised)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     this.#raised = false
     this.#wake = undefined
   }
@@ -149,7 +177,10 @@ class Signal {
 /** Where the last `count` lines begin, found from the end. */
 async function tailOffset(file: FileHandle, count: number): Promise<number> {
   if (!Number.isInteger(count) || count < 0)
-    throw new InvalidOptionError(`invalid value for "tail": ${count}: give a whole number, or 'all'`, { code: 'INVALID_OPTION', details: { option: 'tail', value: count } })
+    throw new InvalidOptionError(`invalid value for "tail": ${count}: give a whole number, or 'all'`, {
+      code: 'INVALID_OPTION',
+      details: { option: 'tail', value: count },
+    })
   const { size } = await file.stat()
   if (count === 0) return size
   const block = Buffer.allocUnsafe(blockBytes)

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 
-const adjectives = `agile amber ample ardent artful balmy bold brave breezy bright brisk calm candid careful charming cheerful clever
+const adjectives =
+  `agile amber ample ardent artful balmy bold brave breezy bright brisk calm candid careful charming cheerful clever
 cosmic cozy crisp curious dapper daring dazzling deft devoted dreamy eager earnest easygoing elegant epic exact fair fearless festive
 fluent fond frank frosty gallant generous gentle gifted glad golden graceful gracious grand happy hardy hearty helpful honest hopeful
 humble ideal jolly jovial joyful keen kind lively loving loyal lucid lucky magical mellow merry mighty mindful modest neat nifty nimble
@@ -8,7 +9,8 @@ noble patient peaceful playful poised polite proud quick quiet quirky radiant re
 sincere sleek smart snug spirited stoic sturdy sunny sweet tender thoughtful tidy tranquil trusting upbeat vibrant vigilant vivid warm
 wise witty wonderful zealous zen`.split(/\s+/)
 
-const people = `abel agnesi alhazen ampere archimedes aryabhata avogadro babbage banneker bardeen becquerel bell berners bernoulli bessel
+const people =
+  `abel agnesi alhazen ampere archimedes aryabhata avogadro babbage banneker bardeen becquerel bell berners bernoulli bessel
 bohr boltzmann boole borg bose brahe brahmagupta cannon cantor carson cauchy cerf chandra chebyshev clarke colden cori crick curie cusa
 darwin davinci descartes dijkstra dirac easley edison einstein elion engelbart euclid euler faraday fermat fermi feynman fourier franklin
 galileo galois gauss germain gibbs goedel goldberg goodall haibt hamilton hawking heisenberg hermite herschel hertz hilbert hodgkin

@@ -30,7 +30,10 @@ export function observe(context: ContainerContext, record: ContainerRecord): Obs
   const state = readRecord(`${directory}/state`)
   const exit = readRecord(`${directory}/exit`)
   if (exit) return { status: 'ended', outcome: outcomeOf(exit, state), supervisor: locked ? 'finishing' : 'gone' }
-  if (locked) return state ? { status: 'running', pid: Number(state.pid), startedAtNs: state.startedAtNs ?? '0' } : { status: 'starting' }
+  if (locked)
+    return state
+      ? { status: 'running', pid: Number(state.pid), startedAtNs: state.startedAtNs ?? '0' }
+      : { status: 'starting' }
   return { status: 'ended', outcome: lostOutcome(record.bootId === context.bootId, state), supervisor: 'lost' }
 }
 
@@ -71,8 +74,10 @@ function readRecord(path: string): RunRecord | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-  return Object.fromEntries(text.split('\n').flatMap((line) => {
-    const at = line.indexOf(' ')
-    return at > 0 ? [[line.slice(0, at), line.slice(at + 1)]] : []
-  }))
+  return Object.fromEntries(
+    text.split('\n').flatMap((line) => {
+      const at = line.indexOf(' ')
+      return at > 0 ? [[line.slice(0, at), line.slice(at + 1)]] : []
+    }),
+  )
 }

@@ -11,7 +11,11 @@ import { waitEnded } from './wait.js'
  *
  * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
  */
-export async function remove(context: ContainerContext, id: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+export async function remove(
+  context: ContainerContext,
+  id: string,
+  { force = false }: { force?: boolean } = {},
+): Promise<void> {
   const record = context.containers.get(id)
   const now = record && (await settle(context, record))
   if (!record || !now) return

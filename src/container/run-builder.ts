@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import type { EnvInput, MountInput, RunOptions } from '../spec/options.js'
 import { type Attachment, attachLive, type ExitResult, resultOf } from './attach.js'
 import type { Container } from './container.js'
-import { sessionInput } from './streams.js'
 import { detachedStreams, type Live, type StartStreams } from './context.js'
+import { sessionInput } from './streams.js'
 
 /** A container to be made: the builder's frozen data. */
 export interface RunRequest {
@@ -219,11 +219,17 @@ export class RunBuilder implements PromiseLike<Container> {
 
   /** Namespaced kernel parameters. */
   sysctl(sysctls: Readonly<Record<string, string>>): RunBuilder {
-    return this.#add('sysctl', Object.entries(sysctls).map(([name, value]) => `${name}=${value}`))
+    return this.#add(
+      'sysctl',
+      Object.entries(sysctls).map(([name, value]) => `${name}=${value}`),
+    )
   }
 
   label(labels: Readonly<Record<string, string>>): RunBuilder {
-    return this.#add('label', Object.entries(labels).map(([name, value]) => `${name}=${value}`))
+    return this.#add(
+      'label',
+      Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+    )
   }
 
   /** Runs a small init as process 1, which forwards signals and reaps zombies. */
@@ -317,7 +323,10 @@ export class RunBuilder implements PromiseLike<Container> {
    */
   async output({ stdin, signal = this.#request.signal }: OutputOptions = {}): Promise<RunOutput> {
     const options = stdin === undefined ? this.#request.options : { ...this.#request.options, interactive: true }
-    const { container, live } = await this.#actions.run({ ...this.#request, options }, { attached: true, rows: 0, columns: 0 })
+    const { container, live } = await this.#actions.run(
+      { ...this.#request, options },
+      { attached: true, rows: 0, columns: 0 },
+    )
     const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
     live.session.listen({ onOutput: (stream, chunk) => void chunks[stream].push(chunk) })
     const onAbort = () => void container.kill().catch(() => {})
@@ -335,7 +344,9 @@ export class RunBuilder implements PromiseLike<Container> {
   }
 
   /** Runs it with its streams attached from the first byte. */
-  async attach(size: { rows?: number; columns?: number } = {}): Promise<Attachment & { readonly container: Container }> {
+  async attach(
+    size: { rows?: number; columns?: number } = {},
+  ): Promise<Attachment & { readonly container: Container }> {
     const streams = { attached: true, rows: size.rows ?? 0, columns: size.columns ?? 0 }
     const { container, live } = await this.#actions.run(this.#request, streams)
     return { ...attachLive(live, { stdin: this.#request.options.interactive ?? false }), container }
@@ -357,8 +368,23 @@ export class RunBuilder implements PromiseLike<Container> {
 }
 
 type ListOption =
-  | 'env' | 'envFile' | 'tmpfs' | 'volume' | 'mount' | 'capAdd' | 'capDrop' | 'securityOpt' | 'ulimit' | 'device' | 'sysctl'
-  | 'label' | 'groupAdd' | 'addHost' | 'dns' | 'dnsSearch' | 'dnsOption'
+  | 'env'
+  | 'envFile'
+  | 'tmpfs'
+  | 'volume'
+  | 'mount'
+  | 'capAdd'
+  | 'capDrop'
+  | 'securityOpt'
+  | 'ulimit'
+  | 'device'
+  | 'sysctl'
+  | 'label'
+  | 'groupAdd'
+  | 'addHost'
+  | 'dns'
+  | 'dnsSearch'
+  | 'dnsOption'
 
 function envList(env: EnvInput): string[] {
   if (Array.isArray(env)) return [...env]

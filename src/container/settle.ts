@@ -7,7 +7,10 @@ import { removeRunDirectory } from './run-directory.js'
  * Brings the store up to what has happened. Any process may do it at any time, and doing it twice changes nothing.
  * Returns what is true afterwards; undefined when the container is gone.
  */
-export async function settle(context: ContainerContext, record: ContainerRecord): Promise<Exclude<Observed, { status: 'ended' }> | undefined> {
+export async function settle(
+  context: ContainerContext,
+  record: ContainerRecord,
+): Promise<Exclude<Observed, { status: 'ended' }> | undefined> {
   const observed = observe(context, record)
   if (observed.status !== 'ended') return observed
   if (observed.supervisor === 'lost') await context.teardown(record)
@@ -18,7 +21,12 @@ export async function settle(context: ContainerContext, record: ContainerRecord)
 }
 
 /** The end of a run, in one transaction: an `rm` container is no more, any other has exited. */
-export function recordEnd(context: Pick<ContainerContext, 'containers'>, record: ContainerRecord, outcome: Outcome, phase: 'exited' | 'created' = 'exited'): void {
+export function recordEnd(
+  context: Pick<ContainerContext, 'containers'>,
+  record: ContainerRecord,
+  outcome: Outcome,
+  phase: 'exited' | 'created' = 'exited',
+): void {
   if (record.config.rm) context.containers.delete(record.id)
   else context.containers.settle(record.id, record.attempt, outcome, phase)
 }

@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest'
 import { signalName, signalNumber } from './signals.js'
 
-test.each([['SIGTERM', 15], ['term', 15], ['9', 9], [1, 1], ['SIGRTMIN+3', 37], ['rtmax-2', 62]])('%s is signal %i', (signal, number) => {
+test.each([
+  ['SIGTERM', 15],
+  ['term', 15],
+  ['9', 9],
+  [1, 1],
+  ['SIGRTMIN+3', 37],
+  ['rtmax-2', 62],
+])('%s is signal %i', (signal, number) => {
   expect(signalNumber(signal)).toBe(number)
 })
 

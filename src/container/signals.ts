@@ -16,7 +16,8 @@ export function signalNumber(signal: string | number): number {
   const number = /^\d+$/.test(text) ? Number(text) : numbers.get(text.startsWith('SIG') ? text : `SIG${text}`)
   if (number === undefined || number < 1 || number > 64)
     throw new InvalidOptionError(`Invalid signal: ${signal}: use a name such as SIGTERM or a number from 1 to 64`, {
-      code: 'INVALID_OPTION', details: { option: 'signal', signal },
+      code: 'INVALID_OPTION',
+      details: { option: 'signal', signal },
     })
   return number
 }

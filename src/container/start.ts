@@ -28,14 +28,20 @@ export async function start(context: ContainerContext, id: string, streams: Star
     const now = record && (await settle(context, record))
     if (!now || now.status === 'removing') throw refuse(id, 'removing', 'is marked for removal and cannot be started')
     if (now.status === 'running') return undefined
-    if (performance.now() > deadline) throw refuse(id, now.status, 'is being started or ended by another process, which does not finish')
+    if (performance.now() > deadline)
+      throw refuse(id, now.status, 'is being started or ended by another process, which does not finish')
     // Another process is between two of its steps: nothing tells when it has done the next.
     if (lock === undefined && !(await removeRunDirectory(context.runRoot, id))) await delay(2)
   }
 }
 
 /** Launches a record that is in phase `started` by our doing, with its run directory locked. */
-export async function launch(context: ContainerContext, record: ContainerRecord, lock: number, streams: StartStreams): Promise<Live> {
+export async function launch(
+  context: ContainerContext,
+  record: ContainerRecord,
+  lock: number,
+  streams: StartStreams,
+): Promise<Live> {
   const { session, pid, startedAtNs, supervisorGone } = await context
     .launch(record, lock, streams)
     .catch((error: unknown) => recordFailure(context, record, error))
@@ -56,7 +62,14 @@ export async function launch(context: ContainerContext, record: ContainerRecord,
     },
     () => {},
   )
-  const live: Live = { id: record.id, session, pid, startedAtNs, ended: () => session.hold(ended), gone: () => session.hold(gone) }
+  const live: Live = {
+    id: record.id,
+    session,
+    pid,
+    startedAtNs,
+    ended: () => session.hold(ended),
+    gone: () => session.hold(gone),
+  }
   context.live.set(record.id, live)
   session.unref()
   return live
@@ -79,6 +92,7 @@ async function recordFailure(context: ContainerContext, record: ContainerRecord,
 
 function refuse(id: string, from: string, why: string): InvalidStateError {
   return new InvalidStateError(`container ${id} ${why}`, {
-    code: 'INVALID_STATE', details: { container: id, from, to: 'running' },
+    code: 'INVALID_STATE',
+    details: { container: id, from, to: 'running' },
   })
 }

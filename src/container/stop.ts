@@ -13,15 +13,22 @@ export interface StopRequest {
 }
 
 /** Asks the program to end, then makes it. One that does not run is stopped already. */
-export async function stop(context: ContainerContext, id: string, { stopSignal, timeoutMs, signal }: StopRequest): Promise<void> {
+export async function stop(
+  context: ContainerContext,
+  id: string,
+  { stopSignal, timeoutMs, signal }: StopRequest,
+): Promise<void> {
   const record = context.containers.get(id)
   const now = record && (await settle(context, record))
   if (now?.status !== 'running' && now?.status !== 'starting') return
   const ended = waitEnded(context, id, signal)
   if (await signalled(context, id, stopSignal)) {
     const timer = new AbortController()
-    const patience = timeoutMs < 0 ? undefined : delay(timeoutMs, 'late' as const, { signal: timer.signal }).catch(() => undefined)
-    const first = await Promise.race([ended.then(() => 'ended' as const), ...(patience ? [patience] : [])]).finally(() => timer.abort())
+    const patience =
+      timeoutMs < 0 ? undefined : delay(timeoutMs, 'late' as const, { signal: timer.signal }).catch(() => undefined)
+    const first = await Promise.race([ended.then(() => 'ended' as const), ...(patience ? [patience] : [])]).finally(
+      () => timer.abort(),
+    )
     if (first === 'late') await signalled(context, id, 'SIGKILL')
   }
   await ended

@@ -12,11 +12,15 @@ import { settle } from './settle.js'
  *
  * @returns how it ended; undefined when it never ran
  */
-export async function waitEnded(context: ContainerContext, id: string, aborted?: AbortSignal): Promise<Outcome | undefined> {
-  const signal = aborted ? AbortSignal.any([aborted, context.closing]) : context.closing
-  signal.throwIfAborted()
+export async function waitEnded(
+  context: ContainerContext,
+  id: string,
+  aborted?: AbortSignal,
+): Promise<Outcome | undefined> {
+  aborted?.throwIfAborted()
   const live = context.live.get(id)
-  if (live) return abortable(live.ended(), signal)
+  if (live) return abortable(live.ended(), aborted)
+  const signal = aborted ? AbortSignal.any([aborted, context.closing]) : context.closing
   for (;;) {
     signal.throwIfAborted()
     const record = context.containers.get(id)

@@ -4,7 +4,14 @@ import { cgroupDirectories, compileCgroups } from '../launch/cgroups.js'
 import type { ContainerPaths, RunPlanInput } from '../launch/run-plan.js'
 import { raiseLoopback } from '../network/netlink.js'
 import type { SnapshotDriver } from '../snapshot/index.js'
-import { compileSeccomp, createSpec, type HostFacts, type HostLimits, resolveUser, type ResolvedUser } from '../spec/index.js'
+import {
+  compileSeccomp,
+  createSpec,
+  type HostFacts,
+  type HostLimits,
+  type ResolvedUser,
+  resolveUser,
+} from '../spec/index.js'
 import type { Spec } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { CgroupParents } from './cgroup-parents.js'
@@ -40,7 +47,14 @@ export function assemble(stages: Stages, record: ContainerRecord, streams: Start
     hierarchies,
     seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined,
     netlink: separate ? loopback : undefined,
-    stdio: { tty: config.tty, stdin: config.interactive, attached: streams.attached, stdinOnce: config.interactive, rows: streams.rows, columns: streams.columns },
+    stdio: {
+      tty: config.tty,
+      stdin: config.interactive,
+      attached: streams.attached,
+      stdinOnce: config.interactive,
+      rows: streams.rows,
+      columns: streams.columns,
+    },
     remove: config.rm,
   }
 }
@@ -52,7 +66,9 @@ export function assemblePlaces(stages: Stages, record: ContainerRecord, spec?: S
   const hierarchies = stages.cgroups.hierarchies(kind)
   const directory = `${stages.paths.containers}/${id}`
   const paths: ContainerPaths = { directory, run: `${stages.paths.runRoot}/${id}`, log: `${directory}/${id}-json.log` }
-  const cgroups = spec ? compileCgroups(hierarchies, id, spec.linux.resources) : { directories: cgroupDirectories(hierarchies, id), knobs: [] }
+  const cgroups = spec
+    ? compileCgroups(hierarchies, id, spec.linux.resources)
+    : { directories: cgroupDirectories(hierarchies, id), knobs: [] }
   return { paths, cgroups, hierarchies }
 }
 
@@ -73,6 +89,11 @@ export function containerSpec(stages: Stages, record: ContainerRecord, image: Im
 /** The user that the container runs as, from the files of its image, or its own once it has run. */
 function imageUser(stages: Stages, record: ContainerRecord, image: ImageRecord): ResolvedUser {
   const { config } = record
-  const read = (path: string) => stages.snapshots.readFile(image.chain, record.attempt > 1 ? `${stages.paths.containers}/${record.id}` : undefined, path)
+  const read = (path: string) =>
+    stages.snapshots.readFile(
+      image.chain,
+      record.attempt > 1 ? `${stages.paths.containers}/${record.id}` : undefined,
+      path,
+    )
   return resolveUser(config.user || image.config.User || '', read('/etc/passwd'), read('/etc/group'), config.groupAdd)
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { ContainerContext } from '../container/context.js'
 import { RunBuilder } from '../container/run-builder.js'
@@ -41,7 +42,13 @@ export class Engine implements AsyncDisposable {
   readonly #closing: AbortController
   readonly #inUse: number
 
-  private constructor(stages: Stages, context: ContainerContext, database: Database, closing: AbortController, inUse: number) {
+  private constructor(
+    stages: Stages,
+    context: ContainerContext,
+    database: Database,
+    closing: AbortController,
+    inUse: number,
+  ) {
     this.#stages = stages
     this.#context = context
     this.#database = database
@@ -68,8 +75,16 @@ export class Engine implements AsyncDisposable {
       database = openDatabase(paths.database)
       const snapshots = await openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
       const images = openImages({ root: paths.root, database, snapshots })
-      const stages: Stages = { paths, images, snapshots, cgroups: openCgroupParents(paths.rootId), host: gatherHostFacts() }
+      const stages: Stages = {
+        paths,
+        images,
+        snapshots,
+        cgroups: openCgroupParents(paths.rootId),
+        host: gatherHostFacts(),
+      }
       const closing = new AbortController()
+      // As many may wait as there are containers.
+      setMaxListeners(0, closing.signal)
       const context = containerContext(stages, database, closing.signal)
       await images.sweep()
       await reconcile(stages, context)

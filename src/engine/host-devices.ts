@@ -23,7 +23,9 @@ export function hostDevices(config: ContainerConfig): readonly HostDevice[] {
 
 function directoryDevices(hostPath: string, containerPath: string, permissions: string): HostDevice[] {
   if (!statSync(hostPath, { throwIfNoEntry: false })?.isDirectory()) return []
-  return readdirSync(hostPath).flatMap((name) => deviceAt(`${hostPath}/${name}`, `${containerPath}/${name}`, permissions) ?? [])
+  return readdirSync(hostPath).flatMap(
+    (name) => deviceAt(`${hostPath}/${name}`, `${containerPath}/${name}`, permissions) ?? [],
+  )
 }
 
 // What a container has of its own, in its own /dev.

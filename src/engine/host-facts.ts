@@ -11,7 +11,8 @@ export function gatherHostFacts(): HostFacts & HostLimits {
   const arch = architectures[process.arch as keyof typeof architectures]
   if (!arch)
     throw new UnsupportedHostError(`inboard runs on x86-64 and arm64, not on ${process.arch}`, {
-      code: 'UNSUPPORTED_HOST', details: { feature: 'architecture', hint: 'use a machine with an x86-64 or arm64 processor' },
+      code: 'UNSUPPORTED_HOST',
+      details: { feature: 'architecture', hint: 'use a machine with an x86-64 or arm64 processor' },
     })
   const { capabilities, rlimits } = engineLimits()
   return {
@@ -20,7 +21,9 @@ export function gatherHostFacts(): HostFacts & HostLimits {
     kernel: release(),
     hostname: hostname(),
     cgroupNamespaces: existsSync('/proc/self/ns/cgroup'),
-    hardLimits: Object.fromEntries(Object.entries(rlimits).map(([name, { hard }]) => [name, Number.isFinite(hard) ? hard : -1])),
+    hardLimits: Object.fromEntries(
+      Object.entries(rlimits).map(([name, { hard }]) => [name, Number.isFinite(hard) ? hard : -1]),
+    ),
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
     initPath: initExecutablePath(),
     cpus: availableParallelism(),

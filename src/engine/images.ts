@@ -1,5 +1,13 @@
 import type { Readable } from 'node:stream'
-import type { FromHostOptions, ImageRecord, ImageStore, ImportOptions, ListImagesOptions, LoadOptions, RemovedItem } from '../image/index.js'
+import type {
+  FromHostOptions,
+  ImageRecord,
+  ImageStore,
+  ImportOptions,
+  ListImagesOptions,
+  LoadOptions,
+  RemovedItem,
+} from '../image/index.js'
 
 /**
  * An image: a handle on what the store knows under its ID.

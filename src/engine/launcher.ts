@@ -7,8 +7,8 @@ import { compileRun, type Fault, type LaunchPlan } from '../launch/run-plan.js'
 import { Session } from '../launch/session.js'
 import { compileTeardown } from '../launch/teardown-plan.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { requestedProcess } from './exec-process.js'
 import { assemble, assemblePlaces, type Stages } from './assemble.js'
+import { requestedProcess } from './exec-process.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
@@ -16,7 +16,12 @@ type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 export const faults: { next: Fault | undefined } = { next: undefined }
 
 /** Spawns the supervisor of a container and waits until its program runs. The lock is closed in any case. */
-export async function launchContainer(stages: Stages, record: ContainerRecord, lock: number, streams: StartStreams): Promise<Launched> {
+export async function launchContainer(
+  stages: Stages,
+  record: ContainerRecord,
+  lock: number,
+  streams: StartStreams,
+): Promise<Launched> {
   try {
     await prepareFiles(stages, record)
     const plan = compileRun({ ...assemble(stages, record, streams), ...takeFault() })
@@ -38,8 +43,19 @@ function takeFault(): { fault?: Fault } {
   return fault ? { fault } : {}
 }
 
-async function spawnSupervisor(plan: LaunchPlan, lock: number, slots: readonly number[], what: string): Promise<Launched> {
-  const { pid: supervisorPid, status } = await native().spawn(supervisorExecutable(), 'inboard-supervisor', plan.bytes, lock, slots)
+async function spawnSupervisor(
+  plan: LaunchPlan,
+  lock: number,
+  slots: readonly number[],
+  what: string,
+): Promise<Launched> {
+  const { pid: supervisorPid, status } = await native().spawn(
+    supervisorExecutable(),
+    'inboard-supervisor',
+    plan.bytes,
+    lock,
+    slots,
+  )
   const session = Session.fromDescriptor(status)
   const supervisorGone = session.closed.then(async () => {
     if (!session.released) await native().reap(supervisorPid)
@@ -51,7 +67,13 @@ async function spawnSupervisor(plan: LaunchPlan, lock: number, slots: readonly n
 }
 
 /** Spawns a process that joins a running container. `pidfd` stays the caller's. */
-export async function launchExec(stages: Stages, record: ContainerRecord, pid: number, pidfd: number, request: ExecRequest): Promise<LiveExec> {
+export async function launchExec(
+  stages: Stages,
+  record: ContainerRecord,
+  pid: number,
+  pidfd: number,
+  request: ExecRequest,
+): Promise<LiveExec> {
   const assembled = assemble(stages, record, { attached: false, rows: 0, columns: 0 })
   const plan = compileExec({
     id: record.id,
@@ -66,7 +88,12 @@ export async function launchExec(stages: Stages, record: ContainerRecord, pid: n
   // An exec has no records for anyone to find: the lock it is given is nobody's.
   const lock = native().memfdSealed('exec', new Uint8Array(0))
   try {
-    const { session, pid: started } = await spawnSupervisor(plan, lock, [pidfd, ...theirs], `cannot exec in container ${record.name}`)
+    const { session, pid: started } = await spawnSupervisor(
+      plan,
+      lock,
+      [pidfd, ...theirs],
+      `cannot exec in container ${record.name}`,
+    )
     return { session, pid: started, pipes: ours }
   } catch (error) {
     if (ours) for (const fd of [ours.stdin, ours.stdout, ours.stderr]) if (fd !== undefined) closeSync(fd)

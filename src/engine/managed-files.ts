@@ -31,7 +31,10 @@ export function managedFiles(config: ContainerConfig, hostname: string, paths: M
     return `${entry.slice(at + 1)}\t${entry.slice(0, at)}\n`
   })
   return [
-    { path: paths.hosts, content: (config.network === 'host' ? hostFile('/etc/hosts') : loopbackHosts) + extra.join('') },
+    {
+      path: paths.hosts,
+      content: (config.network === 'host' ? hostFile('/etc/hosts') : loopbackHosts) + extra.join(''),
+    },
     { path: paths.hostname, content: `${hostname}\n` },
     { path: paths.resolvConf, content: resolvConf(config) },
   ]

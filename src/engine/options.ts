@@ -23,7 +23,11 @@ export function normalizeEngineOptions(options: EngineOptions, env: NodeJS.Proce
   const root = absolute('root', options.root ?? env.INBOARD_ROOT ?? '/var/lib/inboard')
   const runRoot = absolute('runRoot', options.runRoot ?? env.INBOARD_RUN_ROOT ?? '/run/inboard')
   if (Buffer.byteLength(runRoot) > longestRunRoot)
-    throw invalid('runRoot', runRoot, `is longer than the ${longestRunRoot} bytes that leave room for a socket's address: use a shorter path, such as one below /run`)
+    throw invalid(
+      'runRoot',
+      runRoot,
+      `is longer than the ${longestRunRoot} bytes that leave room for a socket's address: use a shorter path, such as one below /run`,
+    )
   if (options.storageDriver !== undefined && !['overlay', 'vfs'].includes(options.storageDriver))
     throw invalid('storageDriver', options.storageDriver, "is none of 'overlay' and 'vfs'")
   return { root, runRoot, storageDriver: options.storageDriver }
@@ -37,5 +41,8 @@ function absolute(option: string, path: string): string {
 }
 
 function invalid(option: string, value: string, why: string): InvalidOptionError {
-  return new InvalidOptionError(`invalid option "${option}": "${value}" ${why}`, { code: 'INVALID_OPTION', details: { option, value } })
+  return new InvalidOptionError(`invalid option "${option}": "${value}" ${why}`, {
+    code: 'INVALID_OPTION',
+    details: { option, value },
+  })
 }

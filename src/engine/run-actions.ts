@@ -1,16 +1,16 @@
-import { closeSync, readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
+import { closeSync, readFileSync } from 'node:fs'
 import { Container } from '../container/container.js'
 import type { ContainerContext } from '../container/context.js'
 import { randomName } from '../container/names.js'
-import { lockRunDirectory, removeHeld } from '../container/run-directory.js'
 import type { RunActions, RunRequest } from '../container/run-builder.js'
+import { lockRunDirectory, removeHeld } from '../container/run-directory.js'
 import { launch } from '../container/start.js'
 import { InvalidOptionError, LaunchError } from '../errors/index.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { prepareBindSources } from './bind-sources.js'
 import { containerSpec, type Stages } from './assemble.js'
+import { prepareBindSources } from './bind-sources.js'
 
 /** The builder's verbs. */
 export function runActions(stages: Stages, context: ContainerContext): RunActions {
@@ -24,7 +24,8 @@ export function runActions(stages: Stages, context: ContainerContext): RunAction
       const draft = newRecord(stages, context, request, id)
       // The lock is held before the record says that it was started: nobody takes it for lost.
       const lock = lockRunDirectory(context.runRoot, id)
-      if (lock === undefined) throw new LaunchError(`the run directory of ${id} exists already`, { code: 'LAUNCH_FAILED' })
+      if (lock === undefined)
+        throw new LaunchError(`the run directory of ${id} exists already`, { code: 'LAUNCH_FAILED' })
       let record: ContainerRecord
       try {
         record = insert(context, { ...draft, phase: 'started', attempt: 1, bootId: context.bootId })
@@ -40,7 +41,12 @@ export function runActions(stages: Stages, context: ContainerContext): RunAction
 }
 
 /** A record of what is asked for, after everything about it was checked that can be checked before. */
-function newRecord(stages: Stages, context: ContainerContext, request: RunRequest, id = randomBytes(32).toString('hex')): ContainerRecord {
+function newRecord(
+  stages: Stages,
+  context: ContainerContext,
+  request: RunRequest,
+  id = randomBytes(32).toString('hex'),
+): ContainerRecord {
   context.closing.throwIfAborted()
   request.signal?.throwIfAborted()
   const image = stages.images.resolve(request.image)
@@ -91,10 +97,11 @@ function readEnvFiles(files: string | readonly string[] | undefined): ReadonlyMa
       contents.set(file, readFileSync(file, 'utf8'))
     } catch (cause) {
       throw new InvalidOptionError(`open ${file}: ${(cause as Error).message}: the env file cannot be read`, {
-        code: 'INVALID_OPTION', cause, details: { option: 'envFile', path: file },
+        code: 'INVALID_OPTION',
+        cause,
+        details: { option: 'envFile', path: file },
       })
     }
   }
   return contents
 }
-

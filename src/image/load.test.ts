@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, symlinkSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -8,9 +8,7 @@ import {
   configDocument,
   dockerArchive,
   type Entries,
-  indexType,
   Layout,
-  manifestType,
   named,
   sha256,
   stream,
@@ -188,7 +186,6 @@ describe('load', () => {
     expect(fileOf('app', '/etc/name')).toBe('lower')
     const bad = unpacked(join(directory, 'bad'), { 'oci-layout': files['oci-layout'] as string })
     await writeFile(join(directory, 'index.json'), String(files['index.json']))
-    const { symlinkSync } = await import('node:fs')
     symlinkSync('../index.json', join(bad, 'index.json'))
     await expect(store.images.load(bad)).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' })
   })
@@ -222,9 +219,5 @@ describe('load', () => {
     await expect(load(archive)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
     expect(store.images.list()).toEqual([])
     expect(store.remains()).toEqual([])
-  })
-
-  it('uses the media types that Docker and OCI have', () => {
-    expect([manifestType, indexType].every((type) => type.startsWith('application/vnd.oci.image.'))).toBe(true)
   })
 })

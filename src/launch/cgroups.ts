@@ -85,7 +85,12 @@ function memoryKnobs({ memory }: Resources, set: Set): void {
   const swapAlone = swap === undefined || limit === undefined ? undefined : swap < 0 ? 'max' : String(swap - limit)
   set(
     'memory',
-    { 'memory.limit_in_bytes': text(limit), 'memory.soft_limit_in_bytes': text(memory.reservation), 'memory.swappiness': text(memory.swappiness), 'memory.oom_control': memory.disableOOMKiller ? '1' : undefined },
+    {
+      'memory.limit_in_bytes': text(limit),
+      'memory.soft_limit_in_bytes': text(memory.reservation),
+      'memory.swappiness': text(memory.swappiness),
+      'memory.oom_control': memory.disableOOMKiller ? '1' : undefined,
+    },
     { 'memory.max': text(limit), 'memory.low': text(memory.reservation) },
   )
   // Kernels without swap accounting lack these; Docker warns and goes on.
@@ -94,13 +99,20 @@ function memoryKnobs({ memory }: Resources, set: Set): void {
 
 function cpuKnobs({ cpu }: Resources, set: Set): void {
   if (!cpu) return
-  const max = cpu.quota === undefined && cpu.period === undefined ? undefined : `${cpu.quota && cpu.quota > 0 ? cpu.quota : 'max'} ${cpu.period ?? 100000}`
+  const max =
+    cpu.quota === undefined && cpu.period === undefined
+      ? undefined
+      : `${cpu.quota && cpu.quota > 0 ? cpu.quota : 'max'} ${cpu.period ?? 100000}`
   set(
     'cpu',
     { 'cpu.shares': text(cpu.shares), 'cpu.cfs_period_us': text(cpu.period), 'cpu.cfs_quota_us': text(cpu.quota) },
     { 'cpu.weight': cpu.shares ? String(weight(cpu.shares)) : undefined, 'cpu.max': max },
   )
-  set('cpuset', { 'cpuset.cpus': cpu.cpus, 'cpuset.mems': cpu.mems }, { 'cpuset.cpus': cpu.cpus, 'cpuset.mems': cpu.mems })
+  set(
+    'cpuset',
+    { 'cpuset.cpus': cpu.cpus, 'cpuset.mems': cpu.mems },
+    { 'cpuset.cpus': cpu.cpus, 'cpuset.mems': cpu.mems },
+  )
 }
 
 /** v1 shares (2..262144) as a v2 weight (1..10000), linearly, as OCI runtimes convert it. */

@@ -29,8 +29,24 @@ export function compileExec({ id, process, cgroups, seccomp, rows, columns, faul
   plan.title({ text: `exec ${id.slice(0, 10)}` })
   plan.stdio(
     process.terminal
-      ? { kind: stdioKinds.tty, flags: stdioFlags.stdin | stdioFlags.attached | stdioFlags.backpressure, rows, columns, slotIn: 0, slotOut: 0, slotErr: 0 }
-      : { kind: stdioKinds.slots, flags: 0, rows, columns, slotIn: execSlots.stdin, slotOut: execSlots.stdout, slotErr: execSlots.stderr },
+      ? {
+          kind: stdioKinds.tty,
+          flags: stdioFlags.stdin | stdioFlags.attached | stdioFlags.backpressure,
+          rows,
+          columns,
+          slotIn: 0,
+          slotOut: 0,
+          slotErr: 0,
+        }
+      : {
+          kind: stdioKinds.slots,
+          flags: 0,
+          rows,
+          columns,
+          slotIn: execSlots.stdin,
+          slotOut: execSlots.stdout,
+          slotErr: execSlots.stderr,
+        },
   )
   plan.setns({ slot: execSlots.pidfd, flags: CLONE_NEWPID })
   plan.clone({ flags: 0, cgroup: cgroups.unified ?? '' })

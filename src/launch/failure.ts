@@ -37,14 +37,22 @@ function programError(failure: FailedFrame, name: string, text: string, details:
     )
   }
   const why = name === 'EACCES' ? 'permission denied' : name === 'ENOEXEC' ? 'exec format error' : text
-  return new LaunchError(`exec: "${program}": ${why}: the file is there, but cannot be executed by this user on this machine`, {
-    code: 'PROGRAM_NOT_EXECUTABLE', details: { ...details, exitCode: 126 },
-  })
+  return new LaunchError(
+    `exec: "${program}": ${why}: the file is there, but cannot be executed by this user on this machine`,
+    {
+      code: 'PROGRAM_NOT_EXECUTABLE',
+      details: { ...details, exitCode: 126 },
+    },
+  )
 }
 
 /** The supervisor went without saying why: it was killed, or never ran. */
 export function supervisorLost(what: string): LaunchError {
-  return new LaunchError(`${what}: the supervisor ended before the program was started; it was killed, or is out of memory`, {
-    code: 'LAUNCH_FAILED', details: { exitCode: 125, what },
-  })
+  return new LaunchError(
+    `${what}: the supervisor ended before the program was started; it was killed, or is out of memory`,
+    {
+      code: 'LAUNCH_FAILED',
+      details: { exitCode: 125, what },
+    },
+  )
 }

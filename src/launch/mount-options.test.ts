@@ -12,6 +12,11 @@ test('a later option undoes an earlier one', () => {
 
 test('a bind has attributes for mount_setattr, a propagation and its reach', () => {
   expect(parseMountOptions(['rbind', 'rslave', 'ro', 'noatime'])).toEqual({
-    flags: MS.RDONLY | MS.NOATIME, attrSet: 0x11, attrClear: 0x70, propagation: MS.SLAVE, recursive: true, data: '',
+    flags: MS.RDONLY | MS.NOATIME,
+    attrSet: 0x11,
+    attrClear: 0x70,
+    propagation: MS.SLAVE,
+    recursive: true,
+    data: '',
   })
 })

@@ -1,13 +1,35 @@
 /** mount(2)'s MS_* flags. @see mount(2) */
 export const MS = {
-  RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, SYNCHRONOUS: 16, REMOUNT: 32, DIRSYNC: 128, NOSYMFOLLOW: 256, NOATIME: 1024,
-  NODIRATIME: 2048, BIND: 4096, REC: 16384, PRIVATE: 1 << 18, SLAVE: 1 << 19, SHARED: 1 << 20, RELATIME: 1 << 21,
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  SYNCHRONOUS: 16,
+  REMOUNT: 32,
+  DIRSYNC: 128,
+  NOSYMFOLLOW: 256,
+  NOATIME: 1024,
+  NODIRATIME: 2048,
+  BIND: 4096,
+  REC: 16384,
+  PRIVATE: 1 << 18,
+  SLAVE: 1 << 19,
+  SHARED: 1 << 20,
+  RELATIME: 1 << 21,
   STRICTATIME: 1 << 24,
 } as const
 
 /** mount_setattr(2)'s MOUNT_ATTR_* bits. @see mount_setattr(2) */
 const ATTR = {
-  RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, ATIME: 0x70, RELATIME: 0, NOATIME: 0x10, STRICTATIME: 0x20, NODIRATIME: 0x80,
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  ATIME: 0x70,
+  RELATIME: 0,
+  NOATIME: 0x10,
+  STRICTATIME: 0x20,
+  NODIRATIME: 0x80,
   NOSYMFOLLOW: 0x200000,
 } as const
 
@@ -34,7 +56,12 @@ const flagOptions: Record<string, { set?: number; clear?: number; attrSet?: numb
 }
 
 const propagations: Record<string, number> = {
-  private: MS.PRIVATE, rprivate: MS.PRIVATE, shared: MS.SHARED, rshared: MS.SHARED, slave: MS.SLAVE, rslave: MS.SLAVE,
+  private: MS.PRIVATE,
+  rprivate: MS.PRIVATE,
+  shared: MS.SHARED,
+  rshared: MS.SHARED,
+  slave: MS.SLAVE,
+  rslave: MS.SLAVE,
 }
 
 /** A mount's options, sorted into what each system call takes. */

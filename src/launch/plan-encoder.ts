@@ -165,7 +165,10 @@ export class PlanEncoder<Name extends string> {
   }
 
   #refuseNul(value: string): never {
-    refuse(`a string of the ${this.names.at(-1)} operation holds a NUL character`, { operation: this.names.at(-1), value })
+    refuse(`a string of the ${this.names.at(-1)} operation holds a NUL character`, {
+      operation: this.names.at(-1),
+      value,
+    })
   }
 
   #refuseNumber(value: number | bigint): never {

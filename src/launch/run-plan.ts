@@ -6,8 +6,21 @@ import { writeProcess } from './process-steps.js'
 import { type OperationName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from './protocol.gen.js'
 import { writeTeardown } from './teardown-plan.js'
 
-const CLONE = { NEWNS: 0x20000, NEWCGROUP: 0x2000000, NEWUTS: 0x4000000, NEWIPC: 0x8000000, NEWPID: 0x20000000, NEWNET: 0x40000000 } as const
-const cloneFlags = { mount: CLONE.NEWNS, pid: CLONE.NEWPID, uts: CLONE.NEWUTS, ipc: CLONE.NEWIPC, network: CLONE.NEWNET } as const
+const CLONE = {
+  NEWNS: 0x20000,
+  NEWCGROUP: 0x2000000,
+  NEWUTS: 0x4000000,
+  NEWIPC: 0x8000000,
+  NEWPID: 0x20000000,
+  NEWNET: 0x40000000,
+} as const
+const cloneFlags = {
+  mount: CLONE.NEWNS,
+  pid: CLONE.NEWPID,
+  uts: CLONE.NEWUTS,
+  ipc: CLONE.NEWIPC,
+  network: CLONE.NEWNET,
+} as const
 
 /** Where a container's things are on the host; all of it belongs to the engine. */
 export interface ContainerPaths {
@@ -104,7 +117,15 @@ function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroup
   for (const { path } of cgroups.directories) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
   for (const { path, value, optional } of cgroups.knobs) plan.writeKnob({ path, value, optional: optional ? 1 : 0 })
   plan.openLog({ path: paths.log, mode: 0o640 })
-  plan.stdio({ kind: stdio.tty ? stdioKinds.tty : stdioKinds.pipes, flags: flagsOf(stdio), rows: stdio.rows, columns: stdio.columns, slotIn: 0, slotOut: 0, slotErr: 0 })
+  plan.stdio({
+    kind: stdio.tty ? stdioKinds.tty : stdioKinds.pipes,
+    flags: flagsOf(stdio),
+    rows: stdio.rows,
+    columns: stdio.columns,
+    slotIn: 0,
+    slotOut: 0,
+    slotErr: 0,
+  })
   if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
   let flags = 0
   for (const { type } of spec.linux.namespaces) flags |= (cloneFlags as Record<string, number>)[type] ?? 0
@@ -112,7 +133,11 @@ function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroup
 }
 
 function flagsOf(stdio: RunStdio): number {
-  return (stdio.stdin ? stdioFlags.stdin : 0) | (stdio.attached ? stdioFlags.attached : 0) | (stdio.stdinOnce ? stdioFlags.stdinOnce : 0)
+  return (
+    (stdio.stdin ? stdioFlags.stdin : 0) |
+    (stdio.attached ? stdioFlags.attached : 0) |
+    (stdio.stdinOnce ? stdioFlags.stdinOnce : 0)
+  )
 }
 
 /** From the host's view of the filesystem to the container's. Host paths are opened before the pivot, attached after it. */
@@ -128,7 +153,14 @@ function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput
   plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
   if (rootfs.kind === 'overlay') {
     const data = `lowerdir=${rootfs.lowerdirs.join(':')},upperdir=${rootfs.upper},workdir=${rootfs.work}${rootfs.volatile ? ',volatile' : ''}`
-    plan.rootMount({ directory: rootfs.directory, source: 'overlay', target: rootfs.target, fstype: 'overlay', flags: 0, data })
+    plan.rootMount({
+      directory: rootfs.directory,
+      source: 'overlay',
+      target: rootfs.target,
+      fstype: 'overlay',
+      flags: 0,
+      data,
+    })
     plan.pivotRoot({ directory: rootfs.target })
   } else {
     plan.rootMount({ directory: '/', source: rootfs.path, target: rootfs.path, fstype: '', flags: MS.BIND, data: '' })
@@ -136,7 +168,11 @@ function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput
   }
 }
 
-function writeFilesystems(plan: PlanWriter, { spec, hierarchies }: RunPlanInput, trees: ReadonlyMap<Mount, number>): void {
+function writeFilesystems(
+  plan: PlanWriter,
+  { spec, hierarchies }: RunPlanInput,
+  trees: ReadonlyMap<Mount, number>,
+): void {
   for (const mount of spec.mounts) {
     const slot = trees.get(mount)
     if (slot !== undefined) writeBind(plan, mount, slot)
@@ -153,7 +189,11 @@ function writeMount(plan: PlanWriter, { type, source, destination, options }: Mo
   const inDev = destination.startsWith('/dev/')
   const strict = kernelFilesystems.has(destination) || inDev ? targetFlags.noSymlinks : 0
   plan.mount({
-    source, target: destination, fstype: type, flags, data,
+    source,
+    target: destination,
+    fstype: type,
+    flags,
+    data,
     targetFlags: strict | targetFlags.createDirectory | (type === 'mqueue' ? targetFlags.optional : 0),
   })
 }
@@ -161,7 +201,12 @@ function writeMount(plan: PlanWriter, { type, source, destination, options }: Mo
 function writeBind(plan: PlanWriter, { destination, options }: Mount, slot: number): void {
   const { attrSet, attrClear, propagation, recursive } = parseMountOptions(options)
   plan.treeAttach({
-    slot, target: destination, attrSet, attrClear, propagation: propagation || MS.PRIVATE, recursive: recursive ? 1 : 0,
+    slot,
+    target: destination,
+    attrSet,
+    attrClear,
+    propagation: propagation || MS.PRIVATE,
+    recursive: recursive ? 1 : 0,
     targetFlags: targetFlags.createDirectory | targetFlags.createFile,
   })
 }
@@ -174,15 +219,36 @@ function writeCgroupMounts(plan: PlanWriter, { destination, options }: Mount, hi
     plan.mount({ source: 'cgroup', target: destination, fstype: 'cgroup2', flags, data: '', targetFlags: 0 })
     return
   }
-  plan.mount({ source: 'tmpfs', target: destination, fstype: 'tmpfs', flags: flags & ~MS.RDONLY, data: 'mode=755', targetFlags: 0 })
+  plan.mount({
+    source: 'tmpfs',
+    target: destination,
+    fstype: 'tmpfs',
+    flags: flags & ~MS.RDONLY,
+    data: 'mode=755',
+    targetFlags: 0,
+  })
   for (const { mountName, mountData, controllers } of first) {
-    plan.mount({ source: 'cgroup', target: `${destination}/${mountName}`, fstype: 'cgroup', flags, data: mountData, targetFlags: targetFlags.createDirectory })
-    if (controllers.length > 1) for (const name of controllers) plan.symlink({ target: mountName, path: `${destination}/${name}` })
+    plan.mount({
+      source: 'cgroup',
+      target: `${destination}/${mountName}`,
+      fstype: 'cgroup',
+      flags,
+      data: mountData,
+      targetFlags: targetFlags.createDirectory,
+    })
+    if (controllers.length > 1)
+      for (const name of controllers) plan.symlink({ target: mountName, path: `${destination}/${name}` })
   }
   if (flags & MS.RDONLY) plan.remount({ target: destination, flags })
 }
 
-const deviceLinks = { '/dev/fd': '/proc/self/fd', '/dev/stdin': '/proc/self/fd/0', '/dev/stdout': '/proc/self/fd/1', '/dev/stderr': '/proc/self/fd/2', '/dev/ptmx': 'pts/ptmx' }
+const deviceLinks = {
+  '/dev/fd': '/proc/self/fd',
+  '/dev/stdin': '/proc/self/fd/0',
+  '/dev/stdout': '/proc/self/fd/1',
+  '/dev/stderr': '/proc/self/fd/2',
+  '/dev/ptmx': 'pts/ptmx',
+}
 
 function writeDevices(plan: PlanWriter, spec: Spec): void {
   for (const { path, type, major, minor, fileMode, uid, gid } of spec.linux.devices) {

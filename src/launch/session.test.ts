@@ -8,7 +8,10 @@ test('frames come out whole however the stream is cut', () => {
   const outputs = fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 20 })
   fc.assert(
     fc.property(cuts, outputs, (sizes, chunks) => {
-      const frames: Frame[] = [{ type: 'started', pid: 7, startedAtNs: 5n }, ...chunks.map((data) => ({ type: 'stdout' as const, data }))]
+      const frames: Frame[] = [
+        { type: 'started', pid: 7, startedAtNs: 5n },
+        ...chunks.map((data) => ({ type: 'stdout' as const, data })),
+      ]
       const bytes = Buffer.concat(frames.map(encodeFrame))
       const read: Frame[] = []
       const reader = new FrameReader((frame) => read.push(frame))

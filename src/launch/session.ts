@@ -1,6 +1,14 @@
 import { Socket } from 'node:net'
-import { decodeFrame, encodeFrame, type ExitedFrame, type FailedFrame, type Frame, type HelloFrame, type TorndownFrame } from './protocol.gen.js'
 import { frameHeaderBytes } from './frame-codec.js'
+import {
+  decodeFrame,
+  type ExitedFrame,
+  encodeFrame,
+  type FailedFrame,
+  type Frame,
+  type HelloFrame,
+  type TorndownFrame,
+} from './protocol.gen.js'
 
 /** How a program ended, as the supervisor saw it. */
 export type Exit = ExitedFrame
@@ -16,7 +24,9 @@ export interface SessionListener {
  */
 export class Session {
   /** The program runs, or the step that failed. */
-  readonly started: Promise<{ kind: 'started'; pid: number; startedAtNs: bigint } | { kind: 'failed'; failure: FailedFrame } | undefined>
+  readonly started: Promise<
+    { kind: 'started'; pid: number; startedAtNs: bigint } | { kind: 'failed'; failure: FailedFrame } | undefined
+  >
   readonly exited: Promise<Exit | undefined>
   readonly torndown: Promise<TorndownFrame | undefined>
   readonly attached: Promise<void>

@@ -95,10 +95,7 @@ function ours(fact: Fact): Record<string, unknown> {
   }
 }
 
-function withoutDefaults(
-  resources: Record<string, Record<string, unknown>> | undefined,
-  name: string,
-): object | undefined {
+function withoutDefaults(resources: DockerSpec['linux']['resources'], name: string): object | undefined {
   const set = Object.entries(resources?.[name] ?? {}).filter(([, value]) => value !== false && value !== 0)
   return set.length > 0 ? Object.fromEntries(set) : undefined
 }

@@ -27,9 +27,10 @@ const architectures: Readonly<Record<string, string>> = {
  */
 export function parsePlatform(text: string): string {
   const parts = text.toLowerCase().split('/')
-  const [os, architecture, variant] = parts.length === 1 && parts[0] !== 'linux' ? ['linux', ...parts] : parts
+  const [os, architecture, variant] = architectures[parts[0] ?? ''] ? ['linux', ...parts] : parts
   const known = architecture === undefined ? undefined : architectures[architecture]
-  const valid = parts.length <= 3 && (architecture === undefined || known) && /^(?:v\d+)?$/.test(variant ?? '')
+  const valid =
+    parts.length <= 3 && (architecture === undefined || known !== undefined) && /^(?:v\d+)?$/.test(variant ?? '')
   if (os !== 'linux' || !valid)
     throw invalidOption(
       'platform',

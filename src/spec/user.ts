@@ -96,8 +96,7 @@ function parseId(text: string): number | undefined {
 
 /** A line with an id that cannot be is no line. */
 function parseEntryId(text: string): number | undefined {
-  const id = text === '' ? 0 : parseId(text)
-  return id !== undefined && id >= 0 && id <= idLimit ? id : undefined
+  return /^\d{1,10}$/.test(text) && Number(text) <= idLimit ? Number(text) : undefined
 }
 
 function userId(part: string): number {

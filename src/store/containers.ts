@@ -84,7 +84,9 @@ export function openContainers(database: Database): ContainerStore {
   const settle = prepare<[string, string, string, number], never>(
     "UPDATE containers SET phase = ?, outcome = ? WHERE id = ? AND attempt = ? AND phase = 'started'",
   )
-  const beginRemove = prepare<[string], never>("UPDATE containers SET phase = 'removing' WHERE id = ? AND phase <> 'started'")
+  const beginRemove = prepare<[string], never>(
+    "UPDATE containers SET phase = 'removing' WHERE id = ? AND phase <> 'started'",
+  )
   const remove = prepare<[string], never>('DELETE FROM containers WHERE id = ?')
   const rename = prepare<[string, string], never>('UPDATE containers SET name = ? WHERE id = ?')
 
@@ -98,14 +100,23 @@ export function openContainers(database: Database): ContainerStore {
     insert(record) {
       try {
         insert.run(
-          record.id, record.name, record.image, record.reference, record.createdAtMs,
-          record.phase, record.attempt, record.bootId ?? null, JSON.stringify(record.config),
+          record.id,
+          record.name,
+          record.image,
+          record.reference,
+          record.createdAtMs,
+          record.phase,
+          record.attempt,
+          record.bootId ?? null,
+          JSON.stringify(record.config),
         )
       } catch (error) {
         if (isConstraint(error, 'UNIQUE')) throw nameInUse(record.name, error)
         if (isConstraint(error, 'FOREIGNKEY'))
           throw new NotFoundError(`No such image: ${record.reference}`, {
-            code: 'IMAGE_NOT_FOUND', cause: error, details: { image: record.reference },
+            code: 'IMAGE_NOT_FOUND',
+            cause: error,
+            details: { image: record.reference },
           })
         throw error
       }
@@ -118,15 +129,20 @@ export function openContainers(database: Database): ContainerStore {
       const matches = /^[0-9a-f]{1,64}$/.test(key) ? byPrefix.all(key, `${key}g`) : []
       if (matches.length > 1)
         throw new ConflictError(`Multiple IDs found with provided prefix: ${key}`, {
-          code: 'AMBIGUOUS_ID', details: { prefix: key },
+          code: 'AMBIGUOUS_ID',
+          details: { prefix: key },
         })
       const only = decode(matches[0])
       if (only) return only
-      throw new NotFoundError(`No such container: ${nameOrId}`, { code: 'CONTAINER_NOT_FOUND', details: { container: nameOrId } })
+      throw new NotFoundError(`No such container: ${nameOrId}`, {
+        code: 'CONTAINER_NOT_FOUND',
+        details: { container: nameOrId },
+      })
     },
     list: () => all.all().map((row) => decode(row) as ContainerRecord),
     begin: (id, bootId) => decode(begin.get(bootId, id)),
-    settle: (id, attempt, outcome, phase = 'exited') => settle.run(phase, JSON.stringify(outcome), id, attempt).changes > 0,
+    settle: (id, attempt, outcome, phase = 'exited') =>
+      settle.run(phase, JSON.stringify(outcome), id, attempt).changes > 0,
     beginRemove: (id) => beginRemove.run(id).changes > 0,
     delete: (id) => remove.run(id).changes > 0,
     rename(id, name) {
@@ -143,9 +159,16 @@ export function openContainers(database: Database): ContainerStore {
 function decode(row: Row | undefined): ContainerRecord | undefined {
   if (!row) return undefined
   return {
-    id: row.id, name: row.name, image: row.image, reference: row.reference, createdAtMs: row.created_at,
-    phase: row.phase, attempt: row.attempt, bootId: row.boot_id ?? undefined,
-    config: JSON.parse(row.config), outcome: row.outcome === null ? undefined : JSON.parse(row.outcome),
+    id: row.id,
+    name: row.name,
+    image: row.image,
+    reference: row.reference,
+    createdAtMs: row.created_at,
+    phase: row.phase,
+    attempt: row.attempt,
+    bootId: row.boot_id ?? undefined,
+    config: JSON.parse(row.config),
+    outcome: row.outcome === null ? undefined : JSON.parse(row.outcome),
   }
 }
 

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type BetterSqlite3 from 'better-sqlite3'
-import { InboardError, UnsupportedHostError } from '../errors/index.js'
+import { type InboardError, UnsupportedHostError } from '../errors/index.js'
 import { migrations } from './schema.js'
 
 /** An open metadata database; one per file and process, shared by every engine of the process. */
@@ -103,6 +103,9 @@ function migrate(sqlite: BetterSqlite3.Database, file: string): void {
 function tooNew(file: string, version: number): InboardError {
   return new UnsupportedHostError(
     `the store ${file} has schema version ${version}, this version of inboard knows ${migrations.length}: upgrade inboard, or open another root`,
-    { code: 'STORE_TOO_NEW', details: { feature: 'store schema', version, known: migrations.length, hint: 'npm install inboard@latest' } },
+    {
+      code: 'STORE_TOO_NEW',
+      details: { feature: 'store schema', version, known: migrations.length, hint: 'npm install inboard@latest' },
+    },
   )
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
 let engine: Engine
@@ -25,13 +25,16 @@ test('an interactive shell on a terminal: input, echo, size, exit code', async (
 test('pipes keep stdout and stderr apart, and stdin half-closes', async () => {
   const io = await engine.run('busybox', ['sh', '-c', 'cat; echo done >&2']).interactive().rm().attach()
   io.stdin.end('hello')
-  const read = async (stream: AsyncIterable<Buffer>) => (await import('../../src/container/streams.js')).collect(stream).then(String)
+  const read = async (stream: AsyncIterable<Buffer>) =>
+    (await import('../../src/container/streams.js')).collect(stream).then(String)
   expect(await Promise.all([read(io.stdout), read(io.stderr)])).toEqual(['hello', 'done\n'])
   expect(await io.exit).toMatchObject({ exitCode: 0 })
 })
 
 test('several attach at once and each sees all output from then on; one that does not read holds up nobody', async () => {
-  const container = await engine.run('busybox', ['sh', '-c', 'read go; head -c 30000000 /dev/zero; echo end']).interactive()
+  const container = await engine
+    .run('busybox', ['sh', '-c', 'read go; head -c 30000000 /dev/zero; echo end'])
+    .interactive()
   const idle = await container.attach()
   const [one, other] = await Promise.all([container.attach(), container.attach()])
   one.stdin.write('go\n')

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Container, Engine } from '../../src/index.js'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
 let engine: Engine
@@ -19,7 +19,8 @@ test('gathers both streams and the exit code', async () => {
 })
 
 test('joins every namespace, cgroup and limit of the container', async () => {
-  const script = 'for n in mnt pid uts ipc net cgroup; do readlink /proc/self/ns/$n; done; cat /proc/self/cgroup; grep -E "Cap|Seccomp|NoNew" /proc/self/status'
+  const script =
+    'for n in mnt pid uts ipc net cgroup; do readlink /proc/self/ns/$n; done; cat /proc/self/cgroup; grep -E "Cap|Seccomp|NoNew" /proc/self/status'
   const [inside, first] = await Promise.all([
     container.exec(['sh', '-c', script]),
     container.exec(['sh', '-c', script.replaceAll('/proc/self', '/proc/1')]),
@@ -45,7 +46,10 @@ test('feeds stdin with backpressure and closes it', async () => {
 })
 
 test('has a terminal when asked, with its size', async () => {
-  const shell = await container.exec(['sh', '-c', 'tty; stty size; read line; stty size']).tty({ rows: 30, columns: 100 }).start()
+  const shell = await container
+    .exec(['sh', '-c', 'tty; stty size; read line; stty size'])
+    .tty({ rows: 30, columns: 100 })
+    .start()
   let text = ''
   for await (const chunk of shell.stdout) {
     text += chunk

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 import { busyboxForm, busyboxForms } from '../support/images.js'
 
 let host: TestEngine
@@ -36,7 +36,10 @@ describe('load', () => {
 })
 
 test('import makes an image of a root filesystem, with what docker import -c changes', async () => {
-  const image = await engine.images.import(busyboxForm('rootfs'), { reference: 'me/root:1', changes: ['CMD ["echo", "imported"]', 'ENV A=b', 'WORKDIR /tmp'] })
+  const image = await engine.images.import(busyboxForm('rootfs'), {
+    reference: 'me/root:1',
+    changes: ['CMD ["echo", "imported"]', 'ENV A=b', 'WORKDIR /tmp'],
+  })
   expect(image.references).toEqual(['me/root:1'])
   expect((await engine.run('me/root:1').rm().output()).stdout).toBe('imported\n')
   expect((await engine.run('me/root:1', ['sh', '-c', 'echo $A; pwd']).rm().output()).stdout).toBe('b\n/tmp\n')
@@ -45,8 +48,14 @@ test('import makes an image of a root filesystem, with what docker import -c cha
 
 describe('fromHost', () => {
   test('programs of the host run in a container with all they need', async () => {
-    const image = await engine.images.fromHost({ executables: ['/bin/sh', process.execPath, 'id', 'redis-server', 'redis-cli'], reference: 'tools' })
-    const node = await engine.run('tools', [process.execPath, '-p', 'process.version + " " + process.pid']).rm().output()
+    const image = await engine.images.fromHost({
+      executables: ['/bin/sh', process.execPath, 'id', 'redis-server', 'redis-cli'],
+      reference: 'tools',
+    })
+    const node = await engine
+      .run('tools', [process.execPath, '-p', 'process.version + " " + process.pid'])
+      .rm()
+      .output()
     expect(node).toMatchObject({ exitCode: 0, stdout: `${process.version} 1\n` })
     const redis = await engine.run('tools', ['redis-server', '--save', ''])
     for await (const { text } of redis.logs({ follow: true })) if (text.includes('Ready to accept connections')) break
@@ -72,7 +81,8 @@ describe('fromHost', () => {
 
   test('a program that the host lacks is named, with where it was looked for', async () => {
     await expect(engine.images.fromHost({ executables: ['no-such-program'] })).rejects.toMatchObject({
-      code: 'FILE_NOT_FOUND', message: expect.stringContaining('no-such-program'),
+      code: 'FILE_NOT_FOUND',
+      message: expect.stringContaining('no-such-program'),
     })
   })
 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
 let engine: Engine
@@ -54,7 +54,11 @@ describe('states', () => {
     const container = await engine.run('busybox', ['nosuch']).create()
     await expect(container.start()).rejects.toMatchObject({ code: 'PROGRAM_NOT_FOUND' })
     const { State } = await container.inspect()
-    expect(State).toMatchObject({ Status: 'created', ExitCode: 127, Error: expect.stringContaining('executable file not found') })
+    expect(State).toMatchObject({
+      Status: 'created',
+      ExitCode: 127,
+      Error: expect.stringContaining('executable file not found'),
+    })
     await container.remove()
   })
 
@@ -101,10 +105,13 @@ describe('names and ids', () => {
 
 describe('other processes', () => {
   test('a container and its log outlive the process that started it, and another one drives it', async () => {
-    const { id } = await inAnotherProcess<{ id: string }>(host, `
+    const { id } = await inAnotherProcess<{ id: string }>(
+      host,
+      `
       const container = await engine.run('busybox', ['sh', '-c', 'echo started; cat; echo ended']).interactive().name('outliving')
       return { id: container.id }
-    `)
+    `,
+    )
     const container = await engine.containers.get('outliving')
     expect(container.id).toBe(id)
     const attached = await container.attach()
@@ -118,12 +125,18 @@ describe('other processes', () => {
   })
 
   test('the end of a container is recorded though no process was there', async () => {
-    await inAnotherProcess(host, `await engine.run('busybox', ['sh', '-c', 'read x; exit 9']).interactive().name('alone')`)
+    await inAnotherProcess(
+      host,
+      `await engine.run('busybox', ['sh', '-c', 'read x; exit 9']).interactive().name('alone')`,
+    )
     const container = await engine.containers.get('alone')
     const attached = await container.attach()
     attached.stdin.end('go\n')
     expect(await container.wait()).toMatchObject({ exitCode: 9 })
-    const result = await inAnotherProcess<number>(host, `return (await (await engine.containers.get('alone')).inspect()).State.ExitCode`)
+    const result = await inAnotherProcess<number>(
+      host,
+      `return (await (await engine.containers.get('alone')).inspect()).State.ExitCode`,
+    )
     expect(result).toBe(9)
     await container.remove()
   })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
 let engine: Engine
@@ -19,7 +19,13 @@ async function ended(script: string) {
 test('keeps lines, streams and times', async () => {
   const container = await ended('echo one; echo two >&2; printf three')
   const entries = await collectEntries(container.logs())
-  expect(entries.map(({ stream, text }) => [stream, text])).toEqual(expect.arrayContaining([['stdout', 'one\n'], ['stderr', 'two\n'], ['stdout', 'three']]))
+  expect(entries.map(({ stream, text }) => [stream, text])).toEqual(
+    expect.arrayContaining([
+      ['stdout', 'one\n'],
+      ['stderr', 'two\n'],
+      ['stdout', 'three'],
+    ]),
+  )
   expect(entries[0]?.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/)
 })
 
@@ -32,16 +38,24 @@ test('tail, streams alone, and text with timestamps', async () => {
 })
 
 test('follow gives every line of a running container once and ends with it', async () => {
-  const container = await engine.run('busybox', ['sh', '-c', 'for i in $(seq 1 2000); do echo line $i; done; sleep 0.1; echo last'])
+  const container = await engine.run('busybox', [
+    'sh',
+    '-c',
+    'for i in $(seq 1 2000); do echo line $i; done; sleep 0.1; echo last',
+  ])
   const entries = await collectEntries(container.logs({ follow: true }))
-  expect(entries.map(({ text }) => text)).toEqual([...Array.from({ length: 2000 }, (_, i) => `line ${i + 1}\n`), 'last\n'])
+  expect(entries.map(({ text }) => text)).toEqual([
+    ...Array.from({ length: 2000 }, (_, i) => `line ${i + 1}\n`),
+    'last\n',
+  ])
 })
 
 test('follow stops when aborted, and the container runs on', async () => {
   const container = await engine.run('busybox', ['sh', '-c', 'echo ready; sleep 1000'])
   const abort = new AbortController()
   const follow = (async () => {
-    for await (const { text } of container.logs({ follow: true, signal: abort.signal })) if (text === 'ready\n') abort.abort(new Error('enough'))
+    for await (const { text } of container.logs({ follow: true, signal: abort.signal }))
+      if (text === 'ready\n') abort.abort(new Error('enough'))
   })()
   await expect(follow).rejects.toThrow('enough')
   expect((await container.inspect()).State.Running).toBe(true)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Container } from '../../src/index.js'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
 let redis: Container
@@ -21,7 +21,8 @@ test('keeps what is written as long as the container lives, also over a restart'
   await redis.exec(['redis-cli', 'set', 'colour', 'green'])
   await redis.exec(['redis-cli', 'save'])
   await redis.restart()
-  for await (const { text } of redis.logs({ follow: true, tail: 20 })) if (text.includes('Ready to accept connections')) break
+  for await (const { text } of redis.logs({ follow: true, tail: 20 }))
+    if (text.includes('Ready to accept connections')) break
   const { stdout } = await redis.exec(['redis-cli', 'get', 'colour'])
   expect(stdout.trim()).toBe('green')
 })

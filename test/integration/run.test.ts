@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
 let engine: Engine
@@ -16,12 +16,20 @@ const sh = (script: string) => engine.run('busybox', ['sh', '-c', script]).rm()
 describe('output', () => {
   test('gathers stdout and stderr apart, and the exit code', async () => {
     expect(await sh('echo out; echo err >&2; exit 3').output()).toEqual({
-      exitCode: 3, signal: undefined, oomKilled: false, stdout: 'out\n', stderr: 'err\n',
+      exitCode: 3,
+      signal: undefined,
+      oomKilled: false,
+      stdout: 'out\n',
+      stderr: 'err\n',
     })
   })
 
   test('reports a program that a signal ended as 128 and the signal', async () => {
-    const { exitCode, signal } = await engine.run('busybox', ['sh', '-c', 'kill -TERM $$; sleep 10']).init().rm().output()
+    const { exitCode, signal } = await engine
+      .run('busybox', ['sh', '-c', 'kill -TERM $$; sleep 10'])
+      .init()
+      .rm()
+      .output()
     expect({ exitCode, signal }).toEqual({ exitCode: 143, signal: undefined })
   })
 
@@ -33,7 +41,10 @@ describe('output', () => {
   })
 
   test('passes stdin through and closes it', async () => {
-    const { stdout } = await engine.run('busybox', ['wc', '-c']).rm().output({ stdin: 'x'.repeat(1_000_000) })
+    const { stdout } = await engine
+      .run('busybox', ['wc', '-c'])
+      .rm()
+      .output({ stdin: 'x'.repeat(1_000_000) })
     expect(stdout.trim()).toBe('1000000')
   })
 
@@ -65,7 +76,9 @@ describe('options', () => {
       .rm()
       .output()
     const lines = stdout.split('\n')
-    expect(lines).toEqual(expect.arrayContaining(['A=given', 'B=from file', 'INBOARD_TEST_INHERITED=inherited', 'HOME=/root']))
+    expect(lines).toEqual(
+      expect.arrayContaining(['A=given', 'B=from file', 'INBOARD_TEST_INHERITED=inherited', 'HOME=/root']),
+    )
   })
 
   test('runs as a user by name or number, with Docker’s groups', async () => {
@@ -81,7 +94,11 @@ describe('options', () => {
   })
 
   test('gives the hostname, and a file of it', async () => {
-    const { stdout } = await engine.run('busybox', ['sh', '-c', 'hostname; cat /etc/hostname']).hostname('box').rm().output()
+    const { stdout } = await engine
+      .run('busybox', ['sh', '-c', 'hostname; cat /etc/hostname'])
+      .hostname('box')
+      .rm()
+      .output()
     expect(stdout).toBe('box\nbox\n')
   })
 
@@ -116,12 +133,20 @@ describe('options', () => {
   test('limits memory, processes and CPU', async () => {
     const { stdout } = await sh(
       'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us 2>/dev/null || cat memory.max pids.max cpu.max',
-    ).memory('64m').pidsLimit(32).cpus(0.5).output()
+    )
+      .memory('64m')
+      .pidsLimit(32)
+      .cpus(0.5)
+      .output()
     expect(stdout.split('\n').slice(0, 3)).toEqual(['67108864', '32', '50000'])
   })
 
   test('reports OOMKilled and 137 when the memory limit is exceeded', async () => {
-    const container = await engine.run('busybox', ['sh', '-c', 'tail /dev/zero']).memory('8m').memorySwap('8m').init(false)
+    const container = await engine
+      .run('busybox', ['sh', '-c', 'tail /dev/zero'])
+      .memory('8m')
+      .memorySwap('8m')
+      .init(false)
     const result = await container.wait()
     const { State } = await container.inspect()
     await container.remove()
@@ -138,7 +163,11 @@ describe('options', () => {
 
   test('gives a device that was asked for, and no other', async () => {
     const { stdout } = await engine
-      .run('busybox', ['sh', '-c', 'head -c 4 /dev/kmsg >/dev/null 2>&1; echo $?; mknod /m c 1 11; cat /m 2>&1 | head -c 60; ls -l /dev/kvm2'])
+      .run('busybox', [
+        'sh',
+        '-c',
+        'head -c 4 /dev/kmsg >/dev/null 2>&1; echo $?; mknod /m c 1 11; cat /m 2>&1 | head -c 60; ls -l /dev/kvm2',
+      ])
       .device('/dev/null:/dev/kvm2')
       .rm()
       .output()
@@ -146,7 +175,9 @@ describe('options', () => {
   })
 
   test('privileged has what the engine has, also where the engine lacks a capability', async () => {
-    const { exitCode, stdout } = await sh('grep CapEff /proc/self/status; mount -t tmpfs x /mnt 2>&1 || mkdir /mnt && mount -t tmpfs x /mnt && echo mounted')
+    const { exitCode, stdout } = await sh(
+      'grep CapEff /proc/self/status; mount -t tmpfs x /mnt 2>&1 || mkdir /mnt && mount -t tmpfs x /mnt && echo mounted',
+    )
       .privileged()
       .output()
     expect(exitCode).toBe(0)
@@ -162,7 +193,11 @@ describe('options', () => {
   })
 
   test('runs an init that reaps orphans', async () => {
-    const { stdout } = await sh('cat /proc/1/comm; (sleep 0.01 &) ; sleep 0.2; grep -c Z /proc/[0-9]*/stat | grep -v ":0" || echo none').init().output()
+    const { stdout } = await sh(
+      'cat /proc/1/comm; (sleep 0.01 &) ; sleep 0.2; grep -c Z /proc/[0-9]*/stat | grep -v ":0" || echo none',
+    )
+      .init()
+      .output()
     expect(stdout).toBe('docker-init\nnone\n')
   })
 })
@@ -190,7 +225,15 @@ describe('errors', () => {
 
   test('a working directory that leads out of the root is refused', async () => {
     const attempts = Array.from({ length: 30 }, (_, fd) =>
-      engine.run('busybox', ['pwd']).workdir(`/proc/self/fd/${fd}`).rm().output().then(({ stdout }) => stdout, (error) => error.code),
+      engine
+        .run('busybox', ['pwd'])
+        .workdir(`/proc/self/fd/${fd}`)
+        .rm()
+        .output()
+        .then(
+          ({ stdout }) => stdout,
+          (error) => error.code,
+        ),
     )
     expect(new Set(await Promise.all(attempts))).toEqual(new Set(['LAUNCH_FAILED']))
   })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
 beforeAll(async () => {
@@ -9,7 +9,11 @@ afterAll(() => host[Symbol.asyncDispose]())
 
 test('where overlay cannot be, a container has a copy of its own', async () => {
   const { engine } = host
-  const first = await engine.run('busybox', ['sh', '-c', 'echo mine > /file; rm /etc/group; cat /proc/mounts | head -1'])
+  const first = await engine.run('busybox', [
+    'sh',
+    '-c',
+    'echo mine > /file; rm /etc/group; cat /proc/mounts | head -1',
+  ])
   await first.wait()
   expect(await first.logs().text()).not.toContain('overlay')
   const { stdout } = await engine.run('busybox', ['sh', '-c', 'ls /file /etc/group 2>&1; id']).rm().output()

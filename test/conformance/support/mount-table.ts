@@ -9,7 +9,8 @@ interface MountLine {
   readonly filesystem: string
 }
 
-const maskedPaths = [
+/** Docker 28's. */
+export const maskedPaths = [
   '/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list',
   '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap',
 ]
@@ -48,6 +49,8 @@ function parse(mountinfo: string): MountLine[] {
     if (filesystem.startsWith('overlay')) return { root, target, options, filesystem: 'overlay overlay' }
     // Shared with the host in one variant, whose size is the host's.
     if (target === '/dev/shm' && filesystem.startsWith('tmpfs tmpfs')) return { root, target, options, filesystem: 'tmpfs tmpfs' }
+    // The host's own when the network is: there is one sysfs for a network namespace.
+    if (filesystem.startsWith('sysfs')) return { root, target, options, filesystem: 'sysfs sysfs' }
     return { root, target, options, filesystem }
   })
 }

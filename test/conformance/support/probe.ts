@@ -1,3 +1,5 @@
+import { maskedPaths } from './mount-table.js'
+
 /** What is asked from inside a container, by name; every answer is text. `$$` is the first process. */
 const questions = {
   mounts: 'cat /proc/self/mountinfo',
@@ -7,7 +9,8 @@ const questions = {
   files: 'cat /etc/hosts; echo ---; cat /etc/hostname; echo ---; cat /etc/resolv.conf',
   environment: 'env | sort',
   limits: 'cat /proc/self/limits',
-  masked: 'for f in $(cat /proc/self/mountinfo | cut -d" " -f5 | grep -E "^/(proc|sys/firmware|sys/devices)/"); do cat $f 2>&1 | head -c 80; ls -A $f >/dev/null 2>&1 && echo $f; done',
+  // Per path the entries of a directory and the bytes of a file.
+  masked: `for f in ${maskedPaths.join(' ')}; do [ -e $f ] && echo $f $(ls -A $f | grep -vc ^/) $(cat $f 2>/dev/null | wc -c); done`,
   identity: 'id; umask; pwd; hostname; cat /proc/$$/comm',
   kernel: 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/ping_group_range /proc/sys/net/core/somaxconn /proc/sys/kernel/domainname',
   descriptors: 'ls /proc/$$/fd',
