@@ -1,5 +1,5 @@
-/* Process 1 of a container that asked for one: `docker-init -- program arguments`. Starts the program, passes signals on,
-   reaps what is orphaned, and ends as the program ended. */
+/* Process 1 of a container that asked for one: `docker-init -- program arguments`. Starts the program, passes
+   signals on, reaps what is orphaned, and ends as the program ended. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,7 +17,8 @@ static void watched_signals(sigset_t *set) {
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(set, own[i]);
 }
 
-/* Its own process group, in the foreground of the terminal if there is one, so that ^C reaches all of it once. */
+/* Its own process group, in the foreground of the terminal if there is one, so that ^C reaches all of it
+ * once. */
 static void lead_group(void) {
     setpgid(0, 0);
     // A background process that sets the foreground group would be stopped.

@@ -9,9 +9,9 @@ import * as table from './operations.mjs'
 /** FNV-1a of everything that changes what bytes mean; documentation does not. */
 function fingerprint() {
   const shape = (value) => JSON.stringify(value, (key, part) => (key === 'doc' ? undefined : part))
-  const text = Object.keys(table)
+  const text = Object.entries(table)
+    .map(([name, value]) => `${name}=${shape(value)}`)
     .sort()
-    .map((name) => `${name}=${shape(table[name])}`)
     .join('\n')
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0

@@ -129,6 +129,13 @@ export const operations = [
     fields: { flags: 'u64', cgroup: 'str' },
     doc: 'clone3 with a pidfd; ends the section. A `cgroup` that is not empty is a cgroup v2 directory to be born in (CLONE_INTO_CGROUP).',
   },
+  {
+    code: 18,
+    name: 'network_namespace',
+    in: ['prepare'],
+    fields: { messages: 'bytes' },
+    doc: "Makes a network namespace and executes a batch of rtnetlink messages in it, in the supervisor, while the container's process is already at its mounts; `network_join` takes it.",
+  },
 
   // ---- container: before the root changes (host paths) --------------------------------------------------------------
   {
@@ -276,6 +283,13 @@ export const operations = [
     in: ['container'],
     fields: { path: 'str', mode: 'u64' },
     doc: 'Makes an empty file inside the root, with missing parents (0755); an existing name is left.',
+  },
+  {
+    code: 44,
+    name: 'network_join',
+    in: ['container'],
+    fields: {},
+    doc: 'Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it.',
   },
 
   // ---- container: the process itself ---------------------------------------------------------------------------------

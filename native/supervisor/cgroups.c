@@ -1,13 +1,10 @@
 /* The end of a cgroup: what runs in it is killed, then the directories go. */
 #include "supervisor.h"
 #include <dirent.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { ATTEMPTS = 4000, DEEPEST_CGROUP = 32, FIRST_PAUSE_NS = 20000, LONGEST_PAUSE_NS = 2000000 };
 
@@ -33,7 +30,8 @@ static int each_child(int directory, int depth, int (*visit)(int directory, cons
         for (long at = 0; at < length;) {
             const struct cgroup_entry *entry = (const void *)(entries + at);
             at += entry->length;
-            if (entry->type == DT_DIR && entry->name[0] != '.') result |= visit(directory, entry->name, depth);
+            if (entry->type == DT_DIR && entry->name[0] != '.')
+                result |= visit(directory, entry->name, depth);
         }
     }
     return result;

@@ -1,4 +1,5 @@
-/* The connections of engines: the one that spawned us, and those that come to the socket in the run directory. */
+/* The connections of engines: the one that spawned us, and those that come to the socket in the run
+ * directory. */
 #include "supervisor.h"
 #include <poll.h>
 #include <signal.h>
@@ -45,14 +46,17 @@ static int queue_rest(struct supervisor *s, struct client *client, const struct 
         size_t skipped = sent < parts[i].iov_len ? sent : parts[i].iov_len;
         sent -= skipped;
         if (skipped == parts[i].iov_len) continue;
-        if (spill_append(s, &client->spill, (char *)parts[i].iov_base + skipped, parts[i].iov_len - skipped) < 0) return -1;
+        if (spill_append(s, &client->spill, (char *)parts[i].iov_base + skipped, parts[i].iov_len - skipped) <
+            0)
+            return -1;
     }
     return 0;
 }
 
 void client_send(struct supervisor *s, struct client *client, const struct frame *frame) {
     unsigned char head[FRAME_HEADER_BYTES + FRAME_MAX_FIELDS * 8];
-    uint32_t length = frame_begin(head, frame->type, frame->fields, frame->count, (uint32_t)frame->tail_length);
+    uint32_t length =
+        frame_begin(head, frame->type, frame->fields, frame->count, (uint32_t)frame->tail_length);
     struct iovec parts[2] = {{head, length}, {(void *)(uintptr_t)frame->tail, frame->tail_length}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     if (client->fd < 0 || client->mute) return;
@@ -74,11 +78,13 @@ void clients_send(struct supervisor *s, unsigned streams, const struct frame *fr
 static bool trusted_peer(int fd) {
     struct ucred peer;
     socklen_t length = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
 }
 
 static void greet(struct supervisor *s, struct client *client) {
-    struct frame hello = {FRAME_HELLO, 5, {PLAN_FINGERPRINT, s->phase, (uint64_t)s->pid, s->started_ns, s->log.bytes}, NULL, 0};
+    struct frame hello = {
+        FRAME_HELLO, 5, {PLAN_FINGERPRINT, s->phase, (uint64_t)s->pid, s->started_ns, s->log.bytes}, NULL, 0};
     client_send(s, client, &hello);
     if (s->phase != PHASE_EXITED) return;
     struct frame exited = {FRAME_EXITED, 4, {0}, NULL, 0};
@@ -89,8 +95,10 @@ static void greet(struct supervisor *s, struct client *client) {
 void clients_accept(struct supervisor *s) {
     for (int fd; (fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
         struct client *client = trusted_peer(fd) ? add_client(s, fd) : NULL;
-        if (client != NULL) greet(s, client);
-        else close(fd);
+        if (client != NULL)
+            greet(s, client);
+        else
+            close(fd);
     }
 }
 
@@ -103,7 +111,9 @@ static void attach(struct supervisor *s, struct client *client, unsigned streams
     for (int i = 0; i < 2; i++) {
         const struct log_stream *stream = &s->log.streams[i];
         if (!(streams & (STREAM_STDOUT << i)) || stream->length == 0) continue;
-        struct frame rest = {.type = FRAME_STDOUT + (uint32_t)i, .tail = stream->line, .tail_length = stream->length};
+        struct frame rest = {.type = FRAME_STDOUT + (uint32_t)i,
+                             .tail = stream->line,
+                             .tail_length = stream->length};
         client_send(s, client, &rest);
     }
 }
@@ -112,8 +122,10 @@ static void end_input(struct supervisor *s, struct client *client) {
     client->streams &= ~STREAM_STDIN;
     bool others = false;
     for (uint32_t i = 0; i < s->clients; i++) others |= (s->client[i].streams & STREAM_STDIN) != 0;
-    if (s->stdin_owner == client) s->stdin_owner = NULL;
-    else if (others && !(s->io.flags & STDIO_FLAG_STDIN_ONCE)) return;
+    if (s->stdin_owner == client)
+        s->stdin_owner = NULL;
+    else if (others && !(s->io.flags & STDIO_FLAG_STDIN_ONCE))
+        return;
     if (!others || s->io.flags & STDIO_FLAG_STDIN_ONCE) input_end(s);
 }
 
@@ -152,7 +164,8 @@ static bool read_piece(struct supervisor *s, struct client *client) {
     if (client_blocked(s, client)) return false;
     ssize_t length = recv(client->fd, data, wanted < sizeof data ? wanted : sizeof data, MSG_DONTWAIT);
     if (length < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-    enum frame_result result = length > 0 ? frame_take(&client->reader, data, (uint32_t)length) : FRAME_MALFORMED;
+    enum frame_result result =
+        length > 0 ? frame_take(&client->reader, data, (uint32_t)length) : FRAME_MALFORMED;
     if (result == FRAME_MALFORMED) client_drop(s, client);
     if (result == FRAME_COMPLETE) obey(s, client);
     if (result == FRAME_INPUT && client->streams & STREAM_STDIN) input_write(s, (char *)data, (size_t)length);

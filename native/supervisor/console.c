@@ -1,4 +1,5 @@
-/* The container's terminal: a pty of its own devpts. Names on the way are hostile, so all goes by descriptor. */
+/* The container's terminal: a pty of its own devpts. Names on the way are hostile, so all goes by descriptor.
+ */
 #include "supervisor.h"
 #include <linux/magic.h>
 #include <sys/ioctl.h>
@@ -11,9 +12,11 @@ static int open_master(struct supervisor *s) {
     autoclose directory = root_open(s, "/dev/pts", O_PATH | O_DIRECTORY, RESOLVE_NO_LINKS);
     if (directory < 0) return -1;
     if (!on_filesystem(directory, DEVPTS_SUPER_MAGIC)) return fail(EXDEV);
-    int master = sys_openat2(directory, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, RESOLVE_BELOW | RESOLVE_NO_LINKS | RESOLVE_NO_CROSSING);
+    int master = sys_openat2(directory, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0,
+                             RESOLVE_BELOW | RESOLVE_NO_LINKS | RESOLVE_NO_CROSSING);
     if (master < 0) return -1;
-    if (fstat(master, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(5, 2)) return master;
+    if (fstat(master, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(5, 2))
+        return master;
     close(master);
     return fail(ENODEV);
 }

@@ -29,8 +29,10 @@ static int search(const char *path, const char *file, char **argv, char **envp) 
             memcpy(candidate + (length == 0 ? 0 : length + 1), file, name + 1);
             // Asking costs less than an execve that fails.
             if (access(candidate, F_OK) == 0 || errno != ENOENT) execve(candidate, argv, envp);
-            if (errno == EACCES) error = EACCES;
-            else if (!may_be_elsewhere(errno)) return -1;
+            if (errno == EACCES)
+                error = EACCES;
+            else if (!may_be_elsewhere(errno))
+                return -1;
         }
         from += length;
         if (*from == 0) break;
@@ -41,13 +43,16 @@ static int search(const char *path, const char *file, char **argv, char **envp) 
 int do_execute(struct supervisor *s, const struct op_execute *op) {
     size_t pointers = (size_t)op->argv->count + op->envp->count + 2;
     if (op->argv->count == 0) return fail(EINVAL);
-    char **argv = mmap(NULL, pointers * sizeof *argv, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char **argv =
+        mmap(NULL, pointers * sizeof *argv, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (argv == MAP_FAILED) return -1;
     char **envp = fill(argv, op->argv);
     fill(envp, op->envp);
     s->progress->executing = true;
-    if (strchr(op->file, '/') != NULL) execve(op->file, argv, envp);
-    else search(op->path, op->file, argv, envp);
+    if (strchr(op->file, '/') != NULL)
+        execve(op->file, argv, envp);
+    else
+        search(op->path, op->file, argv, envp);
     int error = errno;
     s->progress->executing = false;
     return fail(error);

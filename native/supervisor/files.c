@@ -16,6 +16,21 @@ int write_whole(int fd, const void *data, size_t length) {
     return 0;
 }
 
+char *put_text(char *to, const char *text) {
+    size_t length = strlen(text);
+    memcpy(to, text, length + 1);
+    return to + length;
+}
+
+char *put_number(char *to, uint64_t value) {
+    char digits[24];
+    size_t at = sizeof digits - 1;
+    digits[at] = 0;
+    do digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    return put_text(to, digits + at);
+}
+
 int write_existing(int directory, const char *path, const char *value) {
     autoclose fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) return -1;
@@ -30,7 +45,8 @@ int do_make_directory(struct supervisor *s, const struct op_make_directory *op) 
 
 int do_write_file(struct supervisor *s, const struct op_write_file *op) {
     (void)s;
-    autoclose fd = openat(AT_FDCWD, op->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
+    autoclose fd =
+        openat(AT_FDCWD, op->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
     if (fd < 0 || fchmod(fd, (mode_t)op->mode) < 0) return -1;
     return write_whole(fd, op->data->data, op->data->length);
 }
@@ -46,7 +62,8 @@ int do_cgroup_join(struct supervisor *s, const struct op_cgroup_join *op) {
 }
 
 int do_open_log(struct supervisor *s, const struct op_open_log *op) {
-    int fd = openat(AT_FDCWD, op->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
+    int fd =
+        openat(AT_FDCWD, op->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0) return -1;
     log_open(&s->log, fd, (uint64_t)status.st_size);

@@ -7,10 +7,14 @@
 
 static const char hexadecimal[] = "0123456789abcdef";
 
-/* The length of the well-formed UTF-8 sequence at `text`, or 0: overlong forms and surrogates are not well-formed. */
+/* The length of the well-formed UTF-8 sequence at `text`, or 0: overlong forms and surrogates are not
+ * well-formed. */
 static size_t sequence_length(const unsigned char *text, size_t length) {
     unsigned lead = text[0], low = 0x80, high = 0xbf;
-    size_t need = lead >= 0xf0 && lead <= 0xf4 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
+    size_t need = lead >= 0xf0 && lead <= 0xf4  ? 4
+                  : lead >= 0xe0 && lead < 0xf0 ? 3
+                  : lead >= 0xc2 && lead < 0xe0 ? 2
+                                                : 0;
     if (need == 0 || need > length) return 0;
     if (lead == 0xe0) low = 0xa0;
     if (lead == 0xed) high = 0x9f;
@@ -23,14 +27,18 @@ static size_t sequence_length(const unsigned char *text, size_t length) {
 }
 
 static bool is_plain(unsigned char byte) {
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\' && byte != '<' && byte != '>' && byte != '&';
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\' && byte != '<' && byte != '>' &&
+           byte != '&';
 }
 
 static char *escape_ascii(char *to, unsigned char byte) {
     *to++ = '\\';
-    if (byte == '"' || byte == '\\') *to++ = (char)byte;
-    else if (byte == '\n') *to++ = 'n';
-    else if (byte == '\r') *to++ = 'r';
+    if (byte == '"' || byte == '\\')
+        *to++ = (char)byte;
+    else if (byte == '\n')
+        *to++ = 'n';
+    else if (byte == '\r')
+        *to++ = 'r';
     else {
         memcpy(to, "u00", 3);
         to[3] = hexadecimal[byte >> 4];
@@ -58,8 +66,10 @@ static char *escape_sequence(char *to, const unsigned char *text, size_t need) {
 char *log_escape(char *to, const char *text, size_t length) {
     const unsigned char *from = (const unsigned char *)text;
     for (size_t i = 0; i < length;) {
-        if (is_plain(from[i])) *to++ = (char)from[i++];
-        else if (from[i] < 0x80) to = escape_ascii(to, from[i++]);
+        if (is_plain(from[i]))
+            *to++ = (char)from[i++];
+        else if (from[i] < 0x80)
+            to = escape_ascii(to, from[i++]);
         else {
             size_t need = sequence_length(from + i, length - i);
             to = escape_sequence(to, from + i, need);

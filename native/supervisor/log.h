@@ -29,7 +29,8 @@ void log_output(struct log *log, int stream, const char *data, size_t length);
 /* Logs what is left of the stream's last line, which has no newline. */
 void log_end(struct log *log, int stream);
 
-/* JSON as Docker's jsonlog writes it; at most six bytes for each one of the text. Returns the end of what was written. */
+/* JSON as Docker's jsonlog writes it; at most six bytes for each one of the text. Returns the end of what was
+ * written. */
 char *log_escape(char *to, const char *text, size_t length);
 /* RFC 3339 in UTC with nanoseconds, without trailing zeros. */
 size_t log_time(struct log *log, char *to, const struct timespec *at);

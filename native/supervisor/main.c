@@ -1,4 +1,5 @@
-/* One container's supervisor: reads a launch plan, executes it, stays until what it started has ended and is torn down. */
+/* One container's supervisor: reads a launch plan, executes it, stays until what it started has ended and is
+ * torn down. */
 #include "supervisor.h"
 #include <sched.h>
 #include <string.h>
@@ -22,12 +23,13 @@ static int initialize(struct supervisor *s) {
     prctl(PR_SET_DUMPABLE, 0);
     setsid();
     umask(0);
-    s->pidfd = s->run_directory = s->listener = s->report = s->log.fd = -1;
+    s->pidfd = s->run_directory = s->listener = s->state = s->report = s->log.fd = -1;
     s->root = s->null_device = s->mask_tree = s->io.input = -1;
     for (int i = 0; i < 2; i++) s->io.output[i] = -1;
     for (int i = 0; i < 3; i++) s->io.child[i] = -1;
     for (int i = 0; i < LIMIT_SLOTS; i++) s->slots[i] = -1;
-    for (int i = 0; i < LIMIT_SLOTS && fcntl(FD_FIRST_SLOT + i, F_GETFD) >= 0; i++) s->slots[i] = FD_FIRST_SLOT + i;
+    for (int i = 0; i < LIMIT_SLOTS && fcntl(FD_FIRST_SLOT + i, F_GETFD) >= 0; i++)
+        s->slots[i] = FD_FIRST_SLOT + i;
     syscall(NR_CLOSE_RANGE, FD_PLAN, ~0u, CLOSE_RANGE_MARK);
     clients_open(s, FD_STATUS);
     s->progress = mmap(NULL, sizeof *s->progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -35,7 +37,11 @@ static int initialize(struct supervisor *s) {
 }
 
 static void report_failure(struct supervisor *s, const struct failure *failure) {
-    struct frame frame = {FRAME_FAILED, 4, {failure->step, failure->opcode, (uint64_t)failure->error, failure->section}, failure->subject, strlen(failure->subject)};
+    struct frame frame = {FRAME_FAILED,
+                          4,
+                          {failure->step, failure->opcode, (uint64_t)failure->error, failure->section},
+                          failure->subject,
+                          strlen(failure->subject)};
     clients_send(s, 0, &frame);
 }
 
@@ -52,30 +58,39 @@ static void attach_engine(struct supervisor *s) {
     s->stdin_owner = &s->client[0];
 }
 
-/* The program runs: first on record, so that what is announced is never lost. */
+static int prepare_record(struct supervisor *s, struct failure *failure) {
+    if (record_prepare(s) == 0) return 0;
+    *failure = (struct failure){.section = SECTION_PREPARE,
+                                .opcode = OP_RUN_DIRECTORY,
+                                .count = 1,
+                                .error = errno,
+                                .subject = "state"};
+    return -1;
+}
+
 static int confirm_start(struct supervisor *s, struct failure *failure) {
     s->started_ns = realtime_ns();
-    if (record_state(s) < 0) {
-        *failure = (struct failure){.section = SECTION_PREPARE, .opcode = OP_RUN_DIRECTORY, .count = 1, .error = errno, .subject = "state"};
-        return -1;
-    }
     if (interpret(s, SECTION_MONITOR, failure) < 0) return -1;
     s->phase = PHASE_RUNNING;
     attach_engine(s);
     struct frame started = {FRAME_STARTED, 2, {(uint64_t)s->pid, s->started_ns}, NULL, 0};
     clients_send(s, 0, &started);
+    record_start(s);
     return 0;
 }
 
 static void run(struct supervisor *s) {
     struct failure failure = {0};
-    bool started = interpret(s, SECTION_PREPARE, &failure) == 0 && await_exec(s, &failure) == 0 && confirm_start(s, &failure) == 0;
+    bool started = interpret(s, SECTION_PREPARE, &failure) == 0 && hand_over_network(s, &failure) == 0 &&
+                   prepare_record(s, &failure) == 0 && await_exec(s, &failure) == 0 &&
+                   confirm_start(s, &failure) == 0;
     if (started) return monitor(s);
     report_failure(s, &failure);
     kill_and_reap(s);
 }
 
-/* The container section may have gone into another mount namespace and root; the teardown's paths are the host's. */
+/* The container section may have gone into another mount namespace and root; the teardown's paths are the
+ * host's. */
 static void run_task(struct supervisor *s) {
     struct failure failure = {0};
     if (s->plan.sections[SECTION_CONTAINER].offset != 0) {
@@ -84,8 +99,10 @@ static void run_task(struct supervisor *s) {
         if (home >= 0) syscall(SYS_setns, home, CLONE_NEWNS);
     }
     struct frame completed = {.type = FRAME_COMPLETED};
-    if (failure.count > 0) report_failure(s, &failure);
-    else clients_send(s, 0, &completed);
+    if (failure.count > 0)
+        report_failure(s, &failure);
+    else
+        clients_send(s, 0, &completed);
 }
 
 int main(void) {
@@ -98,8 +115,10 @@ int main(void) {
         clients_finish(s);
         return 125;
     }
-    if (s->plan.mode == MODE_TASK) run_task(s);
-    else run(s);
+    if (s->plan.mode == MODE_TASK)
+        run_task(s);
+    else
+        run(s);
     tear_down(s);
     clients_finish(s);
     return 0;

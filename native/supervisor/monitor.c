@@ -19,14 +19,13 @@ uint64_t realtime_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static bool waits(const struct client *client) {
-    return client->spill.head < client->spill.tail;
-}
+static bool waits(const struct client *client) { return client->spill.head < client->spill.tail; }
 
 /* With backpressure, nothing more is read from the process until its readers have what was. */
 static bool output_held(const struct supervisor *s) {
     bool held = false;
-    for (uint32_t i = 0; s->io.flags & STDIO_FLAG_BACKPRESSURE && i < s->clients; i++) held |= s->client[i].streams != 0 && waits(&s->client[i]);
+    for (uint32_t i = 0; s->io.flags & STDIO_FLAG_BACKPRESSURE && i < s->clients; i++)
+        held |= s->client[i].streams != 0 && waits(&s->client[i]);
     return held;
 }
 

@@ -54,7 +54,8 @@ static uint64_t target_kind(int tree, uint64_t target_flags) {
     const uint64_t both = TARGET_CREATE_DIRECTORY | TARGET_CREATE_FILE;
     struct stat status;
     if ((target_flags & both) != both || fstat(tree, &status) < 0) return target_flags;
-    return target_flags & ~(S_ISDIR(status.st_mode) ? (uint64_t)TARGET_CREATE_FILE : (uint64_t)TARGET_CREATE_DIRECTORY);
+    return target_flags &
+           ~(S_ISDIR(status.st_mode) ? (uint64_t)TARGET_CREATE_FILE : (uint64_t)TARGET_CREATE_DIRECTORY);
 }
 
 int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op) {
@@ -62,7 +63,9 @@ int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op) {
     struct mount_attributes attributes = {op->attr_set, op->attr_clear, op->propagation, 0};
     unsigned recursive = op->recursive ? TREE_RECURSIVE : 0;
     if (*tree < 0) return fail(EBADF);
-    if ((op->attr_set | op->attr_clear | op->propagation) != 0 && sys_mount_setattr(*tree, recursive, &attributes) < 0) return -1;
+    if ((op->attr_set | op->attr_clear | op->propagation) != 0 &&
+        sys_mount_setattr(*tree, recursive, &attributes) < 0)
+        return -1;
     autoclose target = root_target(s, op->target, target_kind(*tree, op->target_flags), 0);
     if (target < 0 || sys_attach(*tree, target) < 0) return -1;
     close_and_forget(tree);
@@ -74,14 +77,20 @@ static bool begins_with(const char *path, const char *directory) {
     return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
+static bool is_kernel_path(const char *path) {
+    return begins_with(path, "/proc") || begins_with(path, "/sys");
+}
+
 /* What is hidden or made read-only in /proc and /sys must be in /proc and /sys. */
 static int open_kernel_path(struct supervisor *s, const char *path) {
-    bool proc = begins_with(path, "/proc"), sys = begins_with(path, "/sys");
-    int fd = root_open(s, path, O_PATH, proc || sys ? RESOLVE_NO_LINKS : 0);
-    if (fd < 0 || (!proc && !sys)) return fd;
+    int fd = root_open(s, path, O_PATH, is_kernel_path(path) ? RESOLVE_NO_LINKS : 0);
+    if (fd < 0 || !is_kernel_path(path)) return fd;
+    bool proc = begins_with(path, "/proc"), sys = !proc;
     if (on_filesystem(fd, proc ? PROC_SUPER_MAGIC : SYSFS_MAGIC)) return fd;
     // A mount of the plan's own, such as the cgroup hierarchies below /sys/fs/cgroup.
-    if (sys && (on_filesystem(fd, TMPFS_MAGIC) || on_filesystem(fd, CGROUP_SUPER_MAGIC) || on_filesystem(fd, CGROUP2_SUPER_MAGIC))) return fd;
+    if (sys && (on_filesystem(fd, TMPFS_MAGIC) || on_filesystem(fd, CGROUP_SUPER_MAGIC) ||
+                on_filesystem(fd, CGROUP2_SUPER_MAGIC)))
+        return fd;
     close(fd);
     return fail(EXDEV);
 }
@@ -96,8 +105,9 @@ static int hide_directory(struct supervisor *s, int target) {
     return 0;
 }
 
+/* Only of a path that nobody can have changed meanwhile. */
 static int keep_mask_tree(struct supervisor *s, const char *path) {
-    if (s->mask_tree >= 0) return 0;
+    if (s->mask_tree >= 0 || !is_kernel_path(path)) return 0;
     s->mask_tree = root_open(s, path, O_PATH | O_DIRECTORY, RESOLVE_NO_LINKS);
     return s->mask_tree < 0 ? -1 : 0;
 }
@@ -128,9 +138,11 @@ int do_read_only(struct supervisor *s, const struct op_read_only *op) {
 
 /* mount(2)'s flags for one mount, in terms of mount_setattr(2), which takes a descriptor of whatever kind. */
 static struct mount_attributes attributes_of(uint64_t flags) {
-    static const struct { uint64_t flag, attribute; } pairs[] = {
-        {MS_RDONLY, MOUNT_READ_ONLY}, {MS_NOSUID, MOUNT_NO_SUID}, {MS_NODEV, MOUNT_NO_DEV},
-        {MS_NOEXEC, MOUNT_NO_EXEC}, {MS_NODIRATIME, MOUNT_NO_DIR_ATIME},
+    static const struct {
+        uint64_t flag, attribute;
+    } pairs[] = {
+        {MS_RDONLY, MOUNT_READ_ONLY}, {MS_NOSUID, MOUNT_NO_SUID},          {MS_NODEV, MOUNT_NO_DEV},
+        {MS_NOEXEC, MOUNT_NO_EXEC},   {MS_NODIRATIME, MOUNT_NO_DIR_ATIME},
     };
     struct mount_attributes attributes = {0};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)

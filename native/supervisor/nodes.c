@@ -16,7 +16,9 @@ int do_directory(struct supervisor *s, const struct op_directory *op) {
     if (op->uid == 0 && op->gid == 0) return 0;
     autoclose made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     // Changing the owner clears set-id bits.
-    return made < 0 || fchown(made, (uid_t)op->uid, (gid_t)op->gid) < 0 || fchmod(made, (mode_t)op->mode) < 0 ? -1 : 0;
+    return made < 0 || fchown(made, (uid_t)op->uid, (gid_t)op->gid) < 0 || fchmod(made, (mode_t)op->mode) < 0
+               ? -1
+               : 0;
 }
 
 static bool is_null_device(const struct stat *status) {
@@ -37,8 +39,11 @@ int do_device_node(struct supervisor *s, const struct op_device_node *op) {
     const char *name;
     autoclose parent = root_parent(s, op->path, RESOLVE_NO_LINKS, true, &name);
     if (parent < 0) return -1;
-    if (mknodat(parent, name, (mode_t)op->mode, (dev_t)op->device) < 0) return errno == EEXIST ? verify_node(s, parent, name, op) : -1;
-    if ((op->uid != 0 || op->gid != 0) && fchownat(parent, name, (uid_t)op->uid, (gid_t)op->gid, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+    if (mknodat(parent, name, (mode_t)op->mode, (dev_t)op->device) < 0)
+        return errno == EEXIST ? verify_node(s, parent, name, op) : -1;
+    if ((op->uid != 0 || op->gid != 0) &&
+        fchownat(parent, name, (uid_t)op->uid, (gid_t)op->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
     bool null = S_ISCHR(op->mode) && op->device == makedev(1, 3);
     return null ? verify_node(s, parent, name, op) : 0;
 }
@@ -54,6 +59,7 @@ int do_empty_file(struct supervisor *s, const struct op_empty_file *op) {
     const char *name;
     autoclose parent = root_parent(s, op->path, 0, true, &name);
     if (parent < 0) return -1;
-    autoclose file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
+    autoclose file =
+        openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
     return file >= 0 || errno == EEXIST ? 0 : -1;
 }

@@ -88,9 +88,8 @@ static bool header_valid(struct plan *plan, const unsigned char *bytes, size_t l
     plan->mode = word(bytes + 12);
     plan->fault_step = word(bytes + 16);
     plan->fault_kind = word(bytes + 20);
-    return word(bytes) == PLAN_MAGIC && word(bytes + 4) == PLAN_FINGERPRINT &&
-           word(bytes + 8) == length && plan->mode <= MODE_TASK && plan->fault_kind <= 2 &&
-           all_zero(bytes + 24, 8);
+    return word(bytes) == PLAN_MAGIC && word(bytes + 4) == PLAN_FINGERPRINT && word(bytes + 8) == length &&
+           plan->mode <= MODE_TASK && plan->fault_kind <= 2 && all_zero(bytes + 24, 8);
 }
 
 /* Sections are in order and once each; `clone` and `execute` end theirs, and only theirs. */
@@ -100,8 +99,7 @@ struct order {
 
 static bool begin_section(struct plan *plan, struct order *order, const struct input *in, uint64_t kind) {
     if (kind <= order->section || kind > SECTION_LAST) return false;
-    if (order->section == SECTION_PREPARE && plan->mode != MODE_TASK && order->last != OP_CLONE)
-        return false;
+    if (order->section == SECTION_PREPARE && plan->mode != MODE_TASK && order->last != OP_CLONE) return false;
     if (order->section == SECTION_CONTAINER && plan->mode != MODE_TASK && order->last != OP_EXECUTE)
         return false;
     order->section = (uint32_t)kind;

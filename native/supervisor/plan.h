@@ -29,7 +29,8 @@ struct cursor {
     uint32_t offset, end, step;
 };
 
-/* Checks the 8-byte aligned plan completely; -1 with EBADMSG if anything about it is not as the protocol says. */
+/* Checks the 8-byte aligned plan completely; -1 with EBADMSG if anything about it is not as the protocol
+ * says. */
 int plan_decode(struct plan *plan, const void *bytes, size_t length);
 struct cursor plan_section(const struct plan *plan, int section);
 /* The next operation of a section of a plan that has been decoded; 0 at its end. */

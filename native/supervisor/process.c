@@ -5,7 +5,6 @@
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,9 +18,12 @@ int do_rlimit(struct supervisor *s, const struct op_rlimit *op) {
 
 int do_oom_score_adj(struct supervisor *s, const struct op_oom_score_adj *op) {
     char text[16];
-    int length = snprintf(text, sizeof text, "%d", (int)op->value);
+    int32_t value = (int32_t)op->value;
+    size_t length = (size_t)(put_number(put_text(text, value < 0 ? "-" : ""),
+                                        (uint64_t)(value < 0 ? -(int64_t)value : value)) -
+                             text);
     autoclose fd = proc_open(s, "self/oom_score_adj", O_WRONLY, 0);
-    return (fd >= 0 && write(fd, text, (size_t)length) > 0) || op->optional ? 0 : -1;
+    return (fd >= 0 && write(fd, text, length) > 0) || op->optional ? 0 : -1;
 }
 
 int do_session_keyring(struct supervisor *s, const struct op_session_keyring *op) {
@@ -57,7 +59,8 @@ int do_capability_bounds(struct supervisor *s, const struct op_capability_bounds
 static void give_stdio(uid_t uid) {
     struct stat status;
     for (int fd = 0; fd < 3; fd++)
-        if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_uid != uid) fchown(fd, uid, (gid_t)-1);
+        if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_uid != uid)
+            fchown(fd, uid, (gid_t)-1);
 }
 
 int do_user(struct supervisor *s, const struct op_user *op) {
@@ -86,7 +89,9 @@ int do_capabilities(struct supervisor *s, const struct op_capabilities *op) {
     }
     if (syscall(SYS_capset, &header, data) < 0) return -1;
     for (unsigned capability = 0; capability < 64; capability++)
-        if (op->ambient >> capability & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0) return -1;
+        if (op->ambient >> capability & 1 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0)
+            return -1;
     return 0;
 }
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x1f353ac9u
+#define PLAN_FINGERPRINT 0x9ca13c50u
 #define OPCODE_LAST 83
 #define FRAME_LAST 36
 
@@ -60,6 +60,7 @@ enum {
     OP_STDIO = 15,
     OP_OOM_COUNTER = 16,
     OP_CLONE = 17,
+    OP_NETWORK_NAMESPACE = 18,
     OP_CGROUP_JOIN = 20,
     OP_UNSHARE = 21,
     OP_SETNS = 22,
@@ -82,6 +83,7 @@ enum {
     OP_NETLINK = 41,
     OP_CONSOLE = 42,
     OP_EMPTY_FILE = 43,
+    OP_NETWORK_JOIN = 44,
     OP_RLIMIT = 50,
     OP_OOM_SCORE_ADJ = 51,
     OP_SESSION_KEYRING = 52,
@@ -171,6 +173,10 @@ struct op_oom_counter {
 struct op_clone {
     uint64_t flags;
     const char *cgroup;
+};
+
+struct op_network_namespace {
+    const struct blob *messages;
 };
 
 struct op_cgroup_join {
@@ -379,6 +385,7 @@ union op_fields {
     struct op_stdio stdio;
     struct op_oom_counter oom_counter;
     struct op_clone clone;
+    struct op_network_namespace network_namespace;
     struct op_cgroup_join cgroup_join;
     struct op_unshare unshare;
     struct op_setns setns;
@@ -438,6 +445,7 @@ int do_open_log(struct supervisor *s, const struct op_open_log *op);
 int do_stdio(struct supervisor *s, const struct op_stdio *op);
 int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op);
 int do_clone(struct supervisor *s, const struct op_clone *op);
+int do_network_namespace(struct supervisor *s, const struct op_network_namespace *op);
 int do_cgroup_join(struct supervisor *s, const struct op_cgroup_join *op);
 int do_unshare(struct supervisor *s, const struct op_unshare *op);
 int do_setns(struct supervisor *s, const struct op_setns *op);
@@ -460,6 +468,7 @@ int do_domainname(struct supervisor *s, const struct op_domainname *op);
 int do_netlink(struct supervisor *s, const struct op_netlink *op);
 int do_console(struct supervisor *s, const struct op_console *op);
 int do_empty_file(struct supervisor *s, const struct op_empty_file *op);
+int do_network_join(struct supervisor *s);
 int do_rlimit(struct supervisor *s, const struct op_rlimit *op);
 int do_oom_score_adj(struct supervisor *s, const struct op_oom_score_adj *op);
 int do_session_keyring(struct supervisor *s, const struct op_session_keyring *op);
@@ -488,6 +497,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_STDIO: return do_stdio(supervisor, &fields->stdio);
     case OP_OOM_COUNTER: return do_oom_counter(supervisor, &fields->oom_counter);
     case OP_CLONE: return do_clone(supervisor, &fields->clone);
+    case OP_NETWORK_NAMESPACE: return do_network_namespace(supervisor, &fields->network_namespace);
     case OP_CGROUP_JOIN: return do_cgroup_join(supervisor, &fields->cgroup_join);
     case OP_UNSHARE: return do_unshare(supervisor, &fields->unshare);
     case OP_SETNS: return do_setns(supervisor, &fields->setns);
@@ -510,6 +520,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_NETLINK: return do_netlink(supervisor, &fields->netlink);
     case OP_CONSOLE: return do_console(supervisor, &fields->console);
     case OP_EMPTY_FILE: return do_empty_file(supervisor, &fields->empty_file);
+    case OP_NETWORK_JOIN: return do_network_join(supervisor);
     case OP_RLIMIT: return do_rlimit(supervisor, &fields->rlimit);
     case OP_OOM_SCORE_ADJ: return do_oom_score_adj(supervisor, &fields->oom_score_adj);
     case OP_SESSION_KEYRING: return do_session_keyring(supervisor, &fields->session_keyring);
@@ -553,6 +564,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [15] = {"stdio", 2, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
     [16] = {"oom_counter", 2, 1, 0, {FIELD_STR}},
     [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
+    [18] = {"network_namespace", 2, 1, -1, {FIELD_BYTES}},
     [20] = {"cgroup_join", 4, 1, 0, {FIELD_STR}},
     [21] = {"unshare", 4, 1, -1, {FIELD_U64}},
     [22] = {"setns", 6, 2, -1, {FIELD_SLOT, FIELD_U64}},
@@ -575,6 +587,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [41] = {"netlink", 4, 2, -1, {FIELD_U64, FIELD_BYTES}},
     [42] = {"console", 4, 2, -1, {FIELD_U64, FIELD_U64}},
     [43] = {"empty_file", 4, 2, 0, {FIELD_STR, FIELD_U64}},
+    [44] = {"network_join", 4, 0, -1, {0}},
     [50] = {"rlimit", 4, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},
     [51] = {"oom_score_adj", 6, 2, -1, {FIELD_U64, FIELD_U64}},
     [52] = {"session_keyring", 4, 1, 0, {FIELD_STR}},

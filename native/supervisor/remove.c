@@ -2,7 +2,6 @@
 #include "supervisor.h"
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,12 +26,13 @@ static bool note(struct removal *removal) {
     return false;
 }
 
-static bool empty_directory(struct removal *removal, int directory, int depth);
+static bool empty_and_remove(struct removal *removal, int directory, int parent, const char *name, int depth);
 
 static bool move_up(struct removal *removal, int directory, const char *name) {
-    char moved[32];
-    do snprintf(moved, sizeof moved, ".inboard-removed-%u", removal->moved++);
-    while (syscall(SYS_renameat2, directory, name, removal->top, moved, 1 /* RENAME_NOREPLACE */) < 0 && errno == EEXIST);
+    char moved[64];
+    do put_number(put_text(moved, ".inboard-removed-"), removal->moved++);
+    while (syscall(SYS_renameat2, directory, name, removal->top, moved, 1 /* RENAME_NOREPLACE */) < 0 &&
+           errno == EEXIST);
     return errno != EEXIST;
 }
 
@@ -41,11 +41,12 @@ static bool remove_directory(struct removal *removal, int directory, const char 
         errno = 0;
         return move_up(removal, directory, name) && errno == 0 ? true : note(removal);
     }
-    int fd = sys_openat2(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BELOW | RESOLVE_NO_LINKS | RESOLVE_NO_CROSSING);
+    int fd = sys_openat2(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+                         RESOLVE_BELOW | RESOLVE_NO_LINKS | RESOLVE_NO_CROSSING);
     if (fd < 0) return note(removal);
-    empty_directory(removal, fd, depth + 1);
+    bool removed = empty_and_remove(removal, fd, directory, name, depth + 1);
     close(fd);
-    return unlinkat(directory, name, AT_REMOVEDIR) == 0 || note(removal);
+    return removed;
 }
 
 static bool remove_entry(struct removal *removal, int directory, const struct entry *entry, int depth) {
@@ -58,40 +59,40 @@ static bool remove_entry(struct removal *removal, int directory, const struct en
     return remove_directory(removal, directory, entry->name, depth);
 }
 
-/* One pass over the directory; whether anything was removed from it. */
-static bool remove_entries(struct removal *removal, int directory, int depth, bool *left) {
+/* One pass over the directory: how many entries were removed from it. */
+static unsigned remove_entries(struct removal *removal, int directory, int depth) {
     _Alignas(struct entry) char entries[ENTRIES_BYTES];
-    bool removed = false;
+    unsigned removed = 0;
     for (long length; (length = syscall(SYS_getdents64, directory, entries, sizeof entries)) > 0;) {
         for (long at = 0; at < length;) {
             const struct entry *entry = (const void *)(entries + at);
             at += entry->length;
             if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0) continue;
-            if (remove_entry(removal, directory, entry, depth)) removed = true;
-            else *left = true;
+            removed += remove_entry(removal, directory, entry, depth);
         }
     }
     return removed;
 }
 
-/* Until it is empty, or a pass finds only what can't be removed: listing while removing may skip entries. */
-static bool empty_directory(struct removal *removal, int directory, int depth) {
-    bool left = false;
-    while (remove_entries(removal, directory, depth, &left)) {
-        left = false;
-        if (lseek(directory, 0, SEEK_SET) < 0) return note(removal);
-    }
-    return !left;
+/* Passes until the directory can go, or one removes nothing: listing while removing may skip entries. */
+static bool empty_and_remove(struct removal *removal, int directory, int parent, const char *name,
+                             int depth) {
+    do {
+        unsigned removed = remove_entries(removal, directory, depth);
+        if (unlinkat(parent, name, AT_REMOVEDIR) == 0) return true;
+        if (errno != ENOTEMPTY || removed == 0) return note(removal);
+    } while (lseek(directory, 0, SEEK_SET) == 0);
+    return note(removal);
 }
 
 int remove_tree_at(int directory, const char *name) {
     if (unlinkat(directory, name, 0) == 0 || errno == ENOENT) return 0;
-    struct removal removal = {.top = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    struct removal removal = {.top =
+                                  openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     if (removal.top < 0) return errno == ENOENT ? 0 : -1;
-    empty_directory(&removal, removal.top, 1);
+    bool removed = empty_and_remove(&removal, removal.top, directory, name, 1);
     close(removal.top);
-    if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    return fail(removal.error != 0 ? removal.error : errno);
+    return removed ? 0 : fail(removal.error);
 }
 
 int do_remove_tree(struct supervisor *s, const struct op_remove_tree *op) {

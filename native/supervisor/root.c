@@ -1,4 +1,5 @@
-/* Paths inside the container's root. They are hostile: every one is opened by openat2, and used by descriptor. */
+/* Paths inside the container's root. They are hostile: every one is opened by openat2, and used by
+ * descriptor. */
 #include "supervisor.h"
 #include <limits.h>
 #include <linux/magic.h>
@@ -13,9 +14,7 @@ static int root_descriptor(struct supervisor *s) {
     return s->root;
 }
 
-void root_forget(struct supervisor *s) {
-    close_and_forget(&s->root);
-}
+void root_forget(struct supervisor *s) { close_and_forget(&s->root); }
 
 int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t resolve) {
     int root = root_descriptor(s);
@@ -34,54 +33,56 @@ bool on_filesystem(int fd, unsigned long magic) {
     return fstatfs(fd, &status) == 0 && (unsigned long)status.f_type == magic;
 }
 
-/* Splits a path at its last component; -1 when there is none that can be made. */
-static int split(const char *path, char *parent, const char **name) {
+/* Where the last component of a path begins, with the path up to there in `parent`; -1 when it is none that
+ * can be made. */
+static int split(const char *path, char *parent) {
     size_t length = strlen(path);
     if (length >= PATH_MAX) return fail(ENAMETOOLONG);
     while (length > 0 && path[length - 1] == '/') length--;
     size_t start = length;
     while (start > 0 && path[start - 1] != '/') start--;
+    const char *name = path + start;
     if (start == length) return fail(EEXIST);
-    memcpy(parent, path, length);
-    parent[length] = 0;
-    *name = parent + start;
-    if (strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0) return fail(EINVAL);
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return fail(EINVAL);
+    memcpy(parent, path, start);
+    parent[start] = 0;
     return (int)start;
 }
 
 static int make_directories(struct supervisor *s, const char *path, int links);
 
+/* Where the symlink at `name` of `prefix` leads, seen from the root: `to` has room for two paths. */
+static int link_target(int parent, const char *prefix, size_t name, char *to) {
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(parent, prefix + name, target, sizeof target - 1);
+    if (length < 0) return -1;
+    size_t kept = target[0] == '/' ? 0 : name;
+    memcpy(to, prefix, kept);
+    memcpy(to + kept, target, (size_t)length);
+    to[kept + (size_t)length] = 0;
+    return 0;
+}
+
 /* A symlink to what does not exist yet: makes what it names, inside the root. */
-static int make_link_target(struct supervisor *s, int parent, const char *parent_path, const char *name, int links) {
-    char target[PATH_MAX], path[PATH_MAX];
-    ssize_t length = readlinkat(parent, name, target, sizeof target - 1);
-    if (length < 0) return errno == EINVAL ? fail(ENOTDIR) : -1;
-    target[length] = 0;
-    if (links == 0) return fail(ELOOP);
-    if (target[0] == '/') return make_directories(s, target, links - 1);
-    size_t prefix = strlen(parent_path);
-    if (prefix + 1 + (size_t)length >= sizeof path) return fail(ENAMETOOLONG);
-    memcpy(path, parent_path, prefix);
-    path[prefix] = '/';
-    memcpy(path + prefix + 1, target, (size_t)length + 1);
-    return make_directories(s, path, links - 1);
+static int make_link_target(struct supervisor *s, int parent, const char *prefix, size_t name, int links) {
+    char path[2 * PATH_MAX];
+    if (link_target(parent, prefix, name, path) < 0) return errno == EINVAL ? fail(ENOTDIR) : -1;
+    return links == 0 ? fail(ELOOP) : make_directories(s, path, links - 1);
 }
 
 static int open_directory(struct supervisor *s, const char *path) {
     return root_open(s, path[0] == 0 ? "/" : path, O_PATH | O_DIRECTORY, 0);
 }
 
-/* Makes one component below the open parent and opens it. `prefix` is the path up to and with the component. */
-static int make_component(struct supervisor *s, int parent, char *prefix, size_t parent_end, size_t name, int links) {
-    if (mkdirat(parent, prefix + name, 0755) == 0) return openat(parent, prefix + name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+/* Makes one component below the open parent and opens it. It begins at `name` in the path that ends with it.
+ */
+static int make_component(struct supervisor *s, int parent, const char *prefix, size_t name, int links) {
+    if (mkdirat(parent, prefix + name, 0755) == 0)
+        return openat(parent, prefix + name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (errno != EEXIST) return -1;
     int existing = open_directory(s, prefix);
     if (existing >= 0 || errno != ENOENT) return existing;
-    char separator = prefix[parent_end];
-    prefix[parent_end] = 0;
-    int made = make_link_target(s, parent, prefix, prefix + name, links);
-    prefix[parent_end] = separator;
-    return made < 0 ? -1 : open_directory(s, prefix);
+    return make_link_target(s, parent, prefix, name, links) < 0 ? -1 : open_directory(s, prefix);
 }
 
 /* Backwards from the end to what exists, then forwards again. */
@@ -104,7 +105,7 @@ static int make_directories(struct supervisor *s, const char *path, int links) {
         memcpy(prefix + parent_end, path + parent_end, end - parent_end);
         prefix[end] = 0;
         autoclose parent = at;
-        at = make_component(s, parent, prefix, parent_end, name, links);
+        at = make_component(s, parent, prefix, name, links);
     }
     close_scoped(&at);
     return at < 0 ? -1 : 0;
@@ -118,29 +119,33 @@ int root_make_directories(struct supervisor *s, const char *path) {
 
 int root_parent(struct supervisor *s, const char *path, uint64_t resolve, bool make, const char **name) {
     char parent[PATH_MAX];
-    int start = split(path, parent, name);
+    int start = split(path, parent);
     if (start < 0) return -1;
-    // The name is used after this buffer is gone.
     *name = path + start;
-    parent[start] = 0;
     int fd = root_open(s, start == 0 ? "/" : parent, O_PATH | O_DIRECTORY, resolve);
     if (fd >= 0 || errno != ENOENT || !make || root_make_directories(s, parent) < 0) return fd;
     return root_open(s, parent, O_PATH | O_DIRECTORY, resolve);
 }
 
-static int make_file(struct supervisor *s, const char *path) {
+static int make_file(struct supervisor *s, const char *path, int links) {
     const char *name;
+    char target[2 * PATH_MAX];
     autoclose parent = root_parent(s, path, 0, true, &name);
     if (parent < 0) return -1;
     autoclose file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    return file < 0 && errno != EEXIST ? -1 : 0;
+    if (file >= 0 || errno != EEXIST) return file < 0 ? -1 : 0;
+    // Images have an /etc/resolv.conf that leads to what only a running system has.
+    if (link_target(parent, path, (size_t)(name - path), target) < 0) return errno == EINVAL ? 0 : -1;
+    return links == 0 ? fail(ELOOP) : make_file(s, target, links - 1);
 }
 
 int root_target(struct supervisor *s, const char *path, uint64_t target_flags, uint64_t flags) {
     uint64_t resolve = target_flags & TARGET_NO_SYMLINKS ? RESOLVE_NO_LINKS : 0;
     int fd = root_open(s, path, O_PATH | flags, resolve);
-    if (fd >= 0 || errno != ENOENT || !(target_flags & (TARGET_CREATE_DIRECTORY | TARGET_CREATE_FILE))) return fd;
-    int made = target_flags & TARGET_CREATE_FILE ? make_file(s, path) : root_make_directories(s, path);
+    if (fd >= 0 || errno != ENOENT || !(target_flags & (TARGET_CREATE_DIRECTORY | TARGET_CREATE_FILE)))
+        return fd;
+    int made = target_flags & TARGET_CREATE_FILE ? make_file(s, path, LINKS_FOLLOWED)
+                                                 : root_make_directories(s, path);
     return made < 0 ? -1 : root_open(s, path, O_PATH | flags, resolve);
 }
 
@@ -148,5 +153,6 @@ int proc_open(struct supervisor *s, const char *below, uint64_t flags, uint64_t 
     autoclose proc = root_open(s, "/proc", O_PATH | O_DIRECTORY, RESOLVE_NO_LINKS);
     if (proc < 0) return -1;
     if (!on_filesystem(proc, PROC_SUPER_MAGIC)) return fail(EXDEV);
-    return sys_openat2(proc, below, flags, 0, resolve | RESOLVE_BELOW | RESOLVE_NO_MAGIC | RESOLVE_NO_CROSSING);
+    return sys_openat2(proc, below, flags, 0,
+                       resolve | RESOLVE_BELOW | RESOLVE_NO_MAGIC | RESOLVE_NO_CROSSING);
 }

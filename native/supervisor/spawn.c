@@ -79,7 +79,10 @@ int send_descriptor(int socket, int fd) {
     char byte = 0;
     struct iovec data = {&byte, 1};
     union descriptor_message control = {0};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -88,12 +91,15 @@ int send_descriptor(int socket, int fd) {
     return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-/* The next descriptor that the child sends; -1 at the end of its messages. */
-static int receive_descriptor(int socket) {
+/* The next descriptor that the other side sends; -1 at the end of its messages. */
+int receive_descriptor(int socket) {
     char byte;
     struct iovec data = {&byte, 1};
     union descriptor_message control = {0};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
     ssize_t received;
     do received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (received < 0 && errno == EINTR);
@@ -118,7 +124,10 @@ int await_exec(struct supervisor *s, struct failure *failure) {
     *failure = s->progress->failure;
     if (failure->count > 0) return -1;
     if (s->progress->executing) return 0;
-    *failure = (struct failure){.step = s->progress->step, .section = SECTION_CONTAINER, .count = 1, .error = ECHILD};
+    *failure = (struct failure){.step = s->progress->step,
+                                .section = SECTION_CONTAINER,
+                                .count = 1,
+                                .error = ECHILD};
     failure->opcode = opcode_at(&s->plan, failure->step);
     return -1;
 }

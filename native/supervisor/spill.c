@@ -16,7 +16,8 @@ static int open_file(const struct supervisor *s) {
         if (slash != NULL) slash[0] = 0;
         fd = open(slash == NULL ? "." : directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     }
-    if (fd < 0 && s->run_directory >= 0) fd = openat(s->run_directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && s->run_directory >= 0)
+        fd = openat(s->run_directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     return fd >= 0 ? fd : memfd_create("output", MFD_CLOEXEC);
 }
 
@@ -40,7 +41,8 @@ static void release_space(struct spill *spill) {
         if (ftruncate(spill->fd, 0) == 0) return;
     }
     if (spill->head - spill->punched < PUNCH_BYTES) return;
-    fallocate(spill->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)spill->punched, (off_t)(spill->head - spill->punched));
+    fallocate(spill->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)spill->punched,
+              (off_t)(spill->head - spill->punched));
     spill->punched = spill->head;
 }
 

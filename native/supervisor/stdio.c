@@ -15,9 +15,7 @@ int do_stdio(struct supervisor *s, const struct op_stdio *op) {
     return 0;
 }
 
-static int set_nonblocking(int fd) {
-    return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
+static int set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
 /* A pipe of which `ours` does not block and `theirs` does. */
 static int open_pipe(int *ours, int *theirs, bool we_read) {
@@ -62,14 +60,13 @@ static void close_input(struct supervisor *s) {
     s->io.pending_from = s->io.pending_end = 0;
 }
 
-bool input_blocked(const struct supervisor *s) {
-    return s->io.pending_end > s->io.pending_from;
-}
+bool input_blocked(const struct supervisor *s) { return s->io.pending_end > s->io.pending_from; }
 
 void input_flush(struct supervisor *s) {
     struct stdio *io = &s->io;
     while (input_blocked(s)) {
-        ssize_t written = write(io->input, io->pending + io->pending_from, io->pending_end - io->pending_from);
+        ssize_t written =
+            write(io->input, io->pending + io->pending_from, io->pending_end - io->pending_from);
         if (written < 0 && errno == EINTR) continue;
         if (written < 0 && errno == EAGAIN) return;
         if (written < 0) return close_input(s);
@@ -79,7 +76,8 @@ void input_flush(struct supervisor *s) {
     if (io->input_ending) close_input(s);
 }
 
-/* `length` is at most INPUT_BYTES, and nothing is pending. What the process does not read any more is dropped. */
+/* `length` is at most INPUT_BYTES, and nothing is pending. What the process does not read any more is
+ * dropped. */
 void input_write(struct supervisor *s, const char *data, size_t length) {
     struct stdio *io = &s->io;
     if (io->input < 0) return;
@@ -113,7 +111,9 @@ bool output_read(struct supervisor *s, int stream) {
         return false;
     }
     if (s->log.fd >= 0) log_output(&s->log, stream, s->output, (size_t)length);
-    struct frame frame = {.type = stream == 0 ? FRAME_STDOUT : FRAME_STDERR, .tail = s->output, .tail_length = (size_t)length};
+    struct frame frame = {.type = stream == 0 ? FRAME_STDOUT : FRAME_STDERR,
+                          .tail = s->output,
+                          .tail_length = (size_t)length};
     clients_send(s, stream == 0 ? STREAM_STDOUT : STREAM_STDERR, &frame);
     return true;
 }

@@ -1,4 +1,5 @@
-/* What the parts of a supervisor share: one of these, in static memory, so that nothing is allocated after clone. */
+/* What the parts of a supervisor share: one of these, in static memory, so that nothing is allocated after
+ * clone. */
 #ifndef INBOARD_SUPERVISOR_H
 #define INBOARD_SUPERVISOR_H
 #include <stdbool.h>
@@ -28,9 +29,9 @@ struct stdio {
     uint32_t kind, flags;
     uint16_t rows, columns;
     uint8_t slots[3];
-    int child[3];   /* what becomes the process's descriptors 0-2; -1: left as they are */
-    int input;      /* our end: a pipe's, or the pty's master */
-    int output[2];  /* stdout or the master, stderr */
+    int child[3];      /* what becomes the process's descriptors 0-2; -1: left as they are */
+    int input;         /* our end: a pipe's, or the pty's master */
+    int output[2];     /* stdout or the master, stderr */
     bool input_ending; /* closed when what is pending has been written */
     uint32_t pending_from, pending_end;
     char pending[INPUT_BYTES];
@@ -58,13 +59,17 @@ struct supervisor {
     struct plan plan;
     struct progress *progress;
     int slots[LIMIT_SLOTS];
-    int run_directory, listener;
+    int run_directory, listener, state;
     const char *log_path, *oom_path;
 
-    int report; /* to the container's first process, or in it, to the supervisor; closed by its execve */
-    int root;   /* "/" of the container, once it is the process's own */
+    int report;      /* to the container's first process, or in it, to the supervisor; closed by its execve */
+    int root;        /* "/" of the container, once it is the process's own */
     int null_device; /* verified: in the container's own /dev */
     int mask_tree;   /* the empty tmpfs that hides directories */
+
+    uint32_t step;              /* that is being executed */
+    const struct blob *network; /* messages of the namespace to be made; NULL: none */
+    uint32_t network_step;
 
     enum phase phase;
     pid_t pid;
@@ -79,7 +84,8 @@ struct supervisor {
     char output[OUTPUT_BYTES];
 };
 
-/* interpret.c: executes a section; -1 with `failure` filled in. The teardown goes on after failures and counts them. */
+/* interpret.c: executes a section; -1 with `failure` filled in. The teardown goes on after failures and
+ * counts them. */
 int interpret(struct supervisor *s, int section, struct failure *failure);
 
 /* spawn.c */
@@ -87,6 +93,9 @@ int await_exec(struct supervisor *s, struct failure *failure);
 void kill_and_reap(struct supervisor *s);
 bool parent_alive(const struct supervisor *s);
 int send_descriptor(int socket, int fd);
+int receive_descriptor(int socket);
+/* network.c: makes the namespace that was asked for and hands it to the child; -1 with `failure`. */
+int hand_over_network(struct supervisor *s, struct failure *failure);
 
 /* stdio.c */
 int stdio_open(struct supervisor *s);
@@ -127,7 +136,8 @@ int spill_send(struct spill *spill, int socket);
 void spill_close(struct spill *spill);
 
 /* records.c */
-int record_state(struct supervisor *s);
+int record_prepare(struct supervisor *s);
+void record_start(struct supervisor *s);
 int record_exit(struct supervisor *s);
 uint64_t oom_kills(const struct supervisor *s);
 
@@ -155,6 +165,9 @@ int remove_tree_at(int directory, const char *name);
 
 /* files.c */
 int write_whole(int fd, const void *data, size_t length);
+/* Copy a string or a decimal number with its NUL; where the NUL is. */
+char *put_text(char *to, const char *text);
+char *put_number(char *to, uint64_t value);
 int write_existing(int directory, const char *path, const char *value);
 
 #endif

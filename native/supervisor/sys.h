@@ -49,8 +49,8 @@ struct mount_attributes {
 };
 
 struct clone_arguments {
-    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
-        set_tid_size, cgroup;
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+        cgroup;
 };
 
 struct open_how {
@@ -69,13 +69,11 @@ static inline int sys_open_tree(int directory, const char *path, unsigned flags)
 
 /* Attaches a detached tree onto an opened target, both by descriptor. */
 static inline int sys_attach(int tree, int target) {
-    return (int)syscall(NR_MOVE_MOUNT, tree, "", target, "",
-                        MOVE_FROM_EMPTY_PATH | MOVE_TO_EMPTY_PATH);
+    return (int)syscall(NR_MOVE_MOUNT, tree, "", target, "", MOVE_FROM_EMPTY_PATH | MOVE_TO_EMPTY_PATH);
 }
 
 static inline int sys_mount_setattr(int fd, unsigned flags, struct mount_attributes *attributes) {
-    return (int)syscall(NR_MOUNT_SETATTR, fd, "", flags | TREE_EMPTY_PATH, attributes,
-                        sizeof *attributes);
+    return (int)syscall(NR_MOUNT_SETATTR, fd, "", flags | TREE_EMPTY_PATH, attributes, sizeof *attributes);
 }
 
 static inline int sys_pidfd_signal(int pidfd, int signal) {

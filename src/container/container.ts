@@ -1,4 +1,5 @@
 import { NotFoundError } from '../errors/index.js'
+import { checkContainerName } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
 import { type ContainerContext, detachedStreams } from './context.js'
@@ -119,9 +120,10 @@ export class Container {
     )
   }
 
-  /** Gives it another name. @throws {ConflictError} NAME_IN_USE */
+  /** Gives it another name. @throws {InvalidOptionError} INVALID_NAME; {ConflictError} NAME_IN_USE */
   async rename(name: string): Promise<void> {
     this.#record()
+    checkContainerName(name)
     this.#context.containers.rename(this.id, name)
   }
 

@@ -57,15 +57,20 @@ export interface ContainerContext {
   readonly live: Map<string, Live>
   /** Those of them whose program has ended, while the teardown goes on. */
   readonly finishing: Set<string>
-  /** Spawns a supervisor for a record in phase `started`; the lock is taken over. Rejects with LaunchError after its teardown. */
+  /** Spawns a supervisor for a record in phase `started`; the lock stays the caller's. Rejects when the supervisor has gone. */
   launch(
     record: ContainerRecord,
     lock: number,
     streams: StartStreams,
   ): Promise<{ session: Session; pid: number; startedAtNs: bigint; supervisorGone: Promise<void> }>
   launchExec(record: ContainerRecord, pid: number, pidfd: number, request: ExecRequest): Promise<LiveExec>
-  /** Runs the teardown of a container whose supervisor did not live to do it. */
-  teardown(record: ContainerRecord): Promise<void>
+  /** Whether there is something that {@link teardown} would undo. */
+  hasLeft(id: string, files: boolean): boolean
+  /**
+   * Undoes what is left of a run whose supervisor did not live to do it: processes, cgroups, and with `files` the
+   * container's directory. @throws {CleanupError}
+   */
+  teardown(id: string, files: boolean): Promise<void>
   inspectImage(record: ContainerRecord): InspectImage
   /** Fires with ENGINE_CLOSED. */
   readonly closing: AbortSignal

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidStateError } from '../errors/index.js'
 import { native } from '../host/index.js'
 import type { ContainerContext } from './context.js'
@@ -47,7 +48,12 @@ export async function openProcess(
   return undefined
 }
 
+/** What is true of it now; once it is known whether one that is being started runs. */
 async function current(context: ContainerContext, id: string) {
-  const record = context.containers.get(id)
-  return record && settle(context, record)
+  for (;;) {
+    const record = context.containers.get(id)
+    const now = record && (await settle(context, record))
+    if (now?.status !== 'starting') return now
+    await delay(2)
+  }
 }

@@ -1,8 +1,9 @@
+import { failpoint } from '../errors/failpoint.js'
 import { ConflictError } from '../errors/index.js'
 import { native } from '../host/index.js'
 import type { ContainerContext } from './context.js'
 import { kill } from './kill.js'
-import { removeRunDirectory } from './run-directory.js'
+import { awaitCleared } from './run-directory.js'
 import { settle } from './settle.js'
 import { waitEnded } from './wait.js'
 
@@ -22,6 +23,7 @@ export async function remove(
   if (now.status === 'running' || now.status === 'starting') {
     if (!force) throw running(id)
     const ended = waitEnded(context, id)
+    ended.catch(() => {})
     await kill(context, id, 'SIGKILL').catch((error: { code?: string }) => {
       if (error.code !== 'INVALID_STATE') throw error
     })
@@ -30,10 +32,13 @@ export async function remove(
     return remove(context, id, { force })
   }
   await context.live.get(id)?.gone()
+  failpoint('remove.begin')
   // Another process has started it meanwhile: look again.
   if (!context.containers.beginRemove(id)) return remove(context, id, { force })
-  await removeRunDirectory(context.runRoot, id)
+  await awaitCleared(context, id)
+  failpoint('remove.files')
   await native().removeTree(`${context.root}/containers/${id}`)
+  failpoint('remove.delete')
   context.containers.delete(id)
 }
 

@@ -1,14 +1,21 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, openSync, renameSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, renameSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { failpoint } from '../errors/failpoint.js'
+import { CleanupError } from '../errors/index.js'
 import { native } from '../host/index.js'
+import type { ContainerContext } from './context.js'
 
 // A run directory appears with its lock held (it is made aside and renamed), and is renamed away by whoever holds the
 // lock: so one that can be locked has no living supervisor, and one that was locked by us is nobody else's to remove.
+
+const teardownMs = 15_000
 
 export const runDirectory = (runRoot: string, id: string): string => `${runRoot}/${id}`
 
 /** Makes the run directory of a start: its lock, or undefined when there is one already. */
 export function lockRunDirectory(runRoot: string, id: string): number | undefined {
+  failpoint('run-directory.make')
   try {
     return native().makeLockedDirectory(runDirectory(runRoot, id))
   } catch (error) {
@@ -17,25 +24,58 @@ export function lockRunDirectory(runRoot: string, id: string): number | undefine
   }
 }
 
-/** Removes the run directory of an ended container; false when a supervisor still holds it. */
-export async function removeRunDirectory(runRoot: string, id: string): Promise<boolean> {
-  const directory = runDirectory(runRoot, id)
-  const lock = openLock(`${directory}/lock`)
-  if (lock === undefined) return true
+type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown'>
+
+/**
+ * Undoes what is left of a run that has ended, and removes its run directory, all with its lock held: nobody can start the
+ * container anew meanwhile. `files`: those of the container go as well, and it never runs again.
+ *
+ * @returns false when a supervisor, or another process that does the same, holds the lock
+ */
+export async function clearRun(context: Cleaner, id: string, files: boolean): Promise<boolean> {
+  if (!existsSync(runDirectory(context.runRoot, id)) && !context.hasLeft(id, files)) return true
+  const lock = await claim(context.runRoot, id, files)
+  if (lock === undefined) return false
   try {
-    if (!native().flock(lock, 'exclusive', false) || !isStill(lock, `${directory}/lock`)) return false
-    await removeHeld(runRoot, id)
+    await clearHeld(context, id, files)
     return true
   } finally {
     closeSync(lock)
   }
 }
 
-/** Removes a run directory whose lock the caller holds. */
-export async function removeHeld(runRoot: string, id: string): Promise<void> {
-  const aside = `${runRoot}/.gone-${id.slice(0, 12)}-${randomBytes(4).toString('hex')}`
-  renameSync(runDirectory(runRoot, id), aside)
+/** The same, once the supervisor that still tears it down has gone. @throws {CleanupError} when that takes too long */
+export async function awaitCleared(context: Cleaner, id: string): Promise<void> {
+  for (const deadline = performance.now() + teardownMs; !(await clearRun(context, id, false)); await delay(2))
+    if (performance.now() > deadline)
+      throw new CleanupError(`the supervisor of container ${id} does not finish its teardown; try again`, {
+        code: 'CLEANUP_FAILED',
+        details: { container: id },
+      })
+}
+
+/** The same for a run whose lock the caller holds. */
+export async function clearHeld(context: Cleaner, id: string, files: boolean): Promise<void> {
+  failpoint('run.teardown')
+  await context.teardown(id, files)
+  failpoint('run-directory.remove')
+  const aside = `${context.runRoot}/.gone-${id.slice(0, 12)}-${randomBytes(4).toString('hex')}`
+  renameSync(runDirectory(context.runRoot, id), aside)
+  failpoint('run-directory.removed')
   await native().removeTree(aside)
+}
+
+async function claim(runRoot: string, id: string, files: boolean): Promise<number | undefined> {
+  const path = `${runDirectory(runRoot, id)}/lock`
+  const lock = openLock(path)
+  if (lock === undefined) {
+    // A supervisor was killed while it removed the directory: that of a container that never runs again.
+    if (files) await native().removeTree(runDirectory(runRoot, id))
+    return lockRunDirectory(runRoot, id)
+  }
+  if (native().flock(lock, 'exclusive', false) && isStill(lock, path)) return lock
+  closeSync(lock)
+  return undefined
 }
 
 function openLock(path: string): number | undefined {

@@ -1,7 +1,8 @@
+import { failpoint } from '../errors/failpoint.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { type Observed, observe } from './observe.js'
-import { removeRunDirectory } from './run-directory.js'
+import { clearRun } from './run-directory.js'
 
 /**
  * Brings the store up to what has happened. Any process may do it at any time, and doing it twice changes nothing.
@@ -13,9 +14,9 @@ export async function settle(
 ): Promise<Exclude<Observed, { status: 'ended' }> | undefined> {
   const observed = observe(context, record)
   if (observed.status !== 'ended') return observed
-  if (observed.supervisor === 'lost') await context.teardown(record)
+  // Recorded first: from then on nobody takes what its run directory says for the present.
   recordEnd(context, record, observed.outcome)
-  if (observed.supervisor !== 'finishing') await removeRunDirectory(context.runRoot, record.id)
+  if (observed.supervisor !== 'finishing') await clearRun(context, record.id, record.config.rm)
   const now = context.containers.get(record.id)
   return now && (observe(context, now) as Exclude<Observed, { status: 'ended' }>)
 }
@@ -27,6 +28,7 @@ export function recordEnd(
   outcome: Outcome,
   phase: 'exited' | 'created' = 'exited',
 ): void {
+  failpoint('end.record')
   if (record.config.rm) context.containers.delete(record.id)
   else context.containers.settle(record.id, record.attempt, outcome, phase)
 }

@@ -1,11 +1,14 @@
 import { closeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { failpoint } from '../errors/failpoint.js'
 import { InvalidStateError, LaunchError } from '../errors/index.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
 import { lostOutcome, outcomeOf } from './observe.js'
-import { lockRunDirectory, removeHeld, removeRunDirectory } from './run-directory.js'
+import { clearHeld, clearRun, lockRunDirectory } from './run-directory.js'
 import { recordEnd, settle } from './settle.js'
+
+type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
 const otherProcessMs = 10_000
 
@@ -19,10 +22,8 @@ export async function start(context: ContainerContext, id: string, streams: Star
   for (const deadline = performance.now() + otherProcessMs; ; ) {
     const lock = lockRunDirectory(context.runRoot, id)
     if (lock !== undefined) {
-      const record = context.containers.begin(id, context.bootId)
+      const record = await begin(context, id, lock)
       if (record) return launch(context, record, lock, streams)
-      await removeHeld(context.runRoot, id)
-      closeSync(lock)
     }
     const record = context.containers.get(id)
     const now = record && (await settle(context, record))
@@ -31,37 +32,68 @@ export async function start(context: ContainerContext, id: string, streams: Star
     if (performance.now() > deadline)
       throw refuse(id, now.status, 'is being started or ended by another process, which does not finish')
     // Another process is between two of its steps: nothing tells when it has done the next.
-    if (lock === undefined && !(await removeRunDirectory(context.runRoot, id))) await delay(2)
+    if (lock === undefined && !(await clearRun(context, id, record.config.rm))) await delay(2)
   }
 }
 
-/** Launches a record that is in phase `started` by our doing, with its run directory locked. */
+/** The record in phase `started`; undefined, with the run directory removed, when another process was first. */
+async function begin(context: ContainerContext, id: string, lock: number): Promise<ContainerRecord | undefined> {
+  let record: ContainerRecord | undefined
+  try {
+    failpoint('start.begin')
+    record = context.containers.begin(id, context.bootId)
+    return record
+  } finally {
+    if (!record) await clearHeld(context, id, false).finally(() => closeSync(lock))
+  }
+}
+
+/** Launches a record that is in phase `started` by our doing. Takes over the lock of its run directory. */
 export async function launch(
   context: ContainerContext,
   record: ContainerRecord,
   lock: number,
   streams: StartStreams,
 ): Promise<Live> {
-  const { session, pid, startedAtNs, supervisorGone } = await context
-    .launch(record, lock, streams)
-    .catch((error: unknown) => recordFailure(context, record, error))
+  try {
+    return follow(context, record, await context.launch(record, lock, streams))
+  } catch (error) {
+    await recordFailure(context, record, error).catch(() => {})
+    throw error
+  } finally {
+    closeSync(lock)
+  }
+}
+
+/** Sees a running container to its end. */
+function follow(context: ContainerContext, record: ContainerRecord, launched: Launched): Live {
+  const { session, pid, startedAtNs, supervisorGone } = launched
   const ended = session.exited.then(async (exit) => {
     if (!exit && session.released) throw context.closing.reason
     context.finishing.add(record.id)
-    if (!exit) await supervisorGone.then(() => context.teardown(record))
-    const outcome = exit ? outcomeOf(exit, { startedAtNs }) : lostOutcome(true, { startedAtNs })
+    if (exit) {
+      recordEnd(context, record, outcomeOf(exit, { startedAtNs }))
+      return outcomeOf(exit, { startedAtNs })
+    }
+    await supervisorGone
+    const outcome = lostOutcome(true, { startedAtNs })
     recordEnd(context, record, outcome)
+    await clearRun(context, record.id, record.config.rm)
     return outcome
   })
-  const gone = ended.then(
-    async () => {
+  const gone = ended
+    .then(async () => {
       await supervisorGone
-      await removeRunDirectory(context.runRoot, record.id)
+      const torndown = await session.torndown
+      // A whole teardown has removed the run directory of an rm container, too.
+      if (!record.config.rm || torndown?.failures !== 0) await clearRun(context, record.id, record.config.rm)
+    })
+    // What could not be recorded or removed is found by whoever looks next.
+    .catch(() => {})
+    .then(() => {
       context.live.delete(record.id)
       context.finishing.delete(record.id)
-    },
-    () => {},
-  )
+    })
   const live: Live = {
     id: record.id,
     session,
@@ -76,7 +108,7 @@ export async function launch(
 }
 
 /** A container whose program never ran is as it was before, and remembers why, as Docker's does. */
-async function recordFailure(context: ContainerContext, record: ContainerRecord, error: unknown): Promise<never> {
+async function recordFailure(context: ContainerContext, record: ContainerRecord, error: unknown): Promise<void> {
   const outcome: Outcome = {
     startedAtNs: '0',
     finishedAtNs: '0',
@@ -86,8 +118,7 @@ async function recordFailure(context: ContainerContext, record: ContainerRecord,
     error: error instanceof Error ? error.message : String(error),
   }
   recordEnd(context, record, outcome, record.attempt === 1 ? 'created' : 'exited')
-  await removeRunDirectory(context.runRoot, record.id)
-  throw error
+  await clearHeld(context, record.id, record.config.rm)
 }
 
 function refuse(id: string, from: string, why: string): InvalidStateError {

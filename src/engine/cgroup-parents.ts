@@ -1,59 +1,55 @@
-import { readdirSync, rmdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { type CgroupLayout, detectCgroups, ensureParent, removeParent } from '../host/index.js'
-import type { Hierarchy } from '../launch/cgroups.js'
+import { cgroupDirectories, type ContainerCgroups, type Hierarchy } from '../launch/cgroups.js'
 
 /** The engine's own parent cgroups: made at the first start, removed when the last engine of the root is closed. */
 export interface CgroupParents {
   /** `custom` for containers that bring a device list of their own. */
   hierarchies(kind: 'default' | 'custom'): readonly Hierarchy[]
-  /** Removes containers' directories that nobody owns. */
-  sweep(isOwned: (name: string) => boolean): void
+  /** The directories that container `id` has, in whichever hierarchies. */
+  existing(id: string): ContainerCgroups['directories']
+  /** All names below the parents: ids of containers. */
+  names(): string[]
   /** Removes the parents that no container is in. */
   remove(): void
 }
 
+const kinds = ['default', 'custom'] as const
+
 export function openCgroupParents(rootId: string): CgroupParents {
   let layout: CgroupLayout | undefined
   const made = new Map<string, readonly Hierarchy[]>()
+  const detected = () => {
+    layout ??= detectCgroups()
+    return layout
+  }
   const name = (kind: 'default' | 'custom') => (kind === 'default' ? `inboard-${rootId}` : `inboard-${rootId}-custom`)
+  const places = () =>
+    kinds.flatMap((kind) =>
+      detected().hierarchies.map(({ mountpoint, version }) => ({ parent: `${mountpoint}/${name(kind)}`, version })),
+    )
   return {
     hierarchies(kind) {
-      layout ??= detectCgroups()
       let parents = made.get(kind)
       if (!parents) {
-        parents = ensureParent(layout, name(kind), kind)
+        parents = ensureParent(detected(), name(kind), kind)
         made.set(kind, parents)
       }
       return parents
     },
-    sweep(isOwned) {
-      layout ??= detectCgroups()
-      for (const kind of ['default', 'custom'] as const)
-        for (const { mountpoint } of layout.hierarchies) sweepParent(`${mountpoint}/${name(kind)}`, isOwned)
-    },
+    existing: (id) => cgroupDirectories(places(), id).filter(({ path }) => existsSync(path)),
+    names: () => places().flatMap(({ parent }) => directoriesIn(parent)),
     remove() {
-      layout ??= detectCgroups()
-      for (const kind of ['default', 'custom'] as const) removeParent(layout, name(kind))
+      for (const kind of kinds) removeParent(detected(), name(kind))
       made.clear()
     },
   }
 }
 
-function sweepParent(parent: string, isOwned: (name: string) => boolean): void {
-  for (const entry of entries(parent)) {
-    if (!entry.isDirectory() || isOwned(entry.name)) continue
-    try {
-      rmdirSync(`${parent}/${entry.name}`)
-    } catch (error) {
-      // Gone, or its last process is not quite: the next open finds it.
-      if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    }
-  }
-}
-
-function entries(directory: string) {
+function directoriesIn(parent: string): string[] {
   try {
-    return readdirSync(directory, { withFileTypes: true })
+    const entries = readdirSync(parent, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error

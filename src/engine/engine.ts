@@ -14,7 +14,8 @@ import { openCgroupParents } from './cgroup-parents.js'
 import { Containers } from './containers.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Images } from './images.js'
-import { launchContainer, launchExec, teardownContainer } from './launcher.js'
+import { launchContainer, launchExec } from './launcher.js'
+import { hasLeft, tearDown } from './leftovers.js'
 import { type EngineOptions, normalizeEngineOptions } from './options.js'
 import { preparePaths } from './paths.js'
 import { reconcile } from './reconcile.js'
@@ -153,7 +154,8 @@ function containerContext(stages: Stages, database: Database, closing: AbortSign
     closing,
     launch: (record, lock, streams) => launchContainer(stages, record, lock, streams),
     launchExec: (record, pid, pidfd, request) => launchExec(stages, record, pid, pidfd, request),
-    teardown: (record) => teardownContainer(stages, record),
+    hasLeft: (id, files) => hasLeft(stages, id, files),
+    teardown: (id, files) => tearDown(stages, id, files),
     inspectImage(record) {
       const image = stages.images.resolve(record.image)
       return { config: image.config, spec: containerSpec(stages, record, image), driver: stages.snapshots.name }

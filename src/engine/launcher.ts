@@ -1,39 +1,37 @@
 import { closeSync } from 'node:fs'
 import type { ContainerContext, ExecRequest, LiveExec, StartStreams } from '../container/context.js'
+import { failpoint } from '../errors/failpoint.js'
 import { native, supervisorExecutable } from '../host/index.js'
 import { compileExec } from '../launch/exec-plan.js'
 import { launchError, supervisorLost } from '../launch/failure.js'
 import { compileRun, type Fault, type LaunchPlan } from '../launch/run-plan.js'
 import { Session } from '../launch/session.js'
-import { compileTeardown } from '../launch/teardown-plan.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { assemble, assemblePlaces, type Stages } from './assemble.js'
+import { assemble, type Stages } from './assemble.js'
 import { requestedProcess } from './exec-process.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
-/** Failpoints of tests: where the next plan fails. */
-export const faults: { next: Fault | undefined } = { next: undefined }
+/** Failpoints of tests: where the next plan fails, and the steps of the last one, to choose from. */
+export const faults: { next: Fault | undefined; steps: LaunchPlan['steps'] } = { next: undefined, steps: [] }
 
-/** Spawns the supervisor of a container and waits until its program runs. The lock is closed in any case. */
+/** Spawns the supervisor of a container, which gets the lock, and waits until its program runs. */
 export async function launchContainer(
   stages: Stages,
   record: ContainerRecord,
   lock: number,
   streams: StartStreams,
 ): Promise<Launched> {
-  try {
-    await prepareFiles(stages, record)
-    const plan = compileRun({ ...assemble(stages, record, streams), ...takeFault() })
-    return await spawnSupervisor(plan, lock, [], `cannot start container ${record.name}`)
-  } finally {
-    closeSync(lock)
-  }
+  await prepareFiles(stages, record)
+  const plan = compileRun({ ...assemble(stages, record, streams), ...takeFault() })
+  return spawnSupervisor(plan, lock, [], `cannot start container ${record.name}`)
 }
 
 async function prepareFiles({ images, snapshots, paths }: Stages, record: ContainerRecord): Promise<void> {
   const { chain } = images.resolve(record.image)
+  failpoint('launch.prepare-init')
   await snapshots.prepareInit(chain)
+  failpoint('launch.prepare-container')
   await snapshots.prepareContainer(chain, `${paths.containers}/${record.id}`)
 }
 
@@ -49,6 +47,8 @@ async function spawnSupervisor(
   slots: readonly number[],
   what: string,
 ): Promise<Launched> {
+  faults.steps = plan.steps
+  failpoint('launch.spawn')
   const { pid: supervisorPid, status } = await native().spawn(
     supervisorExecutable(),
     'inboard-supervisor',
@@ -57,9 +57,10 @@ async function spawnSupervisor(
     slots,
   )
   const session = Session.fromDescriptor(status)
-  const supervisorGone = session.closed.then(async () => {
-    if (!session.released) await native().reap(supervisorPid)
-  })
+  const supervisorGone = session.closed
+    .then(() => (session.released ? undefined : native().reap(supervisorPid)))
+    // Somebody else in this process has reaped it: it has gone all the same.
+    .then(ignore, ignore)
   const first = await session.started
   if (first?.kind === 'started') return { session, pid: first.pid, startedAtNs: first.startedAtNs, supervisorGone }
   await supervisorGone
@@ -84,10 +85,12 @@ export async function launchExec(
     columns: request.columns,
     ...takeFault(),
   })
-  const { theirs, ours } = request.tty ? { theirs: [], ours: undefined } : openPipes(request.stdin)
   // An exec has no records for anyone to find: the lock it is given is nobody's.
   const lock = native().memfdSealed('exec', new Uint8Array(0))
+  let theirs: readonly number[] = []
+  let ours: LiveExec['pipes']
   try {
+    if (!request.tty) ({ theirs, ours } = openPipes(request.stdin))
     const { session, pid: started } = await spawnSupervisor(
       plan,
       lock,
@@ -96,36 +99,38 @@ export async function launchExec(
     )
     return { session, pid: started, pipes: ours }
   } catch (error) {
-    if (ours) for (const fd of [ours.stdin, ours.stdout, ours.stderr]) if (fd !== undefined) closeSync(fd)
+    if (ours) closeAll([ours.stdin, ours.stdout, ours.stderr])
     throw error
   } finally {
-    for (const fd of [lock, ...theirs]) closeSync(fd)
+    closeAll([lock, ...theirs])
   }
+}
+
+function ignore(): void {}
+
+function closeAll(descriptors: readonly (number | undefined)[]): void {
+  for (const descriptor of descriptors) if (descriptor !== undefined) closeSync(descriptor)
 }
 
 /** The ends of a process's pipes; without stdin it reads an empty one. */
 function openPipes(withStdin: boolean): { theirs: number[]; ours: NonNullable<LiveExec['pipes']> } {
-  const [stdinRead, stdinWrite] = native().pipe()
-  const [stdoutRead, stdoutWrite] = native().pipe()
-  const [stderrRead, stderrWrite] = native().pipe()
-  if (!withStdin) closeSync(stdinWrite)
-  return {
-    theirs: [stdinRead, stdoutWrite, stderrWrite],
-    ours: { stdin: withStdin ? stdinWrite : undefined, stdout: stdoutRead, stderr: stderrRead },
+  const open: number[] = []
+  const pipe = () => {
+    const ends = native().pipe()
+    open.push(...ends)
+    return ends
   }
-}
-
-/** Does a dead supervisor's teardown. */
-export async function teardownContainer(stages: Stages, record: ContainerRecord): Promise<void> {
-  const { cgroups, paths } = assemblePlaces(stages, record)
-  const bytes = compileTeardown({ cgroups, paths, remove: record.config.rm })
-  const lock = native().memfdSealed('teardown', new Uint8Array(0))
   try {
-    const { pid, status } = await native().spawn(supervisorExecutable(), 'inboard-supervisor', bytes, lock, [])
-    const session = Session.fromDescriptor(status)
-    await session.closed
-    await native().reap(pid)
-  } finally {
-    closeSync(lock)
+    const [stdinRead, stdinWrite] = pipe()
+    const [stdoutRead, stdoutWrite] = pipe()
+    const [stderrRead, stderrWrite] = pipe()
+    if (!withStdin) closeSync(stdinWrite)
+    return {
+      theirs: [stdinRead, stdoutWrite, stderrWrite],
+      ours: { stdin: withStdin ? stdinWrite : undefined, stdout: stdoutRead, stderr: stderrRead },
+    }
+  } catch (error) {
+    closeAll(open)
+    throw error
   }
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { failpoint } from '../errors/failpoint.js'
 
 /** Where an engine keeps its things. */
 export interface Paths {
@@ -37,9 +39,10 @@ function readRootId(path: string): string {
   }
   const present = read()
   if (present) return present
-  const aside = `${path}.new-${process.pid}`
+  const aside = `${dirname(path)}/.new-id-${process.pid}`
   writeFileSync(aside, `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
   try {
+    failpoint('root.id')
     // link(2) does not replace: of several processes one gives the root its id.
     linkSync(aside, path)
   } catch (error) {

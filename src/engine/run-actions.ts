@@ -4,8 +4,9 @@ import { Container } from '../container/container.js'
 import type { ContainerContext } from '../container/context.js'
 import { randomName } from '../container/names.js'
 import type { RunActions, RunRequest } from '../container/run-builder.js'
-import { lockRunDirectory, removeHeld } from '../container/run-directory.js'
+import { clearHeld, lockRunDirectory } from '../container/run-directory.js'
 import { launch } from '../container/start.js'
+import { failpoint } from '../errors/failpoint.js'
 import { InvalidOptionError, LaunchError } from '../errors/index.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
@@ -16,8 +17,9 @@ import { prepareBindSources } from './bind-sources.js'
 export function runActions(stages: Stages, context: ContainerContext): RunActions {
   return {
     async create(request) {
-      const record = insert(context, newRecord(stages, context, request))
-      return new Container(context, record)
+      const record = newRecord(stages, context, request)
+      failpoint('create.insert')
+      return new Container(context, insert(context, record))
     },
     async run(request, streams) {
       const id = randomBytes(32).toString('hex')
@@ -28,10 +30,10 @@ export function runActions(stages: Stages, context: ContainerContext): RunAction
         throw new LaunchError(`the run directory of ${id} exists already`, { code: 'LAUNCH_FAILED' })
       let record: ContainerRecord
       try {
+        failpoint('run.insert')
         record = insert(context, { ...draft, phase: 'started', attempt: 1, bootId: context.bootId })
       } catch (error) {
-        await removeHeld(context.runRoot, id)
-        closeSync(lock)
+        await clearHeld(context, id, false).finally(() => closeSync(lock))
         throw error
       }
       const live = await launch(context, record, lock, streams)

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
-  configDocument,
   dockerArchive,
   type Entries,
   indexType,
@@ -16,8 +15,8 @@ import {
   tar,
   unpacked,
 } from '../../test/support/archives.js'
-import { busyboxForm } from '../../test/support/images.js'
 import { type TestStore, testStore } from '../../test/support/image-store.js'
+import { busyboxForm } from '../../test/support/images.js'
 
 let store: TestStore
 let layer: Buffer
@@ -33,7 +32,11 @@ afterEach(() => {
 
 const load = async (entries: Entries) => store.images.load(stream(await tar(entries)))
 const invalid = (message: RegExp | string) =>
-  expect.objectContaining({ name: 'InvalidOptionError', code: 'INVALID_ARCHIVE', message: expect.stringMatching(message) })
+  expect.objectContaining({
+    name: 'InvalidOptionError',
+    code: 'INVALID_ARCHIVE',
+    message: expect.stringMatching(message),
+  })
 const mismatch = expect.objectContaining({ name: 'DigestMismatchError', code: 'DIGEST_MISMATCH' })
 
 describe('an archive that is not one', () => {
@@ -41,14 +44,16 @@ describe('an archive that is not one', () => {
     ['nothing', Buffer.alloc(0), /truncated/],
     ['zeros', Buffer.alloc(10_240), /empty/],
     ['text', Buffer.from('this is no tar\n'.repeat(1000)), /cannot be read/],
-    ['half a gzip', gzipSync(Buffer.alloc(100_000, 'x')).subarray(0, 60), /gzip data is corrupt or truncated/],
+    ['half a gzip', gzipSync(Buffer.alloc(100_000, 'x')).subarray(0, 60), /cannot be read/],
     ['bzip2', Buffer.from('BZh91AY&SY............'), /bzip2, which is not supported/],
   ])('is refused: %s', async (_, bytes, message) => {
     await expect(store.images.load(stream(bytes))).rejects.toEqual(invalid(message))
   })
 
   it('is a root filesystem: the message names import()', async () => {
-    await expect(load({ 'bin/sh': 'x' })).rejects.toEqual(invalid(/neither manifest.json .* nor index.json .* import\(\)/))
+    await expect(load({ 'bin/sh': 'x' })).rejects.toEqual(
+      invalid(/neither manifest.json .* nor index.json .* import\(\)/),
+    )
   })
 
   it('is a stream of strings', async () => {
@@ -74,7 +79,11 @@ describe('a docker-archive', () => {
     ['broken JSON', async () => ({ 'manifest.json': '[{' }), /manifest.json is not valid JSON/],
     ['JSON that is not UTF-8', async () => ({ 'manifest.json': Buffer.from([0x22, 0xff, 0x22]) }), /not valid JSON/],
     ['JSON too deep', async () => ({ 'manifest.json': '['.repeat(100_000) }), /nested more than 64 deep/],
-    ['a manifest too long', async () => ({ 'manifest.json': `[${' '.repeat(4 * 1024 * 1024)}]` }), /longer than 4194304 bytes/],
+    [
+      'a manifest too long',
+      async () => ({ 'manifest.json': `[${' '.repeat(4 * 1024 * 1024)}]` }),
+      /longer than 4194304 bytes/,
+    ],
     ['a configuration too long', config({ comment: 'x'.repeat(8 * 1024 * 1024) }), /longer than 8388608 bytes/],
     ['a configuration outside of it', change({ Config: '../../etc/passwd' }), /points outside of the root/],
     ['a layer outside of it', change({ Layers: ['../../etc/passwd'] }), /points outside of the root/],
@@ -85,14 +94,20 @@ describe('a docker-archive', () => {
     ['another operating system', config({ os: 'windows' }), /operating system "windows"/],
     ['no root filesystem', config({ rootfs: undefined }), /rootfs must be an object/],
     ['diff ids of another kind', config({ rootfs: { type: 'layers', diff_ids: ['md5:00'] } }), /not a sha256 digest/],
-    ['too many layers', config({ rootfs: { type: 'layers', diff_ids: Array(126).fill(sha256('')) } }), /max depth exceeded/],
+    [
+      'too many layers',
+      config({ rootfs: { type: 'layers', diff_ids: Array(126).fill(sha256('')) } }),
+      /max depth exceeded/,
+    ],
     ['an environment of numbers', config({ config: { Env: [1] } }), /config.Env must be a string, not 1/],
   ])('is refused with %s', async (_, files, message) => {
     await expect(load(await files())).rejects.toEqual(invalid(message))
   })
 
   it('is refused with a name that Docker would not take', async () => {
-    await expect(load(dockerArchive({ layers: [layer] }, ['Bad:1']))).rejects.toMatchObject({ code: 'INVALID_REFERENCE' })
+    await expect(load(dockerArchive({ layers: [layer] }, ['Bad:1']))).rejects.toMatchObject({
+      code: 'INVALID_REFERENCE',
+    })
   })
 
   it('is refused when a layer is not the one of the configuration', async () => {
@@ -106,7 +121,9 @@ describe('a docker-archive', () => {
     ['loops', 'layer.tar'],
   ])('is refused when a layer is a symlink that %s', async (_, linkname) => {
     const files = dockerArchive({ layers: [layer] })
-    await expect(load({ ...files, 'layer0/layer.tar': { type: 'symlink', linkname } })).rejects.toEqual(invalid(/outside|has no/))
+    await expect(load({ ...files, 'layer0/layer.tar': { type: 'symlink', linkname } })).rejects.toEqual(
+      invalid(/outside|has no/),
+    )
   })
 
   it('is refused with devices in it', async () => {
@@ -125,9 +142,8 @@ describe('a docker-archive', () => {
   it('cannot write outside through a symlink in its layers', async () => {
     const canary = mkdtempSync('/tmp/ib-canary-')
     const bad = await tar({ out: { type: 'symlink', linkname: canary }, 'out/owned': 'x' })
-    await store.images.load(stream(await tar(dockerArchive({ layers: [bad] }))))
+    await expect(load(dockerArchive({ layers: [bad] }))).rejects.toMatchObject({ name: 'LayerError' })
     expect(existsSync(join(canary, 'owned'))).toBe(false)
-    await store.images.remove('app:1')
     rmSync(canary, { recursive: true })
   })
 })
@@ -148,12 +164,35 @@ describe('an OCI layout', () => {
     ['a manifest called an index', () => withManifest({ mediaType: undefined }, indexType), /not what its media type/],
     ['a media type inside that is another', () => withManifest({ mediaType: indexType }), /is referred to as/],
     ['an old schema', () => withManifest({ schemaVersion: 1 }), /schema version 1/],
-    ['a layer of a strange kind', () => withManifest({ layers: [{ mediaType: 'text/plain', digest: sha256(''), size: 0 }] }), /media type "text\/plain"/],
-    ['a size that is no number', () => withManifest({ layers: [{ mediaType: 'x', digest: sha256(''), size: -1 }] }), /whole number/],
-    ['a configuration that is huge', () => withManifest({ config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(''), size: 1e12 } }), /1000000000000 bytes/],
-    ['an unknown layout version', () => ({ ...withManifest({}), 'oci-layout': '{"imageLayoutVersion":"2.0.0"}' }), /version "2.0.0"/],
+    [
+      'a layer of a strange kind',
+      () => withManifest({ layers: [{ mediaType: 'text/plain', digest: sha256(''), size: 0 }] }),
+      /media type "text\/plain"/,
+    ],
+    [
+      'a size that is no number',
+      () => withManifest({ layers: [{ mediaType: 'x', digest: sha256(''), size: -1 }] }),
+      /whole number/,
+    ],
+    [
+      'a configuration that is huge',
+      () =>
+        withManifest({
+          config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(''), size: 1e12 },
+        }),
+      /1000000000000 bytes/,
+    ],
+    [
+      'an unknown layout version',
+      () => ({ ...withManifest({}), 'oci-layout': '{"imageLayoutVersion":"2.0.0"}' }),
+      /version "2.0.0"/,
+    ],
     ['an index of nothing', () => layout().one.index(), /names no image/],
-    ['an index without a digest', () => layout().one.index({ mediaType: manifestType, digest: '../../x', size: 1 }), /is not a sha256 digest/],
+    [
+      'an index without a digest',
+      () => layout().one.index({ mediaType: manifestType, digest: '../../x', size: 1 }),
+      /is not a sha256 digest/,
+    ],
   ])('is refused with %s', async (_, files, message) => {
     await expect(load(files() as Entries)).rejects.toEqual(invalid(message))
   })
@@ -211,12 +250,11 @@ describe('a truncated archive', () => {
   })
 
   it('is refused at every block of a small one', async () => {
-    const document = configDocument({ layers: [layer] })
     const archive = await tar(dockerArchive({ layers: [layer] }))
     const ends = Array.from({ length: (archive.length - 1024) / 512 }, (_, at) => at * 512)
-    for (const end of ends) {
-      await expect(store.images.load(stream(archive.subarray(0, end)))).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' })
-    }
-    expect(document.length).toBeGreaterThan(0)
+    const loads = ends.map((end) => store.images.load(stream(archive.subarray(0, end))))
+    const outcomes = await Promise.allSettled(loads)
+    const refused = { status: 'rejected', reason: expect.objectContaining({ code: 'INVALID_ARCHIVE' }) }
+    expect(outcomes).toEqual(ends.map(() => refused))
   })
 })

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../errors/index.js'
+import { InvalidOptionError, LayerError } from '../errors/index.js'
 import { decompress } from '../layer/index.js'
 import { parseReference, withDefaultTag } from '../reference/reference.js'
 import type { ImageRunConfig } from '../spec/options.js'
@@ -50,7 +50,8 @@ export async function importRootfs(
     return image as LoadedImage
   } catch (error) {
     signal?.throwIfAborted()
-    throw hostFailed(archiveFailed(error))
+    const isMalformed = error instanceof LayerError && error.code === 'LAYER_INVALID'
+    throw isMalformed ? archiveFailed(error) : hostFailed(error)
   }
 }
 

@@ -15,8 +15,8 @@ import {
   tar,
   unpacked,
 } from '../../test/support/archives.js'
-import { busyboxForm } from '../../test/support/images.js'
 import { type TestStore, testStore } from '../../test/support/image-store.js'
+import { busyboxForm } from '../../test/support/images.js'
 import type { LoadProgress } from './types.js'
 
 let store: TestStore
@@ -53,7 +53,9 @@ describe('load', () => {
     expect(image?.references).toEqual(references)
     const record = store.images.get(image?.id as string)
     expect(record).toMatchObject({ os: 'linux', config: { Cmd: ['sh'] }, createdAt: '2024-01-01T00:00:00Z' })
-    expect(statSync(join(store.snapshots.layers(record.chain)[0] as string, 'bin/busybox')).size).toBeGreaterThan(100_000)
+    expect(statSync(join(store.snapshots.layers(record.chain)[0] as string, 'bin/busybox')).size).toBeGreaterThan(
+      100_000,
+    )
     expect(store.remains()).not.toContain('gc.dirty')
   })
 
@@ -171,7 +173,10 @@ describe('load', () => {
   it('says what an index offers when nothing fits', async () => {
     const layout = new Layout()
     const image = layout.image({ layers: [lower] })
-    const platforms = ['s390x', 'ppc64le'].map((architecture) => ({ ...image, platform: { os: 'linux', architecture } }))
+    const platforms = ['s390x', 'ppc64le'].map((architecture) => ({
+      ...image,
+      platform: { os: 'linux', architecture },
+    }))
     await expect(load(layout.index(named(layout.nested(platforms), 'app')))).rejects.toMatchObject({
       code: 'INVALID_ARCHIVE',
       message: `no image in the archive is for linux/${own}; it has linux/s390x, linux/ppc64le`,
@@ -212,10 +217,19 @@ describe('load', () => {
 
   it('adds no image when another of the archive is broken', async () => {
     const good = dockerArchive({ layers: [lower] }, ['good'])
-    const bad = dockerArchive({ layers: [upper], document: { rootfs: { type: 'layers', diff_ids: [sha256('other')] } } }, ['bad'])
+    const bad = dockerArchive(
+      { layers: [upper], document: { rootfs: { type: 'layers', diff_ids: [sha256('other')] } } },
+      ['bad'],
+    )
     const manifests = [good, bad].map((files) => JSON.parse(files['manifest.json'] as string)[0])
     manifests[1].Layers = ['bad.tar']
-    const archive = { ...good, ...bad, 'bad.tar': upper, 'layer0/layer.tar': lower, 'manifest.json': JSON.stringify(manifests) }
+    const archive = {
+      ...good,
+      ...bad,
+      'bad.tar': upper,
+      'layer0/layer.tar': lower,
+      'manifest.json': JSON.stringify(manifests),
+    }
     await expect(load(archive)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
     expect(store.images.list()).toEqual([])
     expect(store.remains()).toEqual([])

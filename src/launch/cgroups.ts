@@ -33,7 +33,10 @@ export interface ContainerCgroups {
 }
 
 /** The directories of container `id`. Pure: what exists is the supervisor's business. */
-export function cgroupDirectories(hierarchies: readonly Hierarchy[], id: string): ContainerCgroups['directories'] {
+export function cgroupDirectories(
+  hierarchies: readonly Pick<Hierarchy, 'version' | 'parent'>[],
+  id: string,
+): ContainerCgroups['directories'] {
   return hierarchies.map(({ version, parent }) => {
     const path = `${parent}/${id}`
     return { path, version, join: version === 1 ? `${path}/tasks` : `${path}/cgroup.procs` }

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x1f353ac9
+export const fingerprint = 0x9ca13c50
 export const modes = {
   run: 0,
   exec: 1,
@@ -62,6 +62,7 @@ export const opcodes = {
   stdio: 15,
   oom_counter: 16,
   clone: 17,
+  network_namespace: 18,
   cgroup_join: 20,
   unshare: 21,
   setns: 22,
@@ -84,6 +85,7 @@ export const opcodes = {
   netlink: 41,
   console: 42,
   empty_file: 43,
+  network_join: 44,
   rlimit: 50,
   oom_score_adj: 51,
   session_keyring: 52,
@@ -115,6 +117,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   15: 'stdio',
   16: 'oom_counter',
   17: 'clone',
+  18: 'network_namespace',
   20: 'cgroup_join',
   21: 'unshare',
   22: 'setns',
@@ -137,6 +140,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   41: 'netlink',
   42: 'console',
   43: 'empty_file',
+  44: 'network_join',
   50: 'rlimit',
   51: 'oom_score_adj',
   52: 'session_keyring',
@@ -213,6 +217,11 @@ export interface OomCounter {
 export interface Clone {
   readonly flags: number | bigint
   readonly cgroup: string
+}
+
+/** Makes a network namespace and executes a batch of rtnetlink messages in it, in the supervisor, while the container's process is already at its mounts; `network_join` takes it. */
+export interface NetworkNamespace {
+  readonly messages: Uint8Array
 }
 
 /** Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs. */
@@ -535,6 +544,13 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
+  /** Makes a network namespace and executes a batch of rtnetlink messages in it, in the supervisor, while the container's process is already at its mounts; `network_join` takes it. (prepare) */
+  networkNamespace(fields: NetworkNamespace): void {
+    this.begin(18, 'network_namespace')
+    this.bytes(fields.messages)
+    this.end()
+  }
+
   /** Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs. (container) */
   cgroupJoin(fields: CgroupJoin): void {
     this.begin(20, 'cgroup_join')
@@ -718,6 +734,12 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.begin(43, 'empty_file')
     this.str(fields.path)
     this.u64(fields.mode)
+    this.end()
+  }
+
+  /** Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it. (container) */
+  networkJoin(): void {
+    this.begin(44, 'network_join')
     this.end()
   }
 

@@ -175,10 +175,13 @@ function writeFilesystems(
 ): void {
   for (const mount of spec.mounts) {
     const slot = trees.get(mount)
-    if (slot !== undefined) writeBind(plan, mount, slot)
+    if (slot !== undefined) {
+      if (mount.destination === '/dev') writeNullDevice(plan)
+      writeBind(plan, mount, slot)
+    }
     else if (mount.type === 'cgroup') writeCgroupMounts(plan, mount, hierarchies)
     else writeMount(plan, mount)
-    if (mount.destination === '/dev') writeDevices(plan, spec)
+    if (mount.destination === '/dev' && slot === undefined) writeDevices(plan, spec)
   }
 }
 
@@ -248,6 +251,13 @@ const deviceLinks = {
   '/dev/stdout': '/proc/self/fd/1',
   '/dev/stderr': '/proc/self/fd/2',
   '/dev/ptmx': 'pts/ptmx',
+}
+
+/** Below a /dev of the host's: masks need a null device that is surely one. */
+function writeNullDevice(plan: PlanWriter): void {
+  const flags = MS.NOSUID | MS.NOEXEC
+  plan.mount({ source: 'tmpfs', target: '/dev', fstype: 'tmpfs', flags, data: 'mode=755,size=64k', targetFlags: targetFlags.noSymlinks })
+  plan.deviceNode({ path: '/dev/null', mode: 0o20666, device: 0x103, uid: 0, gid: 0 })
 }
 
 function writeDevices(plan: PlanWriter, spec: Spec): void {

@@ -3,8 +3,8 @@ import { PlanWriter } from './protocol.gen.js'
 
 export interface TeardownInput {
   readonly cgroups: Pick<ContainerCgroups, 'directories'>
-  readonly paths: { readonly directory: string; readonly run: string }
-  /** Its files go as well: the writable layer, the log, and with them the run directory. */
+  readonly paths: { readonly directory: string; readonly run?: string }
+  /** Its files go as well: the writable layer, the log, and with them the run directory, where one is named. */
   readonly remove: boolean
 }
 
@@ -15,7 +15,7 @@ export function writeTeardown(plan: PlanWriter, { cgroups, paths, remove }: Tear
   for (const { path } of cgroups.directories) plan.cgroupRemove({ path })
   if (!remove) return
   plan.removeTree({ path: paths.directory })
-  plan.removeTree({ path: paths.run })
+  if (paths.run !== undefined) plan.removeTree({ path: paths.run })
 }
 
 /** The teardown alone, for a container whose supervisor did not live to do it. */

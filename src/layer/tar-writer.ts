@@ -35,7 +35,7 @@ const typeflags: Readonly<Record<EntryKind, string>> = {
   fifo: '6',
 }
 
-const maxOctal = { mode: 0o7777777, id: 0o7777777, size: 0o77777777777, time: 0o77777777777 }
+const maxOctal = { id: 0o7777777, size: 0o77777777777, time: 0o77777777777 }
 
 /**
  * The header blocks of an entry: ustar, preceded by a PAX header only when ustar cannot hold a value. The same entry

@@ -21,7 +21,5 @@ export const referencePattern = new RegExp(`^(?:(${domain})/)?(${remoteName})(?:
 /** What an image ID looks like without its algorithm; refused as a name. */
 export const identifierPattern = /^[a-f0-9]{64}$/
 
-export const tagPattern = new RegExp(`^${tag}$`)
-
 /** Hexadecimal digits of the digest algorithms that the OCI specification registers. */
 export const digestLengths: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 }

@@ -136,4 +136,4 @@ test('layers look the same merged by the kernel and merged by us', async () => {
     }),
     { numRuns: 60 },
   )
-})
+}, 120_000)

@@ -12,9 +12,6 @@ export interface Aside {
   discard(): Promise<void>
 }
 
-/** Time enough between making a directory and locking it. */
-const unlockedGraceMs = 60_000
-
 /**
  * Directories of layers: made aside under a lock, published by a rename, so that a name is a whole layer or nothing.
  * What a dead process has left is told by its lock, which died with it.
@@ -93,7 +90,7 @@ export class LayerStore {
       for (const entry of readdirSync(this.directory)) {
         const layer = parseLayerName(entry)
         if (layer !== undefined && !kept.has(layer)) await this.remove(entry)
-        else if (entry.startsWith('tmp-') && this.#isAbandoned(entry)) await native().removeTree(this.path(entry))
+        else if (this.#isAbandoned(entry)) await native().removeTree(this.path(entry))
       }
       return true
     } finally {
@@ -101,10 +98,10 @@ export class LayerStore {
     }
   }
 
+  /** What was made aside has its lock from the beginning; before it has a name of its own, the name tells who makes it. */
   #isAbandoned(entry: string): boolean {
-    const isLocked = native().isLocked(`${this.path(entry)}/lock`)
-    if (isLocked !== undefined) return !isLocked
-    const stat = statSync(this.path(entry), { throwIfNoEntry: false })
-    return stat !== undefined && stat.mtimeMs < Date.now() - unlockedGraceMs
+    const maker = /^\.new-.*-(\d+)$/.exec(entry)?.[1]
+    if (maker !== undefined) return statSync(`/proc/${maker}`, { throwIfNoEntry: false }) === undefined
+    return entry.startsWith('tmp-') && native().isLocked(`${this.path(entry)}/lock`) !== true
   }
 }

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { failpoint } from '../errors/failpoint.js'
 import { InvalidOptionError } from '../errors/index.js'
 import type { DriverName, SnapshotDriver } from './driver.js'
 import { LayerStore } from './layer-store.js'
@@ -54,9 +54,10 @@ function readChoice(directory: string): DriverName | undefined {
 
 /** The first of several processes decides. */
 function recordChoice(directory: string, choice: DriverName): DriverName {
-  const aside = `${directory}/driver-${randomBytes(4).toString('hex')}`
-  writeFileSync(aside, `${choice}\n`, { mode: 0o600, flag: 'wx' })
+  const aside = `${directory}/.new-driver-${process.pid}`
+  writeFileSync(aside, `${choice}\n`, { mode: 0o600 })
   try {
+    failpoint('snapshot.driver')
     linkSync(aside, `${directory}/driver`)
     return choice
   } catch (error) {

@@ -25,7 +25,7 @@ const character = (major: number, minor?: number): DeviceRule => ({
 
 /**
  * The devices that every container may use: nodes may be made of any, but only the harmless ones be opened. Those of the
- * console (5:1), of ptmx (5:2) and of pseudo-terminals (136:*) have no default node.
+ * console (5:1), of ptmx (5:2), of tun (10:200) and of pseudo-terminals (136:*) have no default node.
  */
 export const defaultDeviceRules: readonly DeviceRule[] = deepFreeze([
   { allow: false, access: 'rwm' },
@@ -34,6 +34,7 @@ export const defaultDeviceRules: readonly DeviceRule[] = deepFreeze([
   ...Object.values(nodes).map(([major, minor]) => character(major, minor)),
   character(5, 1),
   character(5, 2),
+  character(10, 200),
   character(136),
 ])
 

@@ -97,7 +97,7 @@ export function containerHostname(id: string, { hostname, network }: ContainerCo
  *
  * @throws {InvalidOptionError} INVALID_OPTION when nothing is left
  */
-export function processArgs({ entrypoint, command }: ContainerConfig, image: ImageRunConfig): string[] {
+function processArgs({ entrypoint, command }: ContainerConfig, image: ImageRunConfig): string[] {
   const args =
     entrypoint === undefined
       ? [...(image.Entrypoint ?? []), ...(command.length > 0 ? command : (image.Cmd ?? []))]

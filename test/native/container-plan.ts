@@ -12,7 +12,6 @@ const guarded = MS_NOSUID | MS_NODEV | MS_NOEXEC
 /** NEWNS, NEWPID, NEWUTS, NEWIPC */
 const namespaces = 0x00020000 | 0x20000000 | 0x04000000 | 0x08000000
 const newCgroup = 0x02000000
-const newNetwork = 0x40000000
 const dockerCapabilities = 0xa80425fb
 const S_IFCHR = 0o020000
 
@@ -30,6 +29,8 @@ export interface ContainerPlan {
   readonly seccomp?: Uint8Array
   /** False: the host's network namespace. */
   readonly network?: boolean
+  /** Executed in the new network namespace; by default what brings the loopback up. */
+  readonly networkMessages?: Uint8Array
   readonly mask?: readonly string[]
   readonly workingDirectory?: string
   readonly extra?: (plan: PlanWriter) => void
@@ -53,9 +54,18 @@ const links: readonly [string, string][] = [
   ['pts/ptmx', '/dev/ptmx'],
 ]
 const masked = [
-  ...['asound', 'acpi', 'interrupts', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi'].map(
-    (name) => `/proc/${name}`,
-  ),
+  ...[
+    'asound',
+    'acpi',
+    'interrupts',
+    'kcore',
+    'keys',
+    'latency_stats',
+    'timer_list',
+    'timer_stats',
+    'sched_debug',
+    'scsi',
+  ].map((name) => `/proc/${name}`),
   '/sys/firmware',
   '/sys/devices/virtual/powercap',
 ]
@@ -67,7 +77,8 @@ function prepare(plan: PlanWriter, options: ContainerPlan): void {
   if (options.runDirectory) plan.runDirectory({ path: options.runDirectory })
   for (const { path } of options.cgroups) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
   for (const { hierarchy, path } of options.cgroups) {
-    if (hierarchy === 'memory') plan.writeKnob({ path: `${path}/memory.limit_in_bytes`, value: '268435456', optional: 0 })
+    if (hierarchy === 'memory')
+      plan.writeKnob({ path: `${path}/memory.limit_in_bytes`, value: '268435456', optional: 0 })
     if (hierarchy === 'cpu') plan.writeKnob({ path: `${path}/cpu.cfs_quota_us`, value: '200000', optional: 0 })
     if (hierarchy === 'pids') plan.writeKnob({ path: `${path}/pids.max`, value: '100', optional: 0 })
   }
@@ -83,6 +94,7 @@ function prepare(plan: PlanWriter, options: ContainerPlan): void {
     slotOut: 1,
     slotErr: 2,
   })
+  if (options.network !== false) plan.networkNamespace({ messages: options.networkMessages ?? loopbackUp() })
   plan.clone({ flags: namespaces, cgroup: '' })
 }
 
@@ -120,7 +132,7 @@ function mountSystem(plan: PlanWriter, options: ContainerPlan): void {
 }
 
 /** RTM_NEWLINK with IFF_UP of interface 1, the loopback. */
-export function loopbackUp(): Uint8Array {
+function loopbackUp(): Uint8Array {
   const message = Buffer.alloc(32)
   message.writeUInt32LE(32, 0)
   message.writeUInt16LE(16, 4)
@@ -149,7 +161,11 @@ function becomeProgram(plan: PlanWriter, options: ContainerPlan): void {
     file: options.argv[0] ?? '',
     path: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     argv: options.argv,
-    envp: options.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'TERM=xterm'],
+    envp: options.env ?? [
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'HOME=/root',
+      'TERM=xterm',
+    ],
   })
 }
 
@@ -161,7 +177,8 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   plan.unshare({ flags: newCgroup })
   plan.rootPropagation({ flags: MS_REC | MS_PRIVATE })
   const files = ['hosts', 'hostname', 'resolv.conf']
-  for (const [index, name] of files.entries()) plan.treeOpen({ slot: 10 + index, path: `${options.directory}/${name}`, recursive: 0 })
+  for (const [index, name] of files.entries())
+    plan.treeOpen({ slot: 10 + index, path: `${options.directory}/${name}`, recursive: 0 })
   plan.rootMount({
     directory: options.directory,
     source: 'overlay',
@@ -173,10 +190,17 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   plan.pivotRoot({ directory: 'm' })
   mountDevices(plan)
   for (const [index, name] of files.entries()) {
-    plan.treeAttach({ slot: 10 + index, target: `/etc/${name}`, attrSet: 0, attrClear: 0, propagation: 0, recursive: 0, targetFlags: targetFlags.createFile })
+    plan.treeAttach({
+      slot: 10 + index,
+      target: `/etc/${name}`,
+      attrSet: 0,
+      attrClear: 0,
+      propagation: 0,
+      recursive: 0,
+      targetFlags: targetFlags.createFile,
+    })
   }
-  if (options.network !== false) plan.unshare({ flags: newNetwork })
-  if (options.network !== false) plan.netlink({ protocol: 0, messages: loopbackUp() })
+  if (options.network !== false) plan.networkJoin()
   mountSystem(plan, options)
   plan.hostname({ name: 'native-test' })
   options.extra?.(plan)

@@ -1,9 +1,19 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { decodeFrame, encodeFrame, type Frame } from '../../src/launch/protocol.gen.js'
+import { decodeFrame, encodeFrame, type Frame, PlanWriter } from '../../src/launch/protocol.gen.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 /** Where the test programs are built; made by `buildTestPrograms`. */
@@ -28,7 +38,8 @@ export class Connection {
     this.ended = new Promise((resolve) => {
       socket.on('error', () => {})
       socket.on('close', () => {
-        for (const { type, reject } of this.#waiters) reject(new Error(`closed before ${type}: ${describe(this.frames)}`))
+        for (const { type, reject } of this.#waiters)
+          reject(new Error(`closed before ${type}: ${describe(this.frames)}`))
         resolve()
       })
     })
@@ -41,7 +52,8 @@ export class Connection {
   /** The first frame of the type, now or later. */
   async next<T extends Frame['type']>(type: T): Promise<Extract<Frame, { type: T }>> {
     const found = this.frames.find((frame) => frame.type === type)
-    const frame = found ?? (await new Promise<Frame>((resolve, reject) => this.#waiters.push({ type, resolve, reject })))
+    const frame =
+      found ?? (await new Promise<Frame>((resolve, reject) => this.#waiters.push({ type, resolve, reject })))
     return frame as Extract<Frame, { type: T }>
   }
 
@@ -50,7 +62,9 @@ export class Connection {
     while (!this.output().includes(text)) {
       await new Promise<void>((resolve, reject) => {
         this.socket.once('data', () => resolve())
-        this.socket.once('close', () => reject(new Error(`closed before ${text} was printed: ${describe(this.frames)}`)))
+        this.socket.once('close', () =>
+          reject(new Error(`closed before ${text} was printed: ${describe(this.frames)}`)),
+        )
       })
     }
   }
@@ -95,7 +109,12 @@ export interface Supervised {
 }
 
 /** Starts a supervisor as the addon does: plan 3, status 4, lock 5, slots from 6. */
-export function supervise(executable: string, plan: Uint8Array, scratch: string, slots: readonly number[] = []): Supervised {
+export function supervise(
+  executable: string,
+  plan: Uint8Array,
+  scratch: string,
+  slots: readonly number[] = [],
+): Supervised {
   const planPath = join(scratch, `plan-${process.hrtime.bigint()}`)
   writeFileSync(planPath, plan)
   const planDescriptor = openSync(planPath, 'r')
@@ -141,7 +160,8 @@ export class Bench {
     for (const { hierarchy, path } of this.parents) {
       mkdirSync(path)
       if (hierarchy !== 'cpuset') continue
-      for (const knob of ['cpuset.cpus', 'cpuset.mems']) writeFileSync(join(path, knob), readFileSync(join(path, '..', knob)))
+      for (const knob of ['cpuset.cpus', 'cpuset.mems'])
+        writeFileSync(join(path, knob), readFileSync(join(path, '..', knob)))
       writeFileSync(join(path, 'cgroup.clone_children'), '1')
     }
   }
@@ -161,18 +181,27 @@ export class Bench {
     }
   }
 
-  dispose(): void {
-    for (const { path } of this.parents) rmdirSync(path)
+  /** Also ends what a failed test has left running. */
+  async dispose(): Promise<void> {
+    const plan = new PlanWriter()
+    plan.section('teardown')
+    for (const { path } of this.parents) plan.cgroupKill({ path })
+    for (const { path } of this.parents) plan.cgroupRemove({ path })
+    await supervise(plainSupervisor, plan.finish({ mode: 'task' }), this.directory).ended
     rmSync(this.directory, { recursive: true, force: true })
   }
 }
 
 function makeRootfs(directory: string): void {
-  const programsOfBusybox = 'cat chmod dd echo env grep hostname id kill ls mkdir mount ps readlink seq sh sleep stat stty tail true tty wc yes'
-  for (const part of ['bin', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp', 'srv']) mkdirSync(join(directory, part), { recursive: true })
+  const programsOfBusybox =
+    'cat chmod dd echo env grep hostname id kill ls mkdir mount ps pwd readlink seq sh sleep stat stty tail true tty wc yes'
+  for (const part of ['bin', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp', 'srv'])
+    mkdirSync(join(directory, part), { recursive: true })
   execFileSync('cp', ['/bin/busybox', join(directory, 'bin/busybox')])
   for (const name of programsOfBusybox.split(' ')) execFileSync('ln', ['-sf', 'busybox', join(directory, 'bin', name)])
   for (const file of ['hosts', 'hostname', 'resolv.conf']) writeFileSync(join(directory, 'etc', file), '')
+  symlinkSync('../nowhere/yet', join(directory, 'srv/link'))
+  symlinkSync('srv/link', join(directory, 'dangling'))
   writeFileSync(join(directory, 'bin/plain'), 'no program\n', { mode: 0o644 })
   writeFileSync(join(directory, 'bin/garbage'), '\x7fnot a program\n', { mode: 0o755 })
 }

@@ -12,7 +12,8 @@ int main(void) {
         if (length == 0) return 0;
         enum frame_result result = frame_take(&reader, data, (uint32_t)length);
         if (result == FRAME_MALFORMED) return puts("malformed") < 0;
-        if (result == FRAME_COMPLETE) printf("%" PRIu32 " %" PRIu64 " %" PRIu64 "\n", reader.type, reader.fields[0], reader.fields[1]);
+        if (result == FRAME_COMPLETE)
+            printf("%" PRIu32 " %" PRIu64 " %" PRIu64 "\n", reader.type, reader.fields[0], reader.fields[1]);
         if (result == FRAME_INPUT) printf("input %zu\n", length);
     }
 }

@@ -7,7 +7,15 @@ beforeAll(buildTestPrograms)
 
 /** Runs the init as process 1 of a new pid namespace. */
 function init(...argv: string[]) {
-  const child = spawn('unshare', ['--pid', '--fork', '--mount-proc', '--kill-child', join(programs, 'inboard-init'), '--', ...argv])
+  const child = spawn('unshare', [
+    '--pid',
+    '--fork',
+    '--mount-proc',
+    '--kill-child',
+    join(programs, 'inboard-init'),
+    '--',
+    ...argv,
+  ])
   let output = ''
   child.stdout.on('data', (chunk) => {
     output += chunk
@@ -40,7 +48,11 @@ it('is process 1, its program is the leader of a group of its own', async () => 
 })
 
 it('passes signals on', async () => {
-  const { child, code, output } = init('sh', '-c', 'trap "echo got it; exit 3" USR1; echo ready; while :; do sleep 0.05; done')
+  const { child, code, output } = init(
+    'sh',
+    '-c',
+    'trap "echo got it; exit 3" USR1; echo ready; while :; do sleep 0.05; done',
+  )
   await new Promise<void>((resolve) => child.stdout.on('data', () => output().includes('ready') && resolve()))
   signalInit(child, 'USR1')
   expect(await code).toBe(3)
@@ -48,7 +60,11 @@ it('passes signals on', async () => {
 })
 
 it('reaps orphans', async () => {
-  const { code, output } = init('sh', '-c', '(true &); (true &); while ps -e -o stat= | grep -q Z; do :; done; echo none left')
+  const { code, output } = init(
+    'sh',
+    '-c',
+    '(true &); (true &); while ps -e -o stat= | grep -q Z; do :; done; echo none left',
+  )
   await code
   expect(output()).toBe('none left\n')
 })

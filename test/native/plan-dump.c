@@ -1,6 +1,6 @@
 /* Shows what the supervisor's decoder makes of a plan, for comparison with what was encoded.
-   `plan-dump FILE`: one line per operation and field. `plan-dump --damage FILE`: decodes the plan cut at every byte and
-   with every byte changed, and says how many of those were accepted. */
+   `plan-dump FILE`: one line per operation and field. `plan-dump --damage FILE`: decodes the plan cut at
+   every byte and with every byte changed, and says how many of those were accepted. */
 #define PROTOCOL_SCHEMA
 #include "plan.h"
 #include <errno.h>
@@ -37,7 +37,8 @@ static void walk(const struct plan *plan, int print) {
             const struct op_schema *schema = &op_schemas[operation.code];
             checksum += strlen(plan_subject(&operation));
             if (print) printf("%d %" PRIu32 " %s", section, operation.step, schema->name);
-            for (int i = 0; print && i < schema->fields; i++) print_field(schema->kinds[i], operation.fields.raw[i]);
+            for (int i = 0; print && i < schema->fields; i++)
+                print_field(schema->kinds[i], operation.fields.raw[i]);
             if (print) putchar('\n');
         }
     }
@@ -54,8 +55,10 @@ static int accepted(const unsigned char *bytes, size_t length) {
     }
     memcpy(copy, bytes, length);
     int result = plan_decode(&plan, copy, length);
-    if (result == 0) walk(&plan, 0);
-    else if (errno != EBADMSG) abort();
+    if (result == 0)
+        walk(&plan, 0);
+    else if (errno != EBADMSG)
+        abort();
     free(copy);
     return result == 0;
 }
@@ -87,9 +90,12 @@ int main(int argc, char **argv) {
         free(bytes);
         return 1;
     }
-    printf("mode %" PRIu32 " faultStep %" PRIu32 " faultKind %" PRIu32 "\n", plan.mode, plan.fault_step, plan.fault_kind);
-    if (damaging) damage(bytes, length);
-    else walk(&plan, 1);
+    printf("mode %" PRIu32 " faultStep %" PRIu32 " faultKind %" PRIu32 "\n", plan.mode, plan.fault_step,
+           plan.fault_kind);
+    if (damaging)
+        damage(bytes, length);
+    else
+        walk(&plan, 1);
     free(bytes);
     return 0;
 }

@@ -3,7 +3,15 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { decodeFrame, encodeFrame, type Frame, frameCodes, limits, PlanWriter, sections } from '../../src/launch/protocol.gen.js'
+import {
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  frameCodes,
+  limits,
+  PlanWriter,
+  sections,
+} from '../../src/launch/protocol.gen.js'
 import { containerPlan } from './container-plan.js'
 import { buildTestPrograms, programs } from './driver.js'
 
@@ -34,7 +42,8 @@ function sample(type: Fields[string], seed: number, name: string): { value: unkn
   const bytes = `v${seed}\xc3\xa9\xff`
   const text = `v${seed}é\udcff`
   if (type === 'str') return { value: text, shown: `str:${hex(bytes)}` }
-  if (type === 'bytes') return { value: Uint8Array.from([seed, 0, 255]), shown: `bytes:${Buffer.from([seed, 0, 255]).toString('hex')}` }
+  if (type === 'bytes')
+    return { value: Uint8Array.from([seed, 0, 255]), shown: `bytes:${Buffer.from([seed, 0, 255]).toString('hex')}` }
   return { value: [text, '', 'z'], shown: `list3:${hex(`${bytes}\0\0z\0`)}` }
 }
 
@@ -63,7 +72,10 @@ function everything(): { plan: Uint8Array; shown: string[] } {
 function dump(plan: Uint8Array, ...options: string[]): string {
   const path = join(scratch, 'plan')
   writeFileSync(path, plan)
-  const { stdout, stderr, status } = spawnSync(join(programs, 'plan-dump'), [...options, path], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  const { stdout, stderr, status } = spawnSync(join(programs, 'plan-dump'), [...options, path], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
   expect({ stderr, crashed: status !== 0 && status !== 1 }).toEqual({ stderr: '', crashed: false })
   return stdout
 }
@@ -108,7 +120,10 @@ describe('the plan protocol', () => {
     plan.section('prepare')
     plan.section('container')
     expect(dump(plan.finish({ mode: 'run' }))).toMatch(/^refused/)
-    const late = containerPlan({ ...container, extra: (writer) => writer.execute({ file: 'x', path: '', argv: ['x'], envp: [] }) })
+    const late = containerPlan({
+      ...container,
+      extra: (writer) => writer.execute({ file: 'x', path: '', argv: ['x'], envp: [] }),
+    })
     expect(dump(late)).toMatch(/^refused/)
   })
 
@@ -117,7 +132,9 @@ describe('the plan protocol', () => {
     const long = 'é'.repeat(70_001)
     plan.section('container')
     plan.hostname({ name: long })
-    expect(dump(plan.finish({ mode: 'task' }))).toBe(`mode 2 faultStep 4294967295 faultKind 0\n2 1 hostname str:${Buffer.from(long).toString('hex')}\n`)
+    expect(dump(plan.finish({ mode: 'task' }))).toBe(
+      `mode 2 faultStep 4294967295 faultKind 0\n2 1 hostname str:${Buffer.from(long).toString('hex')}\n`,
+    )
   })
 
   it.each([
@@ -126,7 +143,10 @@ describe('the plan protocol', () => {
     ['half a surrogate pair', (plan: PlanWriter) => plan.hostname({ name: 'a\ud800' })],
     ['a fraction', (plan: PlanWriter) => plan.umask({ mask: 0.5 })],
     ['a number beyond 64 bits', (plan: PlanWriter) => plan.umask({ mask: 1n << 64n })],
-    ['more bytes than a plan holds', (plan: PlanWriter) => plan.seccomp({ flags: 0, filter: new Uint8Array(limits.planBytes) })],
+    [
+      'more bytes than a plan holds',
+      (plan: PlanWriter) => plan.seccomp({ flags: 0, filter: new Uint8Array(limits.planBytes) }),
+    ],
   ])('does not encode %s', (_what, write) => {
     const plan = new PlanWriter()
     plan.section('container')
@@ -147,13 +167,19 @@ describe('the frames', () => {
 
   it('reach the supervisor as they were sent', () => {
     const { attach, stdinEnd, resize, signal } = frameCodes
-    const lines = understand(Buffer.concat(requests.map(encodeFrame))).split('\n').map((line) => line.split(' '))
+    const lines = understand(Buffer.concat(requests.map(encodeFrame)))
+      .split('\n')
+      .map((line) => line.split(' '))
     expect(lines.map(([type]) => type)).toEqual([`${attach}`, 'input', `${stdinEnd}`, `${resize}`, `${signal}`, ''])
     expect(lines[3]?.slice(1)).toEqual(['24', '80'])
   })
 
   it('survive a round trip', () => {
-    const frames: Frame[] = [...requests, { type: 'started', pid: 4, startedAtNs: 1795237494436766482n }, { type: 'failed', step: 1, opcode: 2, errno: 3, section: 4, text: 'é' }]
+    const frames: Frame[] = [
+      ...requests,
+      { type: 'started', pid: 4, startedAtNs: 1795237494436766482n },
+      { type: 'failed', step: 1, opcode: 2, errno: 3, section: 4, text: 'é' },
+    ]
     for (const frame of frames) {
       const bytes = encodeFrame(frame)
       expect(decodeFrame(bytes[0] ?? 0, bytes.subarray(8))).toEqual(frame)
@@ -169,14 +195,17 @@ describe('the frames', () => {
 })
 
 describe("the log's escapes", () => {
-  const escape = (text: Buffer | string) => execFileSync(join(programs, 'log-escape'), { input: text, encoding: 'utf8' })
+  const escaped = (text: Buffer | string) =>
+    execFileSync(join(programs, 'log-escape'), { input: text, encoding: 'utf8' })
 
   it('are those of Docker', () => {
-    expect(escape('a"\\\n\r\t\0\x1b\x7f<>&\u2028\u2029é😀/')).toBe(String.raw`a\"\\\n\r\u0009\u0000\u001b${'\x7f'}\u003c\u003e\u0026\u2028\u2029é😀/`)
+    expect(escaped('a"\\\n\r\t\0\x1b\x7f<>&\u2028\u2029é😀/')).toBe(
+      String.raw`a\"\\\n\r\u0009\u0000\u001b${'\x7f'}\u003c\u003e\u0026\u2028\u2029é😀/`,
+    )
   })
 
   it('replace each byte that is not UTF-8', () => {
-    expect(escape(Buffer.from('ff c3 28 ed a0 80 c0 af f5 80 e2 82'.replaceAll(' ', ''), 'hex'))).toBe(
+    expect(escaped(Buffer.from('ff c3 28 ed a0 80 c0 af f5 80 e2 82'.replaceAll(' ', ''), 'hex'))).toBe(
       '\\ufffd\\ufffd(\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd',
     )
   })
@@ -187,13 +216,18 @@ describe("the log's escapes", () => {
     [1_795_237_494, 500_000_000, '2026-11-21T05:04:54.5Z'],
     [951_782_399, 1, '2000-02-28T23:59:59.000000001Z'],
   ])('come with times as Go prints them: %i.%i', (seconds, nanoseconds, text) => {
-    expect(execFileSync(join(programs, 'log-escape'), [String(seconds), String(nanoseconds)], { encoding: 'utf8' })).toBe(text)
+    expect(
+      execFileSync(join(programs, 'log-escape'), [String(seconds), String(nanoseconds)], { encoding: 'utf8' }),
+    ).toBe(text)
   })
 })
 
 describe('the fuzzer', () => {
   it('finds nothing in the decoders of plans, frames and output', () => {
-    execFileSync('make', ['-C', 'test/native', '-s', `OUT=${programs}`, 'FUZZ_SECONDS=5', 'fuzz'], { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+    execFileSync('make', ['-C', 'test/native', '-s', `OUT=${programs}`, 'FUZZ_SECONDS=5', 'fuzz'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    })
     expect(readFileSync(join(programs, 'corpus/everything')).length).toBeGreaterThan(0)
   })
 })

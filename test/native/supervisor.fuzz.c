@@ -1,5 +1,5 @@
-/* libFuzzer over all that parses what others send: plans, client frames, and output on its way into the log. The first
-   byte chooses which. */
+/* libFuzzer over all that parses what others send: plans, client frames, and output on its way into the log.
+   The first byte chooses which. */
 #include "frames.h"
 #include "log.h"
 #include "plan.h"
@@ -22,7 +22,8 @@ static void fuzz_plan(const uint8_t *data, size_t size) {
             for (struct operation operation; plan_next(&cursor, &operation);)
                 if (strlen(plan_subject(&operation)) > size) abort();
         }
-    } else if (errno != EBADMSG) abort();
+    } else if (errno != EBADMSG)
+        abort();
     free(copy);
 }
 
@@ -49,7 +50,8 @@ static void fuzz_log(const uint8_t *data, size_t size) {
     log_open(&log, null, 0);
     size_t piece = size > 0 ? 1 + data[0] * 64u : 1;
     for (size_t from = 0; from < size; from += piece)
-        log_output(&log, data[from] & 1, (const char *)data + from, piece < size - from ? piece : size - from);
+        log_output(&log, data[from] & 1, (const char *)data + from,
+                   piece < size - from ? piece : size - from);
     log_end(&log, 0);
     log_end(&log, 1);
     char *escaped = malloc(6 * size + 1);

@@ -1,10 +1,28 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { opcodes, PlanWriter, stdioFlags, stdioKinds } from '../../src/launch/protocol.gen.js'
 import { type ContainerPlan, containerPlan, writeContainerPlan } from './container-plan.js'
-import { Bench, buildTestPrograms, connectTo, plainSupervisor, type Supervised, sanitizedSupervisor, supervise } from './driver.js'
+import {
+  Bench,
+  buildTestPrograms,
+  connectTo,
+  plainSupervisor,
+  type Supervised,
+  sanitizedSupervisor,
+  supervise,
+} from './driver.js'
 
 const ENOENT = 2
 const EIO = 5
@@ -23,7 +41,10 @@ afterAll(() => bench.dispose())
 
 type Options = Partial<ContainerPlan> & { readonly argv: readonly string[] }
 
-const mountsOf = (directory: string) => readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(directory))
+const mountsOf = (directory: string) =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(directory))
 
 function start(executable: string, options: Options) {
   const place = bench.container()
@@ -43,9 +64,12 @@ async function run(executable: string, options: Options) {
 }
 
 const leftovers = ({ place }: { place: ReturnType<Bench['container']> }) =>
-  [place.directory, ...place.cgroups.map(({ path }) => path)].filter((path) => existsSync(path)).concat(mountsOf(place.directory))
+  [place.directory, ...place.cgroups.map(({ path }) => path)]
+    .filter((path) => existsSync(path))
+    .concat(mountsOf(place.directory))
 
-const signal = (supervised: Supervised, number: number) => supervised.status.send({ type: 'signal', signal: number, everyone: 1 })
+const signal = (supervised: Supervised, number: number) =>
+  supervised.status.send({ type: 'signal', signal: number, everyone: 1 })
 
 describe.each([
   ['release', plainSupervisor],
@@ -68,7 +92,10 @@ describe.each([
   it('keeps stdout and stderr apart, for clients and in the log', async () => {
     const { status, log } = await run(executable, { argv: ['sh', '-c', 'echo out; echo err >&2'] })
     expect([status.output('stdout'), status.output('stderr')]).toEqual(['out\n', 'err\n'])
-    const lines = log.trim().split('\n').map((line) => JSON.parse(line) as { log: string; stream: string })
+    const lines = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { log: string; stream: string })
     expect(lines.map((line) => [line.log, line.stream]).sort()).toEqual([
       ['err\n', 'stderr'],
       ['out\n', 'stdout'],
@@ -76,10 +103,13 @@ describe.each([
   })
 
   it('isolates as the plan says', async () => {
-    const script = 'hostname; id; ls /proc/self/fd; grep -E "Cap|NoNew" /proc/self/status; ls -d /proc/[0-9]*; cat /proc/keys; cat /proc/self/mountinfo'
+    const script =
+      'hostname; id; ls /proc/self/fd; grep -E "Cap|NoNew" /proc/self/status; ls -d /proc/[0-9]*; cat /proc/keys; cat /proc/self/mountinfo'
     const { status } = await run(executable, { argv: ['sh', '-c', script] })
     const output = status.output()
-    expect(output).toMatch(/^native-test\nuid=0 gid=0\n0\n1\n2\n3\nCapInh:\t0+\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\nCapAmb:\t0+\n/)
+    expect(output).toMatch(
+      /^native-test\nuid=0 gid=0\n0\n1\n2\n3\nCapInh:\t0+\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\nCapAmb:\t0+\n/,
+    )
     expect(output).toMatch(/ \/proc\/sys ro,nosuid,nodev,noexec,relatime - proc/)
     expect(output).toMatch(/ \/null \/proc\/timer_list /)
     expect(output).toMatch(/ \/sys\/firmware ro,relatime - tmpfs tmpfs ro,size=4k,nr_inodes=1/)
@@ -89,7 +119,12 @@ describe.each([
   it('names the program that is not there', async () => {
     const result = await run(executable, { argv: ['nope'] })
     expect(result.kinds).toEqual(['failed', 'torndown'])
-    expect(await result.status.next('failed')).toMatchObject({ opcode: opcodes.execute, errno: ENOENT, section: 2, text: 'nope' })
+    expect(await result.status.next('failed')).toMatchObject({
+      opcode: opcodes.execute,
+      errno: ENOENT,
+      section: 2,
+      text: 'nope',
+    })
     expect(result.left).toEqual([])
   })
 
@@ -104,7 +139,10 @@ describe.each([
   })
 
   it('gives a terminal with its size, /dev/console and job control, and ends input as ^D does', async () => {
-    const started = start(executable, { argv: ['sh', '-c', 'tty; stty size; stat -c %t:%T /dev/console; read x; stty size; cat'], stdio: { kind: 'tty', flags: ['attached', 'stdin'] } })
+    const started = start(executable, {
+      argv: ['sh', '-c', 'tty; stty size; stat -c %t:%T /dev/console; read x; stty size; cat'],
+      stdio: { kind: 'tty', flags: ['attached', 'stdin'] },
+    })
     await started.status.printed('88:0\r\n')
     started.status.send({ type: 'resize', rows: 10, columns: 20 })
     started.status.send({ type: 'stdin', data: Buffer.from('go\n') })
@@ -117,7 +155,11 @@ describe.each([
   })
 
   it('passes input on and closes it when the client that attached it ends it', async () => {
-    const started = start(executable, { argv: ['wc', '-c'], uid: 1000, stdio: { kind: 'pipes', flags: ['attached', 'stdin', 'stdinOnce'] } })
+    const started = start(executable, {
+      argv: ['wc', '-c'],
+      uid: 1000,
+      stdio: { kind: 'pipes', flags: ['attached', 'stdin', 'stdinOnce'] },
+    })
     const block = Buffer.alloc(100_000, 'x')
     for (let i = 0; i < 10; i++) started.status.send({ type: 'stdin', data: block })
     started.status.send({ type: 'stdinEnd' })
@@ -151,7 +193,10 @@ describe.each([
   })
 
   it('serves a second client: hello, attach, the unfinished line, what follows', async () => {
-    const started = start(executable, { argv: ['sh', '-c', 'echo one; printf "prompt> "; read x; echo got $x'], stdio: { kind: 'pipes', flags: ['attached', 'stdin'] } })
+    const started = start(executable, {
+      argv: ['sh', '-c', 'echo one; printf "prompt> "; read x; echo got $x'],
+      stdio: { kind: 'pipes', flags: ['attached', 'stdin'] },
+    })
     await started.status.printed('prompt> ')
     const client = await connectTo(started.runDirectory)
     const { pid } = await started.status.next('started')
@@ -167,11 +212,17 @@ describe.each([
   })
 
   it('goes on without the engine, and records state and exit for others', async () => {
-    const started = start(executable, { argv: ['sh', '-c', 'read x; echo done; exit 4'], stdio: { kind: 'pipes', flags: ['stdin'] } })
+    const started = start(executable, {
+      argv: ['sh', '-c', 'read x; echo done; exit 4'],
+      stdio: { kind: 'pipes', flags: ['stdin'] },
+    })
     const { pid, startedAtNs } = await started.status.next('started')
+    await expect.poll(() => existsSync(join(started.runDirectory, 'state'))).toBe(true)
     const state = readFileSync(join(started.runDirectory, 'state'), 'utf8')
     const ticks = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]
-    expect(state).toBe(`pid ${pid}\nstartTicks ${ticks}\nstartedAtNs ${startedAtNs}\nsupervisorPid ${started.process.pid}\n`)
+    expect(state).toBe(
+      `startedAtNs ${startedAtNs}\npid ${pid}\nstartTicks ${ticks}\nsupervisorPid ${started.process.pid}\n`,
+    )
     started.status.socket.destroy()
     const client = await connectTo(started.runDirectory)
     client.send({ type: 'attach', streams: 1 })
@@ -185,7 +236,11 @@ describe.each([
 
   it('is not held up by a client that reads nothing, and gives it everything when it reads', async () => {
     const bytes = 64 * 1024 * 1024
-    const started = start(executable, { argv: ['sh', '-c', `read x; dd if=/dev/zero bs=65536 count=${bytes / 65536} 2>/dev/null`], log: undefined, stdio: { kind: 'pipes', flags: ['attached', 'stdin'] } } as unknown as Options)
+    const started = start(executable, {
+      argv: ['sh', '-c', `read x; dd if=/dev/zero bs=65536 count=${bytes / 65536} 2>/dev/null`],
+      log: undefined,
+      stdio: { kind: 'pipes', flags: ['attached', 'stdin'] },
+    } as unknown as Options)
     await started.status.next('started')
     const stuck = await connectTo(started.runDirectory)
     stuck.send({ type: 'attach', streams: 6 })
@@ -232,7 +287,9 @@ describe.each([
   it('runs another program inside a running container', async () => {
     const started = start(executable, { argv: ['sleep', '1000'] })
     const { pid } = await started.status.next('started')
-    const namespaces = ['pid', 'mnt', 'uts', 'ipc', 'net', 'cgroup'].map((name) => openSync(`/proc/${pid}/ns/${name}`, 'r'))
+    const namespaces = ['pid', 'mnt', 'uts', 'ipc', 'net', 'cgroup'].map((name) =>
+      openSync(`/proc/${pid}/ns/${name}`, 'r'),
+    )
     const output = join(bench.directory, 'exec-output')
     const descriptors = [openSync('/dev/null', 'r'), openSync(output, 'w'), openSync('/dev/null', 'w'), ...namespaces]
     const executed = supervise(executable, execPlan(started.cgroups, namespaces.length), bench.directory, descriptors)
@@ -255,6 +312,46 @@ describe.each([
     const result = await run(executable, { argv: ['true'], lowerdir: root })
     expect(await result.status.next('failed')).toMatchObject({ errno: ELOOP, opcode: opcodes.mount })
     expect(result.left).toEqual([])
+  })
+
+  it('makes a missing working directory, whose path may end in a slash and lead through a dangling symlink', async () => {
+    const { status } = await run(executable, { argv: ['pwd'], workingDirectory: '/dangling/a/b/' })
+    expect(status.output()).toBe('/nowhere/yet/a/b\n')
+  })
+
+  it('makes what a dangling symlink names, inside the root, as the target of a mounted file', async () => {
+    const root = join(bench.directory, `resolv-${process.hrtime.bigint()}`)
+    execFileSync('cp', ['-a', bench.lowerdir, root])
+    execFileSync('ln', ['-sfn', '../run/resolve/stub.conf', join(root, 'etc/resolv.conf')])
+    const { status } = await run(executable, {
+      argv: ['cat', '/run/resolve/stub.conf', '/etc/resolv.conf'],
+      lowerdir: root,
+    })
+    expect(status.output()).toBe('resolv.conf\nresolv.conf\n')
+    expect(existsSync('/run/resolve')).toBe(false)
+  })
+
+  it('refuses a working directory that is a descriptor', async () => {
+    const result = await run(executable, { argv: ['true'], workingDirectory: '/proc/self/fd/5' })
+    expect(await result.status.next('failed')).toMatchObject({ errno: ELOOP, opcode: opcodes.working_directory })
+    expect(result.left).toEqual([])
+  })
+
+  it('names the network namespace when its messages are refused', async () => {
+    const result = await run(executable, { argv: ['true'], networkMessages: Buffer.alloc(8, 1) })
+    expect(await result.status.next('failed')).toMatchObject({ errno: EBADMSG, opcode: opcodes.network_namespace })
+    expect(result.left).toEqual([])
+  })
+
+  it('does not talk to other users', async () => {
+    const started = start(executable, { argv: ['sleep', '1000'] })
+    await started.status.next('started')
+    chmodSync(join(started.runDirectory, 'sock'), 0o666)
+    const script =
+      'import os, socket, sys\ns = socket.socket(socket.AF_UNIX)\nos.chdir(sys.argv[1])\nos.setuid(65534)\ns.connect("sock")\nprint(len(s.recv(1)))'
+    expect(execFileSync('python3', ['-c', script, started.runDirectory], { encoding: 'utf8' })).toBe('0\n')
+    signal(started, 9)
+    await started.ended
   })
 
   it('removes deep trees, and reports what it can not remove', async () => {
@@ -292,7 +389,12 @@ describe('failpoints', () => {
       if (names[step] === 'section') continue
       const result = await run(plainSupervisor, { argv: ['true'], fault: { faultStep: step, faultKind: 1 } })
       const failed = await result.status.next('failed')
-      expect({ step: failed.step, errno: failed.errno, left: result.left, kinds: result.kinds }).toEqual({ step, errno: EIO, left: [], kinds: ['failed', 'torndown'] })
+      expect({ step: failed.step, errno: failed.errno, left: result.left, kinds: result.kinds }).toEqual({
+        step,
+        errno: EIO,
+        left: [],
+        kinds: ['failed', 'torndown'],
+      })
     }
   })
 
@@ -341,7 +443,15 @@ function teardownOf({ place }: { place: ReturnType<Bench['container']> }): Uint8
 function execPlan(cgroups: readonly { path: string }[], namespaces: number): Uint8Array {
   const plan = new PlanWriter()
   plan.section('prepare')
-  plan.stdio({ kind: stdioKinds.slots, flags: stdioFlags.attached, rows: 0, columns: 0, slotIn: 0, slotOut: 1, slotErr: 2 })
+  plan.stdio({
+    kind: stdioKinds.slots,
+    flags: stdioFlags.attached,
+    rows: 0,
+    columns: 0,
+    slotIn: 0,
+    slotOut: 1,
+    slotErr: 2,
+  })
   plan.setns({ slot: 3, flags: 0 })
   plan.clone({ flags: 0, cgroup: '' })
   plan.section('container')
@@ -349,7 +459,12 @@ function execPlan(cgroups: readonly { path: string }[], namespaces: number): Uin
   for (let slot = 1; slot < namespaces; slot++) plan.setns({ slot: 3 + slot, flags: 0 })
   plan.umask({ mask: 0o022 })
   plan.workingDirectory({ path: '/', create: 0, uid: 0, gid: 0 })
-  plan.execute({ file: 'sh', path: '/bin', argv: ['sh', '-c', 'hostname; ls -d /proc/1 | wc -l; readlink /proc/self/ns/pid; exit 5'], envp: ['PATH=/bin'] })
+  plan.execute({
+    file: 'sh',
+    path: '/bin',
+    argv: ['sh', '-c', 'hostname; ls -d /proc/1 | wc -l; readlink /proc/self/ns/pid; exit 5'],
+    envp: ['PATH=/bin'],
+  })
   return plan.finish({ mode: 'exec' })
 }
 
@@ -361,6 +476,7 @@ async function gone(pid: number): Promise<void> {
 
 /** Deeper than any path can be long. */
 function makeDeepTree(directory: string, depth: number): void {
-  const script = 'import os, sys\nos.mkdir(sys.argv[1]); os.chdir(sys.argv[1])\nfor _ in range(int(sys.argv[2])): os.mkdir("d"); os.chdir("d")\nopen("f", "w")'
+  const script =
+    'import os, sys\nos.mkdir(sys.argv[1]); os.chdir(sys.argv[1])\nfor _ in range(int(sys.argv[2])): os.mkdir("d"); os.chdir("d")\nopen("f", "w")'
   execFileSync('python3', ['-c', script, directory, String(depth)])
 }

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { type Headers, pack } from 'tar-stream'
+import { type Header, pack } from 'tar-stream'
 
 /** An entry of a tar: a file's content, or a header with one. */
-export type Entry = string | Buffer | (Headers & { content?: string | Buffer })
+export type Entry = string | Buffer | (Partial<Header> & { content?: string | Buffer })
 /** Name → entry; a name that ends with a slash is a directory. */
 export type Entries = Readonly<Record<string, Entry>>
 
@@ -14,7 +14,7 @@ export async function tar(entries: Entries): Promise<Buffer> {
   for (const [name, entry] of Object.entries(entries)) {
     const { content = '', ...header } = typeof entry === 'string' || Buffer.isBuffer(entry) ? { content: entry } : entry
     const type = name.endsWith('/') ? 'directory' : 'file'
-    archive.entry({ name, type, mtime: new Date(0), ...header } as Headers, content)
+    archive.entry({ name, type, mtime: new Date(0), ...header } as Header, content)
   }
   archive.finalize()
   const chunks: Buffer[] = []

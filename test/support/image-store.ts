@@ -16,14 +16,19 @@ export interface TestStore extends Disposable {
   reopen(): Promise<ImageStore>
 }
 
+export async function openStore(root: string, driver?: DriverName) {
+  const database = openDatabase(join(root, 'db'))
+  const snapshots = await openSnapshots(join(root, 'snapshots'), driver ? { driver } : {})
+  return { database, snapshots, images: openImages({ root, database, snapshots }) }
+}
+
 export async function testStore(driver?: DriverName): Promise<TestStore> {
   const root = mkdtempSync('/tmp/ib-images-')
   const databases: Database[] = []
   const open = async () => {
-    const database = openDatabase(join(root, 'db'))
-    databases.push(database)
-    const snapshots = await openSnapshots(join(root, 'snapshots'), driver ? { driver } : {})
-    return { database, snapshots, images: openImages({ root, database, snapshots }) }
+    const store = await openStore(root, driver)
+    databases.push(store.database)
+    return store
   }
   return {
     root,

@@ -114,9 +114,10 @@ function storedArchive(
     has: (name) => find(name) !== undefined,
     async read(name, maxBytes) {
       const file = get(name)
-      if ('blob' in file) return content.read(file.blob.digest, maxBytes)
-      if (file.bytes.length > maxBytes) throw invalidArchive(`${shown(name)} is longer than ${maxBytes} bytes`)
-      return file.bytes
+      const size = 'blob' in file ? file.blob.size : file.bytes.length
+      if (size > maxBytes)
+        throw invalidArchive(`${shown(name)} is longer than ${maxBytes} bytes`, { name, size, maxBytes })
+      return 'blob' in file ? content.read(file.blob.digest, maxBytes) : file.bytes
     },
     async ingest(name, expected = {}) {
       const file = get(name)

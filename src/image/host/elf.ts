@@ -18,7 +18,10 @@ export interface Elf {
   readonly soname: string | undefined
   /** DF_1_NODEFLIB: neither the cache nor the default directories are searched for what it needs. */
   readonly ignoresDefaults: boolean
-  /** Whether the table of dynamic strings, which has the names of imported symbols and versions, has this one. */
+  /**
+   * Whether the table of dynamic strings, which has the names of imported symbols and versions, has this one. Reads it
+   * from the descriptor, which has to be open still.
+   */
   hasDynamicString(text: string): boolean
 }
 

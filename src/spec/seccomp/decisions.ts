@@ -27,7 +27,7 @@ export const killThread: Verdict = verdicts.SCMP_ACT_KILL_THREAD
  */
 const narrow: Readonly<Record<string, readonly number[]>> = { socket: [0, 1, 2], personality: [0] }
 
-export function verdictOf(action: SeccompAction, errno: number | undefined): Verdict {
+function verdictOf(action: SeccompAction, errno: number | undefined): Verdict {
   const carriesErrno = action === 'SCMP_ACT_ERRNO' || action === 'SCMP_ACT_TRACE'
   return (verdicts[action] | (carriesErrno ? (errno ?? EPERM) & 0xffff : 0)) >>> 0
 }

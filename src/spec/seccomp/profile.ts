@@ -41,7 +41,7 @@ const actions: ReadonlySet<string> = new Set<SeccompAction>([
 ])
 
 /** How a system call's argument is compared. */
-export const comparisons = [
+const comparisons = [
   'SCMP_CMP_NE',
   'SCMP_CMP_LT',
   'SCMP_CMP_LE',

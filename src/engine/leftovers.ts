@@ -1,0 +1,46 @@
+import { closeSync, existsSync } from 'node:fs'
+import { CleanupError } from '../errors/index.js'
+import { native, supervisorExecutable } from '../host/index.js'
+import { Session } from '../launch/session.js'
+import { compileTeardown } from '../launch/teardown-plan.js'
+import type { Stages } from './assemble.js'
+
+type Places = Pick<Stages, 'cgroups' | 'paths'>
+
+/** Whether a run has left cgroups or, with `files`, the container's directory. */
+export function hasLeft({ cgroups, paths }: Places, id: string, files: boolean): boolean {
+  return cgroups.existing(id).length > 0 || (files && existsSync(`${paths.containers}/${id}`))
+}
+
+/**
+ * Does a dead supervisor's teardown, of what there is of it.
+ *
+ * @throws {CleanupError} when something cannot be removed
+ */
+export async function tearDown({ cgroups, paths }: Places, id: string, files: boolean): Promise<void> {
+  if (!hasLeft({ cgroups, paths }, id, files)) return
+  const directories = cgroups.existing(id)
+  const bytes = compileTeardown({
+    cgroups: { directories },
+    paths: { directory: `${paths.containers}/${id}` },
+    remove: files,
+  })
+  const lock = native().memfdSealed('teardown', new Uint8Array(0))
+  try {
+    const { pid, status } = await native().spawn(supervisorExecutable(), 'inboard-supervisor', bytes, lock, [])
+    const session = Session.fromDescriptor(status)
+    await session.closed
+    await native().reap(pid)
+    const torndown = await session.torndown
+    if (torndown?.failures !== 0) throw notTornDown(id, torndown?.errno)
+  } finally {
+    closeSync(lock)
+  }
+}
+
+function notTornDown(id: string, errno: number | undefined): CleanupError {
+  return new CleanupError(
+    `what container ${id} has left could not be removed; removing the container, or opening the engine, tries again`,
+    { code: 'CLEANUP_FAILED', details: { container: id, errno } },
+  )
+}
