@@ -1,5 +1,5 @@
-export { Container, type StopOptions } from './container/container.js'
 export type { Attachment, ExitResult } from './container/attach.js'
+export { Container, type StopOptions } from './container/container.js'
 export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
 export type { ContainerInspect, ContainerState } from './container/inspect.js'

@@ -17,6 +17,7 @@
 // the plan, counted from 0, `section` operations included; failures and failpoints name steps.
 //
 //   prepare    the supervisor, in the host's namespaces, before the container exists
+//   beside     the supervisor, after the clone and at the same time as the container section
 //   container  the container's first process (mode run), the exec'd process (exec), or the supervisor itself (task)
 //   monitor    the supervisor, once the program is confirmed to run
 //   teardown   the supervisor, when the container has ended or could not be started; every operation is tried,
@@ -29,7 +30,7 @@ export const magic = 0x50424e49
 
 export const modes = { run: 0, exec: 1, task: 2 }
 
-export const sections = { prepare: 1, container: 2, monitor: 3, teardown: 4 }
+export const sections = { prepare: 1, beside: 2, container: 3, monitor: 4, teardown: 5 }
 
 /** Bounds that the decoder enforces; the encoder refuses to exceed them. */
 export const limits = {
@@ -83,7 +84,7 @@ export const operations = [
   {
     code: 11,
     name: 'make_directory',
-    in: ['prepare', 'teardown', 'container'],
+    in: ['beside', 'prepare', 'teardown', 'container'],
     fields: { path: 'str', mode: 'u64', existOk: 'u64' },
     doc: 'mkdir(2) on a path the engine owns; the mode is exact whatever the umask.',
   },
@@ -97,14 +98,14 @@ export const operations = [
   {
     code: 13,
     name: 'write_knob',
-    in: ['prepare', 'monitor', 'teardown'],
+    in: ['beside', 'prepare', 'monitor', 'teardown'],
     fields: { path: 'str', value: 'str', optional: 'u64' },
     doc: 'One write(2) to an existing kernel file (a cgroup knob). `optional`: any failure is success.',
   },
   {
     code: 14,
     name: 'open_log',
-    in: ['prepare'],
+    in: ['beside', 'prepare'],
     fields: { path: 'str', mode: 'u64' },
     doc: "Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts.",
   },
@@ -118,7 +119,7 @@ export const operations = [
   {
     code: 16,
     name: 'oom_counter',
-    in: ['prepare'],
+    in: ['beside', 'prepare'],
     fields: { path: 'str' },
     doc: 'The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so.',
   },
@@ -132,9 +133,16 @@ export const operations = [
   {
     code: 18,
     name: 'network_namespace',
-    in: ['prepare'],
+    in: ['beside'],
     fields: { messages: 'bytes' },
-    doc: "Makes a network namespace and executes a batch of rtnetlink messages in it, in the supervisor, while the container's process is already at its mounts; `network_join` takes it.",
+    doc: 'Makes a network namespace, executes a batch of rtnetlink messages in it and hands it to `network_join`.',
+  },
+  {
+    code: 19,
+    name: 'release',
+    in: ['beside'],
+    fields: {},
+    doc: 'Lets the container section go past its `await_release`.',
   },
 
   // ---- container: before the root changes (host paths) --------------------------------------------------------------
@@ -264,13 +272,6 @@ export const operations = [
   { code: 39, name: 'hostname', in: ['container'], fields: { name: 'str' }, doc: 'sethostname(2).' },
   { code: 40, name: 'domainname', in: ['container'], fields: { name: 'str' }, doc: 'setdomainname(2).' },
   {
-    code: 41,
-    name: 'netlink',
-    in: ['container'],
-    fields: { protocol: 'u64', messages: 'bytes' },
-    doc: 'Sends a batch of netlink messages in the network namespace and awaits as many acknowledgements as messages have NLM_F_ACK.',
-  },
-  {
     code: 42,
     name: 'console',
     in: ['container'],
@@ -290,6 +291,13 @@ export const operations = [
     in: ['container'],
     fields: {},
     doc: 'Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it.',
+  },
+  {
+    code: 45,
+    name: 'await_release',
+    in: ['container'],
+    fields: {},
+    doc: 'Waits for `release`. What is awaited comes in the order of the beside section.',
   },
 
   // ---- container: the process itself ---------------------------------------------------------------------------------

@@ -29,7 +29,6 @@ int interpret(struct supervisor *s, int section, struct failure *failure) {
     struct cursor cursor = plan_section(&s->plan, section);
     struct operation operation = {0};
     while (plan_next(&cursor, &operation)) {
-        s->step = operation.step;
         if (section == SECTION_CONTAINER) s->progress->step = operation.step;
         if (fault(&s->plan, operation.step) == 0 && dispatch(s, operation.code, &operation.fields) == 0)
             continue;

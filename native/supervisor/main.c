@@ -74,14 +74,15 @@ static int confirm_start(struct supervisor *s, struct failure *failure) {
     s->phase = PHASE_RUNNING;
     attach_engine(s);
     struct frame started = {FRAME_STARTED, 2, {(uint64_t)s->pid, s->started_ns}, NULL, 0};
-    clients_send(s, 0, &started);
+    // First on record: who is told that it runs finds it running.
     record_start(s);
+    clients_send(s, 0, &started);
     return 0;
 }
 
 static void run(struct supervisor *s) {
     struct failure failure = {0};
-    bool started = interpret(s, SECTION_PREPARE, &failure) == 0 && hand_over_network(s, &failure) == 0 &&
+    bool started = interpret(s, SECTION_PREPARE, &failure) == 0 && interpret(s, SECTION_BESIDE, &failure) == 0 &&
                    prepare_record(s, &failure) == 0 && await_exec(s, &failure) == 0 &&
                    confirm_start(s, &failure) == 0;
     if (started) return monitor(s);

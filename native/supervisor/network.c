@@ -1,4 +1,4 @@
-/* Networks: netlink batches, and a namespace made beside the container's mounts, which take as long. */
+/* Networks: a namespace made beside the container's mounts, which take as long. */
 #include "supervisor.h"
 #include <linux/netlink.h>
 #include <sched.h>
@@ -37,48 +37,28 @@ static int await_acknowledgements(int fd, int expected) {
     return 0;
 }
 
-static int execute_batch(int protocol, const struct blob *messages) {
+static int execute_batch(const struct blob *messages) {
     struct timeval patience = {.tv_sec = 10};
     int expected = acknowledgements(messages);
     if (expected < 0) return -1;
-    autoclose fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    autoclose fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (send(fd, messages->data, messages->length, 0) < 0) return -1;
     return await_acknowledgements(fd, expected);
 }
 
-int do_netlink(struct supervisor *s, const struct op_netlink *op) {
-    (void)s;
-    return execute_batch((int)op->protocol, op->messages);
-}
-
-int do_network_namespace(struct supervisor *s, const struct op_network_namespace *op) {
-    s->network = op->messages;
-    s->network_step = s->step;
-    return 0;
-}
-
 static int own_namespace(void) { return openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC); }
 
-/* In a new namespace for a moment; the sockets that are open stay in the old one. */
-static int make_namespace(struct supervisor *s) {
+/* In a new namespace for a moment; the sockets that are open stay in the old one. A child that is dead by now has
+ * said why. */
+int do_network_namespace(struct supervisor *s, const struct op_network_namespace *op) {
     autoclose home = own_namespace();
     if (home < 0 || unshare(CLONE_NEWNET) < 0) return -1;
     autoclose made = own_namespace();
-    if (made < 0 || (s->network->length > 0 && execute_batch(NETLINK_ROUTE, s->network) < 0)) return -1;
+    if (made < 0 || (op->messages->length > 0 && execute_batch(op->messages) < 0)) return -1;
     if (setns(home, CLONE_NEWNET) < 0) return -1;
     return send_descriptor(s->report, made) < 0 && errno != EPIPE ? -1 : 0;
-}
-
-int hand_over_network(struct supervisor *s, struct failure *failure) {
-    if (s->network == NULL || make_namespace(s) == 0) return 0;
-    *failure = (struct failure){.step = s->network_step,
-                                .opcode = OP_NETWORK_NAMESPACE,
-                                .section = SECTION_PREPARE,
-                                .count = 1,
-                                .error = errno};
-    return -1;
 }
 
 int do_network_join(struct supervisor *s) {

@@ -4,6 +4,12 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+/* The name is a symlink to what does not exist yet, or was made by someone else a moment ago. */
+static int make_behind_link(struct supervisor *s, const char *path) {
+    autoclose made = root_make_directories(s, path);
+    return made < 0 ? -1 : 0;
+}
+
 int do_directory(struct supervisor *s, const struct op_directory *op) {
     const char *name;
     autoclose existing = root_open(s, op->path, O_PATH | O_DIRECTORY, 0);
@@ -12,7 +18,7 @@ int do_directory(struct supervisor *s, const struct op_directory *op) {
     autoclose parent = root_parent(s, op->path, 0, true, &name);
     if (parent < 0) return -1;
     if (mkdirat(parent, name, (mode_t)op->mode) < 0)
-        return errno == EEXIST ? root_make_directories(s, op->path) : -1;
+        return errno == EEXIST ? make_behind_link(s, op->path) : -1;
     if (op->uid == 0 && op->gid == 0) return 0;
     autoclose made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     // Changing the owner clears set-id bits.

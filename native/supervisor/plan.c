@@ -122,7 +122,8 @@ static bool in_order(struct plan *plan, struct order *order, const struct input 
 
 static bool sections_complete(const struct plan *plan) {
     const struct section *at = plan->sections;
-    if (plan->mode == MODE_TASK) return at[SECTION_PREPARE].offset == 0 && at[SECTION_MONITOR].offset == 0;
+    if (plan->mode == MODE_TASK)
+        return at[SECTION_PREPARE].offset == 0 && at[SECTION_BESIDE].offset == 0 && at[SECTION_MONITOR].offset == 0;
     return at[SECTION_PREPARE].end > at[SECTION_PREPARE].offset &&
            at[SECTION_CONTAINER].end > at[SECTION_CONTAINER].offset;
 }

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x9ca13c50u
+#define PLAN_FINGERPRINT 0x449e16acu
 #define OPCODE_LAST 83
 #define FRAME_LAST 36
 
@@ -15,9 +15,10 @@ enum {
 };
 enum {
     SECTION_PREPARE = 1,
-    SECTION_CONTAINER = 2,
-    SECTION_MONITOR = 3,
-    SECTION_TEARDOWN = 4,
+    SECTION_BESIDE = 2,
+    SECTION_CONTAINER = 3,
+    SECTION_MONITOR = 4,
+    SECTION_TEARDOWN = 5,
 };
 enum {
     LIMIT_PLAN_BYTES = 67108864,
@@ -61,6 +62,7 @@ enum {
     OP_OOM_COUNTER = 16,
     OP_CLONE = 17,
     OP_NETWORK_NAMESPACE = 18,
+    OP_RELEASE = 19,
     OP_CGROUP_JOIN = 20,
     OP_UNSHARE = 21,
     OP_SETNS = 22,
@@ -80,10 +82,10 @@ enum {
     OP_SYSCTL = 38,
     OP_HOSTNAME = 39,
     OP_DOMAINNAME = 40,
-    OP_NETLINK = 41,
     OP_CONSOLE = 42,
     OP_EMPTY_FILE = 43,
     OP_NETWORK_JOIN = 44,
+    OP_AWAIT_RELEASE = 45,
     OP_RLIMIT = 50,
     OP_OOM_SCORE_ADJ = 51,
     OP_SESSION_KEYRING = 52,
@@ -284,11 +286,6 @@ struct op_domainname {
     const char *name;
 };
 
-struct op_netlink {
-    uint64_t protocol;
-    const struct blob *messages;
-};
-
 struct op_console {
     uint64_t uid;
     uint64_t bind;
@@ -405,7 +402,6 @@ union op_fields {
     struct op_sysctl sysctl;
     struct op_hostname hostname;
     struct op_domainname domainname;
-    struct op_netlink netlink;
     struct op_console console;
     struct op_empty_file empty_file;
     struct op_rlimit rlimit;
@@ -446,6 +442,7 @@ int do_stdio(struct supervisor *s, const struct op_stdio *op);
 int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op);
 int do_clone(struct supervisor *s, const struct op_clone *op);
 int do_network_namespace(struct supervisor *s, const struct op_network_namespace *op);
+int do_release(struct supervisor *s);
 int do_cgroup_join(struct supervisor *s, const struct op_cgroup_join *op);
 int do_unshare(struct supervisor *s, const struct op_unshare *op);
 int do_setns(struct supervisor *s, const struct op_setns *op);
@@ -465,10 +462,10 @@ int do_remount(struct supervisor *s, const struct op_remount *op);
 int do_sysctl(struct supervisor *s, const struct op_sysctl *op);
 int do_hostname(struct supervisor *s, const struct op_hostname *op);
 int do_domainname(struct supervisor *s, const struct op_domainname *op);
-int do_netlink(struct supervisor *s, const struct op_netlink *op);
 int do_console(struct supervisor *s, const struct op_console *op);
 int do_empty_file(struct supervisor *s, const struct op_empty_file *op);
 int do_network_join(struct supervisor *s);
+int do_await_release(struct supervisor *s);
 int do_rlimit(struct supervisor *s, const struct op_rlimit *op);
 int do_oom_score_adj(struct supervisor *s, const struct op_oom_score_adj *op);
 int do_session_keyring(struct supervisor *s, const struct op_session_keyring *op);
@@ -498,6 +495,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_OOM_COUNTER: return do_oom_counter(supervisor, &fields->oom_counter);
     case OP_CLONE: return do_clone(supervisor, &fields->clone);
     case OP_NETWORK_NAMESPACE: return do_network_namespace(supervisor, &fields->network_namespace);
+    case OP_RELEASE: return do_release(supervisor);
     case OP_CGROUP_JOIN: return do_cgroup_join(supervisor, &fields->cgroup_join);
     case OP_UNSHARE: return do_unshare(supervisor, &fields->unshare);
     case OP_SETNS: return do_setns(supervisor, &fields->setns);
@@ -517,10 +515,10 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_SYSCTL: return do_sysctl(supervisor, &fields->sysctl);
     case OP_HOSTNAME: return do_hostname(supervisor, &fields->hostname);
     case OP_DOMAINNAME: return do_domainname(supervisor, &fields->domainname);
-    case OP_NETLINK: return do_netlink(supervisor, &fields->netlink);
     case OP_CONSOLE: return do_console(supervisor, &fields->console);
     case OP_EMPTY_FILE: return do_empty_file(supervisor, &fields->empty_file);
     case OP_NETWORK_JOIN: return do_network_join(supervisor);
+    case OP_AWAIT_RELEASE: return do_await_release(supervisor);
     case OP_RLIMIT: return do_rlimit(supervisor, &fields->rlimit);
     case OP_OOM_SCORE_ADJ: return do_oom_score_adj(supervisor, &fields->oom_score_adj);
     case OP_SESSION_KEYRING: return do_session_keyring(supervisor, &fields->session_keyring);
@@ -557,53 +555,54 @@ static const int16_t request_lengths[FRAME_LAST + 1] = {
 static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [1] = {"section", 0, 1, -1, {FIELD_U64}},
     [10] = {"run_directory", 2, 1, 0, {FIELD_STR}},
-    [11] = {"make_directory", 22, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
-    [12] = {"write_file", 6, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
-    [13] = {"write_knob", 26, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
-    [14] = {"open_log", 2, 2, 0, {FIELD_STR, FIELD_U64}},
+    [11] = {"make_directory", 46, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
+    [12] = {"write_file", 10, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
+    [13] = {"write_knob", 54, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
+    [14] = {"open_log", 6, 2, 0, {FIELD_STR, FIELD_U64}},
     [15] = {"stdio", 2, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
-    [16] = {"oom_counter", 2, 1, 0, {FIELD_STR}},
+    [16] = {"oom_counter", 6, 1, 0, {FIELD_STR}},
     [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
-    [18] = {"network_namespace", 2, 1, -1, {FIELD_BYTES}},
-    [20] = {"cgroup_join", 4, 1, 0, {FIELD_STR}},
-    [21] = {"unshare", 4, 1, -1, {FIELD_U64}},
-    [22] = {"setns", 6, 2, -1, {FIELD_SLOT, FIELD_U64}},
-    [23] = {"root_propagation", 4, 1, -1, {FIELD_U64}},
-    [24] = {"tree_open", 4, 3, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64}},
-    [25] = {"root_mount", 4, 6, 2, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR}},
-    [26] = {"pivot_root", 4, 1, 0, {FIELD_STR}},
-    [27] = {"enter_root", 4, 1, 0, {FIELD_STR}},
-    [30] = {"mount", 4, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
-    [31] = {"tree_attach", 4, 7, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [32] = {"directory", 4, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [33] = {"device_node", 4, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [34] = {"symlink", 4, 2, 1, {FIELD_STR, FIELD_STR}},
-    [35] = {"mask", 4, 1, 0, {FIELD_STR}},
-    [36] = {"read_only", 4, 1, 0, {FIELD_STR}},
-    [37] = {"remount", 4, 2, 0, {FIELD_STR, FIELD_U64}},
-    [38] = {"sysctl", 4, 2, 0, {FIELD_STR, FIELD_STR}},
-    [39] = {"hostname", 4, 1, 0, {FIELD_STR}},
-    [40] = {"domainname", 4, 1, 0, {FIELD_STR}},
-    [41] = {"netlink", 4, 2, -1, {FIELD_U64, FIELD_BYTES}},
-    [42] = {"console", 4, 2, -1, {FIELD_U64, FIELD_U64}},
-    [43] = {"empty_file", 4, 2, 0, {FIELD_STR, FIELD_U64}},
-    [44] = {"network_join", 4, 0, -1, {0}},
-    [50] = {"rlimit", 4, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},
-    [51] = {"oom_score_adj", 6, 2, -1, {FIELD_U64, FIELD_U64}},
-    [52] = {"session_keyring", 4, 1, 0, {FIELD_STR}},
-    [53] = {"no_new_privileges", 4, 0, -1, {0}},
-    [54] = {"seccomp", 4, 2, -1, {FIELD_U64, FIELD_BYTES}},
-    [55] = {"capability_bounds", 4, 1, -1, {FIELD_U64}},
-    [56] = {"user", 4, 3, -1, {FIELD_U64, FIELD_U64, FIELD_BYTES}},
-    [57] = {"capabilities", 12, 4, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [58] = {"working_directory", 4, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [59] = {"umask", 4, 1, -1, {FIELD_U64}},
-    [60] = {"execute", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
-    [70] = {"title", 10, 1, 0, {FIELD_STR}},
-    [80] = {"cgroup_kill", 16, 1, 0, {FIELD_STR}},
-    [81] = {"cgroup_remove", 16, 1, 0, {FIELD_STR}},
-    [82] = {"remove_tree", 16, 1, 0, {FIELD_STR}},
-    [83] = {"remove_file", 16, 1, 0, {FIELD_STR}},
+    [18] = {"network_namespace", 4, 1, -1, {FIELD_BYTES}},
+    [19] = {"release", 4, 0, -1, {0}},
+    [20] = {"cgroup_join", 8, 1, 0, {FIELD_STR}},
+    [21] = {"unshare", 8, 1, -1, {FIELD_U64}},
+    [22] = {"setns", 10, 2, -1, {FIELD_SLOT, FIELD_U64}},
+    [23] = {"root_propagation", 8, 1, -1, {FIELD_U64}},
+    [24] = {"tree_open", 8, 3, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64}},
+    [25] = {"root_mount", 8, 6, 2, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR}},
+    [26] = {"pivot_root", 8, 1, 0, {FIELD_STR}},
+    [27] = {"enter_root", 8, 1, 0, {FIELD_STR}},
+    [30] = {"mount", 8, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
+    [31] = {"tree_attach", 8, 7, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [32] = {"directory", 8, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [33] = {"device_node", 8, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [34] = {"symlink", 8, 2, 1, {FIELD_STR, FIELD_STR}},
+    [35] = {"mask", 8, 1, 0, {FIELD_STR}},
+    [36] = {"read_only", 8, 1, 0, {FIELD_STR}},
+    [37] = {"remount", 8, 2, 0, {FIELD_STR, FIELD_U64}},
+    [38] = {"sysctl", 8, 2, 0, {FIELD_STR, FIELD_STR}},
+    [39] = {"hostname", 8, 1, 0, {FIELD_STR}},
+    [40] = {"domainname", 8, 1, 0, {FIELD_STR}},
+    [42] = {"console", 8, 2, -1, {FIELD_U64, FIELD_U64}},
+    [43] = {"empty_file", 8, 2, 0, {FIELD_STR, FIELD_U64}},
+    [44] = {"network_join", 8, 0, -1, {0}},
+    [45] = {"await_release", 8, 0, -1, {0}},
+    [50] = {"rlimit", 8, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},
+    [51] = {"oom_score_adj", 10, 2, -1, {FIELD_U64, FIELD_U64}},
+    [52] = {"session_keyring", 8, 1, 0, {FIELD_STR}},
+    [53] = {"no_new_privileges", 8, 0, -1, {0}},
+    [54] = {"seccomp", 8, 2, -1, {FIELD_U64, FIELD_BYTES}},
+    [55] = {"capability_bounds", 8, 1, -1, {FIELD_U64}},
+    [56] = {"user", 8, 3, -1, {FIELD_U64, FIELD_U64, FIELD_BYTES}},
+    [57] = {"capabilities", 24, 4, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [58] = {"working_directory", 8, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [59] = {"umask", 8, 1, -1, {FIELD_U64}},
+    [60] = {"execute", 8, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
+    [70] = {"title", 18, 1, 0, {FIELD_STR}},
+    [80] = {"cgroup_kill", 32, 1, 0, {FIELD_STR}},
+    [81] = {"cgroup_remove", 32, 1, 0, {FIELD_STR}},
+    [82] = {"remove_tree", 32, 1, 0, {FIELD_STR}},
+    [83] = {"remove_file", 32, 1, 0, {FIELD_STR}},
 };
 #endif
 

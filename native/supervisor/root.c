@@ -49,6 +49,10 @@ static int split(const char *path, char *parent) {
     return (int)start;
 }
 
+static int open_directory(struct supervisor *s, const char *path) {
+    return root_open(s, path[0] == 0 ? "/" : path, O_PATH | O_DIRECTORY, 0);
+}
+
 static int make_directories(struct supervisor *s, const char *path, int links);
 
 /* Where the symlink at `name` of `prefix` leads, seen from the root: `to` has room for two paths. */
@@ -67,11 +71,10 @@ static int link_target(int parent, const char *prefix, size_t name, char *to) {
 static int make_link_target(struct supervisor *s, int parent, const char *prefix, size_t name, int links) {
     char path[2 * PATH_MAX];
     if (link_target(parent, prefix, name, path) < 0) return errno == EINVAL ? fail(ENOTDIR) : -1;
-    return links == 0 ? fail(ELOOP) : make_directories(s, path, links - 1);
-}
-
-static int open_directory(struct supervisor *s, const char *path) {
-    return root_open(s, path[0] == 0 ? "/" : path, O_PATH | O_DIRECTORY, 0);
+    if (links == 0) return fail(ELOOP);
+    autoclose existing = open_directory(s, path);
+    autoclose made = existing < 0 && errno == ENOENT ? make_directories(s, path, links - 1) : -1;
+    return existing < 0 && made < 0 ? -1 : 0;
 }
 
 /* Makes one component below the open parent and opens it. It begins at `name` in the path that ends with it.
@@ -85,18 +88,19 @@ static int make_component(struct supervisor *s, int parent, const char *prefix, 
     return make_link_target(s, parent, prefix, name, links) < 0 ? -1 : open_directory(s, prefix);
 }
 
-/* Backwards from the end to what exists, then forwards again. */
+/* Makes what is known to be missing: backwards to what exists, then forwards. An O_PATH descriptor of the
+ * last one. */
 static int make_directories(struct supervisor *s, const char *path, int links) {
     char prefix[PATH_MAX];
     size_t length = strlen(path), end = length;
     if (length >= sizeof prefix) return fail(ENAMETOOLONG);
     memcpy(prefix, path, length + 1);
     int at;
-    while ((at = open_directory(s, prefix)) < 0 && errno == ENOENT && end > 0) {
+    do {
         while (end > 0 && prefix[end - 1] == '/') end--;
         while (end > 0 && prefix[end - 1] != '/') end--;
         prefix[end] = 0;
-    }
+    } while ((at = open_directory(s, prefix)) < 0 && errno == ENOENT && end > 0);
     for (size_t name = end; at >= 0 && name < length; name = end) {
         size_t parent_end = end;
         name += strspn(path + name, "/");
@@ -107,14 +111,11 @@ static int make_directories(struct supervisor *s, const char *path, int links) {
         autoclose parent = at;
         at = make_component(s, parent, prefix, name, links);
     }
-    close_scoped(&at);
-    return at < 0 ? -1 : 0;
+    return at;
 }
 
 int root_make_directories(struct supervisor *s, const char *path) {
-    autoclose existing = open_directory(s, path);
-    if (existing >= 0) return 0;
-    return errno == ENOENT ? make_directories(s, path, LINKS_FOLLOWED) : -1;
+    return make_directories(s, path, LINKS_FOLLOWED);
 }
 
 int root_parent(struct supervisor *s, const char *path, uint64_t resolve, bool make, const char **name) {
@@ -123,7 +124,10 @@ int root_parent(struct supervisor *s, const char *path, uint64_t resolve, bool m
     if (start < 0) return -1;
     *name = path + start;
     int fd = root_open(s, start == 0 ? "/" : parent, O_PATH | O_DIRECTORY, resolve);
-    if (fd >= 0 || errno != ENOENT || !make || root_make_directories(s, parent) < 0) return fd;
+    if (fd >= 0 || errno != ENOENT || !make) return fd;
+    int made = root_make_directories(s, parent);
+    if (made < 0 || resolve == 0) return made;
+    close(made);
     return root_open(s, parent, O_PATH | O_DIRECTORY, resolve);
 }
 
@@ -144,9 +148,11 @@ int root_target(struct supervisor *s, const char *path, uint64_t target_flags, u
     int fd = root_open(s, path, O_PATH | flags, resolve);
     if (fd >= 0 || errno != ENOENT || !(target_flags & (TARGET_CREATE_DIRECTORY | TARGET_CREATE_FILE)))
         return fd;
-    int made = target_flags & TARGET_CREATE_FILE ? make_file(s, path, LINKS_FOLLOWED)
-                                                 : root_make_directories(s, path);
-    return made < 0 ? -1 : root_open(s, path, O_PATH | flags, resolve);
+    bool file = target_flags & TARGET_CREATE_FILE;
+    int made = file ? make_file(s, path, LINKS_FOLLOWED) : root_make_directories(s, path);
+    if (made < 0 || (!file && resolve == 0)) return made;
+    if (!file) close(made);
+    return root_open(s, path, O_PATH | flags, resolve);
 }
 
 int proc_open(struct supervisor *s, const char *below, uint64_t flags, uint64_t resolve) {

@@ -110,6 +110,19 @@ int receive_descriptor(int socket) {
     return fd;
 }
 
+int do_release(struct supervisor *s) {
+    char go = 0;
+    return send(s->report, &go, 1, MSG_NOSIGNAL) < 0 && errno != EPIPE ? -1 : 0;
+}
+
+int do_await_release(struct supervisor *s) {
+    char go;
+    ssize_t received;
+    do received = recv(s->report, &go, 1, 0);
+    while (received < 0 && errno == EINTR);
+    return received == 1 ? 0 : fail(ENOTCONN);
+}
+
 static uint32_t opcode_at(const struct plan *plan, uint32_t step) {
     struct cursor cursor = plan_section(plan, SECTION_CONTAINER);
     struct operation operation = {.step = NO_STEP};

@@ -67,9 +67,6 @@ struct supervisor {
     int null_device; /* verified: in the container's own /dev */
     int mask_tree;   /* the empty tmpfs that hides directories */
 
-    uint32_t step;              /* that is being executed */
-    const struct blob *network; /* messages of the namespace to be made; NULL: none */
-    uint32_t network_step;
 
     enum phase phase;
     pid_t pid;
@@ -94,8 +91,6 @@ void kill_and_reap(struct supervisor *s);
 bool parent_alive(const struct supervisor *s);
 int send_descriptor(int socket, int fd);
 int receive_descriptor(int socket);
-/* network.c: makes the namespace that was asked for and hands it to the child; -1 with `failure`. */
-int hand_over_network(struct supervisor *s, struct failure *failure);
 
 /* stdio.c */
 int stdio_open(struct supervisor *s);
@@ -152,6 +147,7 @@ int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t r
 int root_target(struct supervisor *s, const char *path, uint64_t target_flags, uint64_t flags);
 /* Opens the parent and finds the last component of a path. With `make`, missing parents are made. */
 int root_parent(struct supervisor *s, const char *path, uint64_t resolve, bool make, const char **name);
+/* A directory that is missing, and its missing parents: an O_PATH descriptor of it. */
 int root_make_directories(struct supervisor *s, const char *path);
 /* A file below /proc of the process's own root, verified to be on procfs. */
 int proc_open(struct supervisor *s, const char *below, uint64_t flags, uint64_t resolve);

@@ -1,4 +1,5 @@
 import { NotFoundError } from '../errors/index.js'
+import { reporting } from '../errors/system.js'
 import { checkContainerName } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
@@ -48,17 +49,14 @@ export class Container {
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     signal?.throwIfAborted()
     this.#record()
-    await start(this.#context, this.id, detachedStreams)
+    await this.#act('start', () => start(this.#context, this.id, detachedStreams))
   }
 
   /** Starts it with its streams attached from the first byte. */
   async startAttached(size: { rows?: number; columns?: number } = {}): Promise<Attachment> {
     const { config } = this.#record()
-    const live = await start(this.#context, this.id, {
-      attached: true,
-      rows: size.rows ?? 0,
-      columns: size.columns ?? 0,
-    })
+    const streams = { attached: true, rows: size.rows ?? 0, columns: size.columns ?? 0 }
+    const live = await this.#act('start', () => start(this.#context, this.id, streams))
     return live ? attachLive(live, { stdin: config.interactive }) : this.attach()
   }
 
@@ -66,11 +64,12 @@ export class Container {
   async stop(options: StopOptions = {}): Promise<void> {
     const record = this.#record()
     const { stopSignal, stopTimeout } = record.config
-    await stop(this.#context, this.id, {
+    const request = {
       stopSignal: stopSignal ?? this.#context.inspectImage(record).config.StopSignal ?? 'SIGTERM',
       timeoutMs: options.timeoutMs ?? (stopTimeout === undefined ? 10_000 : stopTimeout * 1000),
       signal: options.signal,
-    })
+    }
+    await this.#act('stop', () => stop(this.#context, this.id, request))
   }
 
   /** Stops and starts. */
@@ -87,13 +86,13 @@ export class Container {
    */
   async kill(signal: string | number = 'SIGKILL'): Promise<void> {
     this.#record()
-    await kill(this.#context, this.id, signal)
+    await this.#act('kill', () => kill(this.#context, this.id, signal))
   }
 
   /** Resolves when it does not run (any more), with how it ended; by whichever process it was started. */
   async wait({ signal }: { signal?: AbortSignal } = {}): Promise<ExitResult> {
     this.#record()
-    const outcome = await waitEnded(this.#context, this.id, signal)
+    const outcome = await this.#act('wait for', () => waitEnded(this.#context, this.id, signal))
     return outcome ? resultOf(outcome) : { exitCode: 0, signal: undefined, oomKilled: false }
   }
 
@@ -104,13 +103,13 @@ export class Container {
    */
   async remove(options: { force?: boolean } = {}): Promise<void> {
     this.#record()
-    await remove(this.#context, this.id, options)
+    await this.#act('remove', () => remove(this.#context, this.id, options))
   }
 
   /** `docker inspect`. */
   async inspect(): Promise<ContainerInspect> {
     const record = this.#record()
-    const observed = await settle(this.#context, record)
+    const observed = await this.#act('inspect', () => settle(this.#context, record))
     const now = this.#record()
     return inspectContainer(
       now,
@@ -150,6 +149,11 @@ export class Container {
   async attach(): Promise<Attachment> {
     const { config } = this.#record()
     return attach(this.#context, this.id, { tty: config.tty, stdin: config.interactive })
+  }
+
+  /** System calls that fail on the way are errors of ours. */
+  #act<Result>(verb: string, body: () => Promise<Result>): Promise<Result> {
+    return reporting(`cannot ${verb} container ${this.name}`, body)
   }
 
   #record(): ContainerRecord {

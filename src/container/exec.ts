@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { InvalidOptionError, InvalidStateError } from '../errors/index.js'
+import { reporting } from '../errors/system.js'
 import type { Session } from '../launch/session.js'
 import type { ContainerContext, ExecRequest } from './context.js'
 import { openProcess } from './kill.js'
@@ -71,11 +72,9 @@ export async function startExec(
       details: { container: id, from: 'exited', to: 'exec' },
     })
   try {
-    const { session, pid, pipes } = await context.launchExec(
-      record,
-      process.pid,
-      process.fd,
-      requestOf(command, options),
+    const request = requestOf(command, options)
+    const { session, pid, pipes } = await reporting(`cannot exec in container ${record.name}`, () =>
+      context.launchExec(record, process.pid, process.fd, request),
     )
     const streams = pipes ? pipeStreams(pipes) : sessionStreams(session, true)
     return handle(session, pid, streams, options)

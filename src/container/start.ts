@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import { InvalidStateError, LaunchError } from '../errors/index.js'
+import { reporting } from '../errors/system.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
 import { lostOutcome, outcomeOf } from './observe.js'
@@ -68,19 +69,21 @@ export async function launch(
 /** Sees a running container to its end. */
 function follow(context: ContainerContext, record: ContainerRecord, launched: Launched): Live {
   const { session, pid, startedAtNs, supervisorGone } = launched
-  const ended = session.exited.then(async (exit) => {
-    if (!exit && session.released) throw context.closing.reason
-    context.finishing.add(record.id)
-    if (exit) {
-      recordEnd(context, record, outcomeOf(exit, { startedAtNs }))
-      return outcomeOf(exit, { startedAtNs })
-    }
-    await supervisorGone
-    const outcome = lostOutcome(true, { startedAtNs })
-    recordEnd(context, record, outcome)
-    await clearRun(context, record.id, record.config.rm)
-    return outcome
-  })
+  const ended = session.exited.then((exit) =>
+    reporting(`cannot record the end of container ${record.name}`, async () => {
+      if (!exit && session.released) throw context.closing.reason
+      context.finishing.add(record.id)
+      if (exit) {
+        recordEnd(context, record, outcomeOf(exit, { startedAtNs }))
+        return outcomeOf(exit, { startedAtNs })
+      }
+      await supervisorGone
+      const outcome = lostOutcome(true, { startedAtNs })
+      recordEnd(context, record, outcome)
+      await clearRun(context, record.id, record.config.rm)
+      return outcome
+    }),
+  )
   const gone = ended
     .then(async () => {
       await supervisorGone

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { failpoint } from '../errors/failpoint.js'
 import type { Native } from '../host/native.js'
 
 const siblingSuffix = '.made'
@@ -34,6 +35,7 @@ export function openAsideDirectory(directory: string, native: Pick<Native, 'floc
   const create = (): AsideFile => {
     const path = join(directory, randomBytes(16).toString('hex'))
     const descriptor = openSync(path, 'wx+', 0o600)
+    failpoint('content.aside')
     // Between open and flock a sweep may have taken the file for a dead one.
     if (!native.flock(descriptor, 'exclusive', false) || fstatSync(descriptor).nlink === 0) {
       closeSync(descriptor)

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, write as writeCallback } from
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { failpoint } from '../errors/failpoint.js'
 import { DigestMismatchError, InvalidOptionError, NotFoundError } from '../errors/index.js'
 import type { Native } from '../host/native.js'
 import { type AsideFile, openAsideDirectory } from './aside.js'
@@ -96,6 +97,7 @@ export function openContent(root: string, native: Pick<Native, 'flock'>): Conten
     ingest: (source, options = {}) =>
       withAside(async (file) => {
         const blob = await copyVerified(source, file.descriptor, options)
+        failpoint('content.publish')
         // A second copy of a blob that is there already is not worth a rename.
         if (!has(blob.digest)) file.publish(path(blob.digest))
         return blob
@@ -114,6 +116,7 @@ export function openContent(root: string, native: Pick<Native, 'flock'>): Conten
     },
     remove: (digest) => rmSync(path(digest), { force: true }),
     sweep(keep) {
+      failpoint('content.sweep')
       for (const hex of readdirSync(blobs)) {
         if (!keep(`sha256:${hex}` as Digest)) rmSync(join(blobs, hex), { force: true, recursive: true })
       }

@@ -12,6 +12,7 @@ import {
   type ResolvedUser,
   resolveUser,
 } from '../spec/index.js'
+import type { ContainerConfig } from '../spec/options.js'
 import type { Spec } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { CgroupParents } from './cgroup-parents.js'
@@ -72,7 +73,20 @@ export function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Sp
   return { paths, cgroups, hierarchies }
 }
 
+const specs = new WeakMap<ContainerConfig, Spec>()
+
+/** A container's spec; made once for a record in memory, until its own files may tell otherwise. */
 export function containerSpec(stages: Stages, record: ContainerRecord, image: ImageRecord): Spec {
+  if (record.attempt > 1) return makeSpec(stages, record, image)
+  let spec = specs.get(record.config)
+  if (!spec) {
+    spec = makeSpec(stages, record, image)
+    specs.set(record.config, spec)
+  }
+  return spec
+}
+
+function makeSpec(stages: Stages, record: ContainerRecord, image: ImageRecord): Spec {
   const { id, config } = record
   const files = managedPaths(`${stages.paths.containers}/${id}`)
   return createSpec({

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { type CgroupLayout, detectCgroups, ensureParent, removeParent } from '../host/index.js'
-import { cgroupDirectories, type ContainerCgroups, type Hierarchy } from '../launch/cgroups.js'
+import { type ContainerCgroups, cgroupDirectories, type Hierarchy } from '../launch/cgroups.js'
 
 /** The engine's own parent cgroups: made at the first start, removed when the last engine of the root is closed. */
 export interface CgroupParents {

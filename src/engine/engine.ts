@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { ContainerContext } from '../container/context.js'
 import { RunBuilder } from '../container/run-builder.js'
 import { InvalidStateError } from '../errors/index.js'
+import { reporting } from '../errors/system.js'
 import { native, probeHost } from '../host/index.js'
 import { openImages } from '../image/index.js'
 import { openSnapshots } from '../snapshot/index.js'
@@ -16,7 +17,7 @@ import { gatherHostFacts } from './host-facts.js'
 import { Images } from './images.js'
 import { launchContainer, launchExec } from './launcher.js'
 import { hasLeft, tearDown } from './leftovers.js'
-import { type EngineOptions, normalizeEngineOptions } from './options.js'
+import { type EngineOptions, type NormalizedEngineOptions, normalizeEngineOptions } from './options.js'
 import { preparePaths } from './paths.js'
 import { reconcile } from './reconcile.js'
 import { runActions } from './run-actions.js'
@@ -66,7 +67,11 @@ export class Engine implements AsyncDisposable {
    * @throws {InvalidOptionError} for an option that cannot be
    */
   static async open(options: EngineOptions = {}): Promise<Engine> {
-    const { root, runRoot, storageDriver } = normalizeEngineOptions(options, process.env)
+    const normalized = normalizeEngineOptions(options, process.env)
+    return reporting(`cannot open ${normalized.root}`, () => Engine.#open(normalized))
+  }
+
+  static async #open({ root, runRoot, storageDriver }: NormalizedEngineOptions): Promise<Engine> {
     probeHost()
     const paths = preparePaths(root, runRoot)
     const inUse = openSync(`${paths.runRoot}/engines`, 'a', 0o600)

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { reporting } from '../errors/system.js'
 import type {
   FromHostOptions,
   ImageRecord,
@@ -49,7 +50,7 @@ export class Image {
    */
   async remove(options: { force?: boolean } = {}): Promise<readonly RemovedItem[]> {
     this.#closing.throwIfAborted()
-    return this.#store.remove(this.id, options)
+    return reporting(`cannot remove image ${this.id}`, () => this.#store.remove(this.id, options))
   }
 }
 
@@ -73,14 +74,14 @@ export class Images {
    */
   async load(source: string | Readable | AsyncIterable<Uint8Array>, options: LoadOptions = {}): Promise<Image[]> {
     this.#closing.throwIfAborted()
-    const loaded = await this.#store.load(source, options)
+    const loaded = await reporting('cannot load the images', () => this.#store.load(source, options))
     return loaded.map(({ id }) => this.#image(id))
   }
 
   /** Makes an image of one layer from a tar of a root filesystem, as `docker import` does. */
   async import(source: string | Readable | AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<Image> {
     this.#closing.throwIfAborted()
-    return this.#image((await this.#store.import(source, options)).id)
+    return this.#image((await reporting('cannot import the image', () => this.#store.import(source, options))).id)
   }
 
   /**
@@ -94,7 +95,7 @@ export class Images {
    */
   async fromHost(options: FromHostOptions): Promise<Image> {
     this.#closing.throwIfAborted()
-    return this.#image((await this.#store.fromHost(options)).id)
+    return this.#image((await reporting('cannot make the image', () => this.#store.fromHost(options))).id)
   }
 
   /** Newest first. */
@@ -112,7 +113,7 @@ export class Images {
   /** Removes a name, and with the last one the image. Docker's `rmi`. */
   async remove(nameOrId: string, options: { force?: boolean } = {}): Promise<readonly RemovedItem[]> {
     this.#closing.throwIfAborted()
-    return this.#store.remove(nameOrId, options)
+    return reporting(`cannot remove image ${nameOrId}`, () => this.#store.remove(nameOrId, options))
   }
 
   #image(id: string): Image {

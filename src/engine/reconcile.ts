@@ -4,7 +4,7 @@ import { remove } from '../container/remove.js'
 import { clearRun } from '../container/run-directory.js'
 import { settle } from '../container/settle.js'
 import { failpoint } from '../errors/failpoint.js'
-import { native } from '../host/index.js'
+import { isAbandoned, native } from '../host/index.js'
 import type { Stages } from './assemble.js'
 
 const id = /^[0-9a-f]{64}$/
@@ -28,15 +28,9 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
     failpoint('reconcile.orphan')
     await clearRun(context, name, record === undefined)
   }
-  for (const directory of [runRoot, root, stages.snapshots.directory])
+  await stages.snapshots.sweepAbandoned()
+  // `.gone-`: renamed aside before it is removed.
+  for (const directory of [runRoot, root])
     for (const name of readdirSync(directory))
-      if (isAbandoned(name)) await native().removeTree(`${directory}/${name}`)
-}
-
-/** What is renamed aside before it is removed, and made aside by a process that is gone before it got its name. */
-function isAbandoned(name: string): boolean {
-  if (name.startsWith('.gone-')) return true
-  const maker = Number(/^\.new-.*-(\d+)$/.exec(name)?.[1])
-  // Between making and renaming this process does nothing else: what has its number is of an earlier one with the same.
-  return maker > 0 && (maker === process.pid || native().statAt(-100, `/proc/${maker}`) === undefined)
+      if (name.startsWith('.gone-') || isAbandoned(name)) await native().removeTree(`${directory}/${name}`)
 }

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, readFileSync } from 'node:fs'
 import { Container } from '../container/container.js'
-import type { ContainerContext } from '../container/context.js'
+import type { ContainerContext, StartStreams } from '../container/context.js'
 import { randomName } from '../container/names.js'
 import type { RunActions, RunRequest } from '../container/run-builder.js'
 import { clearHeld, lockRunDirectory } from '../container/run-directory.js'
+import { settle } from '../container/settle.js'
 import { launch } from '../container/start.js'
 import { failpoint } from '../errors/failpoint.js'
 import { InvalidOptionError, LaunchError } from '../errors/index.js'
+import { reporting } from '../errors/system.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { containerSpec, type Stages } from './assemble.js'
@@ -16,30 +18,35 @@ import { prepareBindSources } from './bind-sources.js'
 /** The builder's verbs. */
 export function runActions(stages: Stages, context: ContainerContext): RunActions {
   return {
-    async create(request) {
-      const record = newRecord(stages, context, request)
-      failpoint('create.insert')
-      return new Container(context, insert(context, record))
-    },
-    async run(request, streams) {
-      const id = randomBytes(32).toString('hex')
-      const draft = newRecord(stages, context, request, id)
-      // The lock is held before the record says that it was started: nobody takes it for lost.
-      const lock = lockRunDirectory(context.runRoot, id)
-      if (lock === undefined)
-        throw new LaunchError(`the run directory of ${id} exists already`, { code: 'LAUNCH_FAILED' })
-      let record: ContainerRecord
-      try {
-        failpoint('run.insert')
-        record = insert(context, { ...draft, phase: 'started', attempt: 1, bootId: context.bootId })
-      } catch (error) {
-        await clearHeld(context, id, false).finally(() => closeSync(lock))
-        throw error
-      }
-      const live = await launch(context, record, lock, streams)
-      return { container: new Container(context, record), live }
-    },
+    create: (request) =>
+      reporting(`cannot create a container of ${request.image}`, () => create(stages, context, request)),
+    run: (request, streams) =>
+      reporting(`cannot run a container of ${request.image}`, () => run(stages, context, request, streams)),
   }
+}
+
+async function create(stages: Stages, context: ContainerContext, request: RunRequest): Promise<Container> {
+  const record = newRecord(stages, context, request)
+  failpoint('create.insert')
+  return new Container(context, await insert(context, record))
+}
+
+async function run(stages: Stages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
+  const draft = newRecord(stages, context, request)
+  // The lock is held before the record says that it was started: nobody takes it for lost.
+  const lock = lockRunDirectory(context.runRoot, draft.id)
+  if (lock === undefined)
+    throw new LaunchError(`the run directory of ${draft.id} exists already`, { code: 'LAUNCH_FAILED' })
+  let record: ContainerRecord
+  try {
+    failpoint('run.insert')
+    record = await insert(context, { ...draft, phase: 'started', attempt: 1, bootId: context.bootId })
+  } catch (error) {
+    await clearHeld(context, draft.id, false).finally(() => closeSync(lock))
+    throw error
+  }
+  const live = await launch(context, record, lock, streams)
+  return { container: new Container(context, record), live }
 }
 
 /** A record of what is asked for, after everything about it was checked that can be checked before. */
@@ -76,20 +83,26 @@ function newRecord(
 }
 
 /** Inserts under the given name, or under the first random one that is free. */
-function insert(context: ContainerContext, record: ContainerRecord): ContainerRecord {
-  if (record.name !== '') {
-    context.containers.insert(record)
-    return record
-  }
+async function insert(context: ContainerContext, record: ContainerRecord): Promise<ContainerRecord> {
+  const isNamed = record.name !== ''
   for (let attempt = 0; ; attempt++) {
-    const named = { ...record, name: randomName(attempt) }
+    const named = isNamed ? record : { ...record, name: randomName(attempt) }
     try {
       context.containers.insert(named)
       return named
     } catch (error) {
-      if ((error as { code?: string }).code !== 'NAME_IN_USE' || attempt > 8) throw error
+      if (!isNameInUse(error) || attempt > 8 || (isNamed && !(await isFreed(context, named.name)))) throw error
     }
   }
+}
+
+const isNameInUse = (error: unknown) => (error as { code?: string }).code === 'NAME_IN_USE'
+
+/** The end of the container that has the name may not have been recorded yet: if it was an rm container, it is no more. */
+async function isFreed(context: ContainerContext, name: string): Promise<boolean> {
+  const holder = context.containers.getByName(name)
+  if (holder) await settle(context, holder)
+  return !context.containers.getByName(name)
 }
 
 function readEnvFiles(files: string | readonly string[] | undefined): ReadonlyMap<string, string> {

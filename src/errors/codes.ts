@@ -29,6 +29,7 @@ export const errorTable = {
   UNSUPPORTED_HOST: 'UnsupportedHostError',
   STORE_TOO_NEW: 'UnsupportedHostError',
   STORE_BUSY: 'ConflictError',
+  STORE_CORRUPT: 'StoreError',
   CLEANUP_FAILED: 'CleanupError',
 } as const
 

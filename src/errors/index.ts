@@ -57,5 +57,7 @@ export class LaunchError extends InboardError {
 }
 /** The host lacks something; `details.feature`, and `details.hint`: the command that mends it. */
 export class UnsupportedHostError extends InboardError {}
+/** The metadata of a root cannot be used; `details.path`, `details.sqlite`. Restore the file, or open another root. */
+export class StoreError extends InboardError {}
 /** What could not be undone after a failure or an end; `details.errors`. Never masks the first failure. */
 export class CleanupError extends InboardError {}

@@ -2,6 +2,7 @@ import { closeSync, readFileSync } from 'node:fs'
 import { binaries, programPath } from './addon.js'
 import type { Native } from './native.js'
 
+export * from './aside.js'
 export * from './cgroup-parent.js'
 export * from './cgroups.js'
 export * from './constants.js'

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { failpoint } from '../errors/failpoint.js'
 import type { Native } from '../host/native.js'
 
 /**
@@ -46,7 +47,10 @@ export function openCollection(
     const descriptor = openSync(lockPath, 'a', 0o600)
     try {
       if (!native.flock(descriptor, 'exclusive', false)) return
-      if (await collect()) rmSync(markPath, { force: true })
+      failpoint('collection.collect')
+      if (!(await collect())) return
+      failpoint('collection.unmark')
+      rmSync(markPath, { force: true })
     } finally {
       closeSync(descriptor)
     }
@@ -58,6 +62,7 @@ export function openCollection(
       signal?.throwIfAborted()
       const lock = await lockShared(signal)
       try {
+        failpoint('collection.mark')
         closeSync(openSync(markPath, 'a', 0o600))
         return await body()
       } finally {

@@ -1,4 +1,5 @@
 import type { BlobDescriptor, Content } from '../content/content.js'
+import { failpoint } from '../errors/failpoint.js'
 import { chainIds, extractLayer } from '../layer/index.js'
 import type { SnapshotDriver } from '../snapshot/driver.js'
 import type { ImageRecords, LayerRow, SnapshotRow } from '../store/images.js'
@@ -99,6 +100,7 @@ export class LayerLoader {
     try {
       const { format, path } = prepared
       const { size } = await extractLayer(content.path(blob.digest), path, { format, diffId, signal })
+      failpoint('layer.commit')
       await prepared.commit()
       this.#onProgress({ kind: 'layer', diffId, status: 'extracted' })
       return { chain_id: chainId, parent: parent ?? null, diff_id: diffId, size }

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { type Digest, digestOf } from '../content/digest.js'
+import { failpoint } from '../errors/failpoint.js'
 import type { Native } from '../host/native.js'
 import { parseReference } from '../reference/reference.js'
 import type { ImageRecords, NewImage } from '../store/images.js'
@@ -25,7 +26,9 @@ export async function recordImages(
   images: readonly ReadyImage[],
   { root, native, records }: { root: string; native: Pick<Native, 'syncfs'>; records: ImageRecords },
 ): Promise<LoadedImage[]> {
+  failpoint('images.sync')
   await syncFilesystem(root, native)
+  failpoint('images.record')
   records.putAll(images.map(toRow))
   return images.map(({ document, references }) => ({
     id: digestOf(document),

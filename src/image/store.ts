@@ -1,5 +1,6 @@
 import { openContent } from '../content/content.js'
 import { type Digest, isDigest } from '../content/digest.js'
+import { failpoint } from '../errors/failpoint.js'
 import { InvalidOptionError } from '../errors/index.js'
 import { native } from '../host/index.js'
 import { parseReference, withDefaultTag } from '../reference/reference.js'
@@ -117,6 +118,7 @@ function changing<Result>(
 
 /** Removes everything that no record names. */
 async function collect({ records, content, snapshots }: ImageContext): Promise<boolean> {
+  failpoint('collection.records')
   records.deleteUnusedSnapshots()
   const blobs = new Set(records.blobs())
   content.sweep((digest: Digest) => isDigest(digest) && blobs.has(digest))

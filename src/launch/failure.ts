@@ -9,7 +9,14 @@ const errnoNames = new Map(
   Object.entries(constants.errno).map(([name, number]) => [number, { name, text: texts.get(-number)?.[1] ?? name }]),
 )
 
-const sectionNames = ['', 'preparing', "setting up the container's process", 'monitoring', 'tearing down']
+const sectionNames = [
+  '',
+  'preparing',
+  'making its cgroups and network',
+  "setting up the container's process",
+  'monitoring',
+  'tearing down',
+]
 
 /**
  * A failed step as an error with Docker's exit code: a program that is not there is 127, one that cannot be executed 126,

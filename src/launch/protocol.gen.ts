@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x9ca13c50
+export const fingerprint = 0x449e16ac
 export const modes = {
   run: 0,
   exec: 1,
@@ -12,9 +12,10 @@ export const modes = {
 } as const
 export const sections = {
   prepare: 1,
-  container: 2,
-  monitor: 3,
-  teardown: 4,
+  beside: 2,
+  container: 3,
+  monitor: 4,
+  teardown: 5,
 } as const
 export const limits = {
   planBytes: 67108864,
@@ -63,6 +64,7 @@ export const opcodes = {
   oom_counter: 16,
   clone: 17,
   network_namespace: 18,
+  release: 19,
   cgroup_join: 20,
   unshare: 21,
   setns: 22,
@@ -82,10 +84,10 @@ export const opcodes = {
   sysctl: 38,
   hostname: 39,
   domainname: 40,
-  netlink: 41,
   console: 42,
   empty_file: 43,
   network_join: 44,
+  await_release: 45,
   rlimit: 50,
   oom_score_adj: 51,
   session_keyring: 52,
@@ -118,6 +120,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   16: 'oom_counter',
   17: 'clone',
   18: 'network_namespace',
+  19: 'release',
   20: 'cgroup_join',
   21: 'unshare',
   22: 'setns',
@@ -137,10 +140,10 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   38: 'sysctl',
   39: 'hostname',
   40: 'domainname',
-  41: 'netlink',
   42: 'console',
   43: 'empty_file',
   44: 'network_join',
+  45: 'await_release',
   50: 'rlimit',
   51: 'oom_score_adj',
   52: 'session_keyring',
@@ -219,7 +222,7 @@ export interface Clone {
   readonly cgroup: string
 }
 
-/** Makes a network namespace and executes a batch of rtnetlink messages in it, in the supervisor, while the container's process is already at its mounts; `network_join` takes it. */
+/** Makes a network namespace, executes a batch of rtnetlink messages in it and hands it to `network_join`. */
 export interface NetworkNamespace {
   readonly messages: Uint8Array
 }
@@ -346,12 +349,6 @@ export interface Hostname {
 /** setdomainname(2). */
 export interface Domainname {
   readonly name: string
-}
-
-/** Sends a batch of netlink messages in the network namespace and awaits as many acknowledgements as messages have NLM_F_ACK. */
-export interface Netlink {
-  readonly protocol: number | bigint
-  readonly messages: Uint8Array
 }
 
 /** Opens a pty pair of the devpts on /dev/pts, owned by uid, hands the master to the supervisor, makes the slave stdio and the controlling terminal; `bind`: mounts it on /dev/console. */
@@ -481,7 +478,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** mkdir(2) on a path the engine owns; the mode is exact whatever the umask. (prepare, teardown, container) */
+  /** mkdir(2) on a path the engine owns; the mode is exact whatever the umask. (beside, prepare, teardown, container) */
   makeDirectory(fields: MakeDirectory): void {
     this.begin(11, 'make_directory')
     this.str(fields.path)
@@ -499,7 +496,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** One write(2) to an existing kernel file (a cgroup knob). `optional`: any failure is success. (prepare, monitor, teardown) */
+  /** One write(2) to an existing kernel file (a cgroup knob). `optional`: any failure is success. (beside, prepare, monitor, teardown) */
   writeKnob(fields: WriteKnob): void {
     this.begin(13, 'write_knob')
     this.str(fields.path)
@@ -508,7 +505,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts. (prepare) */
+  /** Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts. (beside, prepare) */
   openLog(fields: OpenLog): void {
     this.begin(14, 'open_log')
     this.str(fields.path)
@@ -529,7 +526,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so. (prepare) */
+  /** The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so. (beside, prepare) */
   oomCounter(fields: OomCounter): void {
     this.begin(16, 'oom_counter')
     this.str(fields.path)
@@ -544,10 +541,16 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Makes a network namespace and executes a batch of rtnetlink messages in it, in the supervisor, while the container's process is already at its mounts; `network_join` takes it. (prepare) */
+  /** Makes a network namespace, executes a batch of rtnetlink messages in it and hands it to `network_join`. (beside) */
   networkNamespace(fields: NetworkNamespace): void {
     this.begin(18, 'network_namespace')
     this.bytes(fields.messages)
+    this.end()
+  }
+
+  /** Lets the container section go past its `await_release`. (beside) */
+  release(): void {
+    this.begin(19, 'release')
     this.end()
   }
 
@@ -713,14 +716,6 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Sends a batch of netlink messages in the network namespace and awaits as many acknowledgements as messages have NLM_F_ACK. (container) */
-  netlink(fields: Netlink): void {
-    this.begin(41, 'netlink')
-    this.u64(fields.protocol)
-    this.bytes(fields.messages)
-    this.end()
-  }
-
   /** Opens a pty pair of the devpts on /dev/pts, owned by uid, hands the master to the supervisor, makes the slave stdio and the controlling terminal; `bind`: mounts it on /dev/console. (container) */
   console(fields: Console): void {
     this.begin(42, 'console')
@@ -740,6 +735,12 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   /** Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it. (container) */
   networkJoin(): void {
     this.begin(44, 'network_join')
+    this.end()
+  }
+
+  /** Waits for `release`. What is awaited comes in the order of the beside section. (container) */
+  awaitRelease(): void {
+    this.begin(45, 'await_release')
     this.end()
   }
 

@@ -12,14 +12,12 @@ const CLONE = {
   NEWUTS: 0x4000000,
   NEWIPC: 0x8000000,
   NEWPID: 0x20000000,
-  NEWNET: 0x40000000,
 } as const
 const cloneFlags = {
   mount: CLONE.NEWNS,
   pid: CLONE.NEWPID,
   uts: CLONE.NEWUTS,
   ipc: CLONE.NEWIPC,
-  network: CLONE.NEWNET,
 } as const
 
 /** Where a container's things are on the host; all of it belongs to the engine. */
@@ -83,6 +81,8 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   const trees = new Map<Mount, number>()
   plan.section('prepare')
   writePrepare(plan, input)
+  plan.section('beside')
+  writeBeside(plan, input)
   plan.section('container')
   writeEntrance(plan, input, trees)
   writeFilesystems(plan, input, trees)
@@ -114,9 +114,7 @@ function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroup
     plan.makeDirectory({ path: rootfs.target, mode: 0o700, existOk: 1 })
   }
   for (const { path, content } of files) plan.writeFile({ path, mode: 0o644, data: Buffer.from(content) })
-  for (const { path } of cgroups.directories) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
-  for (const { path, value, optional } of cgroups.knobs) plan.writeKnob({ path, value, optional: optional ? 1 : 0 })
-  plan.openLog({ path: paths.log, mode: 0o640 })
+  if (cgroups.unified) plan.makeDirectory({ path: cgroups.unified, mode: 0o755, existOk: 0 })
   plan.stdio({
     kind: stdio.tty ? stdioKinds.tty : stdioKinds.pipes,
     flags: flagsOf(stdio),
@@ -126,10 +124,20 @@ function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroup
     slotOut: 0,
     slotErr: 0,
   })
-  if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
   let flags = 0
   for (const { type } of spec.linux.namespaces) flags |= (cloneFlags as Record<string, number>)[type] ?? 0
   plan.clone({ flags, cgroup: cgroups.unified ?? '' })
+}
+
+/** What takes the kernel as long as the mounts, and is made while the container's first process does those. */
+function writeBeside(plan: PlanWriter, { paths, cgroups, netlink }: RunPlanInput): void {
+  for (const { path } of cgroups.directories)
+    if (path !== cgroups.unified) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
+  for (const { path, value, optional } of cgroups.knobs) plan.writeKnob({ path, value, optional: optional ? 1 : 0 })
+  plan.release()
+  if (netlink) plan.networkNamespace({ messages: netlink })
+  if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
+  plan.openLog({ path: paths.log, mode: 0o640 })
 }
 
 function flagsOf(stdio: RunStdio): number {
@@ -142,8 +150,6 @@ function flagsOf(stdio: RunStdio): number {
 
 /** From the host's view of the filesystem to the container's. Host paths are opened before the pivot, attached after it. */
 function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput, trees: Map<Mount, number>): void {
-  for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
-  if (spec.linux.namespaces.some(({ type }) => type === 'cgroup')) plan.unshare({ flags: CLONE.NEWCGROUP })
   for (const mount of spec.mounts) {
     if (mount.type !== 'bind') continue
     plan.treeOpen({ slot: trees.size, path: mount.source, recursive: mount.options.includes('rbind') ? 1 : 0 })
@@ -161,25 +167,31 @@ function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput
       flags: 0,
       data,
     })
-    plan.pivotRoot({ directory: rootfs.target })
-  } else {
+  } else
     plan.rootMount({ directory: '/', source: rootfs.path, target: rootfs.path, fstype: '', flags: MS.BIND, data: '' })
-    plan.pivotRoot({ directory: rootfs.path })
-  }
+  plan.awaitRelease()
+  for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
+  if (spec.linux.namespaces.some(({ type }) => type === 'cgroup')) plan.unshare({ flags: CLONE.NEWCGROUP })
+  plan.pivotRoot({ directory: rootfs.kind === 'overlay' ? rootfs.target : rootfs.path })
 }
 
 function writeFilesystems(
   plan: PlanWriter,
-  { spec, hierarchies }: RunPlanInput,
+  { spec, hierarchies, netlink }: RunPlanInput,
   trees: ReadonlyMap<Mount, number>,
 ): void {
-  for (const mount of spec.mounts) {
+  // sysfs shows the network namespace that it is mounted in.
+  const first = Math.max(
+    0,
+    spec.mounts.findIndex(({ destination }) => destination === '/sys'),
+  )
+  for (const [index, mount] of spec.mounts.entries()) {
+    if (netlink && index === first) plan.networkJoin()
     const slot = trees.get(mount)
     if (slot !== undefined) {
       if (mount.destination === '/dev') writeNullDevice(plan)
       writeBind(plan, mount, slot)
-    }
-    else if (mount.type === 'cgroup') writeCgroupMounts(plan, mount, hierarchies)
+    } else if (mount.type === 'cgroup') writeCgroupMounts(plan, mount, hierarchies)
     else writeMount(plan, mount)
     if (mount.destination === '/dev' && slot === undefined) writeDevices(plan, spec)
   }
@@ -256,7 +268,14 @@ const deviceLinks = {
 /** Below a /dev of the host's: masks need a null device that is surely one. */
 function writeNullDevice(plan: PlanWriter): void {
   const flags = MS.NOSUID | MS.NOEXEC
-  plan.mount({ source: 'tmpfs', target: '/dev', fstype: 'tmpfs', flags, data: 'mode=755,size=64k', targetFlags: targetFlags.noSymlinks })
+  plan.mount({
+    source: 'tmpfs',
+    target: '/dev',
+    fstype: 'tmpfs',
+    flags,
+    data: 'mode=755,size=64k',
+    targetFlags: targetFlags.noSymlinks,
+  })
   plan.deviceNode({ path: '/dev/null', mode: 0o20666, device: 0x103, uid: 0, gid: 0 })
 }
 
@@ -269,8 +288,7 @@ function writeDevices(plan: PlanWriter, spec: Spec): void {
   for (const [path, target] of Object.entries(deviceLinks)) plan.symlink({ target, path })
 }
 
-function writeKernelSettings(plan: PlanWriter, { spec, netlink }: RunPlanInput): void {
-  if (netlink) plan.netlink({ protocol: 0, messages: netlink })
+function writeKernelSettings(plan: PlanWriter, { spec }: RunPlanInput): void {
   for (const [name, value] of Object.entries(spec.linux.sysctl)) plan.sysctl({ name, value })
   if (spec.linux.namespaces.some(({ type }) => type === 'uts')) {
     plan.hostname({ name: spec.hostname })

@@ -68,6 +68,11 @@ export interface SnapshotDriver {
   remove(chainId: string): Promise<void>
 
   /**
+   * Removes what dead processes have left aside; whole layers stay.
+   */
+  sweepAbandoned(): Promise<void>
+
+  /**
    * Keeps {@link sweep} away, in all processes, until disposed of: to be held from the first `has` of a load to the
    * moment when the image is recorded, so that its layers do not pass for garbage in between.
    */

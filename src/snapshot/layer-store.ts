@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs'
-import { AT_FDCWD, native, RENAME_NOREPLACE } from '../host/index.js'
+import { failpoint } from '../errors/failpoint.js'
+import { AT_FDCWD, isAbandoned, native, RENAME_NOREPLACE } from '../host/index.js'
 import { layerName, parseLayerName } from './layer-name.js'
 
 /** A directory of our own in the making: it goes with its lock's holder. */
@@ -48,13 +49,21 @@ export class LayerStore {
         closeSync(held)
       }
     }
-    mkdirSync(path)
-    native().chmodAt(AT_FDCWD, path, 0o755)
+    try {
+      failpoint('snapshot.aside')
+      mkdirSync(path)
+      native().chmodAt(AT_FDCWD, path, 0o755)
+    } catch (error) {
+      // Without its lock it is swept by whoever comes next.
+      closeSync(lock)
+      throw error
+    }
     return { path, discard, publish: (name) => this.#publish(path, name).finally(discard) }
   }
 
   async #publish(path: string, name: string): Promise<boolean> {
     try {
+      failpoint('snapshot.publish')
       native().renameat2(AT_FDCWD, path, AT_FDCWD, this.path(name), RENAME_NOREPLACE)
       return true
     } catch (error) {
@@ -68,6 +77,7 @@ export class LayerStore {
     if (!this.has(name)) return
     const aside = this.makeAside()
     try {
+      failpoint('snapshot.remove')
       native().renameat2(AT_FDCWD, this.path(name), AT_FDCWD, `${aside.path}/removed`, 0)
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENOENT') throw error
@@ -90,18 +100,18 @@ export class LayerStore {
       for (const entry of readdirSync(this.directory)) {
         const layer = parseLayerName(entry)
         if (layer !== undefined && !kept.has(layer)) await this.remove(entry)
-        else if (this.#isAbandoned(entry)) await native().removeTree(this.path(entry))
       }
+      await this.sweepAbandoned()
       return true
     } finally {
       closeSync(fd)
     }
   }
 
-  /** What was made aside has its lock from the beginning; before it has a name of its own, the name tells who makes it. */
-  #isAbandoned(entry: string): boolean {
-    const maker = /^\.new-.*-(\d+)$/.exec(entry)?.[1]
-    if (maker !== undefined) return statSync(`/proc/${maker}`, { throwIfNoEntry: false }) === undefined
-    return entry.startsWith('tmp-') && native().isLocked(`${this.path(entry)}/lock`) !== true
+  /** Removes what dead processes have left aside. One without a lock is half removed: it had one when it got its name. */
+  async sweepAbandoned(): Promise<void> {
+    const isFree = (entry: string) => native().isLocked(`${this.path(entry)}/lock`) !== true
+    for (const entry of readdirSync(this.directory))
+      if (isAbandoned(entry) || (entry.startsWith('tmp-') && isFree(entry))) await native().removeTree(this.path(entry))
   }
 }

@@ -79,6 +79,10 @@ export class OverlaySnapshots implements SnapshotDriver {
     await this.#store.remove(layerName(chainId))
   }
 
+  sweepAbandoned(): Promise<void> {
+    return this.#store.sweepAbandoned()
+  }
+
   hold(): Disposable {
     return this.#store.hold()
   }

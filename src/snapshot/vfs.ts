@@ -89,6 +89,10 @@ export class VfsSnapshots implements SnapshotDriver {
     await this.#store.remove(layerName(chainId))
   }
 
+  sweepAbandoned(): Promise<void> {
+    return this.#store.sweepAbandoned()
+  }
+
   hold(): Disposable {
     return this.#store.hold()
   }

@@ -56,6 +56,7 @@ export interface ContainerStore {
   insert(record: ContainerRecord): void
   /** By full id. */
   get(id: string): ContainerRecord | undefined
+  getByName(name: string): ContainerRecord | undefined
   /** By name, id, or unique prefix of an id, in that order, as Docker does. */
   find(nameOrId: string): ContainerRecord
   list(): ContainerRecord[]
@@ -122,6 +123,7 @@ export function openContainers(database: Database): ContainerStore {
       }
     },
     get: (id) => decode(byId.get(id)),
+    getByName: (name) => decode(byName.get(name)),
     find(nameOrId) {
       const key = nameOrId.startsWith('/') ? nameOrId.slice(1) : nameOrId
       const exact = byId.get(key) ?? byName.get(key)

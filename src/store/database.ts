@@ -1,17 +1,25 @@
 import { createRequire } from 'node:module'
 import type BetterSqlite3 from 'better-sqlite3'
+import { failpoint } from '../errors/failpoint.js'
 import { type InboardError, UnsupportedHostError } from '../errors/index.js'
+import { storeError } from './failure.js'
 import { migrations } from './schema.js'
 
 /** An open metadata database; one per file and process, shared by every engine of the process. */
 export interface Database {
   readonly sqlite: BetterSqlite3.Database
   /** Compiles a statement once per database. */
-  prepare<Parameters extends unknown[], Row>(sql: string): BetterSqlite3.Statement<Parameters, Row>
+  prepare<Parameters extends unknown[], Row>(sql: string): Statement<Parameters, Row>
   /** Runs `body` in one IMMEDIATE transaction: all of it is committed, or none. */
   transaction<T>(body: () => T): T
   close(): void
 }
+
+/** A compiled statement, whose failures are errors of ours. */
+export type Statement<Parameters extends unknown[], Row> = Pick<
+  BetterSqlite3.Statement<Parameters, Row>,
+  'run' | 'get' | 'all'
+>
 
 interface Shared {
   readonly database: Omit<Database, 'close'>
@@ -51,29 +59,43 @@ export function openDatabase(file: string): Database {
 }
 
 function connect(file: string): Omit<Database, 'close'> {
-  const sqlite = new (loadSqlite())(file, { timeout: 10_000 })
+  const Sqlite = loadSqlite()
+  const report = <Result>(body: () => Result): Result => {
+    try {
+      return body()
+    } catch (error) {
+      throw storeError(file, error)
+    }
+  }
+  const sqlite = report(() => new Sqlite(file, { timeout: 10_000 }))
   try {
+    failpoint('store.migrate')
     sqlite.pragma('journal_mode = WAL')
     sqlite.pragma('synchronous = NORMAL')
     sqlite.pragma('foreign_keys = ON')
     migrate(sqlite, file)
   } catch (error) {
     sqlite.close()
-    throw error
+    throw storeError(file, error)
   }
-  const statements = new Map<string, BetterSqlite3.Statement>()
+  const statements = new Map<string, Statement<unknown[], unknown>>()
   const run = sqlite.transaction((body: () => unknown) => body())
   return {
     sqlite,
     prepare<Parameters extends unknown[], Row>(sql: string) {
       let statement = statements.get(sql)
       if (!statement) {
-        statement = sqlite.prepare(sql)
+        const compiled = report(() => sqlite.prepare(sql))
+        statement = {
+          run: (...parameters) => report(() => compiled.run(...parameters)),
+          get: (...parameters) => report(() => compiled.get(...parameters)),
+          all: (...parameters) => report(() => compiled.all(...parameters)),
+        }
         statements.set(sql, statement)
       }
-      return statement as unknown as BetterSqlite3.Statement<Parameters, Row>
+      return statement as unknown as Statement<Parameters, Row>
     },
-    transaction: <T>(body: () => T) => run.immediate(body) as T,
+    transaction: <T>(body: () => T) => report(() => run.immediate(body) as T),
   }
 }
 

@@ -94,8 +94,10 @@ function prepare(plan: PlanWriter, options: ContainerPlan): void {
     slotOut: 1,
     slotErr: 2,
   })
-  if (options.network !== false) plan.networkNamespace({ messages: options.networkMessages ?? loopbackUp() })
   plan.clone({ flags: namespaces, cgroup: '' })
+  if (options.network === false) return
+  plan.section('beside')
+  plan.networkNamespace({ messages: options.networkMessages ?? loopbackUp() })
 }
 
 function mountDevices(plan: PlanWriter): void {

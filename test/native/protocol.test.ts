@@ -60,7 +60,7 @@ function everything(): { plan: Uint8Array; shown: string[] } {
   const shown: string[] = []
   for (const section of Object.keys(sections) as (keyof typeof sections)[]) {
     plan.section(section)
-    const last = { prepare: 'clone', container: 'execute', monitor: '', teardown: '' }[section]
+    const last = { prepare: 'clone', beside: '', container: 'execute', monitor: '', teardown: '' }[section]
     const here = operations.filter((operation) => operation.in?.[0] === section && operation.name !== last)
     for (const operation of [...here, ...operations.filter(({ name }) => name === last)]) {
       shown.push(`${sections[section]} ${plan.steps} ${writeSample(plan, operation)}`)

@@ -54,7 +54,7 @@ async function settled(look: () => Promise<string[]>): Promise<string[]> {
 }
 
 /** Containers' things on the host, found by where they are and not by what the engine says. */
-async function leaksOf(directory: string): Promise<string[]> {
+export async function leaksOf(directory: string): Promise<string[]> {
   const rootId = (await readFile(join(directory, 'root/id'), 'utf8')).trim()
   const found = await Promise.all([
     runDirectories(join(directory, 'run')),

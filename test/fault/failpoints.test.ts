@@ -1,0 +1,96 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { failpoints } from '../../src/errors/failpoint.js'
+import { InboardError } from '../../src/index.js'
+import { failpointNames, violations } from './support/invariants.js'
+import { archivesIn, newPlace } from './support/place.js'
+import { startProgram } from './support/program.js'
+import { arm, type Point } from './support/programs.js'
+import { type Facts, type Step, scenario, User } from './support/scenario.js'
+
+/** Of points that are passed very often, the first calls. */
+const mostCalls = 3
+const points: Point[] = []
+
+beforeAll(async () => {
+  const calls = new Map<string, number>()
+  for (const name of failpointNames()) failpoints.set(name, () => calls.set(name, (calls.get(name) ?? 0) + 1))
+  using place = newPlace()
+  const user = new User(place.roots, await archivesIn(place))
+  for (const step of scenario) await step.act(user)
+  failpoints.clear()
+  for (const name of failpointNames())
+    for (let call = 1; call <= Math.min(calls.get(name) ?? 0, mostCalls); call++) points.push({ name, call })
+})
+
+afterEach(() => failpoints.clear())
+
+test('the scenario passes every failpoint that the sources have', () => {
+  expect([...new Set(points.map(({ name }) => name))]).toEqual(failpointNames())
+})
+
+test('at every failpoint an error is told as one of ours, a second try succeeds, and nothing is left', async () => {
+  const wrong: string[] = []
+  for (const point of points) {
+    using place = newPlace()
+    arm(point, () => {
+      throw Object.assign(new Error('EIO: i/o error, failpoint'), { code: 'EIO', errno: -5, syscall: 'failpoint' })
+    })
+    const user = new User(place.roots, await archivesIn(place))
+    for (const step of scenario)
+      wrong.push(...(await twice(step, user)).map((what) => `${point.name} ${point.call}: ${step.does}: ${what}`))
+    failpoints.clear()
+    wrong.push(...(await violations(place.roots)).map((what) => `${point.name} ${point.call}: ${what}`))
+  }
+  console.log(`${points.length} errors, ${wrong.length} wrong`)
+  expect(wrong).toEqual([])
+})
+
+async function twice(step: Step, user: User): Promise<string[]> {
+  try {
+    await step.act(user)
+    return []
+  } catch (error) {
+    const wrong = error instanceof InboardError ? [] : [`throws ${(error as Error).stack}`]
+    return step.act(user).then(
+      () => wrong,
+      (again) => [...wrong, `fails again: ${again}, after ${error}`],
+    )
+  }
+}
+
+describe('a process that is killed', () => {
+  test('at every failpoint has lost nothing that it acknowledged, and leaves nothing', async () => {
+    const wrong: string[] = []
+    for (const point of points) {
+      using place = newPlace()
+      const { said, ended } = await startProgram('scenario', {
+        roots: place.roots,
+        archives: await archivesIn(place),
+        point,
+      })
+      const { signal, stderr } = await ended
+      if (signal !== 'SIGKILL') wrong.push(`${point.name} ${point.call}: was not killed: ${stderr}`)
+      const found = await violations(place.roots, acknowledged(said as Saying[])).catch((error) => [
+        String(error.stack),
+      ])
+      wrong.push(...found.map((what) => `${point.name} ${point.call}: ${what}`))
+    }
+    const lost = wrong.filter((what) => what.includes('lost:')).length
+    console.log(`${points.length} kills, ${lost} lost, ${wrong.length - lost} leaked`)
+    expect(wrong).toEqual([])
+  })
+})
+
+interface Saying {
+  readonly begun?: number
+  readonly done?: number
+}
+
+/** What must be true: the facts of all steps that were done, but for those that the step under way was about to change. */
+function acknowledged(said: readonly Saying[]): Facts {
+  const facts: Record<string, string> = {}
+  for (const { done } of said) if (done !== undefined) Object.assign(facts, scenario[done]?.facts)
+  const last = said.at(-1)
+  if (last?.begun !== undefined) for (const key of Object.keys(scenario[last.begun]?.facts ?? {})) delete facts[key]
+  return facts
+}

@@ -1,0 +1,132 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Engine } from '../../../src/index.js'
+import { leaksOf } from '../../support/engine.js'
+import type { Facts, Roots } from './scenario.js'
+
+/**
+ * Opens a root after whatever has happened to it, and says what is wrong: facts that do not hold, containers that are not
+ * as they are recorded, things that nothing owns, and whatever is left when everything has been removed.
+ */
+export async function violations(roots: Roots, facts: Facts = {}): Promise<string[]> {
+  const engine = await Engine.open(roots)
+  try {
+    return [
+      ...(await broken(engine, facts)),
+      ...(await settled(() => misrecorded(engine))),
+      ...unowned(roots),
+      ...(await unusable(engine)),
+      ...(await leftWhenEmpty(engine, roots)),
+    ]
+  } finally {
+    await engine.close()
+  }
+}
+
+async function broken(engine: Engine, facts: Facts): Promise<string[]> {
+  const wrong: string[] = []
+  for (const [key, expected] of Object.entries(facts)) {
+    const [kind, name = ''] = key.split(' ')
+    const actual = kind === 'image' ? await imageFact(engine, name) : await containerFact(engine, name)
+    if (actual !== expected) wrong.push(`lost: ${key} is ${actual}, not ${expected}`)
+  }
+  return wrong
+}
+
+const imageFact = (engine: Engine, name: string) =>
+  engine.images.get(name).then(
+    () => 'present',
+    () => 'absent',
+  )
+
+async function containerFact(engine: Engine, name: string): Promise<string> {
+  const container = await engine.containers.get(name).catch(() => undefined)
+  if (!container) return 'absent'
+  const { State } = await container.inspect()
+  return State.Status === 'exited' ? `exited ${State.ExitCode}` : State.Status
+}
+
+/** A container that is said to run does, any other has nothing that runs; and nothing else is there. */
+async function misrecorded(engine: Engine): Promise<string[]> {
+  const wrong: string[] = []
+  const running = new Set<string>()
+  const known = new Set<string>()
+  for (const { id, state } of await engine.containers.list({ all: true })) {
+    known.add(id)
+    if (state === 'removing') wrong.push(`container ${id} is half removed`)
+    if (state !== 'running') continue
+    running.add(id)
+    const { exitCode } = await (await engine.containers.get(id)).exec(['true'])
+    if (exitCode !== 0) wrong.push(`container ${id} does not run`)
+  }
+  const owned = (leak: string) => {
+    const id = /[0-9a-f]{64}/.exec(leak)?.[0] ?? ''
+    if (leak.startsWith('process')) return running.size > 0
+    return leak.startsWith('container directory') ? known.has(id) : running.has(id)
+  }
+  const leaks = await engineLeaks(engine)
+  const supervisors = leaks.filter((leak) => leak.startsWith('process')).length
+  if (supervisors !== running.size) wrong.push(`${supervisors} supervisors for ${running.size} containers`)
+  return [...wrong, ...leaks.filter((leak) => !owned(leak))]
+}
+
+const engineLeaks = (engine: Engine) => leaksOf(engine.root.replace(/\/root$/, ''))
+
+/** What is written aside, and must not outlive its writer. */
+function unowned({ root, runRoot }: Roots): string[] {
+  const found = (directory: string, pattern: RegExp) =>
+    readdirSync(directory)
+      .filter((name) => pattern.test(name))
+      .map((name) => `aside: ${directory}/${name}`)
+  return [
+    ...found(root, /new|gone/),
+    ...found(runRoot, /^\./),
+    ...found(join(root, 'snapshots'), /^\.|^tmp|^driver-/),
+    ...found(join(root, 'content/ingest'), /./),
+    ...(existsSync(join(root, 'gc.dirty')) ? ['the mark of garbage is left'] : []),
+  ]
+}
+
+/** A new container of any name that the scenarios use, where the image is there. */
+async function unusable(engine: Engine): Promise<string[]> {
+  if ((await imageFact(engine, 'busybox')) === 'absent') return []
+  for (const { id } of await engine.containers.list({ all: true }))
+    await (await engine.containers.get(id)).remove({ force: true })
+  const wrong: string[] = []
+  for (const name of ['kept', 'brief', 'longer']) {
+    const { stdout } = await engine.run('busybox', ['echo', name]).name(name).rm().output()
+    if (stdout !== `${name}\n`) wrong.push(`a new container ${name} says ${stdout}`)
+  }
+  return wrong
+}
+
+async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<string[]> {
+  for (const { id } of await engine.images.list()) await engine.images.remove(id, { force: true })
+  const left = (directory: string, ignored: RegExp) =>
+    readdirSync(directory)
+      .filter((name) => !ignored.test(name))
+      .map((name) => `left: ${directory}/${name}`)
+  return settled(async () => [
+    ...(await engineLeaks(engine)),
+    ...left(join(root, 'content/sha256'), /^$/),
+    ...left(join(root, 'snapshots'), /^(driver|lock)$/),
+    ...left(runRoot, /^engines$/),
+  ])
+}
+
+/** A supervisor may still be at work: what is wrong for three seconds is wrong. */
+async function settled(look: () => Promise<string[]>): Promise<string[]> {
+  for (const deadline = performance.now() + 3000; ; await new Promise(setImmediate)) {
+    const found = await look()
+    if (found.length === 0 || performance.now() > deadline) return found
+  }
+}
+
+/** All names of failpoints, from the sources. */
+export function failpointNames(): string[] {
+  const names = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .flatMap((file) => [...readFileSync(join('src', file), 'utf8').matchAll(/\bfailpoint\('([^']+)'\)/g)])
+    .map((match) => match[1] as string)
+  return [...new Set(names)].sort()
+}

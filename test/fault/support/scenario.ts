@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { Engine, type EngineOptions } from '../../../src/index.js'
+
+export interface Roots extends EngineOptions {
+  readonly root: string
+  readonly runRoot: string
+}
+
+/** What is true of an image or container: facts by `image NAME` or `container NAME`. */
+export type Facts = Readonly<Record<string, string>>
+
+/** One thing that a user does, and what is true once it has been acknowledged. Can be repeated after it has failed. */
+export interface Step {
+  readonly does: string
+  readonly facts: Facts
+  act(user: User): Promise<unknown>
+}
+
+/** A process's user: opens the engine anew when a step has closed it. */
+export class User {
+  readonly roots: Roots
+  readonly archives: { readonly image: string; readonly rootfs: string }
+  #engine: Engine | undefined
+
+  constructor(roots: Roots, archives: User['archives']) {
+    this.roots = roots
+    this.archives = archives
+  }
+
+  async engine(): Promise<Engine> {
+    this.#engine ??= await Engine.open(this.roots)
+    return this.#engine
+  }
+
+  async container(name: string) {
+    return (await this.engine()).containers.get(name)
+  }
+
+  async close(): Promise<void> {
+    const engine = this.#engine
+    this.#engine = undefined
+    await engine?.close()
+  }
+
+  /** Ends the supervisor of a running container, which cannot prevent it. */
+  async killSupervisor(name: string): Promise<void> {
+    const { id } = await this.container(name)
+    const state = readFileSync(`${this.roots.runRoot}/${id}/state`, 'utf8')
+    process.kill(Number(/^supervisorPid (\d+)$/m.exec(state)?.[1]), 'SIGKILL')
+  }
+}
+
+/** A life with an engine: every verb that changes something, and what others may have left for it. */
+export const scenario: readonly Step[] = [
+  { does: 'open', facts: {}, act: (user) => user.engine() },
+  {
+    does: 'load',
+    facts: { 'image busybox': 'present' },
+    act: async (user) => (await user.engine()).images.load(user.archives.image),
+  },
+  {
+    does: 'import',
+    facts: { 'image imported': 'present' },
+    act: async (user) => (await user.engine()).images.import(user.archives.rootfs, { reference: 'imported' }),
+  },
+  {
+    does: 'create',
+    facts: { 'container kept': 'created' },
+    act: async (user) => (await user.engine()).run('busybox', ['sh', '-c', 'exit 3']).name('kept').create(),
+  },
+  {
+    does: 'start and wait',
+    facts: { 'container kept': 'exited 3' },
+    async act(user) {
+      const kept = await user.container('kept')
+      await kept.start()
+      await kept.wait()
+    },
+  },
+  {
+    does: 'start once more, and wait',
+    facts: { 'container kept': 'exited 3' },
+    async act(user) {
+      const kept = await user.container('kept')
+      await kept.start()
+      await kept.wait()
+    },
+  },
+  {
+    does: 'run',
+    facts: { 'container longer': 'running' },
+    act: (user) => runAnew(user, 'longer'),
+  },
+  { does: 'exec', facts: {}, act: async (user) => (await user.container('longer')).exec(['true']) },
+  {
+    does: 'run and remove',
+    facts: { 'container brief': 'absent' },
+    act: async (user) => (await user.engine()).run('busybox', ['true']).name('brief').rm().output(),
+  },
+  {
+    does: 'wait for one whose supervisor was killed',
+    facts: { 'container longer': 'exited 137' },
+    async act(user) {
+      const longer = await user.container('longer')
+      if ((await longer.inspect()).State.Running) await user.killSupervisor('longer')
+      await longer.wait()
+    },
+  },
+  {
+    does: 'remove',
+    facts: { 'container longer': 'absent' },
+    act: async (user) => removeContainer(await user.engine(), 'longer'),
+  },
+  {
+    does: 'run what is left to others',
+    facts: { 'container stale': 'running' },
+    act: (user) => runAnew(user, 'stale'),
+  },
+  {
+    does: 'leave it dead, and a directory that nobody owns',
+    facts: { 'container stale': 'exited 137' },
+    async act(user) {
+      await user.close()
+      await leaveStale(user)
+    },
+  },
+  { does: 'find what was left', facts: {}, act: (user) => user.engine() },
+  {
+    does: 'remove by force',
+    facts: { 'container forced': 'absent' },
+    async act(user) {
+      await runAnew(user, 'forced')
+      await removeContainer(await user.engine(), 'forced')
+    },
+  },
+  {
+    does: 'remove an image',
+    facts: { 'image imported': 'absent' },
+    async act(user) {
+      const engine = await user.engine()
+      await engine.images.remove('imported').catch(ignoring('IMAGE_NOT_FOUND'))
+    },
+  },
+  { does: 'close', facts: {}, act: (user) => user.close() },
+]
+
+/** A start that failed has left a created container, as Docker's does. */
+async function runAnew(user: User, name: string): Promise<void> {
+  const engine = await user.engine()
+  await removeContainer(engine, name)
+  await engine.run('busybox', ['sleep', '1000']).name(name)
+}
+
+async function removeContainer(engine: Engine, name: string): Promise<void> {
+  const container = await engine.containers.get(name).catch(ignoring('CONTAINER_NOT_FOUND'))
+  await container?.remove({ force: true })
+}
+
+/** By its records alone: an engine that looked would record the end. */
+async function leaveStale({ roots }: User): Promise<void> {
+  for (const id of readdirSync(roots.runRoot)) {
+    if (!/^[0-9a-f]{64}$/.test(id)) continue
+    const state = readFileSync(`${roots.runRoot}/${id}/state`, 'utf8')
+    try {
+      process.kill(Number(/^supervisorPid (\d+)$/m.exec(state)?.[1]), 'SIGKILL')
+    } catch (error) {
+      ignoring('ESRCH')(error as { code?: string })
+    }
+  }
+  mkdirSync(`${roots.root}/containers/${randomBytes(32).toString('hex')}/upper`, { recursive: true })
+}
+
+function ignoring(code: string): (error: { code?: string }) => undefined {
+  return (error) => {
+    if (error.code !== code) throw error
+  }
+}
