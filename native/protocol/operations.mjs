@@ -124,6 +124,13 @@ export const operations = [
     doc: 'The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so.',
   },
   {
+    code: 46,
+    name: 'device_filter',
+    in: ['prepare'],
+    fields: { cgroup: 'str', program: 'bytes' },
+    doc: 'Loads an eBPF program (BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_insn[]) and attaches it to a cgroup v2 directory.',
+  },
+  {
     code: 17,
     name: 'clone',
     in: ['prepare'],

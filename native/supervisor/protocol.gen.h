@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x449e16acu
+#define PLAN_FINGERPRINT 0x34c59e66u
 #define OPCODE_LAST 83
 #define FRAME_LAST 36
 
@@ -60,6 +60,7 @@ enum {
     OP_OPEN_LOG = 14,
     OP_STDIO = 15,
     OP_OOM_COUNTER = 16,
+    OP_DEVICE_FILTER = 46,
     OP_CLONE = 17,
     OP_NETWORK_NAMESPACE = 18,
     OP_RELEASE = 19,
@@ -170,6 +171,11 @@ struct op_stdio {
 
 struct op_oom_counter {
     const char *path;
+};
+
+struct op_device_filter {
+    const char *cgroup;
+    const struct blob *program;
 };
 
 struct op_clone {
@@ -381,6 +387,7 @@ union op_fields {
     struct op_open_log open_log;
     struct op_stdio stdio;
     struct op_oom_counter oom_counter;
+    struct op_device_filter device_filter;
     struct op_clone clone;
     struct op_network_namespace network_namespace;
     struct op_cgroup_join cgroup_join;
@@ -440,6 +447,7 @@ int do_write_knob(struct supervisor *s, const struct op_write_knob *op);
 int do_open_log(struct supervisor *s, const struct op_open_log *op);
 int do_stdio(struct supervisor *s, const struct op_stdio *op);
 int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op);
+int do_device_filter(struct supervisor *s, const struct op_device_filter *op);
 int do_clone(struct supervisor *s, const struct op_clone *op);
 int do_network_namespace(struct supervisor *s, const struct op_network_namespace *op);
 int do_release(struct supervisor *s);
@@ -493,6 +501,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_OPEN_LOG: return do_open_log(supervisor, &fields->open_log);
     case OP_STDIO: return do_stdio(supervisor, &fields->stdio);
     case OP_OOM_COUNTER: return do_oom_counter(supervisor, &fields->oom_counter);
+    case OP_DEVICE_FILTER: return do_device_filter(supervisor, &fields->device_filter);
     case OP_CLONE: return do_clone(supervisor, &fields->clone);
     case OP_NETWORK_NAMESPACE: return do_network_namespace(supervisor, &fields->network_namespace);
     case OP_RELEASE: return do_release(supervisor);
@@ -561,6 +570,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [14] = {"open_log", 6, 2, 0, {FIELD_STR, FIELD_U64}},
     [15] = {"stdio", 2, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
     [16] = {"oom_counter", 6, 1, 0, {FIELD_STR}},
+    [46] = {"device_filter", 2, 2, 0, {FIELD_STR, FIELD_BYTES}},
     [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
     [18] = {"network_namespace", 4, 1, -1, {FIELD_BYTES}},
     [19] = {"release", 4, 0, -1, {0}},

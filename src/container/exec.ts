@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { InvalidOptionError, InvalidStateError } from '../errors/index.js'
@@ -66,11 +66,7 @@ export async function startExec(
     )
   const record = context.containers.get(id)
   const process = record && (await openProcess(context, id))
-  if (!record || !process)
-    throw new InvalidStateError(`Container ${id} is not running`, {
-      code: 'INVALID_STATE',
-      details: { container: id, from: 'exited', to: 'exec' },
-    })
+  if (!record || !process) throw notRunning(id)
   try {
     const request = requestOf(command, options)
     const { session, pid, pipes } = await reporting(`cannot exec in container ${record.name}`, () =>
@@ -78,9 +74,21 @@ export async function startExec(
     )
     const streams = pipes ? pipeStreams(pipes) : sessionStreams(session, true)
     return handle(session, pid, streams, options)
+  } catch (error) {
+    // It has ended on the way: what that made impossible does not matter.
+    if (!existsSync(`/proc/${process.pid}/root`)) throw notRunning(id, error)
+    throw error
   } finally {
     closeSync(process.fd)
   }
+}
+
+function notRunning(id: string, cause?: unknown): InvalidStateError {
+  return new InvalidStateError(`Container ${id} is not running`, {
+    code: 'INVALID_STATE',
+    cause,
+    details: { container: id, from: 'exited', to: 'exec' },
+  })
 }
 
 function requestOf(command: readonly string[], options: ExecOptions): ExecRequest {

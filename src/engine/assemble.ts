@@ -7,6 +7,7 @@ import type { SnapshotDriver } from '../snapshot/index.js'
 import {
   compileSeccomp,
   createSpec,
+  defaultDeviceRules,
   type HostFacts,
   type HostLimits,
   type ResolvedUser,
@@ -68,7 +69,7 @@ export function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Sp
   const directory = `${stages.paths.containers}/${id}`
   const paths: ContainerPaths = { directory, run: `${stages.paths.runRoot}/${id}`, log: `${directory}/${id}-json.log` }
   const cgroups = spec
-    ? compileCgroups(hierarchies, id, spec.linux.resources)
+    ? compileCgroups(hierarchies, id, spec.linux.resources, defaultDeviceRules)
     : { directories: cgroupDirectories(hierarchies, id), knobs: [] }
   return { paths, cgroups, hierarchies }
 }

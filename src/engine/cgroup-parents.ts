@@ -16,8 +16,8 @@ export interface CgroupParents {
 
 const kinds = ['default', 'custom'] as const
 
-export function openCgroupParents(rootId: string): CgroupParents {
-  let layout: CgroupLayout | undefined
+/** @param layout the host's, detected at the first use when it is not given */
+export function openCgroupParents(rootId: string, layout?: CgroupLayout): CgroupParents {
   const made = new Map<string, readonly Hierarchy[]>()
   const detected = () => {
     layout ??= detectCgroups()

@@ -17,7 +17,7 @@ const unified: Hierarchy[] = [
 ]
 
 test('a container without limits has its directories and writes nothing', () => {
-  const { directories, knobs, oomCounter, unified: born } = compileCgroups(hybrid, 'id', {})
+  const { directories, knobs, oomCounter, unified: born } = compileCgroups(hybrid, 'id', {}, [])
   expect(directories.map(({ join }) => join)).toEqual([
     '/cg/memory/p/id/tasks',
     '/cg/cpu/p/id/tasks',
@@ -35,7 +35,7 @@ test('limits are v1 files on v1, the limit of memory before that of swap', () =>
     cpu: { shares: 512, quota: 50000, period: 100000, cpus: '0-1' },
     pids: { limit: 7 },
   }
-  const { knobs, oomCounter } = compileCgroups(hybrid, 'id', resources)
+  const { knobs, oomCounter } = compileCgroups(hybrid, 'id', resources, [])
   expect(knobs.map(({ path, value }) => `${path}=${value}`)).toEqual([
     '/cg/memory/p/id/memory.limit_in_bytes=64',
     '/cg/memory/p/id/memory.soft_limit_in_bytes=32',
@@ -51,7 +51,7 @@ test('limits are v1 files on v1, the limit of memory before that of swap', () =>
 
 test('limits are v2 files on v2: swap alone, shares as a weight, unlimited as max', () => {
   const resources = { memory: { limit: 64, swap: 128 }, cpu: { shares: 1024, quota: 50000 }, pids: { limit: -1 } }
-  const { knobs, oomCounter } = compileCgroups(unified, 'id', resources)
+  const { knobs, oomCounter } = compileCgroups(unified, 'id', resources, [])
   expect(knobs.map(({ path, value }) => `${path}=${value}`)).toEqual([
     '/cg/p/id/memory.max=64',
     '/cg/p/id/memory.swap.max=64',
@@ -68,7 +68,7 @@ test('a device list is written rule by rule where v1 has the controller', () => 
     { allow: true, type: 'c' as const, major: 1, minor: 3, access: 'rwm' },
     { allow: true, type: 'c' as const, major: 136, access: 'rw' },
   ]
-  const { knobs } = compileCgroups(hybrid, 'id', { devices })
+  const { knobs } = compileCgroups(hybrid, 'id', { devices }, [])
   expect(knobs.map(({ path, value }) => [path.split('/').at(-1), value])).toEqual([
     ['devices.deny', 'a'],
     ['devices.allow', 'c 1:3 rwm'],

@@ -1,4 +1,5 @@
 import type { DeviceRule, Resources } from '../spec/types.js'
+import { compileDeviceFilter } from './device-filter.js'
 
 /** One cgroup hierarchy of the host, and the engine's own parent directory in it. */
 export interface Hierarchy {
@@ -30,6 +31,8 @@ export interface ContainerCgroups {
   readonly oomCounter?: string
   /** The v2 directory that the process is born in. */
   readonly unified?: string
+  /** The program that decides about devices there, where no v1 controller does. */
+  readonly deviceFilter?: Uint8Array
 }
 
 /** The directories of container `id`. Pure: what exists is the supervisor's business. */
@@ -43,8 +46,18 @@ export function cgroupDirectories(
   })
 }
 
-/** Compiles the resources of a spec into cgroup files. @see cgroups(7), OCI config-linux "Control groups" */
-export function compileCgroups(hierarchies: readonly Hierarchy[], id: string, resources: Resources): ContainerCgroups {
+/**
+ * Compiles the resources of a spec into cgroup files.
+ *
+ * @param defaultDevices the device list of a container that brings none; on v1 it is inherited from the parent
+ * @see cgroups(7), OCI config-linux "Control groups"
+ */
+export function compileCgroups(
+  hierarchies: readonly Hierarchy[],
+  id: string,
+  resources: Resources,
+  defaultDevices: readonly DeviceRule[],
+): ContainerCgroups {
   const directories = cgroupDirectories(hierarchies, id)
   const find = (controller: string) => {
     const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(controller))
@@ -64,7 +77,7 @@ export function compileCgroups(hierarchies: readonly Hierarchy[], id: string, re
     set('pids', { 'pids.max': max }, { 'pids.max': max })
   }
   const devices = find('devices')
-  if (resources.devices && devices?.version === 1) knobs.push(...deviceKnobs(devices.path, resources.devices))
+  if (resources.devices && devices) knobs.push(...deviceKnobs(devices.path, resources.devices))
 
   const memory = resources.memory?.limit === undefined ? undefined : find('memory')
   const unified = directories.find(({ version }) => version === 2)
@@ -73,7 +86,16 @@ export function compileCgroups(hierarchies: readonly Hierarchy[], id: string, re
     knobs,
     ...(memory && { oomCounter: `${memory.path}/${memory.version === 1 ? 'memory.oom_control' : 'memory.events'}` }),
     ...(unified && { unified: unified.path }),
+    ...(unified && !devices && { deviceFilter: filterFor(resources.devices ?? defaultDevices) }),
   }
+}
+
+const filters = new WeakMap<readonly DeviceRule[], Uint8Array>()
+
+function filterFor(rules: readonly DeviceRule[]): Uint8Array {
+  const filter = filters.get(rules) ?? compileDeviceFilter(rules)
+  filters.set(rules, filter)
+  return filter
 }
 
 type Files = Readonly<Record<string, string | undefined>>

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x449e16ac
+export const fingerprint = 0x34c59e66
 export const modes = {
   run: 0,
   exec: 1,
@@ -62,6 +62,7 @@ export const opcodes = {
   open_log: 14,
   stdio: 15,
   oom_counter: 16,
+  device_filter: 46,
   clone: 17,
   network_namespace: 18,
   release: 19,
@@ -118,6 +119,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   14: 'open_log',
   15: 'stdio',
   16: 'oom_counter',
+  46: 'device_filter',
   17: 'clone',
   18: 'network_namespace',
   19: 'release',
@@ -214,6 +216,12 @@ export interface Stdio {
 /** The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so. */
 export interface OomCounter {
   readonly path: string
+}
+
+/** Loads an eBPF program (BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_insn[]) and attaches it to a cgroup v2 directory. */
+export interface DeviceFilter {
+  readonly cgroup: string
+  readonly program: Uint8Array
 }
 
 /** clone3 with a pidfd; ends the section. A `cgroup` that is not empty is a cgroup v2 directory to be born in (CLONE_INTO_CGROUP). */
@@ -530,6 +538,14 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   oomCounter(fields: OomCounter): void {
     this.begin(16, 'oom_counter')
     this.str(fields.path)
+    this.end()
+  }
+
+  /** Loads an eBPF program (BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_insn[]) and attaches it to a cgroup v2 directory. (prepare) */
+  deviceFilter(fields: DeviceFilter): void {
+    this.begin(46, 'device_filter')
+    this.str(fields.cgroup)
+    this.bytes(fields.program)
     this.end()
   }
 

@@ -115,6 +115,8 @@ function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroup
   }
   for (const { path, content } of files) plan.writeFile({ path, mode: 0o644, data: Buffer.from(content) })
   if (cgroups.unified) plan.makeDirectory({ path: cgroups.unified, mode: 0o755, existOk: 0 })
+  if (cgroups.unified && cgroups.deviceFilter)
+    plan.deviceFilter({ cgroup: cgroups.unified, program: cgroups.deviceFilter })
   plan.stdio({
     kind: stdio.tty ? stdioKinds.tty : stdioKinds.pipes,
     flags: flagsOf(stdio),

@@ -1,4 +1,5 @@
 export { createSpec, type SpecInput } from './create-spec.js'
+export { defaultDeviceRules } from './device-nodes.js'
 export type { ManagedFiles } from './filesystem.js'
 export type { HostFacts, ResolvedDevice } from './host-facts.js'
 export { checkContainerName } from './names.js'

@@ -133,7 +133,7 @@ describe('the plan protocol', () => {
     plan.section('container')
     plan.hostname({ name: long })
     expect(dump(plan.finish({ mode: 'task' }))).toBe(
-      `mode 2 faultStep 4294967295 faultKind 0\n2 1 hostname str:${Buffer.from(long).toString('hex')}\n`,
+      `mode 2 faultStep 4294967295 faultKind 0\n${sections.container} 1 hostname str:${Buffer.from(long).toString('hex')}\n`,
     )
   })
 

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { opcodes, PlanWriter, stdioFlags, stdioKinds } from '../../src/launch/protocol.gen.js'
+import { opcodes, PlanWriter, sections, stdioFlags, stdioKinds } from '../../src/launch/protocol.gen.js'
 import { type ContainerPlan, containerPlan, writeContainerPlan } from './container-plan.js'
 import {
   Bench,
@@ -122,7 +122,7 @@ describe.each([
     expect(await result.status.next('failed')).toMatchObject({
       opcode: opcodes.execute,
       errno: ENOENT,
-      section: 2,
+      section: sections.container,
       text: 'nope',
     })
     expect(result.left).toEqual([])
@@ -411,17 +411,17 @@ describe('failpoints', () => {
 
   it('reports the step at which the first process was killed', async () => {
     const { names } = steps()
-    const first = names.indexOf('clone') + 2
+    const first = names.lastIndexOf('section', names.lastIndexOf('execute')) + 1
     for (let step = first; step < names.lastIndexOf('execute'); step += 7) {
       const result = await run(plainSupervisor, { argv: ['true'], fault: { faultStep: step, faultKind: 2 } })
-      expect(await result.status.next('failed')).toMatchObject({ step, section: 2 })
+      expect(await result.status.next('failed')).toMatchObject({ step, section: sections.container })
       expect(result.left).toEqual([])
     }
   })
 
   it('takes the container with it when the supervisor is killed at a step, and a teardown plan cleans up', async () => {
     const { names } = steps()
-    const places = [1, 5, names.indexOf('clone'), names.indexOf('title')]
+    const places = [1, 5, names.indexOf('clone'), names.indexOf('network_namespace'), names.indexOf('title')]
     for (const step of places) {
       const result = await run(plainSupervisor, { argv: ['sleep', '1000'], fault: { faultStep: step, faultKind: 2 } })
       expect(result.code).toBe('SIGKILL')

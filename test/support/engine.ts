@@ -45,7 +45,7 @@ export async function testEngine(
 }
 
 /** A container's end is told before its teardown is done: what goes within three seconds was no leak. */
-async function settled(look: () => Promise<string[]>): Promise<string[]> {
+export async function settled(look: () => Promise<string[]>): Promise<string[]> {
   for (const deadline = performance.now() + 3000; ; ) {
     const found = await look()
     if (found.length === 0 || performance.now() > deadline) return found

@@ -1,5 +1,8 @@
-import { writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { failpoints } from '../../../src/errors/failpoint.js'
+import { type Container, Engine, InboardError } from '../../../src/index.js'
+import { churn } from './churn.js'
+import { Random } from './random.js'
 import { type Roots, scenario, User } from './scenario.js'
 
 /** Tells the test, before anything else happens. */
@@ -39,6 +42,158 @@ export const programs = {
       await step.act(user)
       say({ done: at })
     }
+  },
+
+  /** Nothing but an engine. */
+  async open({ roots }: { roots: Roots }) {
+    await (await Engine.open(roots)).close()
+  },
+
+  /** Containers that come and go in one process; says what that cost. */
+  async many({ roots, count }: { roots: Roots; count: number }) {
+    const engine = await Engine.open(roots)
+    const run = () => engine.run('busybox', ['true']).rm().output()
+    for (let n = 0; n < 20; n++) await run()
+    const before = descriptors().length
+    for (let n = 0; n < count; n++) if ((await run()).exitCode !== 0) throw new Error('a run failed')
+    say({ before, after: descriptors().length, left: await engine.containers.list({ all: true }) })
+    await engine.close()
+  },
+
+  /** Verbs with fewer and fewer descriptors to be had; says how each ends. */
+  async exhausted({ roots, most }: { roots: Roots; most: number }) {
+    const engine = await Engine.open(roots)
+    const kept = await engine.run('busybox', ['sleep', '1000']).name('longer')
+    await engine.run('busybox', ['true']).rm().output()
+    await kept.exec(['true'])
+    for (let free = 0; free <= most; free++)
+      for (const verb of ['run', 'create', 'exec', 'load'] as const) {
+        const release = occupy(free)
+        const code = await verbs[verb](engine, kept).then(
+          () => 'done',
+          (error: { code?: string; details?: { errno?: string } }) =>
+            error instanceof InboardError ? `${error.code} ${error.details.errno ?? ''}` : `untyped: ${error}`,
+        )
+        release()
+        say({ free, verb, code, descriptors: descriptors().length })
+      }
+    await engine.close()
+  },
+
+  /** Takes its turns at the same names and ids as the other processes that run this. */
+  async race({
+    roots,
+    rounds,
+    startAt,
+    periodMs,
+  }: {
+    roots: Roots
+    rounds: number
+    startAt: number
+    periodMs: number
+  }) {
+    const engine = await Engine.open(roots)
+    for (let round = 0; round < rounds; round++)
+      for (const [turn, verb] of (['create', 'start', 'stop', 'remove', 'mixed'] as const).entries()) {
+        const at = startAt + (round * 5 + turn) * periodMs
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, at - Date.now())))
+        const began = Date.now()
+        const code = await races[verb](engine, `raced-${round}`).then(
+          (value) => value,
+          (error) => (error instanceof InboardError ? error.code : `untyped: ${error}`),
+        )
+        say({ round, verb, code, late: began - at, tookMs: Date.now() - began })
+      }
+    await engine.close()
+  },
+
+  /** One container from its start to its end, for a tracer that makes system calls fail. */
+  async once({ roots }: { roots: Roots }) {
+    try {
+      const engine = await Engine.open(roots)
+      say({ opened: true })
+      await engine.run('busybox', ['true']).name('brief').rm().output()
+      const kept = await engine.run('busybox', ['true']).name('kept').create()
+      say({ created: 'kept' })
+      await kept.start()
+      await kept.wait()
+      await kept.remove()
+      say({ removed: 'kept' })
+      await engine.close()
+    } catch (error) {
+      say(error instanceof InboardError ? { code: error.code, message: error.message } : { untyped: String(error) })
+    }
+  },
+
+  /** Random verbs until it is killed. */
+  async churn({ roots, prefix, seed }: { roots: Roots; prefix: string; seed: number }) {
+    await churn(await Engine.open(roots), prefix, seed, say)
+  },
+}
+
+const descriptors = () => readdirSync('/proc/self/fd')
+
+/** Takes all descriptors but so many; the function gives them back. */
+function occupy(free: number): () => void {
+  const taken: number[] = []
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error
+  }
+  for (const fd of taken.splice(0, free)) closeSync(fd)
+  return () => {
+    for (const fd of taken) closeSync(fd)
+  }
+}
+
+const verbs = {
+  run: (engine: Engine, _kept: Container) => engine.run('busybox', ['true']).rm().output() as Promise<unknown>,
+  create: async (engine: Engine) => (await engine.run('busybox', ['true']).create()).remove(),
+  exec: async (_engine: Engine, kept: Container) => kept.exec(['true']),
+  load: async (engine: Engine) =>
+    engine.images.load('/nonexistent').catch((error) => {
+      if (error.code !== 'FILE_NOT_FOUND') throw error
+    }),
+}
+
+const races = {
+  async create(engine: Engine, name: string) {
+    return (await engine.run('busybox', ['sh', '-c', 'echo started; exec sleep 1000']).name(name).create()).id
+  },
+  async start(engine: Engine, name: string) {
+    await (await engine.containers.get(name)).start()
+    return 'done'
+  },
+  async stop(engine: Engine, name: string) {
+    await (await engine.containers.get(name)).stop({ timeoutMs: 5 })
+    return 'done'
+  },
+  async remove(engine: Engine, name: string) {
+    await (await engine.containers.get(name)).remove()
+    return 'done'
+  },
+  /** Everything at once, on one container. */
+  async mixed(engine: Engine, name: string) {
+    const again = `${name}-again`
+    const random = new Random(process.pid)
+    const codes: string[] = []
+    for (let n = 0; n < 6; n++) {
+      const get = () => engine.containers.get(again)
+      const verb = random.pick([
+        async () => engine.run('busybox', ['sleep', '1000']).name(again).create(),
+        async () => (await get()).start(),
+        async () => (await get()).start(),
+        async () => (await get()).stop({ timeoutMs: 1 }),
+        async () => (await get()).remove({ force: true }),
+        async () => (await get()).exec(['true']),
+        async () => (await get()).inspect(),
+      ])
+      await verb().catch((error: unknown) =>
+        codes.push(error instanceof InboardError ? error.code : `untyped: ${(error as Error).stack}`),
+      )
+    }
+    return codes.join()
   },
 }
 

@@ -7,7 +7,7 @@ export interface Roots extends EngineOptions {
   readonly runRoot: string
 }
 
-/** What is true of an image or container: facts by `image NAME` or `container NAME`. */
+/** What is true of an image or container, by `image NAME` or `container NAME`: `present`, `exited 3`, `running|absent`. */
 export type Facts = Readonly<Record<string, string>>
 
 /** One thing that a user does, and what is true once it has been acknowledged. Can be repeated after it has failed. */

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Stages } from '../../src/engine/assemble.js'
+import { openCgroupParents } from '../../src/engine/cgroup-parents.js'
+import { gatherHostFacts } from '../../src/engine/host-facts.js'
+import { launchContainer } from '../../src/engine/launcher.js'
+import { preparePaths } from '../../src/engine/paths.js'
+import { detectCgroups, native } from '../../src/host/index.js'
+import { openImages } from '../../src/image/index.js'
+import { openSnapshots } from '../../src/snapshot/index.js'
+import { normalizeOptions, type RunOptions } from '../../src/spec/index.js'
+import { openDatabase } from '../../src/store/database.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
+
+// A hybrid host has a v2 hierarchy too: an engine that sees nothing else does what it does on a pure v2 host, but for limits.
+const { unified } = detectCgroups()
+
+let host: TestEngine
+let stages: Stages
+let close: () => void
+beforeAll(async () => {
+  host = await testEngine(['busybox'])
+  const paths = preparePaths(host.engine.root, host.engine.runRoot)
+  const database = openDatabase(paths.database)
+  const snapshots = await openSnapshots(`${paths.root}/snapshots`, {})
+  const images = openImages({ root: paths.root, database, snapshots })
+  const layout = unified && { kind: 'v2' as const, hierarchies: [unified], unified }
+  stages = {
+    paths,
+    images,
+    snapshots,
+    cgroups: openCgroupParents(`${paths.rootId}-v2`, layout),
+    host: gatherHostFacts(),
+  }
+  close = () => {
+    stages.cgroups.remove()
+    database.close()
+  }
+})
+afterAll(async () => {
+  close()
+  await host[Symbol.asyncDispose]()
+})
+
+async function run(script: string, options: RunOptions = {}) {
+  const id = randomBytes(32).toString('hex')
+  const context = { envFiles: new Map(), processEnv: {}, host: stages.host }
+  const config = normalizeOptions('busybox', ['sh', '-c', script], { rm: true, ...options }, context)
+  const record = { id, name: 'v2', image: stages.images.resolve('busybox').id, reference: 'busybox', createdAtMs: 0 }
+  const lock = native().makeLockedDirectory(`${stages.paths.runRoot}/${id}`)
+  const { session, supervisorGone } = await launchContainer(
+    stages,
+    { ...record, phase: 'started', attempt: 1, bootId: '', config, outcome: undefined },
+    lock,
+    { attached: true, rows: 0, columns: 0 },
+  )
+  let output = ''
+  session.listen({ onOutput: (_, chunk) => void (output += chunk) })
+  await session.exited
+  await supervisorGone
+  return output
+}
+
+const devices =
+  'head -c 1 /dev/zero | wc -c; mknod /m c 1 11 && echo made; cat /m 2>&1 | head -c 40; mknod /b b 7 0; cat /b 2>&1 | head -c 40'
+
+test.skipIf(!unified)('on cgroup v2 a program keeps containers from devices that are not theirs', async () => {
+  expect(await run(devices)).toBe(
+    "1\nmade\ncat: can't open '/m': Operation not permcat: can't open '/b': Operation not perm",
+  )
+})
+
+test.skipIf(!unified)('on cgroup v2 a device that was given can be used', async () => {
+  expect(await run(': < /dev/mine && echo opened', { device: ['/dev/fuse:/dev/mine:r'] })).toBe('opened\n')
+  expect(await run('echo x > /dev/mine || echo refused', { device: ['/dev/fuse:/dev/mine:r'] })).toContain('refused')
+})
+
+test.skipIf(!unified)('on cgroup v2 a container sees its own cgroup alone, read-only', async () => {
+  const output = await run(
+    'cat /proc/self/cgroup | grep ^0; grep /sys/fs/cgroup /proc/mounts; mkdir /sys/fs/cgroup/x || echo refused',
+  )
+  expect(output).toMatch(/^0::\/\ncgroup \/sys\/fs\/cgroup cgroup2 ro,nosuid,nodev,noexec,relatime.*\n.*refused\n$/s)
+})
