@@ -65,11 +65,12 @@ export async function startExec(
       },
     )
   const record = context.containers.get(id)
-  const process = record && (await openProcess(context, id))
+  const what = `cannot exec in container ${record?.name ?? id}`
+  const process = record && (await reporting(what, () => openProcess(context, id)))
   if (!record || !process) throw notRunning(id)
   try {
     const request = requestOf(command, options)
-    const { session, pid, pipes } = await reporting(`cannot exec in container ${record.name}`, () =>
+    const { session, pid, pipes } = await reporting(what, () =>
       context.launchExec(record, process.pid, process.fd, request),
     )
     const streams = pipes ? pipeStreams(pipes) : sessionStreams(session, true)

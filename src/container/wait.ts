@@ -54,7 +54,7 @@ export async function connect(context: Pick<ContainerContext, 'runRoot'>, id: st
 }
 
 /** Stops waiting, not the work, when the signal fires. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise
   signal.throwIfAborted()
   let onAbort!: () => void

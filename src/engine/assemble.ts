@@ -62,7 +62,7 @@ export function assemble(stages: Stages, record: ContainerRecord, streams: Start
 }
 
 /** Where a container's things are, on disk and in the cgroup hierarchies. */
-export function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Spec) {
+function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Spec) {
   const { id, config } = record
   const kind = config.privileged || config.devices.length > 0 ? 'custom' : 'default'
   const hierarchies = stages.cgroups.hierarchies(kind)

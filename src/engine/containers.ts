@@ -2,6 +2,7 @@ import { Container } from '../container/container.js'
 import type { ContainerContext } from '../container/context.js'
 import { inspectContainer } from '../container/inspect.js'
 import { settle } from '../container/settle.js'
+import { reporting } from '../errors/system.js'
 
 /** A line of `docker ps`. */
 export interface ContainerSummary {
@@ -46,7 +47,7 @@ export class Containers {
     this.#context.closing.throwIfAborted()
     const lines: ContainerSummary[] = []
     for (const record of this.#context.containers.list()) {
-      const observed = await settle(this.#context, record)
+      const observed = await reporting('cannot list the containers', () => settle(this.#context, record))
       const now = this.#context.containers.get(record.id)
       if (!observed || !now) continue
       const { State, Path, Args, Config } = inspectContainer(now, observed, this.#context.inspectImage(now), '')

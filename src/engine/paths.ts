@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { failpoint } from '../errors/failpoint.js'
+import { StoreError } from '../errors/index.js'
 
 /** Where an engine keeps its things. */
 export interface Paths {
@@ -38,7 +39,7 @@ function readRootId(path: string): string {
     }
   }
   const present = read()
-  if (present) return present
+  if (present !== undefined) return verifyRootId(present, path)
   const aside = `${dirname(path)}/.new-id-${process.pid}`
   writeFileSync(aside, `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
   try {
@@ -50,5 +51,14 @@ function readRootId(path: string): string {
   } finally {
     rmSync(aside)
   }
-  return read() as string
+  return verifyRootId(read(), path)
+}
+
+/** Directories are made and removed by this name: it must be nothing else. */
+function verifyRootId(id: string | undefined, path: string): string {
+  if (id !== undefined && /^[0-9a-f]{8}$/.test(id)) return id
+  throw new StoreError(`${path} must hold the eight hexadecimal digits that cgroups are named after: restore it`, {
+    code: 'STORE_CORRUPT',
+    details: { path },
+  })
 }

@@ -20,7 +20,7 @@ export interface ExecPlanInput {
 }
 
 /** The slots that an exec's plan expects: the container's pidfd, then descriptors 0-2 (not with a terminal). */
-export const execSlots = { pidfd: 0, stdin: 1, stdout: 2, stderr: 3 } as const
+const execSlots = { pidfd: 0, stdin: 1, stdout: 2, stderr: 3 } as const
 
 /** Compiles a process that joins a running container: its cgroups and namespaces first, then as the first process does. */
 export function compileExec({ id, process, cgroups, seccomp, rows, columns, fault }: ExecPlanInput): LaunchPlan {

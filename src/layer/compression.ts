@@ -7,17 +7,17 @@ import { unzstd } from './zstd.js'
 export type Compression = 'none' | 'gzip' | 'zstd'
 
 /** Node's default of 16 KiB halves the speed of inflating. */
-export const inflateChunkBytes = 256 * 1024
+const inflateChunkBytes = 256 * 1024
 
 /** The bytes that {@link detectCompression} wants to see. */
-export const magicBytes = 6
+const magicBytes = 6
 
 /**
  * How a blob is compressed, by its first bytes.
  *
  * @throws LayerError LAYER_INVALID for xz, bzip2 and lz4, which no image format has
  */
-export function detectCompression(head: Uint8Array): Compression {
+function detectCompression(head: Uint8Array): Compression {
   const hex = Buffer.from(head.subarray(0, magicBytes)).toString('hex')
   if (hex.startsWith('1f8b')) return 'gzip'
   if (hex.startsWith('28b52ffd') || /^5.2a4d18/.test(hex)) return 'zstd'

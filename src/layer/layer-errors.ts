@@ -16,7 +16,7 @@ export function layerTooLarge(message: string, details: ErrorDetails = {}): Laye
   return new LayerError(message, { code: 'LAYER_TOO_LARGE', details })
 }
 
-export function layerEscapes(message: string, details: ErrorDetails = {}): LayerError {
+function layerEscapes(message: string, details: ErrorDetails = {}): LayerError {
   return new LayerError(message, { code: 'LAYER_ESCAPES', details })
 }
 

@@ -1,5 +1,3 @@
 export type { DriverName, PreparedLayer, SnapshotDriver } from './driver.js'
-export { type Found, MergedTree } from './merged-tree.js'
 export { openSnapshots, type SnapshotOptions } from './open.js'
-export { canOverlay } from './probe.js'
 export type { DirectoryRootfs, OverlayRootfs, Rootfs } from './rootfs.js'

@@ -1,4 +1,4 @@
-import { ConflictError, NotFoundError } from '../errors/index.js'
+import { ConflictError, NotFoundError, StoreError } from '../errors/index.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Database } from './database.js'
 
@@ -169,8 +169,20 @@ function decode(row: Row | undefined): ContainerRecord | undefined {
     phase: row.phase,
     attempt: row.attempt,
     bootId: row.boot_id ?? undefined,
-    config: JSON.parse(row.config),
-    outcome: row.outcome === null ? undefined : JSON.parse(row.outcome),
+    config: parse(row.config, row),
+    outcome: row.outcome === null ? undefined : parse(row.outcome, row),
+  }
+}
+
+function parse<Document>(text: string, { id }: Row): Document {
+  try {
+    return JSON.parse(text) as Document
+  } catch (cause) {
+    throw new StoreError(`the store's record of container ${id} is corrupt: restore the store from a backup`, {
+      code: 'STORE_CORRUPT',
+      cause,
+      details: { container: id },
+    })
   }
 }
 

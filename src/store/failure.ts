@@ -1,6 +1,7 @@
 import { ConflictError, StoreError, SyscallError } from '../errors/index.js'
 
-const corrupt = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT'])
+// SQLITE_ERROR is a statement that does not fit the schema: our own fit the one that we made.
+const corrupt = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT', 'SQLITE_ERROR'])
 const errnos: Readonly<Record<string, string>> = {
   SQLITE_FULL: 'ENOSPC',
   SQLITE_IOERR: 'EIO',

@@ -54,11 +54,11 @@ async function run(script: string, options: RunOptions = {}) {
     lock,
     { attached: true, rows: 0, columns: 0 },
   )
-  let output = ''
-  session.listen({ onOutput: (_, chunk) => void (output += chunk) })
+  const chunks: Buffer[] = []
+  session.listen({ onOutput: (_, chunk) => void chunks.push(chunk) })
   await session.exited
   await supervisorGone
-  return output
+  return Buffer.concat(chunks).toString()
 }
 
 const devices =

@@ -220,5 +220,3 @@ export function containerPlan(options: ContainerPlan, mode: ModeName = 'run'): U
   writeContainerPlan(plan, options)
   return plan.finish({ mode, ...options.fault })
 }
-
-export { MS_BIND, masked }

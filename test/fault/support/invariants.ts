@@ -120,7 +120,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
   return settled(async () => [
     ...(await engineLeaks(engine)),
     ...left(join(root, 'content/sha256'), /^$/),
-    ...left(join(root, 'snapshots'), /^(driver|lock)$/),
+    ...left(join(root, 'snapshots'), /^(driver|lock|empty-init)$/),
     ...left(runRoot, /^engines$/),
   ])
 }
