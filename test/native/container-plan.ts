@@ -4,7 +4,6 @@ const MS_RDONLY = 1
 const MS_NOSUID = 2
 const MS_NODEV = 4
 const MS_NOEXEC = 8
-const MS_BIND = 4096
 const MS_REC = 16384
 const MS_PRIVATE = 1 << 18
 const MS_STRICTATIME = 1 << 24
