@@ -1,5 +1,5 @@
 import type { StartStreams } from '../container/context.js'
-import type { ImageRecord, ImageStore } from '../image/index.js'
+import type { ImageContent, ImageStore } from '../image/index.js'
 import { cgroupDirectories, compileCgroups } from '../launch/cgroups.js'
 import type { ContainerPaths, RunPlanInput } from '../launch/run-plan.js'
 import { raiseLoopback } from '../network/netlink.js'
@@ -77,7 +77,7 @@ function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Spec) {
 const specs = new WeakMap<ContainerConfig, Spec>()
 
 /** A container's spec; made once for a record in memory, until its own files may tell otherwise. */
-export function containerSpec(stages: Stages, record: ContainerRecord, image: ImageRecord): Spec {
+export function containerSpec(stages: Stages, record: ContainerRecord, image: ImageContent): Spec {
   if (record.attempt > 1) return makeSpec(stages, record, image)
   let spec = specs.get(record.config)
   if (!spec) {
@@ -87,7 +87,7 @@ export function containerSpec(stages: Stages, record: ContainerRecord, image: Im
   return spec
 }
 
-function makeSpec(stages: Stages, record: ContainerRecord, image: ImageRecord): Spec {
+function makeSpec(stages: Stages, record: ContainerRecord, image: ImageContent): Spec {
   const { id, config } = record
   const files = managedPaths(`${stages.paths.containers}/${id}`)
   return createSpec({
@@ -102,7 +102,7 @@ function makeSpec(stages: Stages, record: ContainerRecord, image: ImageRecord): 
 }
 
 /** The user that the container runs as, from the files of its image, or its own once it has run. */
-function imageUser(stages: Stages, record: ContainerRecord, image: ImageRecord): ResolvedUser {
+function imageUser(stages: Stages, record: ContainerRecord, image: ImageContent): ResolvedUser {
   const { config } = record
   const read = (path: string) =>
     stages.snapshots.readFile(

@@ -40,7 +40,7 @@ export class Image {
   /** Its configuration, layers and history. @throws {NotFoundError} IMAGE_NOT_FOUND when it was removed */
   inspect(): ImageRecord {
     this.#closing.throwIfAborted()
-    return this.#store.resolve(this.id)
+    return this.#store.get(this.id)
   }
 
   /**
@@ -107,7 +107,7 @@ export class Images {
   /** An image by reference, ID, or unique prefix of an ID. @throws {NotFoundError} IMAGE_NOT_FOUND */
   async get(nameOrId: string): Promise<Image> {
     this.#closing.throwIfAborted()
-    return this.#image(this.#store.resolve(nameOrId).id)
+    return this.#image(this.#store.get(nameOrId).id)
   }
 
   /** Removes a name, and with the last one the image. Docker's `rmi`. */

@@ -78,9 +78,9 @@ describe('resolve', () => {
   })
 
   it('tells the names that an image has now, as Docker shows them', () => {
-    expect(store.images.resolve(id).references).toEqual(['redis:7', 'redis:latest', 'localhost:5000/me/redis:x'])
+    expect(store.images.get(id).references).toEqual(['redis:7', 'redis:latest', 'localhost:5000/me/redis:x'])
     store.images.tag('redis', 'mine')
-    expect(store.images.resolve('mine').references).toContain('mine:latest')
+    expect(store.images.get('mine').references).toContain('mine:latest')
   })
 
   it('hands out frozen records', () => {

@@ -10,12 +10,13 @@ const maxCached = 256
 /** Finds images by whatever names them. Synchronous: it is on the path of every start. */
 export interface Catalogue {
   /**
-   * By name, by full ID, or by a unique prefix of an ID, with or without `sha256:`, in Docker's order.
+   * By name, by full ID, or by a unique prefix of an ID, with or without `sha256:`, in Docker's order. A full ID may be
+   * answered from memory after the image was removed: whoever uses it finds out in the store.
    *
    * @throws {NotFoundError} `IMAGE_NOT_FOUND`; {ConflictError} `AMBIGUOUS_ID`; {InvalidOptionError} `INVALID_REFERENCE`
    */
-  resolve(nameOrId: string): ImageRecord
-  /** As `resolve`, but nothing is taken from memory. */
+  resolve(nameOrId: string): ImageContent
+  /** The same with the names it has now, and nothing taken from memory. */
   get(nameOrId: string): ImageRecord
   list(): ImageRecord[]
 }
@@ -57,7 +58,7 @@ export function openCatalogue(records: ImageRecords): Catalogue {
   }
 
   return {
-    resolve: (nameOrId) => withNames(find(nameOrId, loadCached)),
+    resolve: (nameOrId) => cache.get(nameOrId) ?? find(nameOrId, loadCached),
     // Fresh: another process may have removed the image and loaded it again from other blobs.
     get: (nameOrId) => withNames(find(nameOrId, load)),
     list: () =>

@@ -17,7 +17,7 @@ import { type ImportOptions, importRootfs } from './import.js'
 import { filterImages, type ListImagesOptions } from './list.js'
 import { type ImageContext, type LoadOptions, loadArchive } from './load.js'
 import { removeImage } from './remove.js'
-import type { ImageRecord, LoadedImage, RemovedItem } from './types.js'
+import type { ImageContent, ImageRecord, LoadedImage, RemovedItem } from './types.js'
 
 /** The images of a root. Any number of processes may have the same root open. */
 export interface ImageStore {
@@ -38,12 +38,13 @@ export interface ImageStore {
    */
   fromHost(options: FromHostOptions): Promise<LoadedImage>
   /**
-   * The image of a name, an ID, or a unique prefix of an ID. Synchronous, one or two indexed queries.
+   * The image of a name, an ID, or a unique prefix of an ID. On the path of every start: synchronous, one indexed query,
+   * none for a full ID that was asked for before (which may have been removed meanwhile).
    *
    * @throws {NotFoundError} `IMAGE_NOT_FOUND`; {ConflictError} `AMBIGUOUS_ID`; {InvalidOptionError} `INVALID_REFERENCE`
    */
-  resolve(nameOrId: string): ImageRecord
-  /** As `resolve`, but nothing is taken from memory. */
+  resolve(nameOrId: string): ImageContent
+  /** The same with the names it has now, and nothing taken from memory. */
   get(nameOrId: string): ImageRecord
   /** Newest first. */
   list(options?: ListImagesOptions): ImageRecord[]
