@@ -58,7 +58,7 @@ int do_network_namespace(struct supervisor *s, const struct op_network_namespace
     autoclose made = own_namespace();
     if (made < 0 || (op->messages->length > 0 && execute_batch(op->messages) < 0)) return -1;
     if (setns(home, CLONE_NEWNET) < 0) return -1;
-    return send_descriptor(s->report, made) < 0 && errno != EPIPE ? -1 : 0;
+    return send_descriptor(s->report, made) < 0 && !peer_gone() ? -1 : 0;
 }
 
 int do_network_join(struct supervisor *s) {

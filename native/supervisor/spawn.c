@@ -110,9 +110,12 @@ int receive_descriptor(int socket) {
     return fd;
 }
 
+/* ECONNRESET: it has not read everything that it was sent. */
+bool peer_gone(void) { return errno == EPIPE || errno == ECONNRESET; }
+
 int do_release(struct supervisor *s) {
     char go = 0;
-    return send(s->report, &go, 1, MSG_NOSIGNAL) < 0 && errno != EPIPE ? -1 : 0;
+    return send(s->report, &go, 1, MSG_NOSIGNAL) < 0 && !peer_gone() ? -1 : 0;
 }
 
 int do_await_release(struct supervisor *s) {

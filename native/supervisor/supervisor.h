@@ -90,6 +90,8 @@ int await_exec(struct supervisor *s, struct failure *failure);
 void kill_and_reap(struct supervisor *s);
 bool parent_alive(const struct supervisor *s);
 int send_descriptor(int socket, int fd);
+/* Whether a send failed because the process at the other end has died. */
+bool peer_gone(void);
 int receive_descriptor(int socket);
 
 /* stdio.c */

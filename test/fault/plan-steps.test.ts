@@ -40,16 +40,18 @@ const representative = (command: string[]) =>
     .init()
     .user('1000:1000')
 
-/** The steps of what `launch` launches, each with its section. */
-async function stepsOf(
-  launch: () => Promise<unknown>,
-): Promise<{ step: number; name: OperationName; section: number }[]> {
+interface Step {
+  readonly step: number
+  readonly name: OperationName
+  /** Comes after the program has run. */
+  readonly isLate: boolean
+}
+
+/** The steps of what `launch` launches. */
+async function stepsOf(launch: () => Promise<unknown>): Promise<Step[]> {
   await launch()
-  let section = 0
-  return faults.steps.flatMap((name, step) => {
-    if (name === 'section') section++
-    return name === 'section' ? [] : [{ step, name, section }]
-  })
+  const program = faults.steps.indexOf('execute')
+  return faults.steps.flatMap((name, step) => (name === 'section' ? [] : [{ step, name, isLate: step > program }]))
 }
 
 async function leaksAfter(what: string, counts = (_leak: string) => true): Promise<string[]> {
@@ -82,9 +84,8 @@ describe.each<Kind>(['error', 'kill'])('%s at every step of a run plan', (kind) 
       faults.next = { step: at.step, kind }
       const outcome = await run().catch((error: unknown) => ({ error }))
       const error = 'error' in outcome ? outcome.error : undefined
-      const isLate = at.section === 3
-      if (isLate && !('exitCode' in outcome && outcome.exitCode === 0)) wrong.push(...lost(`${what}: ${error}`))
-      if (!isLate) wrong.push(...misreported(kind, at, error).map((how) => `${what} ${how}`))
+      if (at.isLate && !('exitCode' in outcome && outcome.exitCode === 0)) wrong.push(...lost(`${what}: ${error}`))
+      if (!at.isLate) wrong.push(...misreported(kind, at, error).map((how) => `${what} ${how}`))
       wrong.push(...(await leaksAfter(what)))
       const left = await engine.containers.list({ all: true })
       if (left.length > 0) wrong.push(...lost(`${what}: the container is left`))
@@ -104,10 +105,9 @@ describe.each<Kind>(['error', 'kill'])('%s at every step of a run plan', (kind) 
       faults.next = { step: at.step, kind }
       const error = await start().catch((error: unknown) => error)
       const { State } = await container.inspect()
-      const isLate = at.section === 3
-      if (!isLate) wrong.push(...misreported(kind, at, error).map((how) => `${what} ${how}`))
+      if (!at.isLate) wrong.push(...misreported(kind, at, error).map((how) => `${what} ${how}`))
       const failed = [125, 126, 127].includes(State.ExitCode) && State.Error !== ''
-      if (State.Status !== 'exited' || (isLate ? State.ExitCode !== 3 : !failed))
+      if (State.Status !== 'exited' || (at.isLate ? State.ExitCode !== 3 : !failed))
         wrong.push(...lost(`${what}: ${JSON.stringify(State)}, ${error}`))
       wrong.push(...(await leaksOfKept(container, what)))
     }
@@ -120,7 +120,7 @@ describe.each<Kind>(['error', 'kill'])('%s at every step of a run plan', (kind) 
   test('of an exec plan fails the exec and leaves the container running', async () => {
     const container = await representative(['sleep', '1000'])
     const exec = () => container.exec(['true']).tty()
-    const before = await host.leaks()
+    const before = await leaksOf(host.directory)
     const wrong: string[] = []
     for (const at of await stepsOf(async () => exec())) {
       const what = `${kind} at step ${at.step} (${at.name}) of an exec`
@@ -135,7 +135,7 @@ describe.each<Kind>(['error', 'kill'])('%s at every step of a run plan', (kind) 
       const { stdout } = await container.exec(['ps', '-o', 'args'])
       if (stdout.includes('true')) wrong.push(`${what}: left a process`)
     }
-    expect(await host.leaks()).toEqual(before)
+    expect(await leaksOf(host.directory)).toEqual(before)
     await container.remove({ force: true })
     expect(wrong).toEqual([])
     expect(await host.leaks()).toEqual([])
