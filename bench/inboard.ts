@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, statfsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -6,9 +6,13 @@ import { Engine } from 'inboard'
 import { type Peer, timed } from './peers/peer.js'
 import type { Workspace } from './workspace.js'
 
-/** An engine with a root of its own in the workspace and a run root on /run, as by default; busybox loaded. */
+const TMPFS_MAGIC = 0x01021994
+
+/** An engine with a root of its own in the workspace, and a run root on a tmpfs, as /run is on most hosts; busybox loaded. */
 export async function openEngine(workspace: Workspace): Promise<Engine> {
-  const runRoot = await mkdtemp('/run/inboard-bench-')
+  const runRoot = await mkdtemp(
+    statfsSync('/run').type === TMPFS_MAGIC ? '/run/inboard-bench-' : '/dev/shm/inboard-bench-',
+  )
   workspace.defer(() => rm(runRoot, { recursive: true, force: true }))
   const engine = await Engine.open({ root: join(workspace.directory, 'root'), runRoot })
   workspace.defer(() => engine.close())

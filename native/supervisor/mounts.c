@@ -36,8 +36,21 @@ int do_enter_root(struct supervisor *s, const struct op_enter_root *op) {
     return chroot(op->directory) < 0 ? -1 : chdir("/");
 }
 
+static bool begins_with(const char *path, const char *directory) {
+    size_t length = strlen(directory);
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0);
+}
+
+/* Only who names /proc may mount there: a symlink of the image into it would replace files that the kernel answers for. */
+static int mount_target(struct supervisor *s, const char *path, uint64_t target_flags, uint64_t flags) {
+    int fd = root_target(s, path, target_flags, flags);
+    if (fd < 0 || begins_with(path, "/proc") || !on_filesystem(fd, PROC_SUPER_MAGIC)) return fd;
+    close(fd);
+    return fail(EXDEV);
+}
+
 static int mount_here(struct supervisor *s, const struct op_mount *op) {
-    autoclose target = root_target(s, op->target, op->target_flags, O_DIRECTORY);
+    autoclose target = mount_target(s, op->target, op->target_flags, O_DIRECTORY);
     // The working directory is the descriptor's place, whatever its path leads to by now.
     if (target < 0 || fchdir(target) < 0) return -1;
     return mount(op->source, ".", op->fstype, op->flags, op->data);
@@ -66,15 +79,10 @@ int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op) {
     if ((op->attr_set | op->attr_clear | op->propagation) != 0 &&
         sys_mount_setattr(*tree, recursive, &attributes) < 0)
         return -1;
-    autoclose target = root_target(s, op->target, target_kind(*tree, op->target_flags), 0);
+    autoclose target = mount_target(s, op->target, target_kind(*tree, op->target_flags), 0);
     if (target < 0 || sys_attach(*tree, target) < 0) return -1;
     close_and_forget(tree);
     return 0;
-}
-
-static bool begins_with(const char *path, const char *directory) {
-    size_t length = strlen(directory);
-    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
 static bool is_kernel_path(const char *path) {

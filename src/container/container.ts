@@ -111,12 +111,7 @@ export class Container {
     const record = this.#record()
     const observed = await this.#act('inspect', () => settle(this.#context, record))
     const now = this.#record()
-    return inspectContainer(
-      now,
-      observed ?? { status: 'removing' },
-      this.#context.inspectImage(now),
-      `${this.#context.root}/containers/${this.id}`,
-    )
+    return inspectContainer(now, observed ?? { status: 'removing' }, this.#context.inspectImage(now), this.#context)
   }
 
   /** Gives it another name. @throws {InvalidOptionError} INVALID_NAME; {ConflictError} NAME_IN_USE */

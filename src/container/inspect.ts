@@ -96,7 +96,7 @@ export function inspectContainer(
   record: ContainerRecord,
   observed: Exclude<Observed, { status: 'ended' }>,
   image: InspectImage,
-  directory: string,
+  { root, runRoot }: { readonly root: string; readonly runRoot: string },
 ): ContainerInspect {
   const { config, id } = record
   const [path = '', ...args] = image.spec.process.args
@@ -107,10 +107,10 @@ export function inspectContainer(
     Args: args,
     State: inspectState(record.outcome, observed),
     Image: record.image,
-    ResolvConfPath: `${directory}/resolv.conf`,
-    HostnamePath: `${directory}/hostname`,
-    HostsPath: `${directory}/hosts`,
-    LogPath: `${directory}/${id}-json.log`,
+    ResolvConfPath: `${runRoot}/${id}/resolv.conf`,
+    HostnamePath: `${runRoot}/${id}/hostname`,
+    HostsPath: `${runRoot}/${id}/hosts`,
+    LogPath: `${root}/containers/${id}/${id}-json.log`,
     Name: `/${record.name}`,
     RestartCount: 0,
     Driver: image.driver,

@@ -44,7 +44,7 @@ export function assemble(stages: Stages, record: ContainerRecord, streams: Start
     spec,
     rootfs: stages.snapshots.rootfs(image.chain, paths.directory, { volatile: config.rm }),
     paths,
-    files: managedFiles(config, spec.hostname, managedPaths(paths.directory)),
+    files: managedFiles(config, spec.hostname, managedPaths(paths.run)),
     cgroups,
     hierarchies,
     seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined,
@@ -89,7 +89,7 @@ export function containerSpec(stages: Stages, record: ContainerRecord, image: Im
 
 function makeSpec(stages: Stages, record: ContainerRecord, image: ImageContent): Spec {
   const { id, config } = record
-  const files = managedPaths(`${stages.paths.containers}/${id}`)
+  const files = managedPaths(`${stages.paths.runRoot}/${id}`)
   return createSpec({
     id,
     config,

@@ -50,7 +50,12 @@ export class Containers {
       const observed = await reporting('cannot list the containers', () => settle(this.#context, record))
       const now = this.#context.containers.get(record.id)
       if (!observed || !now) continue
-      const { State, Path, Args, Config } = inspectContainer(now, observed, this.#context.inspectImage(now), '')
+      const { State, Path, Args, Config } = inspectContainer(
+        now,
+        observed,
+        this.#context.inspectImage(now),
+        this.#context,
+      )
       if (!all && !State.Running) continue
       lines.push({
         id: now.id,

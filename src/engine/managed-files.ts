@@ -11,7 +11,7 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `
 
-/** Where a container's own hosts, hostname and resolv.conf are. */
+/** Where a running container's own hosts, hostname and resolv.conf are: in its run directory, since each start writes them. */
 export interface ManagedPaths {
   readonly hosts: string
   readonly hostname: string

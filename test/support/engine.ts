@@ -86,11 +86,13 @@ async function cgroups(rootId: string): Promise<string[]> {
 
 async function mounts(directory: string): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8')
-  return table
-    .split('\n')
-    // Tests of full disks mount what they fill.
-    .filter((line) => line.includes(`${directory}/`) && !line.includes(' inboard-test '))
-    .map((line) => `mount ${line}`)
+  return (
+    table
+      .split('\n')
+      // Tests of full disks mount what they fill.
+      .filter((line) => line.includes(`${directory}/`) && !line.includes(' inboard-test '))
+      .map((line) => `mount ${line}`)
+  )
 }
 
 /** Processes that hold a file of the run directory open: supervisors hold their locks. */

@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises'
-import { InboardError, InvalidOptionError, LayerError, NotFoundError, SyscallError } from '../../errors/index.js'
+import { InvalidOptionError, LayerError, NotFoundError } from '../../errors/index.js'
+import { systemError } from '../../errors/system.js'
 import { invalidArchive } from '../documents/invalid.js'
 
 /** A file or directory by path, or the bytes themselves (a Node Readable is one, too). */
@@ -63,12 +64,5 @@ export function archiveFailed(error: unknown): unknown {
 
 /** A failed system call of Node's as an error of ours. */
 export function hostFailed(error: unknown): unknown {
-  if (error instanceof InboardError || !(error instanceof Error) || !('syscall' in error)) return error
-  const { code, syscall, path, message } = error as NodeJS.ErrnoException
-  const hint = code === 'ENOSPC' ? '; free some space, or open a root on another filesystem' : ''
-  return new SyscallError(`The image could not be stored: ${message}${hint}`, {
-    code: 'SYSCALL_FAILED',
-    cause: error,
-    details: { errno: code, syscall, path },
-  })
+  return systemError('The image could not be stored', error)
 }

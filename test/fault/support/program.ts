@@ -15,7 +15,7 @@ function bundle(): Promise<string> {
     config: false,
     silent: true,
     entry: {
-      program: `${repository}test/fault/support/main.ts`,
+      program: fileURLToPath(new URL('./main.ts', import.meta.url)),
       'layer-worker': `${repository}src/layer/layer-worker.ts`,
     },
     outDir: directory,
