@@ -20,6 +20,7 @@ export {
   LaunchError,
   LayerError,
   NotFoundError,
+  StoreError,
   SyscallError,
   UnsupportedHostError,
 } from './errors/index.js'

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 import { fact, lines } from './support/facts.js'
 import { expectedTable, maskedPaths, mountTable } from './support/mount-table.js'
 import { oracleRootfs } from './support/oracle-image.js'
@@ -10,7 +10,7 @@ let host: TestEngine
 let seen: Record<Question, string>
 beforeAll(async () => {
   host = await testEngine([])
-  await host.engine.images.import(oracleRootfs(), { reference: 'oracle', changes: ['CMD ["sh"]'] })
+  await host.engine.images.import(await oracleRootfs(), { reference: 'oracle', changes: ['CMD ["sh"]'] })
   const { stdout } = await host.engine.run('oracle', ['sh', '-c', probeScript]).rm().output()
   seen = answers(stdout)
 })
@@ -18,8 +18,14 @@ afterAll(() => host[Symbol.asyncDispose]())
 
 /** `ls -l` without times, link counts, the directories themselves, and the size of files that name the container. */
 const listing = (text: string) =>
-  lines(text).filter((line) => !/^total| \.\.?$/.test(line)).map((line) => line
-    .replace(/ [A-Z][a-z]{2} [ \d]\d \d\d:\d\d /, ' ').replace(/^([a-z-][rwxsStT-]{9}) +\d+/, '$1').replace(/ +\d+ (hosts|resolv\.conf)$/, ' $1'))
+  lines(text)
+    .filter((line) => !/^total| \.\.?$/.test(line))
+    .map((line) =>
+      line
+        .replace(/ [A-Z][a-z]{2} [ \d]\d [ \d:]+ /, ' ')
+        .replace(/^([a-z-][rwxsStT-]{9}) +\d+/, '$1')
+        .replace(/ +\d+ (hosts|resolv\.conf)$/, ' $1'),
+    )
 
 const withoutIds = (text: string) => text.replace(/\b[0-9a-f]{12}\b/g, 'SHORTID')
 
@@ -62,22 +68,35 @@ describe('a container with no option, beside a real Docker’s', () => {
 
   test('refuses the same writes with the same errors', () => {
     const here = (line: string) =>
-      line.includes('sysrq') && existsSync('/proc/sysrq-trigger') ? line.replace('nonexistent directory', 'Read-only file system') : line
-    const expected = lines(fact('probes.txt')).filter((line) => line.startsWith("sh: can't create")).map(here)
+      line.includes('sysrq') && existsSync('/proc/sysrq-trigger')
+        ? line.replace('nonexistent directory', 'Read-only file system')
+        : line
+    const expected = lines(fact('probes.txt'))
+      .filter((line) => line.startsWith("sh: can't create"))
+      .map(here)
     expect(lines(seen.writes)).toEqual(expected)
   })
 
   test('refuses the same attempts with the same errors', () => {
-    const expected = ['mount: permission denied (are you root?)', 'unshare: unshare(0x10000000): Operation not permitted',
-      'unshare: unshare(0x20000): Operation not permitted', 'hostname: sethostname: Operation not permitted',
-      'dmesg: klogctl: Operation not permitted', "/bin/busybox"]
-    expect(lines(fact('probes.txt')).map((line) => line.replace(/^l.* -> /, ''))).toEqual(expect.arrayContaining(expected))
+    const expected = [
+      'mount: permission denied (are you root?)',
+      'unshare: unshare(0x10000000): Operation not permitted',
+      'unshare: unshare(0x20000): Operation not permitted',
+      'hostname: sethostname: Operation not permitted',
+      'dmesg: klogctl: Operation not permitted',
+      '/bin/busybox',
+    ]
+    expect(lines(fact('probes.txt')).map((line) => line.replace(/^l.* -> /, ''))).toEqual(
+      expect.arrayContaining(expected),
+    )
     expect(lines(seen.refusals)).toEqual(expect.arrayContaining(expected))
   })
 
   test('opens no device that it made itself', () => {
     expect(lines(seen.refusals).filter((line) => line.includes("can't open") || line.startsWith('head:'))).toEqual([
-      "dd: can't open '/tmp/disk': Operation not permitted", 'head: /tmp/kmsg: Operation not permitted', 'head: /tmp/mem: Operation not permitted',
+      "dd: can't open '/tmp/disk': Operation not permitted",
+      'head: /tmp/kmsg: Operation not permitted',
+      'head: /tmp/mem: Operation not permitted',
     ])
   })
 

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testEngine, type TestEngine } from '../support/engine.js'
+import { type TestEngine, testEngine } from '../support/engine.js'
 import { fact, lines } from './support/facts.js'
 import { expectedTable, mountTable } from './support/mount-table.js'
 import { oracleRootfs } from './support/oracle-image.js'
@@ -11,7 +11,7 @@ const shared = mkdtempSync('/tmp/ib-shared-')
 let host: TestEngine
 beforeAll(async () => {
   host = await testEngine([])
-  await host.engine.images.import(oracleRootfs(), { reference: 'oracle' })
+  await host.engine.images.import(await oracleRootfs(), { reference: 'oracle' })
 })
 afterAll(async () => {
   await host[Symbol.asyncDispose]()

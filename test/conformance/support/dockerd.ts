@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 
 export interface DockerOutput {
   readonly exitCode: number
@@ -22,13 +22,16 @@ export const dockerInstalled = ['dockerd', 'docker'].every((program) =>
   (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, program))),
 )
 
+/** What a container on the host's network sees of the host is what it sees of the daemon's. */
+const sysctls = ['ip_unprivileged_port_start', 'ping_group_range'].map((name) => `/proc/sys/net/ipv4/${name}`)
+
 /** Starts Debian's dockerd in network, mount and pid namespaces of its own, below a directory of its own. */
 export async function startDockerd(): Promise<Dockerd> {
   const directory = await mkdtemp('/tmp/ib-dockerd-')
   const host = `unix://${directory}/sock`
   const cgroup = `inboard-conformance-${process.pid}`
   // The daemon keeps a key there, and it must not be the host's.
-  const script = `ip link set lo up; mkdir -p /etc/docker; mount -t tmpfs none /etc/docker
+  const script = `ip link set lo up; ${sysctls.map((path) => `echo "${readFileSync(path, 'utf8').trim()}" >${path}`).join('; ')}; mkdir -p /etc/docker; mount -t tmpfs none /etc/docker
     exec dockerd --data-root ${directory}/data --exec-root ${directory}/exec -p ${directory}/pid -H ${host} \
       --bridge=none --iptables=false --ip6tables=false --cgroup-parent=/${cgroup}`
   const namespaces = ['--net', '--mount', '--propagation=private', '--pid', '--fork', '--kill-child', '--mount-proc']
@@ -50,7 +53,10 @@ export async function startDockerd(): Promise<Dockerd> {
   }
 }
 
-async function answering(daemon: ChildProcess, docker: (args: readonly string[]) => Promise<DockerOutput>): Promise<void> {
+async function answering(
+  daemon: ChildProcess,
+  docker: (args: readonly string[]) => Promise<DockerOutput>,
+): Promise<void> {
   for (const deadline = performance.now() + 60_000; (await docker(['version'])).exitCode !== 0; )
     if (daemon.exitCode !== null || performance.now() > deadline) throw new Error('dockerd did not start')
 }

@@ -11,8 +11,18 @@ interface MountLine {
 
 /** Docker 28's. */
 export const maskedPaths = [
-  '/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list',
-  '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap',
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ]
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
@@ -34,7 +44,9 @@ export function expectedTable(mountinfo: string): string[] {
   const docker = parse(mountinfo)
   const masks = docker.some(({ target }) => target === '/proc/keys')
   const hidden = new Set([...maskedPaths, ...readonlyPaths])
-  const kept = docker.filter(({ target, filesystem }) => !hidden.has(target) && !isHierarchy(filesystem) && target !== cgroups)
+  const kept = docker.filter(
+    ({ target, filesystem }) => !hidden.has(target) && !isHierarchy(filesystem) && target !== cgroups,
+  )
   return format([...kept, ...cgroupMounts(), ...(masks ? maskMounts() : [])])
 }
 
@@ -48,7 +60,8 @@ function parse(mountinfo: string): MountLine[] {
     if (hostFiles.has(target)) return { root: '*', target, options, filesystem: '*' }
     if (filesystem.startsWith('overlay')) return { root, target, options, filesystem: 'overlay overlay' }
     // Shared with the host in one variant, whose size is the host's.
-    if (target === '/dev/shm' && filesystem.startsWith('tmpfs tmpfs')) return { root, target, options, filesystem: 'tmpfs tmpfs' }
+    if (target === '/dev/shm' && filesystem.startsWith('tmpfs tmpfs'))
+      return { root, target, options, filesystem: 'tmpfs tmpfs' }
     // The host's own when the network is: there is one sysfs for a network namespace.
     if (filesystem.startsWith('sysfs')) return { root, target, options, filesystem: 'sysfs sysfs' }
     return { root, target, options, filesystem }
@@ -64,19 +77,32 @@ const strict = 'nosuid,nodev,noexec,relatime'
 function cgroupMounts(): MountLine[] {
   const host = parse(readFileSync('/proc/self/mountinfo', 'utf8'))
   const hierarchies = host.filter(({ filesystem }) => filesystem.startsWith('cgroup '))
-  if (hierarchies.length === 0) return [{ root: '/', target: cgroups, options: `ro,${strict}`, filesystem: 'cgroup2 cgroup rw' }]
+  if (hierarchies.length === 0)
+    return [{ root: '/', target: cgroups, options: `ro,${strict}`, filesystem: 'cgroup2 cgroup rw' }]
   const mounts = hierarchies.map(({ target, filesystem }) => ({
-    root: '/', target, options: `ro,${strict}`, filesystem: `cgroup cgroup ${filesystem.split(' ')[2]}`,
+    root: '/',
+    target,
+    options: `ro,${strict}`,
+    filesystem: `cgroup cgroup ${filesystem.split(' ')[2]}`,
   }))
   return [{ root: '/', target: cgroups, options: `ro,${strict}`, filesystem: 'tmpfs tmpfs rw,mode=755' }, ...mounts]
 }
 
 function maskMounts(): MountLine[] {
-  const readonly = readonlyPaths.filter((path) => existsSync(path)).map((path) => ({
-    root: path.slice('/proc'.length), target: path, options: `ro,${strict}`, filesystem: 'proc proc rw',
-  }))
-  const masked = maskedPaths.filter((path) => existsSync(path)).map((path) => (statSync(path).isDirectory()
-    ? { root: '/', target: path, options: 'ro,relatime', filesystem: 'tmpfs tmpfs ro,size=4k,nr_inodes=1' }
-    : { root: '/null', target: path, options: 'rw,nosuid', filesystem: 'tmpfs tmpfs rw,size=65536k,mode=755' }))
+  const readonly = readonlyPaths
+    .filter((path) => existsSync(path))
+    .map((path) => ({
+      root: path.slice('/proc'.length),
+      target: path,
+      options: `ro,${strict}`,
+      filesystem: 'proc proc rw',
+    }))
+  const masked = maskedPaths
+    .filter((path) => existsSync(path))
+    .map((path) =>
+      statSync(path).isDirectory()
+        ? { root: '/', target: path, options: 'ro,relatime', filesystem: 'tmpfs tmpfs ro,size=4k,nr_inodes=1' }
+        : { root: '/null', target: path, options: 'rw,nosuid', filesystem: 'tmpfs tmpfs rw,size=65536k,mode=755' },
+    )
   return [...readonly, ...masked]
 }

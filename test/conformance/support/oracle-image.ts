@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Engine } from '../../../src/index.js'
-import { type Entry, directory, file, symlink, tar } from './tar.js'
+import { directory, type Entry, file, symlink, tar } from './tar.js'
 
 const program = readFileSync('/bin/busybox')
 const applets = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n')
@@ -13,6 +13,10 @@ const userland: readonly Entry[] = [
   directory('root'),
   directory('tmp'),
   directory('var'),
+  file('var/not-a-program', '\x01\x02\x03', 0o755),
+  file('var/no-interpreter', '#!/nosuch\n', 0o755),
+  file('var/no-header', 'exit 5\n', 0o755),
+  symlink('var/loop', 'loop'),
 ]
 
 const accounts: readonly Entry[] = [
@@ -25,8 +29,16 @@ const accounts: readonly Entry[] = [
 export const oracleRootfs = () => tar([...userland, ...accounts])
 
 /** An image of busybox and whatever an attacker would put beside it. */
-export async function importHostile(engine: Engine, name: string, entries: readonly Entry[], changes: readonly string[] = []) {
-  const ownEtc = entries.some((entry) => entry.name === 'etc')
-  await engine.images.import(tar([...userland, ...(ownEtc ? [] : accounts), ...entries]), { reference: name, changes })
+export async function importHostile(
+  engine: Engine,
+  name: string,
+  entries: readonly Entry[],
+  changes: readonly string[] = [],
+) {
+  const ownEtc = entries.some(([name]) => name === 'etc' || name === 'etc/')
+  await engine.images.import(await tar([...userland, ...(ownEtc ? [] : accounts), ...entries]), {
+    reference: name,
+    changes,
+  })
   return name
 }

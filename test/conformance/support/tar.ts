@@ -1,22 +1,13 @@
-import { pack } from 'tar-stream'
+import { Readable } from 'node:stream'
+import { type Entry as ArchiveEntry, tar as archive } from '../../support/archives.js'
 
-export type Entry =
-  | { readonly name: string; readonly directory: true; readonly mode?: number }
-  | { readonly name: string; readonly symlink: string }
-  | { readonly name: string; readonly content: string | Buffer; readonly mode?: number }
+export type Entry = readonly [name: string, entry: ArchiveEntry]
 
-export const directory = (name: string, mode = 0o755): Entry => ({ name, directory: true, mode })
-export const symlink = (name: string, target: string): Entry => ({ name, symlink: target })
-export const file = (name: string, content: string | Buffer, mode = 0o644): Entry => ({ name, content, mode })
+export const directory = (name: string): Entry => [`${name}/`, { mode: 0o755 }]
+export const symlink = (name: string, target: string): Entry => [name, { type: 'symlink', linkname: target }]
+export const file = (name: string, content: string | Buffer, mode = 0o644): Entry => [name, { content, mode }]
 
 /** A tar of these entries, in this order. */
-export function tar(entries: readonly Entry[]): AsyncIterable<Uint8Array> {
-  const archive = pack()
-  for (const entry of entries) {
-    if ('directory' in entry) archive.entry({ name: entry.name, type: 'directory', mode: entry.mode ?? 0o755 })
-    else if ('symlink' in entry) archive.entry({ name: entry.name, type: 'symlink', linkname: entry.symlink })
-    else archive.entry({ name: entry.name, mode: entry.mode ?? 0o644 }, entry.content)
-  }
-  archive.finalize()
-  return archive
+export async function tar(entries: readonly Entry[]): Promise<Readable> {
+  return Readable.from([await archive(Object.fromEntries(entries))])
 }

@@ -3,11 +3,14 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
+import { afterAll } from 'vitest'
 import type { Programs } from './programs.js'
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url))
 const directory = `${repository}node_modules/.cache/inboard-fault-${process.pid}`
 let bundled: Promise<string> | undefined
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 /** The programs and the sources they run, in one file: it starts as fast as what users install. */
 function bundle(): Promise<string> {
@@ -24,7 +27,6 @@ function bundle(): Promise<string> {
     platform: 'node',
     splitting: false,
   }).then(() => {
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
     writeFileSync(`${directory}/package.json`, '{"type":"module"}')
     return `${directory}/program.js`
   })
