@@ -1,7 +1,7 @@
-import { readdirSync, statfsSync } from 'node:fs'
+import { once } from 'node:events'
+import { readdirSync, statfsSync, watch } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { Engine } from 'inboard'
 import { type Peer, timed } from './peers/peer.js'
 import type { Workspace } from './workspace.js'
@@ -24,11 +24,15 @@ export async function openEngine(workspace: Workspace): Promise<Engine> {
 export function inboardRun(engine: Engine, network: 'none' | 'host'): Peer {
   const run = async () => {
     const before = countFiles(engine)
+    // Asking again and again would keep the supervisor from the directories it removes.
+    const watcher = watch(engine.runRoot)
     const start = performance.now()
     await outputOfTrue(engine, network)
     const answered = performance.now() - start
-    while (countFiles(engine) > before) await setImmediate()
-    return { answered, removed: performance.now() - start }
+    while (countFiles(engine) > before) await once(watcher, 'change')
+    const removed = performance.now() - start
+    watcher.close()
+    return { answered, removed }
   }
   return { name: `inboard run().rm().output(), ${network}`, run }
 }
