@@ -126,8 +126,11 @@ function mountSystem(plan: PlanWriter, options: ContainerPlan): void {
     }
     plan.remount({ target: '/sys/fs/cgroup', flags: guarded | MS_RDONLY })
   }
-  plan.sysctl({ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' })
-  plan.sysctl({ name: 'net/ipv4/ping_group_range', value: '0 2147483647' })
+  // In the host's namespace they would be the host's.
+  if (options.network !== false) {
+    plan.sysctl({ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' })
+    plan.sysctl({ name: 'net/ipv4/ping_group_range', value: '0 2147483647' })
+  }
   for (const path of readOnly) plan.readOnly({ path })
   for (const path of options.mask ?? masked) plan.mask({ path })
 }
