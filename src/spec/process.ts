@@ -87,10 +87,9 @@ export function execProcess({ exec, ...input }: ExecInput): Process {
   }
 }
 
-/** The user's name for it, the host's on the host's network or in its UTS namespace, or the short id. */
-export function containerHostname(id: string, config: ContainerConfig, host: HostFacts): string {
-  const isHosts = config.network === 'host' || config.utsMode === 'host'
-  return config.hostname || (isHosts ? host.hostname : id.slice(0, 12))
+/** The user's name for it, the host's on the host's network, or the short id. */
+export function containerHostname(id: string, { hostname, network }: ContainerConfig, host: HostFacts): string {
+  return hostname || (network === 'host' ? host.hostname : id.slice(0, 12))
 }
 
 /**

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -101,15 +100,6 @@ describe('options', () => {
       .rm()
       .output()
     expect(stdout).toBe('box\nbox\n')
-  })
-
-  test('shares the host’s name when it shares its UTS namespace', async () => {
-    const { stdout } = await engine
-      .run('busybox', ['sh', '-c', 'hostname; cat /etc/hostname'])
-      .uts('host')
-      .rm()
-      .output()
-    expect(stdout).toBe(`${hostname()}\n${hostname()}\n`)
   })
 
   test('makes the root read-only, and a tmpfs on it writable', async () => {
