@@ -23,11 +23,11 @@ const opened: Readonly<Record<string, OpenPeer>> = {
   dockerSocket: openDockerSocket,
 }
 
-/** `npm run bench -- start [--runs 200] [--slow-runs 60] [--peers-only]`: how long one container takes, beside the peers. */
+/** `npm run bench -- start [--runs 200] [--slow-runs 200] [--peers-only]`: how long one container takes, beside the peers. */
 export async function start(args: readonly string[]): Promise<void> {
   const options = {
     runs: { type: 'string', default: '200' },
-    'slow-runs': { type: 'string', default: '60' },
+    'slow-runs': { type: 'string', default: '200' },
     'peers-only': { type: 'boolean', default: false },
   } as const
   const { values } = parseArgs({ args: [...args], options })
