@@ -22,6 +22,22 @@ test('an interactive shell on a terminal: input, echo, size, exit code', async (
   expect(await io.exit).toMatchObject({ exitCode: 6 })
 })
 
+test('a resize reaches the program as SIGWINCH and a new size', async () => {
+  const script = 'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.05; done'
+  const io = await engine
+    .run('busybox', ['sh', '-c', script])
+    .tty()
+    .interactive()
+    .rm()
+    .attach({ rows: 20, columns: 70 })
+  let text = ''
+  for await (const chunk of io.stdout) {
+    text += chunk
+    if (text === 'ready\r\n') io.resize(33, 99)
+  }
+  expect(text).toBe('ready\r\n33 99\r\n')
+})
+
 test('pipes keep stdout and stderr apart, and stdin half-closes', async () => {
   const io = await engine.run('busybox', ['sh', '-c', 'cat; echo done >&2']).interactive().rm().attach()
   io.stdin.end('hello')

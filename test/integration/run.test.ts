@@ -102,6 +102,27 @@ describe('options', () => {
     expect(stdout).toBe('box\nbox\n')
   })
 
+  test('replaces the entrypoint, and the image’s command with it', async () => {
+    const { stdout } = await engine.run('busybox', ['given']).entrypoint(['echo', 'entry']).rm().output()
+    expect(stdout).toBe('entry given\n')
+  })
+
+  test('loads a seccomp profile of one’s own', async () => {
+    const profile = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 28 }],
+    }
+    const { stdout } = await sh('mkdir /x 2>&1; grep Seccomp: /proc/self/status')
+      .securityOpt(`seccomp=${JSON.stringify(profile)}`)
+      .output()
+    expect(stdout).toBe("mkdir: can't create directory '/x': No space left on device\nSeccomp:\t2\n")
+  })
+
+  test('no-new-privileges is set where it is asked for', async () => {
+    const { stdout } = await sh('grep NoNewPrivs /proc/self/status').securityOpt('no-new-privileges').output()
+    expect(stdout).toBe('NoNewPrivs:\t1\n')
+  })
+
   test('makes the root read-only, and a tmpfs on it writable', async () => {
     const { stdout } = await engine
       .run('busybox', ['sh', '-c', 'touch /x 2>/dev/null || echo ro; touch /t/x && echo rw; grep " /t " /proc/mounts'])
