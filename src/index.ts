@@ -12,6 +12,7 @@ export { Engine } from './engine/engine.js'
 export type { Image, Images } from './engine/images.js'
 export type { EngineOptions } from './engine/options.js'
 export {
+  AuthError,
   CleanupError,
   ConflictError,
   DigestMismatchError,
@@ -24,6 +25,7 @@ export {
   LaunchError,
   LayerError,
   NotFoundError,
+  RegistryError,
   StoreError,
   SyscallError,
   UnsupportedHostError,

@@ -31,8 +31,36 @@ export const errorTable = {
   STORE_BUSY: 'ConflictError',
   STORE_CORRUPT: 'StoreError',
   CLEANUP_FAILED: 'CleanupError',
+  /** The registry answered with an error that has no code of its own here; `details.status`, `details.errors`. */
+  REGISTRY_FAILED: 'RegistryError',
+  /** No connection, a time-out, or 5xx after all retries. */
+  REGISTRY_UNAVAILABLE: 'RegistryError',
+  /** 429 after all retries. */
+  REGISTRY_RATE_LIMITED: 'RegistryError',
+  /** What the registry sent breaks the distribution specification, or a limit. */
+  REGISTRY_INVALID: 'RegistryError',
+  /** The registry has no such repository, tag or manifest. */
+  MANIFEST_NOT_FOUND: 'RegistryError',
+  /** The registry has no such blob. */
+  BLOB_NOT_FOUND: 'RegistryError',
+  /** The image is not offered for the platform. */
+  PLATFORM_NOT_FOUND: 'NotFoundError',
+  /** Credentials are missing or wrong. */
+  UNAUTHORIZED: 'AuthError',
+  /** The credentials do not allow this. */
+  ACCESS_DENIED: 'AuthError',
+  /** The credential file or a credential helper does not work. */
+  CREDENTIALS_FAILED: 'AuthError',
+  /** More layers than an image can have. */
+  TOO_MANY_LAYERS: 'LayerError',
+  /** Other images are built on this one. */
+  IMAGE_HAS_CHILDREN: 'ConflictError',
 } as const
 
 export type ErrorCode = keyof typeof errorTable
 
-export const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_BUSY'])
+export const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'STORE_BUSY',
+  'REGISTRY_UNAVAILABLE',
+  'REGISTRY_RATE_LIMITED',
+])

@@ -59,5 +59,14 @@ export class LaunchError extends InboardError {
 export class UnsupportedHostError extends InboardError {}
 /** The metadata of a root cannot be used; `details.path`, `details.sqlite`. Restore the file, or open another root. */
 export class StoreError extends InboardError {}
+/** A registry refused, failed, or sent what it must not; `details.status` and the registry's own `details.errors`. */
+export class RegistryError extends InboardError {
+  /** The HTTP status; undefined when there was no answer. */
+  get status(): number | undefined {
+    return this.details.status as number | undefined
+  }
+}
+/** A registry wants credentials, other ones, or they cannot be read. Never holds the credentials themselves. */
+export class AuthError extends InboardError {}
 /** What could not be undone after a failure or an end; `details.errors`. Never masks the first failure. */
 export class CleanupError extends InboardError {}

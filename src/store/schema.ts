@@ -47,4 +47,19 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX containers_by_image ON containers (image);
   `,
+  `
+  ALTER TABLE images ADD COLUMN parent TEXT REFERENCES images;  -- the local image it was committed from: stays as long as this one
+  CREATE INDEX images_by_parent ON images (parent);
+  ALTER TABLE images ADD COLUMN tagged_at INTEGER;              -- ms, of the last name it was given
+
+  -- Which blob a registry's repository has for a layer: what can be mounted or need not be sent again.
+  CREATE TABLE remote_layers (
+    diff_id     TEXT NOT NULL,
+    repository  TEXT NOT NULL,                  -- docker.io/library/redis
+    digest      TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    media_type  TEXT NOT NULL,
+    PRIMARY KEY (diff_id, repository)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

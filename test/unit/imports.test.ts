@@ -12,17 +12,21 @@ interface Rule {
   readonly builtins?: readonly string[]
 }
 
-// Data flows one way: reference → content → image → layer → snapshot → spec → network → launch → container. Only the
+// Data flows one way: reference → registry → content → image → layer → snapshot → spec → network → launch → container. Only the
 // engine sees all of it; errors and host are leaves; what is pure cannot reach a builtin that does I/O.
 const rules: Readonly<Record<string, Rule>> = {
   errors: { values: [], builtins: [] },
   host: { values: ['errors'] },
   reference: { values: ['errors'], builtins: [] },
+  registry: { values: ['errors', 'reference'], types: ['content'] },
   content: { values: ['errors', 'host'] },
   layer: { values: ['errors', 'host'], types: ['content'] },
   snapshot: { values: ['errors', 'host', 'layer'] },
   store: { values: ['errors'], types: ['spec'] },
-  image: { values: ['errors', 'host', 'reference', 'content', 'layer', 'store'], types: ['snapshot', 'spec'] },
+  image: {
+    values: ['errors', 'host', 'reference', 'content', 'layer', 'store'],
+    types: ['registry', 'snapshot', 'spec'],
+  },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   network: { values: ['errors'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network'], types: ['spec', 'snapshot'] },
@@ -32,6 +36,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'errors',
       'host',
       'reference',
+      'registry',
       'content',
       'layer',
       'snapshot',
