@@ -1,7 +1,8 @@
+import { images } from './images.js'
 import { scale } from './scale.js'
 import { start } from './start.js'
 
-const benches: Readonly<Record<string, (options: readonly string[]) => Promise<void>>> = { start, scale }
+const benches: Readonly<Record<string, (options: readonly string[]) => Promise<void>>> = { start, scale, images }
 
 const [name = '', ...options] = process.argv.slice(2)
 const bench = benches[name]

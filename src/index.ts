@@ -1,16 +1,23 @@
 export type { Attachment, ExitResult } from './container/attach.js'
+export type { CommitOptions } from './container/commit.js'
 export { Container, type StopOptions } from './container/container.js'
 export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
+export type { ExportOptions } from './container/export.js'
 export type { ContainerInspect, ContainerState, InspectConfig, InspectMount } from './container/inspect.js'
 export type { Logs } from './container/log-reader.js'
 export type { LogEntry, LogsOptions } from './container/logs.js'
 export { type OutputOptions, RunBuilder, type RunOutput, type RunRequest } from './container/run-builder.js'
 export type { Digest } from './content/digest.js'
 export type { ContainerSummary, Containers, ListOptions } from './engine/containers.js'
+export type { ContainerUsage, DiskUsage } from './engine/disk-usage.js'
 export { Engine } from './engine/engine.js'
-export type { Image, Images } from './engine/images.js'
+export type { Image } from './engine/image.js'
+export type { Images, RegistryRequestOptions, SearchImagesOptions } from './engine/images.js'
+export type { Operation } from './engine/operation.js'
 export type { EngineOptions } from './engine/options.js'
+export type { PullOptions } from './engine/pull.js'
+export type { PushListOptions, PushOptions } from './engine/push.js'
 export {
   AuthError,
   CleanupError,
@@ -33,17 +40,40 @@ export {
 export type {
   ArchiveSource,
   FromHostOptions,
-  HistoryEntry,
   HostFileInput,
-  ImageContent,
-  ImageLayer,
-  ImageRecord,
+  ImageFilters,
+  ImageGraphDriver,
+  ImageHistoryEntry,
+  ImageInspect,
+  ImageProgress,
+  ImageSummary,
+  ImageUsage,
   ImportOptions,
+  LabelFilter,
+  LayerStatus,
   ListImagesOptions,
   LoadOptions,
-  LoadProgress,
+  PrunedImages,
+  PruneImagesOptions,
+  PushedImage,
   RemovedItem,
+  RemoveImageOptions,
+  SavedArchive,
+  SaveFormat,
+  SaveOptions,
+  SaveTarget,
 } from './image/index.js'
+export type { Change } from './snapshot/index.js'
+export type { TarLimits } from './layer/index.js'
+export type {
+  LoginOptions,
+  RegistriesOptions,
+  RegistryAuth,
+  RegistryOptions,
+  RequestOptions,
+  SearchOptions,
+  SearchResult,
+} from './registry/types.js'
 export type {
   Seccomp,
   SeccompAction,
@@ -52,4 +82,4 @@ export type {
   SeccompProfileRule,
   SeccompRule,
 } from './spec/index.js'
-export type { EnvInput, ImageRunConfig, MountInput, Propagation, RunOptions } from './spec/options.js'
+export type { EnvInput, ImageHealthcheck, ImageRunConfig, MountInput, Propagation, PullPolicy, RunOptions } from './spec/options.js'

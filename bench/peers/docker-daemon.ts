@@ -5,10 +5,21 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ensureProgram, execute, type Workspace } from '../workspace.js'
 
-const daemons = new WeakMap<Workspace, Promise<string | undefined>>()
+export interface DockerDaemon {
+  readonly socket: string
+  /** Whose network namespace is the daemon's own, with nothing but loopback. */
+  readonly pid: number
+}
 
-/** The socket of a Docker daemon that the bench starts for itself and ends; undefined where there is none to start. */
-export function dockerSocket(workspace: Workspace): Promise<string | undefined> {
+const daemons = new WeakMap<Workspace, Promise<DockerDaemon | undefined>>()
+
+/** The socket of {@link dockerDaemon}. */
+export async function dockerSocket(workspace: Workspace): Promise<string | undefined> {
+  return (await dockerDaemon(workspace))?.socket
+}
+
+/** A Docker daemon that the bench starts for itself and ends; undefined where there is none to start. */
+export function dockerDaemon(workspace: Workspace): Promise<DockerDaemon | undefined> {
   const known = daemons.get(workspace)
   if (known) return known
   const started = startDaemon(workspace)
@@ -16,7 +27,7 @@ export function dockerSocket(workspace: Workspace): Promise<string | undefined> 
   return started
 }
 
-async function startDaemon(workspace: Workspace): Promise<string | undefined> {
+async function startDaemon(workspace: Workspace): Promise<DockerDaemon | undefined> {
   if (!(await ensureProgram('dockerd', 'docker.io'))) return undefined
   const place = (name: string) => join(workspace.directory, 'docker', name)
   await mkdir(place('.'))
@@ -31,11 +42,10 @@ async function startDaemon(workspace: Workspace): Promise<string | undefined> {
     '--cgroup-parent',
     `/${workspace.cgroup}`,
   ]
-  // Only network `none` is measured: the daemon gets a namespace of its own and need touch no firewall.
+  // Only network `none` and a registry on loopback are measured: the daemon gets a namespace of its own and need touch no firewall.
   const network = ['--bridge', 'none', '--iptables=false', '--ip6tables=false']
-  const daemon = spawn('unshare', ['--net', 'dockerd', ...files, ...network, '--host', `unix://${socket}`], {
-    stdio: 'ignore',
-  })
+  const command = ['sh', '-c', 'ip link set lo up; exec dockerd "$@"', 'sh', ...files, ...network]
+  const daemon = spawn('unshare', ['--net', ...command, '--host', `unix://${socket}`], { stdio: 'ignore' })
   const ended = once(daemon, 'exit')
   workspace.defer(async () => {
     daemon.kill('SIGTERM')
@@ -43,7 +53,7 @@ async function startDaemon(workspace: Workspace): Promise<string | undefined> {
   })
   await Promise.race([answers(socket), ended.then(() => Promise.reject(new Error('dockerd ended')))])
   await execute('docker', ['--host', `unix://${socket}`, 'load', '--input', workspace.archive])
-  return socket
+  return { socket, pid: daemon.pid as number }
 }
 
 async function answers(socket: string): Promise<void> {

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <ctime>
 #include <limits>
 
 #include "failure.h"
@@ -19,6 +20,12 @@ inline uint64_t toSize(Napi::Value value) {
   const double number = value.As<Napi::Number>().DoubleValue();
   if (!(number > 0)) return 0;
   return number < 9007199254740992.0 ? static_cast<uint64_t>(number) : std::numeric_limits<int64_t>::max();
+}
+
+/** `[seconds, nanoseconds]`. */
+inline timespec toTimespec(Napi::Value value) {
+  const auto pair = value.As<Napi::Array>();
+  return {static_cast<time_t>(toInt64(pair.Get(0U))), static_cast<long>(toInt64(pair.Get(1U)))};
 }
 
 struct Bytes {

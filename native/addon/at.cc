@@ -1,5 +1,4 @@
 #include <dirent.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -9,19 +8,10 @@
 #include "arguments.h"
 #include "descriptor.h"
 #include "modules.h"
+#include "open.h"
 
 namespace inboard {
 namespace {
-
-/** openat2(2), tried again while a rename or mount elsewhere makes the kernel's walk inconclusive. */
-long openat2Patiently(int directory, const char* path, open_how& how) {
-  constexpr int attempts = 256;
-  for (int attempt = 1;; attempt++) {
-    const long descriptor = syscall(SYS_openat2, directory, path, &how, sizeof how);
-    const bool inconclusive = descriptor < 0 && (errno == EAGAIN || errno == EINTR);
-    if (!inconclusive || attempt == attempts) return descriptor;
-  }
-}
 
 Napi::Value openat2(const Napi::CallbackInfo& info) {
   const std::string path = toBytes(info[1]);

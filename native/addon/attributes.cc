@@ -62,11 +62,6 @@ Napi::Value chmodAt(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-timespec toTimespec(Napi::Value value) {
-  const auto pair = value.As<Napi::Array>();
-  return {static_cast<time_t>(toInt64(pair.Get(0U))), static_cast<long>(toInt64(pair.Get(1U)))};
-}
-
 Napi::Value utimesAt(const Napi::CallbackInfo& info) {
   const std::string name = toBytes(info[1]);
   const timespec times[2] = {toTimespec(info[2]), toTimespec(info[3])};

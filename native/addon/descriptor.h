@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -46,6 +47,14 @@ inline std::string procPath(int descriptor) { return "/proc/self/fd/" + std::to_
  */
 inline int statusOf(int directory, const char* name, struct statx& status) {
   return statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STATX_BASIC_STATS, &status);
+}
+
+inline void writeAll(int descriptor, const uint8_t* data, size_t size) {
+  for (size_t written = 0; written < size;) {
+    const ssize_t count = write(descriptor, data + written, size - written);
+    if (count < 0 && errno == EINTR) continue;
+    written += check(count, "write");
+  }
 }
 
 }  // namespace inboard

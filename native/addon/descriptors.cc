@@ -73,6 +73,21 @@ Napi::Value copyRange(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(inKernel + byHand));
 }
 
+/** The next run of a file's data; holes, and filesystems that know of none, are skipped as lseek(2) has it. */
+Napi::Value dataAfter(const Napi::CallbackInfo& info) {
+  const int file = toInt(info[0]);
+  const off_t start = lseek(file, static_cast<off_t>(toSize(info[1])), SEEK_DATA);
+  if (start < 0 && errno == ENXIO) return info.Env().Undefined();
+  check(start, "lseek");
+  const off_t end = lseek(file, start, SEEK_HOLE);
+  if (end < 0 && errno == ENXIO) return info.Env().Undefined();
+  check(end, "lseek");
+  auto pair = Napi::Array::New(info.Env(), 2);
+  pair.Set(0U, Napi::Number::New(info.Env(), static_cast<double>(start)));
+  pair.Set(1U, Napi::Number::New(info.Env(), static_cast<double>(end)));
+  return pair;
+}
+
 class Syncfs : public Task {
  public:
   explicit Syncfs(Descriptor file) : file_(std::move(file)) {}
@@ -104,6 +119,7 @@ void defineDescriptors(Napi::Object exports) {
   define<pidfdSignal>(exports, "pidfdSignal");
   define<pipe>(exports, "pipe");
   define<copyRange>(exports, "copyRange");
+  define<dataAfter>(exports, "dataAfter");
   define<syncfs>(exports, "syncfs");
   define<geteuid>(exports, "geteuid");
 }

@@ -5,8 +5,10 @@ static Napi::Object initialize(Napi::Env, Napi::Object exports) {
   inboard::defineAt(exports);
   inboard::defineAttributes(exports);
   inboard::defineDescriptors(exports);
+  inboard::defineFiles(exports);
   inboard::defineKernel(exports);
   inboard::defineLock(exports);
+  inboard::defineSize(exports);
   inboard::defineSpawn(exports);
   inboard::defineTree(exports);
   return exports;

@@ -23,14 +23,6 @@ inline Descriptor createMemfd(const char* name, unsigned executability) {
   return Descriptor(check(memfd, "memfd_create", name));
 }
 
-inline void writeAll(int descriptor, const uint8_t* data, size_t size) {
-  for (size_t written = 0; written < size;) {
-    const ssize_t count = write(descriptor, data + written, size - written);
-    if (count < 0 && errno == EINTR) continue;
-    written += check(count, "write");
-  }
-}
-
 /** A memfd that holds the data and can never change again. */
 inline Descriptor sealedMemfd(const char* name, unsigned executability, const uint8_t* data, size_t size) {
   Descriptor memfd = createMemfd(name, executability);

@@ -7,8 +7,10 @@ namespace inboard {
 void defineAt(Napi::Object exports);
 void defineAttributes(Napi::Object exports);
 void defineDescriptors(Napi::Object exports);
+void defineFiles(Napi::Object exports);
 void defineKernel(Napi::Object exports);
 void defineLock(Napi::Object exports);
+void defineSize(Napi::Object exports);
 void defineSpawn(Napi::Object exports);
 void defineTree(Napi::Object exports);
 

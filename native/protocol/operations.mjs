@@ -124,6 +124,13 @@ export const operations = [
     doc: 'The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so.',
   },
   {
+    code: 47,
+    name: 'freezer',
+    in: ['beside', 'prepare'],
+    fields: { path: 'str', frozen: 'str', thawed: 'str' },
+    doc: 'The cgroup knob (freezer.state, cgroup.freeze) that suspends the container while clients ask for it by `freeze`, and what to write there.',
+  },
+  {
     code: 46,
     name: 'device_filter',
     in: ['prepare'],
@@ -444,6 +451,11 @@ export const frames = {
   },
   attached: { code: 8, fields: ['logBytes'], doc: 'Answers attach: output after this many bytes of the log follows.' },
   completed: { code: 9, fields: [], doc: 'Task mode: all steps done.' },
+  frozen: {
+    code: 10,
+    fields: ['hold', 'errno'],
+    doc: 'Answers freeze: whether the client holds the container now; errno 0: done.',
+  },
   // client → supervisor
   attach: { code: 32, fields: ['streams'], doc: 'Bits: 1 stdin, 2 stdout, 4 stderr.' },
   stdin: { code: 33, tail: 'bytes', doc: 'Input, with backpressure by the socket.' },
@@ -453,6 +465,11 @@ export const frames = {
     code: 36,
     fields: ['signal', 'everyone'],
     doc: 'Signals the main process by pidfd; everyone: all in its cgroups as well (SIGKILL only).',
+  },
+  freeze: {
+    code: 37,
+    fields: ['hold'],
+    doc: 'Suspends the container as long as this client, or another one, holds it: until hold 0, the end of the connection, or a SIGKILL.',
   },
 }
 

@@ -33,6 +33,8 @@ void client_drop(struct supervisor *s, struct client *client) {
     close_and_forget(&client->fd);
     spill_close(&client->spill);
     client->streams = 0;
+    client->holds = false;
+    freezer_update(s);
 }
 
 static void go_mute(struct client *client) {
@@ -137,6 +139,7 @@ static void resize(struct supervisor *s, uint64_t rows, uint64_t columns) {
 static void send_signal(struct supervisor *s, uint64_t signal_number, uint64_t everyone) {
     if (s->phase != PHASE_RUNNING || signal_number == 0 || signal_number > 64) return;
     sys_pidfd_signal(s->pidfd, (int)signal_number);
+    if (signal_number == SIGKILL) freezer_release(s);
     if (!everyone || signal_number != SIGKILL) return;
     struct cursor cursor = plan_section(&s->plan, SECTION_TEARDOWN);
     for (struct operation operation; plan_next(&cursor, &operation);)
@@ -150,6 +153,7 @@ static void obey(struct supervisor *s, struct client *client) {
     case FRAME_STDIN_END: return end_input(s, client);
     case FRAME_RESIZE: return resize(s, fields[0], fields[1]);
     case FRAME_SIGNAL: return send_signal(s, fields[0], fields[1]);
+    case FRAME_FREEZE: return freezer_hold(s, client, fields[0] != 0);
     }
 }
 

@@ -93,6 +93,7 @@ static void announce_exit(struct supervisor *s) {
 /* The exit is on record before the process is reaped: until then its pid can't be another's. */
 void monitor(struct supervisor *s) {
     while (turn(s)) continue;
+    freezer_release(s);
     output_drain(s);
     note_exit(s);
     record_exit(s);

@@ -4,9 +4,9 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x34c59e66u
+#define PLAN_FINGERPRINT 0x4cdeb7d8u
 #define OPCODE_LAST 83
-#define FRAME_LAST 36
+#define FRAME_LAST 37
 
 enum {
     MODE_RUN = 0,
@@ -60,6 +60,7 @@ enum {
     OP_OPEN_LOG = 14,
     OP_STDIO = 15,
     OP_OOM_COUNTER = 16,
+    OP_FREEZER = 47,
     OP_DEVICE_FILTER = 46,
     OP_CLONE = 17,
     OP_NETWORK_NAMESPACE = 18,
@@ -114,11 +115,13 @@ enum {
     FRAME_TORNDOWN = 7,
     FRAME_ATTACHED = 8,
     FRAME_COMPLETED = 9,
+    FRAME_FROZEN = 10,
     FRAME_ATTACH = 32,
     FRAME_STDIN = 33,
     FRAME_STDIN_END = 34,
     FRAME_RESIZE = 35,
     FRAME_SIGNAL = 36,
+    FRAME_FREEZE = 37,
 };
 
 /* bytes and list fields, in place in the plan; count is 0 for bytes. */
@@ -171,6 +174,12 @@ struct op_stdio {
 
 struct op_oom_counter {
     const char *path;
+};
+
+struct op_freezer {
+    const char *path;
+    const char *frozen;
+    const char *thawed;
 };
 
 struct op_device_filter {
@@ -387,6 +396,7 @@ union op_fields {
     struct op_open_log open_log;
     struct op_stdio stdio;
     struct op_oom_counter oom_counter;
+    struct op_freezer freezer;
     struct op_device_filter device_filter;
     struct op_clone clone;
     struct op_network_namespace network_namespace;
@@ -447,6 +457,7 @@ int do_write_knob(struct supervisor *s, const struct op_write_knob *op);
 int do_open_log(struct supervisor *s, const struct op_open_log *op);
 int do_stdio(struct supervisor *s, const struct op_stdio *op);
 int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op);
+int do_freezer(struct supervisor *s, const struct op_freezer *op);
 int do_device_filter(struct supervisor *s, const struct op_device_filter *op);
 int do_clone(struct supervisor *s, const struct op_clone *op);
 int do_network_namespace(struct supervisor *s, const struct op_network_namespace *op);
@@ -501,6 +512,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_OPEN_LOG: return do_open_log(supervisor, &fields->open_log);
     case OP_STDIO: return do_stdio(supervisor, &fields->stdio);
     case OP_OOM_COUNTER: return do_oom_counter(supervisor, &fields->oom_counter);
+    case OP_FREEZER: return do_freezer(supervisor, &fields->freezer);
     case OP_DEVICE_FILTER: return do_device_filter(supervisor, &fields->device_filter);
     case OP_CLONE: return do_clone(supervisor, &fields->clone);
     case OP_NETWORK_NAMESPACE: return do_network_namespace(supervisor, &fields->network_namespace);
@@ -557,6 +569,7 @@ static const int16_t request_lengths[FRAME_LAST + 1] = {
     [34] = 1,
     [35] = 17,
     [36] = 17,
+    [37] = 9,
 };
 #endif
 
@@ -570,6 +583,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [14] = {"open_log", 6, 2, 0, {FIELD_STR, FIELD_U64}},
     [15] = {"stdio", 2, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
     [16] = {"oom_counter", 6, 1, 0, {FIELD_STR}},
+    [47] = {"freezer", 6, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
     [46] = {"device_filter", 2, 2, 0, {FIELD_STR, FIELD_BYTES}},
     [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
     [18] = {"network_namespace", 4, 1, -1, {FIELD_BYTES}},

@@ -46,7 +46,8 @@ struct spill {
 struct client {
     int fd; /* -1: free */
     uint8_t streams;
-    bool mute; /* it can't be written to any more, but may still have sent commands */
+    bool mute;  /* it can't be written to any more, but may still have sent commands */
+    bool holds; /* the container stands still for it */
     struct frame_reader reader;
     struct spill spill;
     int64_t progress_ms; /* when it last took something, on the monotonic clock */
@@ -61,6 +62,8 @@ struct supervisor {
     int slots[LIMIT_SLOTS];
     int run_directory, listener, state;
     const char *log_path, *oom_path;
+    struct op_freezer freezer; /* path NULL: there is none */
+    bool frozen;
 
     int report;      /* to the container's first process, or in it, to the supervisor; closed by its execve */
     int root;        /* "/" of the container, once it is the process's own */
@@ -125,6 +128,13 @@ void client_send(struct supervisor *s, struct client *client, const struct frame
 void client_drop(struct supervisor *s, struct client *client);
 /* Delivers what waits for clients that still read, then closes all. */
 void clients_finish(struct supervisor *s);
+
+/* freezer.c */
+void freezer_hold(struct supervisor *s, struct client *client, bool hold);
+/* Thaws when nobody holds the container any more. */
+int freezer_update(struct supervisor *s);
+/* Thaws whoever holds it: what is frozen cannot die. */
+void freezer_release(struct supervisor *s);
 
 /* spill.c */
 int spill_append(struct supervisor *s, struct spill *spill, const void *data, size_t length);

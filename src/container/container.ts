@@ -1,11 +1,17 @@
+import type { Readable } from 'node:stream'
+import type { Image } from '../engine/image.js'
 import { NotFoundError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
+import type { Change } from '../snapshot/index.js'
 import { checkContainerName } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
+import { type CommitOptions, commit } from './commit.js'
 import { type ContainerContext, detachedStreams } from './context.js'
+import { diff } from './diff.js'
 import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
+import { type ExportOptions, exportFiles } from './export.js'
 import { type ContainerInspect, inspectContainer } from './inspect.js'
 import { kill } from './kill.js'
 import { Logs } from './log-reader.js'
@@ -144,6 +150,57 @@ export class Container {
   async attach(): Promise<Attachment> {
     const { config } = this.#record()
     return attach(this.#context, this.id, { tty: config.tty, stdin: config.interactive })
+  }
+
+  /**
+   * What its files differ in from its image's: added (A), changed (C) and deleted (D) paths, as `docker diff` tells them.
+   * A directory comes before what is in it, names sorted. What is mounted does not count; only places of mounts that had
+   * to be made.
+   *
+   * @example
+   * ```ts
+   * for (const { kind, path } of await container.diff()) console.log(kind, path)
+   * ```
+   */
+  async diff({ signal }: { signal?: AbortSignal } = {}): Promise<Change[]> {
+    signal?.throwIfAborted()
+    const record = this.#record()
+    return this.#act('compare', () => diff(this.#context, record, signal))
+  }
+
+  /**
+   * All its files as a tar, without what is mounted: `docker export`. Made as fast as it is read, running or not. The
+   * stream fails when the container is removed meanwhile.
+   *
+   * @example
+   * ```ts
+   * await pipeline(container.export(), createWriteStream('root.tar'))
+   * const flat = await engine.images.import(container.export(), { reference: 'flat' })
+   * ```
+   */
+  export(options: ExportOptions = {}): Readable {
+    options.signal?.throwIfAborted()
+    return exportFiles(this.#context, this.#record(), options)
+  }
+
+  /**
+   * Makes an image of it: its image, what has changed as one more layer, and its configuration. A running container
+   * stands still while its files are read, unless `pause` is false; it goes on even if this process is killed meanwhile.
+   *
+   * @param reference the image's name; none by default
+   * @throws {LayerError} TOO_MANY_LAYERS beyond 127; LAYER_INVALID for a name that no layer can have
+   * @throws {InvalidOptionError} INVALID_REFERENCE; INVALID_OPTION for a change
+   * @see https://github.com/opencontainers/image-spec/blob/main/layer.md
+   *
+   * @example
+   * ```ts
+   * const image = await container.commit('me/app:1', { message: 'with data', changes: ['CMD ["app"]'] })
+   * ```
+   */
+  async commit(reference?: string, options: CommitOptions = {}): Promise<Image> {
+    options.signal?.throwIfAborted()
+    const record = this.#record()
+    return this.#act('commit', () => commit(this.#context, record, reference, options))
   }
 
   /** System calls that fail on the way are errors of ours. */

@@ -1,4 +1,8 @@
+import type { Image } from '../engine/image.js'
+import type { CommitImageRequest } from '../image/index.js'
+import type { Freezer } from '../launch/cgroups.js'
 import type { Session } from '../launch/session.js'
+import type { Change, PackResult } from '../snapshot/index.js'
 import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
 import type { InspectImage } from './inspect.js'
 
@@ -44,6 +48,15 @@ export interface ExecRequest {
   readonly columns: number
 }
 
+/** A container's files beside its image's. The container may run, and be hostile. */
+export interface ContainerFiles {
+  changes(options: { signal?: AbortSignal | undefined }): Promise<Change[]>
+  /** As a layer: an uncompressed tar at `file`. */
+  packChanges(file: string, options: { signal?: AbortSignal | undefined }): Promise<PackResult>
+  /** All of them, as a tar that is made while it is read. */
+  packRoot(options: { signal?: AbortSignal | undefined }): AsyncGenerator<Buffer, void, undefined>
+}
+
 /**
  * What the engine gives a container: the store, its places on disk, and the verbs that need every stage. The functions
  * of this folder decide about states; how a process is made is the engine's.
@@ -72,6 +85,10 @@ export interface ContainerContext {
    */
   teardown(id: string, files: boolean): Promise<void>
   inspectImage(record: ContainerRecord): InspectImage
+  files(record: ContainerRecord): ContainerFiles
+  /** What makes its processes stand still, while it has cgroups. */
+  freezer(id: string): Freezer | undefined
+  commitImage(request: CommitImageRequest): Promise<Image>
   /** Fires with ENGINE_CLOSED. */
   readonly closing: AbortSignal
 }

@@ -1,7 +1,8 @@
-import { closeSync } from 'node:fs'
+import { closeSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidStateError } from '../errors/index.js'
 import { native } from '../host/index.js'
+import type { Freezer } from '../launch/cgroups.js'
 import type { ContainerContext } from './context.js'
 import { settle } from './settle.js'
 import { signalNumber } from './signals.js'
@@ -17,11 +18,24 @@ export async function kill(context: ContainerContext, id: string, signal: string
     })
   try {
     native().pidfdSignal(pidfd.fd, number)
+    if (number === SIGKILL) thawKilled(context.freezer(id))
   } catch (error) {
     // It ended between the two calls: the signal has nobody left to reach.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   } finally {
     closeSync(pidfd.fd)
+  }
+}
+
+const SIGKILL = 9
+
+/** The freezer of cgroup v1 keeps even SIGKILL waiting. */
+function thawKilled(freezer: Freezer | undefined): void {
+  if (freezer?.version !== 1) return
+  try {
+    writeFileSync(freezer.path, freezer.thawed, { flag: 'r+' })
+  } catch (error) {
+    if (!['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { EnvInput, MountInput, RunOptions } from '../spec/options.js'
+import type { EnvInput, MountInput, PullPolicy, RunOptions } from '../spec/options.js'
 import { type Attachment, attachLive, type ExitResult, resultOf } from './attach.js'
 import type { Container } from './container.js'
 import { detachedStreams, type Live, type StartStreams } from './context.js'
@@ -61,6 +61,16 @@ export class RunBuilder implements PromiseLike<Container> {
 
   #add<K extends ListOption>(key: K, values: readonly unknown[]): RunBuilder {
     return this.#with({ [key]: [...((this.#request.options[key] as readonly unknown[] | undefined) ?? []), ...values] })
+  }
+
+  /** When the image is pulled first: when it is `'missing'` here (the default), `'always'`, or `'never'`. */
+  pull(pull: PullPolicy): RunBuilder {
+    return this.#with({ pull })
+  }
+
+  /** `linux/architecture[/variant]` of an image that is offered for several. */
+  platform(platform: string): RunBuilder {
+    return this.#with({ platform })
   }
 
   /** Its name; default: a random one. Names are unique. */

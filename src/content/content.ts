@@ -7,7 +7,9 @@ import { failpoint } from '../errors/failpoint.js'
 import { DigestMismatchError, InvalidOptionError, NotFoundError } from '../errors/index.js'
 import type { Native } from '../host/native.js'
 import { type AsideFile, openAsideDirectory } from './aside.js'
+import { type Claims, openClaims } from './claims.js'
 import { type Digest, finishDigest, hexOf } from './digest.js'
+import { GrowingFile } from './growing.js'
 
 /** A blob as it is announced by a document that names it. */
 export interface BlobDescriptor {
@@ -21,7 +23,11 @@ export interface IngestOptions {
   readonly expected?: Partial<BlobDescriptor>
   /** The most bytes to take; unlimited by default. */
   readonly maxBytes?: number
-  readonly signal?: AbortSignal
+  /** Told how many bytes there are so far. */
+  readonly onBytes?: ((current: number) => void) | undefined
+  /** Gets the file as it grows, before its bytes are known to be what is expected; it is whole when the blob is in place. */
+  readonly follow?: ((file: GrowingFile) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -41,6 +47,10 @@ export interface Content {
   ingest(source: AsyncIterable<Uint8Array>, options?: IngestOptions): Promise<BlobDescriptor>
   /** Lets `make` create a file aside and tell its digest, then renames it into place. */
   ingestMade(make: (path: string) => Promise<BlobDescriptor>): Promise<BlobDescriptor>
+  /** A blob that is there, or that `make` ingests; of all who want it at once, in whatever process, one makes it. */
+  obtain(blob: BlobDescriptor, make: () => Promise<BlobDescriptor>, signal?: AbortSignal): Promise<BlobDescriptor>
+  /** For what else is made once; gone with the ends of all who are at work. */
+  readonly claims: Claims
   has(digest: Digest): boolean
   /** Bytes. @throws {NotFoundError} `CONTENT_NOT_FOUND` */
   size(digest: Digest): number
@@ -61,6 +71,7 @@ export function openContent(root: string, native: Pick<Native, 'flock'>): Conten
   const blobs = join(root, 'content', 'sha256')
   mkdirSync(blobs, { recursive: true, mode: 0o700 })
   const aside = openAsideDirectory(join(root, 'content', 'ingest'), native)
+  const claims = openClaims(join(root, 'content', 'ingest'), native)
   const path = (digest: Digest) => join(blobs, hexOf(digest))
   const has = (digest: Digest) => statSync(path(digest), { throwIfNoEntry: false }) !== undefined
 
@@ -94,13 +105,28 @@ export function openContent(root: string, native: Pick<Native, 'flock'>): Conten
     },
     path,
     open: openBlob,
+    claims,
     ingest: (source, options = {}) =>
       withAside(async (file) => {
-        const blob = await copyVerified(source, file.descriptor, options)
-        failpoint('content.publish')
-        // A second copy of a blob that is there already is not worth a rename.
-        if (!has(blob.digest)) file.publish(path(blob.digest))
-        return blob
+        const growing = new GrowingFile(file.path)
+        options.follow?.(growing)
+        try {
+          const blob = await copyVerified(source, file.descriptor, growing, options)
+          failpoint('content.publish')
+          // A second copy of a blob that is there already is not worth a rename.
+          if (!has(blob.digest)) file.publish(path(blob.digest))
+          growing.finish(path(blob.digest))
+          return blob
+        } catch (error) {
+          growing.fail()
+          throw error
+        }
+      }),
+    obtain: (blob, make, signal) =>
+      claims.once(`blob-${hexOf(blob.digest)}`, {
+        find: () => (has(blob.digest) ? blob : undefined),
+        make,
+        signal,
       }),
     ingestMade: (make) =>
       withAside(async (file) => {
@@ -128,7 +154,8 @@ export function openContent(root: string, native: Pick<Native, 'flock'>): Conten
 async function copyVerified(
   source: AsyncIterable<Uint8Array>,
   descriptor: number,
-  { expected = {}, maxBytes = Number.POSITIVE_INFINITY, signal }: IngestOptions,
+  growing: GrowingFile,
+  { expected = {}, maxBytes = Number.POSITIVE_INFINITY, onBytes, signal }: IngestOptions,
 ): Promise<BlobDescriptor> {
   const hash = createHash('sha256')
   let size = 0
@@ -141,6 +168,8 @@ async function copyVerified(
     const written = writeAll(descriptor, chunk)
     hash.update(chunk)
     await written
+    growing.grown(size)
+    onBytes?.(size)
   }
   signal?.throwIfAborted()
   const digest = finishDigest(hash)

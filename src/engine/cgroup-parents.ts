@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { type CgroupLayout, detectCgroups, ensureParent, removeParent } from '../host/index.js'
-import { type ContainerCgroups, cgroupDirectories, type Hierarchy } from '../launch/cgroups.js'
+import { type ContainerCgroups, cgroupDirectories, type Freezer, freezerOf, type Hierarchy } from '../launch/cgroups.js'
 
 /** The engine's own parent cgroups: made at the first start, removed when the last engine of the root is closed. */
 export interface CgroupParents {
@@ -8,6 +8,8 @@ export interface CgroupParents {
   hierarchies(kind: 'default' | 'custom'): readonly Hierarchy[]
   /** The directories that container `id` has, in whichever hierarchies. */
   existing(id: string): ContainerCgroups['directories']
+  /** What makes container `id` stand still, when it has cgroups. */
+  freezer(id: string): Freezer | undefined
   /** All names below the parents: ids of containers. */
   names(): string[]
   /** Removes the parents that no container is in. */
@@ -26,7 +28,11 @@ export function openCgroupParents(rootId: string, layout?: CgroupLayout): Cgroup
   const name = (kind: 'default' | 'custom') => (kind === 'default' ? `inboard-${rootId}` : `inboard-${rootId}-custom`)
   const places = () =>
     kinds.flatMap((kind) =>
-      detected().hierarchies.map(({ mountpoint, version }) => ({ parent: `${mountpoint}/${name(kind)}`, version })),
+      detected().hierarchies.map(({ mountpoint, version, controllers }) => ({
+        parent: `${mountpoint}/${name(kind)}`,
+        version,
+        controllers,
+      })),
     )
   return {
     hierarchies(kind) {
@@ -38,6 +44,10 @@ export function openCgroupParents(rootId: string, layout?: CgroupLayout): Cgroup
       return parents
     },
     existing: (id) => cgroupDirectories(places(), id).filter(({ path }) => existsSync(path)),
+    freezer: (id) => {
+      const own = places().filter(({ parent }) => existsSync(`${parent}/${id}`))
+      return freezerOf(own, id)
+    },
     names: () => places().flatMap(({ parent }) => directoriesIn(parent)),
     remove() {
       for (const kind of kinds) removeParent(detected(), name(kind))

@@ -5,22 +5,30 @@ import { RunBuilder } from '../container/run-builder.js'
 import { InvalidStateError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { native, probeHost } from '../host/index.js'
-import { openImages } from '../image/index.js'
+import { type ImageProgress, openImages } from '../image/index.js'
+import type { LoginOptions, RequestOptions } from '../registry/types.js'
 import { openSnapshots } from '../snapshot/index.js'
 import type { RunOptions } from '../spec/options.js'
 import { openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { openCgroupParents } from './cgroup-parents.js'
+import { containerFiles } from './container-files.js'
 import { Containers } from './containers.js'
+import { type DiskUsage, diskUsage } from './disk-usage.js'
 import { gatherHostFacts } from './host-facts.js'
+import { Image, type ImagesContext } from './image.js'
+import { settleUsers } from './image-users.js'
 import { Images } from './images.js'
 import { launchContainer, launchExec } from './launcher.js'
 import { hasLeft, tearDown } from './leftovers.js'
+import { Operation, operationsOf } from './operation.js'
 import { type EngineOptions, type NormalizedEngineOptions, normalizeEngineOptions } from './options.js'
 import { preparePaths } from './paths.js'
+import { type PullOptions, pullImages } from './pull.js'
 import { reconcile } from './reconcile.js'
-import { runActions } from './run-actions.js'
+import { type LazyRegistries, lazyRegistries } from './registries.js'
+import { type RunStages, runActions } from './run-actions.js'
 
 /**
  * A container engine: an open root directory with its images and containers. Any number of engines, in any number of
@@ -38,9 +46,10 @@ export class Engine implements AsyncDisposable {
   readonly images: Images
   /** Containers of this root. */
   readonly containers: Containers
-  readonly #stages: Stages
+  readonly #stages: RunStages
   readonly #context: ContainerContext
   readonly #database: Database
+  readonly #registries: LazyRegistries
   readonly #closing: AbortController
   readonly #inUse: number
 
@@ -48,15 +57,17 @@ export class Engine implements AsyncDisposable {
     stages: Stages,
     context: ContainerContext,
     database: Database,
+    registries: LazyRegistries,
     closing: AbortController,
     inUse: number,
   ) {
-    this.#stages = stages
+    this.#registries = registries
+    this.#stages = { ...stages, pull: (image, options) => this.pull(image, options) }
     this.#context = context
     this.#database = database
     this.#closing = closing
     this.#inUse = inUse
-    this.images = new Images(stages.images, closing.signal)
+    this.images = new Images(imagesContext(stages, context, registries))
     this.containers = new Containers(context)
   }
 
@@ -71,7 +82,8 @@ export class Engine implements AsyncDisposable {
     return reporting(`cannot open ${normalized.root}`, () => Engine.#open(normalized))
   }
 
-  static async #open({ root, runRoot, storageDriver }: NormalizedEngineOptions): Promise<Engine> {
+  static async #open(options: NormalizedEngineOptions): Promise<Engine> {
+    const { root, runRoot, storageDriver } = options
     probeHost()
     const paths = preparePaths(root, runRoot)
     const inUse = openSync(`${paths.runRoot}/engines`, 'a', 0o600)
@@ -80,7 +92,15 @@ export class Engine implements AsyncDisposable {
       native().flock(inUse, 'shared', true)
       database = openDatabase(paths.database)
       const snapshots = await openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
-      const images = openImages({ root: paths.root, database, snapshots })
+      const { layerLimits, maxConcurrentDownloads, maxConcurrentUploads } = options
+      const images = openImages({
+        root: paths.root,
+        database,
+        snapshots,
+        layerLimits,
+        maxConcurrentDownloads,
+        maxConcurrentUploads,
+      })
       const stages: Stages = {
         paths,
         images,
@@ -91,10 +111,11 @@ export class Engine implements AsyncDisposable {
       const closing = new AbortController()
       // As many may wait as there are containers.
       setMaxListeners(0, closing.signal)
-      const context = containerContext(stages, database, closing.signal)
+      const registries = lazyRegistries(options.registries)
+      const context = containerContext(stages, database, registries, closing.signal)
       await images.sweep()
       await reconcile(stages, context)
-      return new Engine(stages, context, database, closing, inUse)
+      return new Engine(stages, context, database, registries, closing, inUse)
     } catch (error) {
       database?.close()
       closeSync(inUse)
@@ -129,7 +150,69 @@ export class Engine implements AsyncDisposable {
     return new RunBuilder(runActions(this.#stages, this.#context), { image, command, options: rest, signal })
   }
 
-  /** Lets go of the root. Containers that run go on running; teardowns of ended ones are awaited. */
+  /**
+   * Pulls an image as `docker pull` does: by tag (default: `latest`), by digest, or with `allTags` all tags of a
+   * repository. Begins when it is awaited, for the image, or iterated, for the progress. Layers that are here are not
+   * fetched, and of several pulls of one layer, in whatever processes, one fetches it.
+   *
+   * @throws {RegistryError} MANIFEST_NOT_FOUND, REGISTRY_UNAVAILABLE and others; {AuthError} UNAUTHORIZED, ACCESS_DENIED;
+   *   {NotFoundError} PLATFORM_NOT_FOUND; {DigestMismatchError}; {LayerError}. Nothing is left behind then.
+   *
+   * @example
+   * ```ts
+   * const redis = await engine.pull('redis:7')
+   * for await (const event of engine.pull('debian')) if (event.kind === 'layer') console.log(event.layer, event.status)
+   * ```
+   */
+  pull(reference: string, options: PullOptions & { readonly allTags: true }): Operation<ImageProgress, Image[]>
+  pull(reference: string, options?: PullOptions & { readonly allTags?: false }): Operation<ImageProgress, Image>
+  pull(reference: string, options: PullOptions = {}): Operation<ImageProgress, Image | Image[]> {
+    const stages = { images: this.#stages.images, openRegistries: this.#registries.open }
+    const body = async (report: (progress: ImageProgress) => void, signal: AbortSignal) => {
+      const ids = await pullImages(stages, reference, options, report, signal)
+      const images = await Promise.all(ids.map((id) => this.images.get(id)))
+      return options.allTags ? images : (images[0] as Image)
+    }
+    return new Operation<ImageProgress, Image | Image[]>(
+      (report, signal) => reporting(`cannot pull ${reference}`, () => body(report, signal)),
+      [this.#closing.signal, options.signal],
+    )
+  }
+
+  /**
+   * Verifies credentials with a registry (default: Docker Hub) and stores them where Docker does.
+   *
+   * @throws {AuthError} UNAUTHORIZED; CREDENTIALS_FAILED when they cannot be stored
+   */
+  async login(options: LoginOptions): Promise<void> {
+    this.#closing.signal.throwIfAborted()
+    const registries = await this.#registries.open()
+    await reporting('cannot log in', () => registries.login(options))
+  }
+
+  /** Forgets the stored credentials of a registry (default: Docker Hub). */
+  async logout(registry?: string, options: RequestOptions = {}): Promise<void> {
+    this.#closing.signal.throwIfAborted()
+    const registries = await this.#registries.open()
+    await reporting('cannot log out', () => registries.logout(registry, options))
+  }
+
+  /**
+   * What images and containers take on the disk, as `docker system df` tells it: layers that several images have count
+   * once. Looks at the containers' files, so it takes the longer the more there are.
+   *
+   * @example
+   * ```ts
+   * const { layersSize, containers } = await engine.diskUsage()
+   * const writable = containers.reduce((sum, { sizeRw }) => sum + sizeRw, 0)
+   * ```
+   */
+  async diskUsage({ signal }: { signal?: AbortSignal } = {}): Promise<DiskUsage> {
+    this.#closing.signal.throwIfAborted()
+    return reporting('cannot tell the disk usage', () => diskUsage(this.#stages, this.containers, signal))
+  }
+
+  /** Lets go of the root. What is being pulled or pushed is stopped. Containers that run go on running; teardowns of ended ones are awaited. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
     const lives = [...this.#context.live.values()]
@@ -137,6 +220,8 @@ export class Engine implements AsyncDisposable {
       new InvalidStateError('the engine is closed', { code: 'ENGINE_CLOSED', details: { root: this.root } }),
     )
     await Promise.all(lives.map((live) => (this.#context.finishing.has(live.id) ? live.gone() : live.session.close())))
+    await operationsOf(this.#closing.signal)
+    await this.#registries.close()
     native().flock(this.#inUse, 'unlock', false)
     if (native().flock(this.#inUse, 'exclusive', false)) this.#stages.cgroups.remove()
     closeSync(this.#inUse)
@@ -148,8 +233,22 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-function containerContext(stages: Stages, database: Database, closing: AbortSignal): ContainerContext {
+function imagesContext(stages: Stages, context: ContainerContext, registries: LazyRegistries): ImagesContext {
   return {
+    store: stages.images,
+    closing: context.closing,
+    openRegistries: registries.open,
+    settleUsers: (imageId) => settleUsers(context, imageId),
+  }
+}
+
+function containerContext(
+  stages: Stages,
+  database: Database,
+  registries: LazyRegistries,
+  closing: AbortSignal,
+): ContainerContext {
+  const context: ContainerContext = {
     containers: openContainers(database),
     root: stages.paths.root,
     runRoot: stages.paths.runRoot,
@@ -165,5 +264,12 @@ function containerContext(stages: Stages, database: Database, closing: AbortSign
       const image = stages.images.resolve(record.image)
       return { config: image.config, spec: containerSpec(stages, record, image), driver: stages.snapshots.name }
     },
+    files: (record) => containerFiles(stages, record),
+    freezer: (id) => stages.cgroups.freezer(id),
+    async commitImage(request) {
+      const { id } = await stages.images.commit(request)
+      return new Image(imagesContext(stages, context, registries), id)
+    },
   }
+  return context
 }

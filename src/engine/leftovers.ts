@@ -20,8 +20,9 @@ export function hasLeft({ cgroups, paths }: Places, id: string, files: boolean):
 export async function tearDown({ cgroups, paths }: Places, id: string, files: boolean): Promise<void> {
   if (!hasLeft({ cgroups, paths }, id, files)) return
   const directories = cgroups.existing(id)
+  const freezer = cgroups.freezer(id)
   const bytes = compileTeardown({
-    cgroups: { directories },
+    cgroups: { directories, ...(freezer && { freezer }) },
     paths: { directory: `${paths.containers}/${id}` },
     remove: files,
   })

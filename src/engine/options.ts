@@ -1,19 +1,31 @@
 import { InvalidOptionError } from '../errors/index.js'
+import type { TarLimits } from '../layer/index.js'
+import type { RegistriesOptions } from '../registry/types.js'
 
 /** Options of {@link Engine.open}. */
-export interface EngineOptions {
+export interface EngineOptions extends RegistriesOptions {
   /** Images, containers and metadata; survives reboots. Default: `INBOARD_ROOT`, else `/var/lib/inboard`. */
   readonly root?: string
   /** Locks, sockets and records of what runs; on a tmpfs. Default: `INBOARD_RUN_ROOT`, else `/run/inboard`. */
   readonly runRoot?: string
   /** How images' layers are joined. Default: overlay where the filesystem of `root` can, else vfs (copies). */
   readonly storageDriver?: 'overlay' | 'vfs'
+  /** How many blobs all pulls together fetch at once. Default: 3. */
+  readonly maxConcurrentDownloads?: number
+  /** How many blobs all pushes together send at once. Default: 5. */
+  readonly maxConcurrentUploads?: number
+  /** Bounds on every layer that is pulled, loaded or imported; none by default. Beyond them: LAYER_TOO_LARGE. */
+  readonly layerLimits?: TarLimits
 }
 
 export interface NormalizedEngineOptions {
   readonly root: string
   readonly runRoot: string
   readonly storageDriver: 'overlay' | 'vfs' | undefined
+  readonly maxConcurrentDownloads: number
+  readonly maxConcurrentUploads: number
+  readonly layerLimits: TarLimits
+  readonly registries: RegistriesOptions
 }
 
 // sockaddr_un has 108 bytes, and `/<id>/sock` with its NUL takes 71 of them. @see unix(7)
@@ -30,7 +42,15 @@ export function normalizeEngineOptions(options: EngineOptions, env: NodeJS.Proce
     )
   if (options.storageDriver !== undefined && !['overlay', 'vfs'].includes(options.storageDriver))
     throw invalid('storageDriver', options.storageDriver, "is none of 'overlay' and 'vfs'")
-  return { root, runRoot, storageDriver: options.storageDriver }
+  return {
+    root,
+    runRoot,
+    storageDriver: options.storageDriver,
+    maxConcurrentDownloads: count('maxConcurrentDownloads', options.maxConcurrentDownloads ?? 3),
+    maxConcurrentUploads: count('maxConcurrentUploads', options.maxConcurrentUploads ?? 5),
+    layerLimits: limits(options.layerLimits ?? {}),
+    registries: registriesOptions(options),
+  }
 }
 
 function absolute(option: string, path: string): string {
@@ -40,8 +60,45 @@ function absolute(option: string, path: string): string {
   return path.length > 1 ? path.replace(/\/+$/, '') : path
 }
 
-function invalid(option: string, value: string, why: string): InvalidOptionError {
-  return new InvalidOptionError(`invalid option "${option}": "${value}" ${why}`, {
+function count(option: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw invalid(option, value, 'is not a whole number of at least 1')
+}
+
+function limits(given: TarLimits): TarLimits {
+  for (const [name, value] of Object.entries(record('layerLimits', given)))
+    if (value !== undefined && !(typeof value === 'number' && value > 0))
+      throw invalid(`layerLimits.${name}`, value, 'is not a number above 0')
+  return { ...given }
+}
+
+/** What the registries are opened with, at the first use; what each registry's options say is theirs to judge. */
+function registriesOptions(options: EngineOptions): RegistriesOptions {
+  const { registries, dockerConfigDirectory, certificatesDirectory } = options
+  return {
+    ...(registries !== undefined && { registries: record('registries', registries) }),
+    ...(dockerConfigDirectory !== undefined && {
+      dockerConfigDirectory: directory('dockerConfigDirectory', dockerConfigDirectory),
+    }),
+    ...(certificatesDirectory !== undefined && {
+      certificatesDirectory: directory('certificatesDirectory', certificatesDirectory),
+    }),
+  }
+}
+
+function directory(option: string, path: string): string {
+  if (typeof path === 'string' && path.startsWith('/') && !path.includes('\0')) return path
+  throw invalid(option, path, 'is not an absolute path')
+}
+
+function record<Value extends object>(option: string, value: Value): Value {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw invalid(option, value, 'is not an object')
+}
+
+function invalid(option: string, value: unknown, why: string): InvalidOptionError {
+  const shown = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value))
+  return new InvalidOptionError(`invalid option "${option}": ${shown} ${why}`, {
     code: 'INVALID_OPTION',
     details: { option, value },
   })

@@ -14,9 +14,15 @@ import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
+import { verifyPlatform, withImage } from './missing-image.js'
+
+/** What the verbs need: the engine's stages, and a way to get images that are not here. */
+export interface RunStages extends Stages {
+  pull(image: string, options: { platform?: string; signal?: AbortSignal }): PromiseLike<unknown>
+}
 
 /** The builder's verbs. */
-export function runActions(stages: Stages, context: ContainerContext): RunActions {
+export function runActions(stages: RunStages, context: ContainerContext): RunActions {
   return {
     create: (request) =>
       reporting(`cannot create a container of ${request.image}`, () => create(stages, context, request)),
@@ -25,14 +31,14 @@ export function runActions(stages: Stages, context: ContainerContext): RunAction
   }
 }
 
-async function create(stages: Stages, context: ContainerContext, request: RunRequest): Promise<Container> {
-  const record = newRecord(stages, context, request)
+async function create(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<Container> {
+  const record = await withImage(stages, request, () => newRecord(stages, context, request))
   failpoint('create.insert')
   return new Container(context, await insert(context, record))
 }
 
-async function run(stages: Stages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
-  const draft = newRecord(stages, context, request)
+async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
+  const draft = await withImage(stages, request, () => newRecord(stages, context, request))
   // The lock is held before the record says that it was started: nobody takes it for lost.
   const lock = lockRunDirectory(context.runRoot, draft.id)
   if (lock === undefined)
@@ -59,6 +65,7 @@ function newRecord(
   context.closing.throwIfAborted()
   request.signal?.throwIfAborted()
   const image = stages.images.resolve(request.image)
+  if (request.options.platform !== undefined) verifyPlatform(image, request.image, request.options.platform)
   const config = normalizeOptions(request.image, request.command, request.options, {
     envFiles: readEnvFiles(request.options.envFile),
     processEnv: process.env,

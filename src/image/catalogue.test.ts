@@ -94,23 +94,3 @@ describe('resolve', () => {
     expect((performance.now() - started) / 1000).toBeLessThan(0.5)
   })
 })
-
-describe('list', () => {
-  const listed = (options: Parameters<TestStore['images']['list']>[0]) =>
-    store.images.list(options).map((image) => image.id)
-
-  it('filters by name, pattern, label and absence of a name', async () => {
-    const labelled = await load(['app:2'], { Labels: { tier: 'web', empty: '' } })
-    const nameless = await load([], { Cmd: ['none'] })
-    expect(listed({ reference: 'redis' })).toEqual([id])
-    expect(listed({ reference: 'redis:7' })).toEqual([id])
-    expect(listed({ reference: 'a*:2' })).toEqual([labelled])
-    expect(listed({ reference: 'localhost:5000/*/redis' })).toEqual([id])
-    expect(listed({ reference: 'localhost:5000/*' })).toEqual([])
-    expect(listed({ label: 'tier=web' })).toEqual([labelled])
-    expect(listed({ label: ['tier', 'empty='] })).toEqual([labelled])
-    expect(listed({ label: 'tier=db' })).toEqual([])
-    expect(listed({ dangling: true })).toEqual([nameless])
-    expect(listed({ dangling: false }).sort()).toEqual([id, labelled].sort())
-  })
-})

@@ -11,28 +11,28 @@ const maxCached = 256
 export interface Catalogue {
   /**
    * By name, by full ID, or by a unique prefix of an ID, with or without `sha256:`, in Docker's order. A full ID may be
-   * answered from memory after the image was removed: whoever uses it finds out in the store.
+   * answered from memory after the image was removed: whoever uses it finds out in the store. It also finds an image that
+   * was removed by force, as long as there are containers of it.
    *
    * @throws {NotFoundError} `IMAGE_NOT_FOUND`; {ConflictError} `AMBIGUOUS_ID`; {InvalidOptionError} `INVALID_REFERENCE`
    */
   resolve(nameOrId: string): ImageContent
   /** The same with the names it has now, and nothing taken from memory. */
   get(nameOrId: string): ImageRecord
-  list(): ImageRecord[]
 }
 
 export function openCatalogue(records: ImageRecords): Catalogue {
   const cache = new Map<string, ImageContent>()
 
-  const load = (id: string): ImageContent | undefined => {
-    const row = records.get(id)
+  const load = (id: string, read = records.get): ImageContent | undefined => {
+    const row = read(id)
     return row && toContent(row, records)
   }
 
   const loadCached = (id: string): ImageContent | undefined => {
     const known = cache.get(id)
     if (known) return known
-    const content = load(id)
+    const content = load(id, records.getUsed)
     if (content) cache.set(id, content)
     if (cache.size > maxCached) cache.delete(cache.keys().next().value as string)
     return content
@@ -54,18 +54,21 @@ export function openCatalogue(records: ImageRecords): Catalogue {
     const names = records.references(content.id).map((name) => parseReference(name))
     const familiar = (isDigest: boolean) =>
       names.filter((name) => (name.digest !== undefined) === isDigest).map((name) => name.familiar())
-    return { ...content, references: familiar(false), digests: familiar(true) }
+    const { parent = null, tagged_at: taggedAtMs = null } = records.get(content.id) ?? {}
+    return {
+      ...content,
+      references: familiar(false),
+      digests: familiar(true),
+      parent: (parent ?? undefined) as Digest | undefined,
+      taggedAtMs: taggedAtMs ?? undefined,
+    }
   }
 
   return {
-    resolve: (nameOrId) => cache.get(nameOrId) ?? find(nameOrId, loadCached),
+    resolve: (nameOrId) =>
+      cache.get(nameOrId) ?? (isDigest(nameOrId) ? loadCached(nameOrId) : undefined) ?? find(nameOrId, loadCached),
     // Fresh: another process may have removed the image and loaded it again from other blobs.
-    get: (nameOrId) => withNames(find(nameOrId, load)),
-    list: () =>
-      records
-        .list()
-        .flatMap(({ id }) => load(id) ?? [])
-        .map(withNames),
+    get: (nameOrId) => withNames(find(nameOrId, (id) => load(id))),
   }
 }
 

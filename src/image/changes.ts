@@ -1,113 +1,111 @@
+import { posix } from 'node:path'
 import { InvalidOptionError } from '../errors/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
-import { splitWords } from './words.js'
+import { commandOf, healthcheckOf, jsonList, oneWord, pairsOf, portsOf, triggerOf } from './change-values.js'
+import { expandText, expandWords, type Lookup } from './shell-words.js'
 
 type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] }
-type Change = (config: Mutable<ImageRunConfig>, value: string) => void
+
+/** A configuration in the making. */
+interface Draft {
+  readonly config: Mutable<ImageRunConfig>
+  /** A command that one of the changes has given stays when another gives an entrypoint. */
+  hasCommand: boolean
+}
+
+type Change = (draft: Draft, value: string, lookup: Lookup) => void
 
 /**
- * Applies `docker import --change` instructions to a configuration: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL,
- * USER, VOLUME, WORKDIR, written as in a Dockerfile.
+ * Applies the Dockerfile instructions of `docker import --change` and `docker commit --change` to a configuration: CMD,
+ * ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR, written as in a Dockerfile.
+ * Variables in them are those of the configuration's environment.
  *
  * @throws {InvalidOptionError} `INVALID_OPTION`
  */
 export function applyChanges(base: ImageRunConfig, changes: readonly string[]): ImageRunConfig {
-  const config: Mutable<ImageRunConfig> = { ...base }
-  for (const change of changes) {
-    const [, instruction = '', value = ''] = /^\s*(\S+)\s*([\s\S]*?)\s*$/.exec(change) ?? []
+  const draft: Draft = { config: { ...base }, hasCommand: false }
+  const lines = instructionsOf(changes)
+  if (lines.length === 0 && changes.length > 0) throw invalid('file with no instructions', changes.join('\n'))
+  for (const line of lines) {
+    const [, instruction = '', value = ''] = /^(\S+)\s*([\s\S]*)$/.exec(line) ?? []
     const apply = instructions[instruction.toUpperCase()]
-    if (!apply) throw invalid(`${instruction.toUpperCase() || '""'} is not a valid change command`, change)
-    if (value === '') throw invalid(`${instruction.toUpperCase()} requires at least one argument`, change)
-    apply(config, value)
+    if (!apply) throw invalid(`${instruction.toLowerCase()} is not a valid change command`, line)
+    if (value === '') throw invalid(`${instruction.toUpperCase()} requires ${argumentsOf(instruction)}`, line)
+    apply(draft, value, lookupIn(draft.config.Env ?? []))
   }
-  return config
+  return draft.config
 }
 
+/** A backslash at its end joins a line with the next; comments and empty lines do not count. */
+function instructionsOf(changes: readonly string[]): string[] {
+  const instructions: string[] = []
+  let line = ''
+  for (const text of changes.flatMap((change) => [...change.split('\n'), undefined])) {
+    const isComment = text !== undefined && /^\s*(?:#|$)/.test(text)
+    if (isComment) continue
+    const isOpen = text !== undefined && /\\[ \t]*$/.test(text)
+    line += isOpen ? text.replace(/\\[ \t]*$/, '') : (text ?? '')
+    if (!isOpen && line.trim() !== '') instructions.push(line.trim())
+    if (!isOpen) line = ''
+  }
+  return instructions
+}
+
+function argumentsOf(instruction: string): string {
+  return /^(?:USER|WORKDIR|STOPSIGNAL)$/i.test(instruction) ? 'exactly one argument' : 'at least one argument'
+}
+
+function lookupIn(env: readonly string[]): Lookup {
+  const variables = new Map(env.map((variable) => [nameOf(variable), variable.slice(nameOf(variable).length + 1)]))
+  return (name) => variables.get(name)
+}
+
+const nameOf = (variable: string) => variable.split('=', 1)[0] as string
+
 const instructions: Readonly<Record<string, Change>> = {
-  CMD: (config, value) => {
-    config.Cmd = commandOf(value)
+  CMD(draft, value) {
+    draft.config.Cmd = commandOf(value, draft.config.Shell)
+    draft.hasCommand = true
   },
-  ENTRYPOINT: (config, value) => {
-    config.Entrypoint = commandOf(value)
+  ENTRYPOINT(draft, value) {
+    draft.config.Entrypoint = commandOf(value, draft.config.Shell)
+    // What is in the way of the new entrypoint was meant for the old one.
+    if (!draft.hasCommand) delete draft.config.Cmd
   },
-  ENV: (config, value) => {
-    const env = new Map((config.Env ?? []).map((item) => [item.split('=', 1)[0] as string, item]))
-    for (const [name, content] of pairsOf('ENV', value)) env.set(name, `${name}=${content}`)
+  ENV({ config }, value, lookup) {
+    const env = new Map((config.Env ?? []).map((variable) => [nameOf(variable), variable]))
+    for (const [name, content] of pairsOf('ENV', value, lookup)) env.set(name, `${name}=${content}`)
     config.Env = [...env.values()]
   },
-  LABEL: (config, value) => {
-    config.Labels = { ...config.Labels, ...Object.fromEntries(pairsOf('LABEL', value)) }
-  },
-  EXPOSE: (config, value) => {
-    const ports = splitWords(value).flatMap(portsOf)
+  EXPOSE({ config }, value, lookup) {
+    const ports = expandWords(value, lookup).flatMap(portsOf)
     config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) }
   },
-  VOLUME: (config, value) => {
-    const volumes = jsonList(value) ?? splitWords(value)
+  HEALTHCHECK({ config }, value) {
+    config.Healthcheck = healthcheckOf(value)
+  },
+  LABEL({ config }, value, lookup) {
+    config.Labels = { ...config.Labels, ...Object.fromEntries(pairsOf('LABEL', value, lookup)) }
+  },
+  ONBUILD({ config }, value) {
+    config.OnBuild = [...(config.OnBuild ?? []), triggerOf(value)]
+  },
+  STOPSIGNAL({ config }, value, lookup) {
+    config.StopSignal = oneWord('STOPSIGNAL', value, lookup)
+  },
+  USER({ config }, value, lookup) {
+    config.User = oneWord('USER', value, lookup)
+  },
+  VOLUME({ config }, value, lookup) {
+    const volumes = jsonList(value) ?? expandWords(value, lookup)
+    if (volumes.length === 0) throw invalid('VOLUME requires at least one argument', value)
     if (volumes.includes('')) throw invalid('VOLUME specified can not be an empty string', value)
     config.Volumes = { ...config.Volumes, ...Object.fromEntries(volumes.map((volume) => [volume, {}])) }
   },
-  USER: (config, value) => {
-    config.User = oneWord('USER', value)
+  WORKDIR({ config }, value, lookup) {
+    const directory = expandText(value, lookup)
+    config.WorkingDir = directory.startsWith('/') ? directory : posix.join('/', config.WorkingDir ?? '', directory)
   },
-  WORKDIR: (config, value) => {
-    const directory = splitWords(value).join(' ')
-    config.WorkingDir = directory.startsWith('/')
-      ? directory
-      : `${config.WorkingDir?.replace(/\/$/, '') ?? ''}/${directory}`
-  },
-  STOPSIGNAL: (config, value) => {
-    config.StopSignal = oneWord('STOPSIGNAL', value)
-  },
-}
-
-/** The exec form is a JSON array; everything else is for the shell. */
-function commandOf(value: string): readonly string[] {
-  return jsonList(value) ?? ['/bin/sh', '-c', value]
-}
-
-function jsonList(value: string): string[] | undefined {
-  if (!value.startsWith('[')) return undefined
-  try {
-    const list: unknown = JSON.parse(value)
-    return Array.isArray(list) && list.every((item) => typeof item === 'string') ? list : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** `A=1 B="two words"`, or the old form `NAME all the rest`. */
-function pairsOf(instruction: string, value: string): [string, string][] {
-  const words = splitWords(value)
-  if (!words[0]?.includes('=')) {
-    const [, name = '', rest = ''] = /^(\S+)\s+([\s\S]+)$/.exec(value) ?? []
-    if (name === '') throw invalid(`${instruction} must have two arguments`, value)
-    return [[name, rest]]
-  }
-  return words.map((word) => {
-    const equals = word.indexOf('=')
-    if (equals < 0)
-      throw invalid(`Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`, value)
-    if (equals === 0) throw invalid(`${instruction} names can not be blank`, value)
-    return [word.slice(0, equals), word.slice(equals + 1)]
-  })
-}
-
-const maxPort = 65535
-
-/** `80`, `53/udp`, `8000-8005/tcp` */
-function portsOf(text: string): string[] {
-  const [, first, last, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? []
-  const from = Number(first)
-  const to = Number(last ?? first)
-  if (first === undefined || from > to || to > maxPort) throw invalid(`Invalid containerPort: ${text}`, text)
-  return Array.from({ length: to - from + 1 }, (_, at) => `${from + at}/${protocol.toLowerCase()}`)
-}
-
-function oneWord(instruction: string, value: string): string {
-  const words = splitWords(value)
-  if (words.length !== 1) throw invalid(`${instruction} requires exactly one argument`, value)
-  return words[0] as string
 }
 
 function invalid(message: string, change: string): InvalidOptionError {

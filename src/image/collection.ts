@@ -14,6 +14,8 @@ import type { Native } from '../host/native.js'
 export interface Collection {
   /** Runs `body` with the lock held shared, then collects unless others are at work. */
   change<Result>(body: () => Promise<Result>, signal?: AbortSignal): Promise<Result>
+  /** Runs `body`, which makes nothing, with the lock held shared: what it reads stays. */
+  hold<Result>(body: () => Promise<Result>, signal?: AbortSignal): Promise<Result>
   /** Collects when there is a mark and nobody is at work; else the next to finish does. Microseconds without a mark. */
   sweep(): Promise<void>
 }
@@ -56,20 +58,26 @@ export function openCollection(
     }
   }
 
+  const hold = async <Result>(body: () => Promise<Result>, signal?: AbortSignal): Promise<Result> => {
+    signal?.throwIfAborted()
+    const lock = await lockShared(signal)
+    try {
+      return await body()
+    } finally {
+      closeSync(lock)
+      // A mark stays after a failure, and what was done is done.
+      await sweep().catch(() => {})
+    }
+  }
+
   return {
     sweep,
-    async change(body, signal) {
-      signal?.throwIfAborted()
-      const lock = await lockShared(signal)
-      try {
+    hold,
+    change: (body, signal) =>
+      hold(() => {
         failpoint('collection.mark')
         closeSync(openSync(markPath, 'a', 0o600))
-        return await body()
-      } finally {
-        closeSync(lock)
-        // The mark stays after a failure, and what was done is done.
-        await sweep().catch(() => {})
-      }
-    },
+        return body()
+      }, signal),
   }
 }

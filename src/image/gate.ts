@@ -7,9 +7,11 @@ export class Gate {
     this.#free = places
   }
 
-  async run<Result>(task: () => Promise<Result>): Promise<Result> {
+  /** @param signal ends the waiting for a place; the task has to watch it by itself */
+  async run<Result>(task: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    signal?.throwIfAborted()
     if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else await this.#place(signal)
     try {
       return await task()
     } finally {
@@ -18,5 +20,20 @@ export class Gate {
       if (next) next()
       else this.#free++
     }
+  }
+
+  #place(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#waiting.splice(this.#waiting.indexOf(enter), 1)
+        reject(signal?.reason)
+      }
+      const enter = () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      this.#waiting.push(enter)
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
   }
 }

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stream, tar } from '../../test/support/archives.js'
 import { type TestStore, testStore } from '../../test/support/image-store.js'
 import { busyboxForm } from '../../test/support/images.js'
-import { applyChanges } from './changes.js'
 
 describe('import', () => {
   let store: TestStore
@@ -34,6 +33,19 @@ describe('import', () => {
     expect({ references, architecture }).toEqual({ references: [], architecture: 'arm64' })
   })
 
+  it('says where a stream comes from, and takes no more of it than it may', async () => {
+    const rootfs = await tar({ 'etc/name': 'x' })
+    const { id } = await store.images.import(stream(rootfs), {
+      origin: 'https://host/rootfs.tar',
+      maxBytes: rootfs.length,
+    })
+    expect(store.images.get(id)).toMatchObject({ comment: 'Imported from https://host/rootfs.tar' })
+    const remains = store.remains()
+    const tooLong = store.images.import(stream(gzipSync(rootfs)), { maxBytes: rootfs.length - 1 })
+    await expect(tooLong).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' })
+    expect(store.remains()).toEqual(remains)
+  })
+
   it.each([
     [
       'a truncated tar',
@@ -47,36 +59,5 @@ describe('import', () => {
   ])('leaves nothing of %s', async (_, source, name) => {
     await expect(store.images.import(await source())).rejects.toMatchObject({ name })
     expect(store.remains()).toEqual([])
-  })
-})
-
-describe('changes', () => {
-  it.each([
-    [['CMD echo hi'], { Cmd: ['/bin/sh', '-c', 'echo hi'] }],
-    [['cmd ["echo", "hi"]'], { Cmd: ['echo', 'hi'] }],
-    [['ENTRYPOINT ["/init"]'], { Entrypoint: ['/init'] }],
-    [['ENV A b c'], { Env: ['A=b c'] }],
-    [['ENV A=1', 'ENV A=2 B=x\\ y'], { Env: ['A=2', 'B=x y'] }],
-    [['LABEL a=b "c d"=\'e f\''], { Labels: { a: 'b', 'c d': 'e f' } }],
-    [['EXPOSE 8000-8002'], { ExposedPorts: { '8000/tcp': {}, '8001/tcp': {}, '8002/tcp': {} } }],
-    [['VOLUME /data /more'], { Volumes: { '/data': {}, '/more': {} } }],
-    [['VOLUME ["/a b"]'], { Volumes: { '/a b': {} } }],
-    [['USER 1000:1000', 'STOPSIGNAL SIGQUIT'], { User: '1000:1000', StopSignal: 'SIGQUIT' }],
-    [['WORKDIR /a', 'WORKDIR b'], { WorkingDir: '/a/b' }],
-  ])('%j means %j', (changes, config) => {
-    expect(applyChanges({}, changes)).toEqual(config)
-  })
-
-  it.each([
-    ['RUN ls', 'RUN is not a valid change command'],
-    ['', '"" is not a valid change command'],
-    ['CMD', 'CMD requires at least one argument'],
-    ['ENV A', 'ENV must have two arguments'],
-    ['ENV A=1 B', /can't find = in "B"/],
-    ['EXPOSE 99999', 'Invalid containerPort: 99999'],
-    ['EXPOSE x', 'Invalid containerPort: x'],
-    ['USER a b', 'USER requires exactly one argument'],
-  ])('refuses %j', (change, message) => {
-    expect(() => applyChanges({}, [change])).toThrow(message)
   })
 })

@@ -17,18 +17,26 @@ export interface ImportOptions {
   readonly reference?: string
   /** Dockerfile instructions, such as `CMD ["redis-server"]`; see `docker import --change`. */
   readonly changes?: readonly string[]
-  /** Stands in the image's history; `Imported from <file>` by default. */
+  /** Stands in the image's history; `Imported from <file or URL>` by default, without the URL's query and credentials. */
   readonly message?: string
   /** `os/architecture[/variant]`; this host's by default. */
   readonly platform?: string
+  /** The most bytes that the tar may have when it is not compressed; any number by default. */
+  readonly maxBytes?: number
   readonly signal?: AbortSignal
+}
+
+/** {@link ImportOptions} as the store takes them. */
+export interface ImportRequest extends ImportOptions {
+  /** Where a stream comes from. */
+  readonly origin?: string
 }
 
 /** Makes an image of a root filesystem's tar. To be called within a change, see `collection.ts`. */
 export async function importRootfs(
   context: ImageContext,
   source: ArchiveSource,
-  { reference, changes = [], message, platform, signal }: ImportOptions,
+  { reference, changes = [], message, platform, maxBytes = Number.POSITIVE_INFINITY, origin, signal }: ImportRequest,
 ): Promise<LoadedImage> {
   const name = reference === undefined ? undefined : parseName(reference)
   const config = applyChanges({}, changes)
@@ -36,10 +44,9 @@ export async function importRootfs(
   if (await isDirectory(source)) throw notATar(source as string)
   try {
     // The tar as it is when decompressed has the diff id as its digest: it is inflated once only.
-    const blob = await context.content.ingest(decompress(sourceBytes(source, { signal })), {
-      ...(signal && { signal }),
-    })
-    const comment = message ?? (typeof source === 'string' ? `Imported from ${source}` : 'Imported from -')
+    const bytes = decompress(sourceBytes(source, { signal }))
+    const blob = await context.content.ingest(bytes, { maxBytes, ...(signal && { signal }) })
+    const comment = message ?? `Imported from ${origin ?? (typeof source === 'string' ? source : '-')}`
     const document = importDocument({ config, platform: target, diffId: blob.digest, comment })
     const parsed = parseConfig(document, 'configuration')
     const layer = { mediaType: layerTar, ingest: async () => blob }

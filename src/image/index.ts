@@ -1,8 +1,22 @@
 export type { ArchiveSource } from './archive/source.js'
+export type { SaveFormat } from './archive/write-archive.js'
+export type { CommitImageRequest } from './commit.js'
+export { matchesPlatform } from './documents/platform.js'
+export type { ImageHistoryEntry } from './history.js'
 export type { FromHostOptions, HostFileInput } from './host/options.js'
 export type { ImportOptions } from './import.js'
-export type { ListImagesOptions } from './list.js'
+export type { ImageGraphDriver, ImageInspect } from './inspect.js'
+export type { LabelFilter } from './labels.js'
+export type { ImageFilters, ImageSummary, ListImagesOptions } from './list.js'
 export type { LoadOptions } from './load.js'
+export type { ImageProgress, LayerStatus } from './progress.js'
+export { throttled } from './progress.js'
+export type { PrunedImages, PruneImagesOptions } from './prune.js'
+export type { PulledImage } from './pull.js'
+export type { PushedImage } from './push.js'
+export type { RemoveImageOptions } from './remove.js'
+export type { SavedArchive, SaveOptions } from './save.js'
+export type { SaveTarget } from './save-target.js'
 export { type ImageStore, type OpenImagesOptions, openImages } from './store.js'
 export type {
   HistoryEntry,
@@ -10,6 +24,6 @@ export type {
   ImageLayer,
   ImageRecord,
   LoadedImage,
-  LoadProgress,
   RemovedItem,
 } from './types.js'
+export type { ImageUsage } from './usage.js'

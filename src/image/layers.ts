@@ -1,16 +1,21 @@
-import type { BlobDescriptor, Content } from '../content/content.js'
+import { setMaxListeners } from 'node:events'
+import type { Content } from '../content/content.js'
 import { failpoint } from '../errors/failpoint.js'
-import { chainIds, extractLayer } from '../layer/index.js'
+import { LayerError } from '../errors/index.js'
+import { chainIds, extractLayer, type TarLimits } from '../layer/index.js'
 import type { SnapshotDriver } from '../snapshot/driver.js'
 import type { ImageRecords, LayerRow, SnapshotRow } from '../store/images.js'
-import type { LayerSource } from './archive/image-source.js'
+import type { LayerBlob, LayerSource } from './archive/image-source.js'
+import { Arrival } from './arrival.js'
 import { Gate } from './gate.js'
-import type { LoadProgress } from './types.js'
+import type { LayerStatus, OnProgress } from './progress.js'
 
 export interface LayerStore {
   readonly content: Content
   readonly snapshots: SnapshotDriver
   readonly records: ImageRecords
+  /** Bounds on every layer; none by default. */
+  readonly layerLimits?: TarLimits | undefined
 }
 
 /** A layer whose blob and files are in place. */
@@ -25,17 +30,36 @@ interface LayerIdentity {
   readonly parent: string | undefined
 }
 
-/** More would only wait for the two workers that extract, each with its buffers. */
-const maxAtOnce = 3
+/** A layer on its way through the loader. */
+interface Task {
+  readonly identity: LayerIdentity
+  readonly source: LayerSource
+  readonly below: Promise<StoredLayer> | undefined
+  readonly signal: AbortSignal
+  report(status: LayerStatus): void
+}
 
-/** Stores layers for one load: each chain id once, however many images of the archive have it. */
+/** What Docker and overlayfs can stack: names of that many lower directories fit into one mount. */
+export const maxLayers = 127
+
+/** As many as there are workers on a small machine; more would only be directories that wait. */
+const maxExtractions = 3
+
+/**
+ * Stores layers for one load or pull: each chain id once, however many images, pulls and processes want it.
+ *
+ * A layer's blob goes to a file, and its extraction reads that file while it grows, in another thread: no byte passes through
+ * this one twice. The network never waits for a worker, whose place a layer takes only once there is something to read; one
+ * that finds all workers at work goes on arriving, and may be whole by its turn.
+ */
 export class LayerLoader {
   readonly #store: LayerStore
   readonly #signal: AbortSignal | undefined
-  readonly #onProgress: (progress: LoadProgress) => void
+  readonly #onProgress: OnProgress
   readonly #made = new Map<string, SnapshotRow>()
+  readonly #extractions = new Gate(maxExtractions)
 
-  constructor(store: LayerStore, signal: AbortSignal | undefined, onProgress: (progress: LoadProgress) => void) {
+  constructor(store: LayerStore, signal: AbortSignal | undefined, onProgress: OnProgress) {
     this.#store = store
     this.#signal = signal
     this.#onProgress = onProgress
@@ -46,17 +70,21 @@ export class LayerLoader {
    * are stopped, and nothing that is not whole is left.
    *
    * @throws {DigestMismatchError} when a layer's content has not the diff id that the configuration gives
+   * @throws {LayerError} `TOO_MANY_LAYERS`
    */
   async load(diffIds: readonly string[], sources: readonly LayerSource[]): Promise<StoredLayer[]> {
+    verifyDepth(diffIds.length)
     const failed = new AbortController()
     const signal = AbortSignal.any([failed.signal, ...(this.#signal ? [this.#signal] : [])])
-    const gate = new Gate(maxAtOnce)
+    // Every layer listens.
+    setMaxListeners(0, signal)
     const chain = chainIds(diffIds)
     const layers: Promise<StoredLayer>[] = []
     for (const [at, source] of sources.entries()) {
       const identity = { chainId: chain[at] as string, diffId: diffIds[at] as string, parent: chain[at - 1] }
-      const below = layers[at - 1]
-      const layer = gate.run(() => this.#layer(identity, source, below, signal))
+      const name = source.name ?? identity.diffId
+      const report = (status: LayerStatus) => this.#onProgress({ kind: 'layer', layer: name, status })
+      const layer = this.#layer({ identity, source, below: layers[at - 1], signal, report })
       layer.catch((error) => failed.abort(error))
       layers.push(layer)
     }
@@ -66,46 +94,92 @@ export class LayerLoader {
     return Promise.all(layers)
   }
 
-  async #layer(
-    identity: LayerIdentity,
-    source: LayerSource,
-    below: Promise<StoredLayer> | undefined,
-    signal: AbortSignal,
-  ): Promise<StoredLayer> {
-    signal.throwIfAborted()
+  async #layer(task: Task): Promise<StoredLayer> {
+    const { identity, source, signal, report } = task
     const { chainId, diffId } = identity
-    const blob = await source.ingest()
-    const known = this.#known(chainId)
-    if (known) this.#onProgress({ kind: 'layer', diffId, status: 'exists' })
-    // A copying driver starts from the layer below, which got its place at the gate before this one.
-    if (!known && this.#store.snapshots.name === 'vfs') await below
-    const snapshot = known ?? (await this.#extract(identity, blob, signal))
-    this.#made.set(chainId, snapshot)
-    const row = { diff_id: diffId, chain_id: chainId, blob: blob.digest, media_type: source.mediaType ?? null }
-    return { row, snapshot }
-  }
-
-  #known(chainId: string): SnapshotRow | undefined {
-    const { records, snapshots } = this.#store
-    const made = this.#made.get(chainId) ?? records.snapshot(chainId)
-    return made && snapshots.has(chainId) ? made : undefined
-  }
-
-  async #extract(identity: LayerIdentity, blob: BlobDescriptor, signal: AbortSignal): Promise<SnapshotRow> {
-    const { content, snapshots } = this.#store
-    const { chainId, diffId, parent } = identity
     signal.throwIfAborted()
-    this.#onProgress({ kind: 'layer', diffId, status: 'extracting' })
+    report('waiting')
+    let made: LayerBlob | undefined
+    const snapshot = await this.#store.content.claims.once(`chain-${chainId.slice('sha256:'.length)}`, {
+      find: (note) => this.#find(identity, note),
+      make: async (note) => {
+        const layer = await this.#make(task)
+        made = layer.blob
+        failpoint('layer.note')
+        note(String(layer.snapshot.size))
+        return layer.snapshot
+      },
+      signal,
+    })
+    this.#made.set(chainId, snapshot)
+    const blob = made ?? (await source.ingest({ signal }))
+    report(made ? 'done' : 'exists')
+    const mediaType = blob.mediaType ?? source.mediaType ?? null
+    return { row: { diff_id: diffId, chain_id: chainId, blob: blob.digest, media_type: mediaType }, snapshot }
+  }
+
+  /** What a record tells, this loader has made, or another that is still at work has noted. */
+  #find({ chainId, diffId, parent }: LayerIdentity, note: string | undefined): SnapshotRow | undefined {
+    const { records, snapshots } = this.#store
+    const noted = { chain_id: chainId, parent: parent ?? null, diff_id: diffId, size: Number(note) }
+    const found = this.#made.get(chainId) ?? records.snapshot(chainId) ?? (note === undefined ? undefined : noted)
+    return found && snapshots.has(chainId) ? found : undefined
+  }
+
+  async #make(task: Task): Promise<{ blob: LayerBlob; snapshot: SnapshotRow }> {
+    const stop = new AbortController()
+    const signal = AbortSignal.any([stop.signal, task.signal])
+    const arrival = new Arrival(task.source, this.#store.content, signal)
+    try {
+      await arrival.begun
+      // A copying driver starts from the layer below.
+      if (this.#store.snapshots.name === 'vfs') await task.below
+      const snapshot = await this.#extractions.run(() => this.#extract(task, arrival, signal), signal)
+      return { blob: await arrival.blob, snapshot }
+    } catch (error) {
+      // Bytes that cannot be read may have been damaged on their way: then that is what has to be said.
+      if (isUnreadable(error)) await arrival.blob
+      arrival.throwFailure()
+      throw error
+    } finally {
+      stop.abort(stopped)
+      await arrival.blob.catch(() => {})
+    }
+  }
+
+  async #extract({ identity, report }: Task, arrival: Arrival, signal: AbortSignal): Promise<SnapshotRow> {
+    const { snapshots, layerLimits: limits } = this.#store
+    const { chainId, diffId, parent } = identity
+    let isOver = false
+    arrival.blob.then(() => isOver || report('extracting')).catch(() => {})
     const prepared = await snapshots.prepareLayer(chainId, parent, { signal })
     try {
       const { format, path } = prepared
-      const { size } = await extractLayer(content.path(blob.digest), path, { format, diffId, signal })
+      const { size } = await extractLayer(arrival.file(), path, { format, diffId, signal, limits })
+      // Nothing is published before the blob is known to be what was announced.
+      await arrival.blob
       failpoint('layer.commit')
       await prepared.commit()
-      this.#onProgress({ kind: 'layer', diffId, status: 'extracted' })
       return { chain_id: chainId, parent: parent ?? null, diff_id: diffId, size }
     } finally {
+      isOver = true
       await prepared.discard()
     }
   }
+}
+
+/** @throws {LayerError} `TOO_MANY_LAYERS`, with Docker's words */
+export function verifyDepth(layers: number): void {
+  if (layers <= maxLayers) return
+  throw new LayerError(`max depth exceeded: ${layers} layers, ${maxLayers} are allowed`, {
+    code: 'TOO_MANY_LAYERS',
+    details: { layers, maxLayers },
+  })
+}
+
+const stopped = new Error('The layer is not needed any more.')
+
+function isUnreadable(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'LAYER_INVALID' || code === 'LAYER_ESCAPES' || code === 'DIGEST_MISMATCH'
 }

@@ -17,7 +17,7 @@ import {
 } from '../../test/support/archives.js'
 import { type TestStore, testStore } from '../../test/support/image-store.js'
 import { busyboxForm } from '../../test/support/images.js'
-import type { LoadProgress } from './types.js'
+import type { ImageProgress } from './progress.js'
 
 let store: TestStore
 let directory: string
@@ -106,14 +106,14 @@ describe('load', () => {
     const first = dockerArchive({ layers: [lower, upper], config }, ['a'])
     const second = dockerArchive({ layers: [lower, upper], config: other }, ['b'])
     const manifests = [first, second].map((files) => JSON.parse(files['manifest.json'] as string)[0])
-    const progress: LoadProgress[] = []
+    const progress: ImageProgress[] = []
     const archive = await tar({ ...first, ...second, 'manifest.json': JSON.stringify(manifests) })
     const images = await store.images.load(stream(archive), { onProgress: (event) => progress.push(event) })
     expect(images.flatMap(({ references }) => references)).toEqual(['a:latest', 'b:latest'])
     const statuses = progress.flatMap((event) => (event.kind === 'layer' ? [event.status] : []))
-    expect(statuses.filter((status) => status === 'extracted')).toHaveLength(2)
+    expect(statuses.filter((status) => status === 'done')).toHaveLength(2)
     expect(statuses.filter((status) => status === 'exists')).toHaveLength(2)
-    expect(progress.findLast((event) => event.kind === 'read')).toEqual({ kind: 'read', bytes: archive.length })
+    expect(progress.findLast((event) => event.kind === 'bytes')).toEqual({ kind: 'bytes', current: archive.length })
   })
 
   it('follows the symlinks that older docker save writes for shared layers', async () => {
@@ -207,7 +207,7 @@ describe('load', () => {
     const archive = await tar(dockerArchive({ layers: [await tar({ big: Buffer.alloc(3_000_000) })] }))
     const controller = new AbortController()
     const reason = new Error('enough')
-    const onProgress = (event: LoadProgress) => event.kind === 'layer' && controller.abort(reason)
+    const onProgress = (event: ImageProgress) => event.kind === 'layer' && controller.abort(reason)
     const loading = store.images.load(stream(archive), { signal: controller.signal, onProgress })
     await expect(loading).rejects.toBe(reason)
     await expect(store.images.load(stream(archive), { signal: controller.signal })).rejects.toBe(reason)

@@ -2,32 +2,44 @@ import type { Native } from '../host/native.js'
 import type { ImageSource } from './archive/image-source.js'
 import { findImages, openArchive } from './archive/open-archive.js'
 import { type ArchiveSource, hostFailed } from './archive/source.js'
+import type { Gate } from './gate.js'
 import { LayerLoader, type LayerStore } from './layers.js'
+import type { OnProgress } from './progress.js'
 import { type ReadyImage, recordImages } from './record.js'
-import type { LoadedImage, LoadProgress } from './types.js'
+import type { LoadedImage } from './types.js'
 
 export interface LoadOptions {
+  /** The most bytes that the archive may have when it is not compressed; any number by default. */
+  readonly maxBytes?: number
   readonly signal?: AbortSignal
-  readonly onProgress?: (progress: LoadProgress) => void
+}
+
+/** {@link LoadOptions} as the store takes them. */
+export interface LoadRequest extends LoadOptions {
+  readonly onProgress?: OnProgress
 }
 
 export interface ImageContext extends LayerStore {
   readonly root: string
   readonly native: Native
+  /** The places for downloads, of all pulls together. */
+  readonly downloads: Gate
+  /** The places for uploads, of all pushes together. */
+  readonly uploads: Gate
 }
 
 /** Reads an archive and records its images, all or none. To be called within a change, see `collection.ts`. */
 export async function loadArchive(
   context: ImageContext,
   source: ArchiveSource,
-  { signal, onProgress = () => {} }: LoadOptions,
+  { maxBytes = Number.POSITIVE_INFINITY, signal, onProgress = () => {} }: LoadRequest,
 ): Promise<LoadedImage[]> {
-  let bytes = 0
+  let current = 0
   const onBytes = (more: number) => {
-    bytes += more
-    onProgress({ kind: 'read', bytes })
+    current += more
+    onProgress({ kind: 'bytes', current })
   }
-  const archive = await openArchive(source, { ...context, signal, onBytes })
+  const archive = await openArchive(source, { ...context, maxBytes, signal, onBytes })
   try {
     const loader = new LayerLoader(context, signal, onProgress)
     const ready: ReadyImage[] = []

@@ -14,7 +14,7 @@ export type LayerStatus =
 export type ImageProgress =
   | {
       readonly kind: 'layer'
-      /** Digest of the layer's blob; of a load, its diff id. */
+      /** Digest of the layer's blob; of a load or push, its diff id. */
       readonly layer: string
       readonly status: LayerStatus
       /** Bytes done and to be done, where there is something to count. */
@@ -25,6 +25,8 @@ export type ImageProgress =
   | { readonly kind: 'bytes'; readonly current: number }
   /** A name is pulled or pushed: Docker's `Digest:` and `Status:`. */
   | { readonly kind: 'image'; readonly reference: string; readonly digest: string; readonly isNew: boolean }
+  /** Something that the caller may not have meant, in Docker's words. */
+  | { readonly kind: 'warning'; readonly message: string }
 
 export type OnProgress = (progress: ImageProgress) => void
 
@@ -35,7 +37,7 @@ const intervalMs = 100
 export function throttled(onProgress: OnProgress): OnProgress {
   const last = new Map<string, { status: string; at: number }>()
   return (progress) => {
-    if (progress.kind === 'image') return onProgress(progress)
+    if (progress.kind === 'image' || progress.kind === 'warning') return onProgress(progress)
     const key = progress.kind === 'layer' ? progress.layer : ''
     const status = progress.kind === 'layer' ? progress.status : 'bytes'
     const now = performance.now()

@@ -3,7 +3,7 @@ import { type Digest, digestOf } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
 import type { Native } from '../host/native.js'
 import { parseReference } from '../reference/reference.js'
-import type { ImageRecords, NewImage } from '../store/images.js'
+import type { ImageRecords, NewImage, RemoteLayerRow } from '../store/images.js'
 import type { ImageConfig } from './documents/config.js'
 import type { StoredLayer } from './layers.js'
 import type { LoadedImage } from './types.js'
@@ -16,6 +16,10 @@ export interface ReadyImage {
   readonly layers: readonly StoredLayer[]
   /** Normalised. */
   readonly references: readonly string[]
+  /** The local image that it was committed from. */
+  readonly parent?: string | undefined
+  /** Where its layers came from. */
+  readonly remoteLayers?: readonly RemoteLayerRow[]
 }
 
 /**
@@ -36,7 +40,8 @@ export async function recordImages(
   }))
 }
 
-async function syncFilesystem(root: string, native: Pick<Native, 'syncfs'>): Promise<void> {
+/** Before what is on the disk is recorded. */
+export async function syncFilesystem(root: string, native: Pick<Native, 'syncfs'>): Promise<void> {
   const descriptor = openSync(root, 'r')
   try {
     await native.syncfs(descriptor)
@@ -45,7 +50,7 @@ async function syncFilesystem(root: string, native: Pick<Native, 'syncfs'>): Pro
   }
 }
 
-function toRow({ document, config, manifest, layers, references }: ReadyImage): NewImage {
+function toRow({ document, config, manifest, layers, references, parent, remoteLayers }: ReadyImage): NewImage {
   return {
     id: digestOf(document),
     config: document.toString('utf8'),
@@ -55,5 +60,7 @@ function toRow({ document, config, manifest, layers, references }: ReadyImage): 
     layers: layers.map(({ row }) => row),
     snapshots: layers.map(({ snapshot }) => snapshot),
     references,
+    parent: parent ?? null,
+    remoteLayers,
   }
 }

@@ -1,23 +1,40 @@
 import { openContent } from '../content/content.js'
 import { type Digest, isDigest } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
-import { InvalidOptionError } from '../errors/index.js'
 import { native } from '../host/index.js'
-import { parseReference, withDefaultTag } from '../reference/reference.js'
+import type { TarLimits } from '../layer/index.js'
+import type { Reference } from '../reference/reference.js'
+import type { Repository } from '../registry/types.js'
 import type { SnapshotDriver } from '../snapshot/driver.js'
 import type { Database } from '../store/database.js'
+import { openImageList } from '../store/image-list.js'
 import { openImageRecords } from '../store/images.js'
 import type { ArchiveSource } from './archive/source.js'
 import { openCatalogue } from './catalogue.js'
 import { type Collection, openCollection } from './collection.js'
+import { type CommitImageRequest, commitImage } from './commit.js'
+import { parsePlatform } from './documents/platform.js'
+import { Gate } from './gate.js'
 import { makeHostImage, reuseHostImage } from './host/from-host.js'
 import { type FromHostOptions, normalizeFromHost } from './host/options.js'
 import { openHostImageMemory } from './host/reuse.js'
-import { type ImportOptions, importRootfs } from './import.js'
-import { filterImages, type ListImagesOptions } from './list.js'
-import { type ImageContext, type LoadOptions, loadArchive } from './load.js'
-import { removeImage } from './remove.js'
+import { type ImportRequest, importRootfs } from './import.js'
+import { type ImageHistoryEntry, imageHistory } from './history.js'
+import { type ImageInspect, inspectImage } from './inspect.js'
+import { openLabels } from './labels.js'
+import { type ImageSummary, type ListImagesOptions, listImages } from './list.js'
+import { type ImageContext, type LoadRequest, loadArchive } from './load.js'
+import { type PrunedImages, type PruneImagesOptions, pruneImages, pruneTargets } from './prune.js'
+import { confirmImage, type PulledImage, type PullOptions, pullImage } from './pull.js'
+import { type PushedImage, type PushRequest, pushImages } from './push.js'
+import { pushList } from './push-list.js'
+import { type RemoveImageOptions, removeImage } from './remove.js'
+import { type SavedArchive, type SaveRequest, saveImages } from './save.js'
+import { selectImages } from './save-names.js'
+import type { SaveTarget } from './save-target.js'
+import { tagImage } from './tag.js'
 import type { ImageContent, ImageRecord, LoadedImage, RemovedItem } from './types.js'
+import type { ImageUsage } from './usage.js'
 
 /** The images of a root. Any number of processes may have the same root open. */
 export interface ImageStore {
@@ -27,9 +44,37 @@ export interface ImageStore {
    *
    * @throws {InvalidOptionError} `INVALID_ARCHIVE`; {DigestMismatchError}; {LayerError}; {NotFoundError} `FILE_NOT_FOUND`
    */
-  load(source: ArchiveSource, options?: LoadOptions): Promise<LoadedImage[]>
+  load(source: ArchiveSource, options?: LoadRequest): Promise<LoadedImage[]>
+  /**
+   * Brings an image up to what its name means in the registry: `docker pull` of one name. Fetches what is not here, once
+   * for all who want it; nothing of it is seen before all of it is there.
+   *
+   * @throws {RegistryError}; {AuthError}; {DigestMismatchError}; {LayerError}; {NotFoundError} `PLATFORM_NOT_FOUND`
+   */
+  pull(repository: Repository, reference: Reference, options?: PullOptions): Promise<PulledImage>
+  /**
+   * Brings images to their registry, under the names they have here: `docker push`. Layers go as they came.
+   *
+   * @throws {NotFoundError} `IMAGE_NOT_FOUND`; {InvalidOptionError} `INVALID_REFERENCE`; {RegistryError}; {AuthError}
+   */
+  push(repository: Repository, reference: Reference, options?: PushRequest): Promise<PushedImage[]>
+  /** Brings images for several platforms to a registry under one name. @throws as {@link push}, and `INVALID_OPTION` */
+  pushList(
+    repository: Repository,
+    reference: Reference,
+    images: readonly string[],
+    options?: Pick<PushRequest, 'signal' | 'onProgress'>,
+  ): Promise<PushedImage>
+  /**
+   * Writes images to an archive: `docker save`.
+   *
+   * @throws {NotFoundError} `IMAGE_NOT_FOUND`; {InvalidOptionError} `INVALID_OPTION`; {SyscallError}
+   */
+  save(names: readonly string[], target: SaveTarget, options?: SaveRequest): Promise<SavedArchive>
   /** Makes an image of a root filesystem's tar, as `docker import` does. */
-  import(source: ArchiveSource, options?: ImportOptions): Promise<LoadedImage>
+  import(source: ArchiveSource, options?: ImportRequest): Promise<LoadedImage>
+  /** Makes an image of a container's image and a layer on top, as `docker commit` does. @throws {LayerError} `TOO_MANY_LAYERS` */
+  commit(request: CommitImageRequest): Promise<LoadedImage>
   /**
    * Makes an image of the host's own programs, with the libraries, dynamic linker and interpreters that they need. The
    * same host files make the same image; a repeated call with unchanged files only looks at them.
@@ -46,12 +91,20 @@ export interface ImageStore {
   resolve(nameOrId: string): ImageContent
   /** The same with the names it has now, and nothing taken from memory. */
   get(nameOrId: string): ImageRecord
-  /** Newest first. */
-  list(options?: ListImagesOptions): ImageRecord[]
-  /** Gives an image one more name; another image loses it. */
+  /** Newest first. @throws {NotFoundError} `IMAGE_NOT_FOUND` for the image of a filter */
+  list(options?: ListImagesOptions): ImageSummary[]
+  /** Docker's `history`: newest step first. */
+  history(nameOrId: string): ImageHistoryEntry[]
+  /** Docker's `image inspect`. */
+  inspect(nameOrId: string): ImageInspect
+  /** Gives an image one more name; another image loses it. @throws {InvalidOptionError} `INVALID_REFERENCE` */
   tag(nameOrId: string, reference: string): void
-  /** Docker's `rmi`. @throws {ConflictError} `IMAGE_IN_USE` */
-  remove(nameOrId: string, options?: { force?: boolean }): Promise<RemovedItem[]>
+  /** Docker's `rmi`. @throws {ConflictError} `IMAGE_IN_USE`, `IMAGE_HAS_CHILDREN` */
+  remove(nameOrId: string, options?: RemoveImageOptions): Promise<RemovedItem[]>
+  /** Docker's `image prune`. */
+  prune(options?: PruneImagesOptions): Promise<PrunedImages>
+  /** What images take on the disk. */
+  usage(): Promise<ImageUsage>
   /** Removes what killed processes and removed images have left. Microseconds when there is nothing. */
   sweep(): Promise<void>
 }
@@ -60,46 +113,103 @@ export interface OpenImagesOptions {
   readonly root: string
   readonly database: Database
   readonly snapshots: SnapshotDriver
+  /** How many blobs all pulls together fetch at once. Default: 3. */
+  readonly maxConcurrentDownloads?: number | undefined
+  /** How many blobs all pushes together send at once. Default: 5. */
+  readonly maxConcurrentUploads?: number | undefined
+  /** Bounds on every layer that is extracted; none by default. */
+  readonly layerLimits?: TarLimits | undefined
 }
 
-export function openImages({ root, database, snapshots }: OpenImagesOptions): ImageStore {
+export function openImages({ root, database, snapshots, ...options }: OpenImagesOptions): ImageStore {
+  const { maxConcurrentDownloads = 3, maxConcurrentUploads = 5, layerLimits } = options
   const records = openImageRecords(database)
+  const imageList = openImageList(database)
   const content = openContent(root, native())
-  const context: ImageContext = { root, native: native(), content, snapshots, records }
+  const context: ImageContext = {
+    root,
+    native: native(),
+    content,
+    snapshots,
+    records,
+    layerLimits,
+    downloads: new Gate(maxConcurrentDownloads),
+    uploads: new Gate(maxConcurrentUploads),
+  }
   const catalogue = openCatalogue(records)
+  const labelsOf = openLabels(records)
   const memory = openHostImageMemory(root)
   const collection = openCollection(root, native(), () => {
     memory.sweep(records.has)
     return collect(context)
   })
 
+  const list = (options: ListImagesOptions = {}) =>
+    database.read(() => listImages({ list: imageList, catalogue, labelsOf }, options))
+  const removeNow = (nameOrId: string, options: RemoveImageOptions) =>
+    database.transaction(() =>
+      removeImage(records, catalogue.get(nameOrId), nameOrId, { ...options, read: catalogue.get }),
+    )
+
   return {
     load: (source, options = {}) =>
       changing(context, collection, options.signal, () => loadArchive(context, source, options)),
+    async pull(repository, reference, { platform, signal, onProgress = () => {} } = {}) {
+      signal?.throwIfAborted()
+      const wanted = platform === undefined ? undefined : parsePlatform(platform)
+      const request = { repository, reference, platform: wanted, signal, onProgress }
+      return (
+        (await confirmImage(context, request)) ??
+        changing(context, collection, signal, () => pullImage(context, request))
+      )
+    },
+    push: (repository, reference, options = {}) =>
+      changing(context, collection, options.signal, () => pushImages(context, repository, reference, options)),
+    async pushList(repository, reference, names, options = {}) {
+      return changing(context, collection, options.signal, () =>
+        pushList(context, repository, reference, names.map(catalogue.get), options),
+      )
+    },
+    save: (names, target, options = {}) =>
+      collection.hold(
+        async () => saveImages(context, selectImages(catalogue, records, names), target, options),
+        options.signal,
+      ),
     import: (source, options = {}) =>
       changing(context, collection, options.signal, () => importRootfs(context, source, options)),
+    commit: (request) => changing(context, collection, request.signal, () => commitImage(context, request)),
     async fromHost(options) {
       options.signal?.throwIfAborted()
-      const request = normalizeFromHost(options)
+      const base = options.from === undefined ? undefined : catalogue.get(options.from)
+      const request = normalizeFromHost(options, base?.id)
       return (
         reuseHostImage(context, memory, request) ??
-        changing(context, collection, options.signal, () => makeHostImage(context, memory, request, options.signal))
+        changing(context, collection, options.signal, () =>
+          makeHostImage(context, memory, request, base, options.signal),
+        )
       )
     },
     resolve: catalogue.resolve,
     get: catalogue.get,
-    list: (options = {}) => filterImages(catalogue.list(), options),
-    tag(nameOrId, reference) {
-      const name = withDefaultTag(parseReference(reference))
-      if (name.digest !== undefined) throw digestTag(reference)
-      database.transaction(() => records.tag(name.toString(), catalogue.resolve(nameOrId).id))
+    list,
+    history: (nameOrId) => database.read(() => imageHistory(records, catalogue, catalogue.get(nameOrId))),
+    inspect: (nameOrId) =>
+      database.read(() => {
+        const image = catalogue.get(nameOrId)
+        return inspectImage(image, records.get(image.id)?.config ?? '{}', snapshots)
+      }),
+    tag: (nameOrId, reference) => database.transaction(() => tagImage(records, catalogue.get(nameOrId).id, reference)),
+    async remove(nameOrId, options = {}) {
+      catalogue.get(nameOrId)
+      return collection.change(async () => removeNow(nameOrId, options))
     },
-    async remove(nameOrId, { force = false } = {}) {
-      catalogue.resolve(nameOrId)
-      return collection.change(async () =>
-        database.transaction(() => removeImage(records, catalogue.get(nameOrId), nameOrId, force)),
-      )
-    },
+    prune: (options = {}) =>
+      collection.change(async () => pruneImages(records, pruneTargets(imageList.lines(), labelsOf, options), removeNow)),
+    usage: async () => ({
+      layersSize: imageList.layersSize(),
+      contentSize: await native().treeSize(`${root}/content/sha256`),
+      images: list(),
+    }),
     sweep: collection.sweep,
   }
 }
@@ -120,15 +230,11 @@ function changing<Result>(
 /** Removes everything that no record names. */
 async function collect({ records, content, snapshots }: ImageContext): Promise<boolean> {
   failpoint('collection.records')
+  const isUsedRemoved = records.deleteUnused()
   records.deleteUnusedSnapshots()
+  records.deleteUnusedRemoteLayers()
   const blobs = new Set(records.blobs())
   content.sweep((digest: Digest) => isDigest(digest) && blobs.has(digest))
-  return snapshots.sweep(() => new Set(records.chainIds()))
-}
-
-function digestTag(reference: string): InvalidOptionError {
-  return new InvalidOptionError('refusing to create a tag with a digest reference', {
-    code: 'INVALID_REFERENCE',
-    details: { reference },
-  })
+  // Images that only their containers have go with a later collection: the mark of one stays.
+  return (await snapshots.sweep(() => new Set(records.chainIds()))) && !isUsedRemoved
 }

@@ -48,6 +48,10 @@ export interface ImageRecord extends ImageContent {
   readonly references: readonly string[]
   /** `redis@sha256:...`: names by the digest of a manifest. Sorted. */
   readonly digests: readonly string[]
+  /** The local image that it was committed from. */
+  readonly parent: Digest | undefined
+  /** When it was last given a name here, in ms; undefined when its names came with it. */
+  readonly taggedAtMs: number | undefined
 }
 
 export interface LoadedImage {
@@ -58,8 +62,3 @@ export interface LoadedImage {
 
 /** What `remove` did, in order: Docker's list. */
 export type RemovedItem = { readonly untagged: string } | { readonly deleted: string }
-
-/** What happens during a load. Sizes are bytes. */
-export type LoadProgress =
-  | { readonly kind: 'read'; readonly bytes: number }
-  | { readonly kind: 'layer'; readonly diffId: string; readonly status: 'exists' | 'extracting' | 'extracted' }

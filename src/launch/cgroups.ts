@@ -23,6 +23,18 @@ export interface Knob {
   readonly optional?: boolean
 }
 
+/** How everything in a container's cgroup is made to stand still, and to go on. */
+export interface Freezer {
+  readonly version: 1 | 2
+  /** The knob, and what is written there. */
+  readonly path: string
+  readonly frozen: string
+  readonly thawed: string
+  /** The file, and the line in it, that tells that nothing moves any more. */
+  readonly state: string
+  readonly still: string
+}
+
 /** A container's directories in all hierarchies, and what is written there before it starts. */
 export interface ContainerCgroups {
   readonly directories: readonly { readonly path: string; readonly join: string; readonly version: 1 | 2 }[]
@@ -31,6 +43,7 @@ export interface ContainerCgroups {
   readonly oomCounter?: string
   /** The v2 directory that the process is born in. */
   readonly unified?: string
+  readonly freezer?: Freezer
   /** The program that decides about devices there, where no v1 controller does. */
   readonly deviceFilter?: Uint8Array
 }
@@ -44,6 +57,35 @@ export function cgroupDirectories(
     const path = `${parent}/${id}`
     return { path, version, join: version === 1 ? `${path}/tasks` : `${path}/cgroup.procs` }
   })
+}
+
+/**
+ * The freezer of container `id`: of version 2 where there is one, because what it has frozen can still be killed.
+ *
+ * @see https://docs.kernel.org/admin-guide/cgroup-v2.html#core-interface-files "cgroup.freeze", and freezer-subsystem.rst
+ */
+export function freezerOf(
+  hierarchies: readonly Pick<Hierarchy, 'version' | 'controllers' | 'parent'>[],
+  id: string,
+): Freezer | undefined {
+  const unified = hierarchies.find(({ version }) => version === 2)
+  if (unified) {
+    const path = `${unified.parent}/${id}`
+    const [frozen, thawed] = ['1', '0']
+    return {
+      version: 2,
+      path: `${path}/cgroup.freeze`,
+      frozen,
+      thawed,
+      state: `${path}/cgroup.events`,
+      still: 'frozen 1',
+    }
+  }
+  const legacy = hierarchies.find(({ controllers }) => controllers.includes('freezer'))
+  const path = legacy && `${legacy.parent}/${id}/freezer.state`
+  return path === undefined
+    ? undefined
+    : { version: 1, path, frozen: 'FROZEN', thawed: 'THAWED', state: path, still: 'FROZEN' }
 }
 
 /**
@@ -81,11 +123,13 @@ export function compileCgroups(
 
   const memory = resources.memory?.limit === undefined ? undefined : find('memory')
   const unified = directories.find(({ version }) => version === 2)
+  const freezer = freezerOf(hierarchies, id)
   return {
     directories,
     knobs,
     ...(memory && { oomCounter: `${memory.path}/${memory.version === 1 ? 'memory.oom_control' : 'memory.events'}` }),
     ...(unified && { unified: unified.path }),
+    ...(freezer && { freezer }),
     ...(unified && !devices && { deviceFilter: filterFor(resources.devices ?? defaultDevices) }),
   }
 }

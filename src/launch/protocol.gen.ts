@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x34c59e66
+export const fingerprint = 0x4cdeb7d8
 export const modes = {
   run: 0,
   exec: 1,
@@ -62,6 +62,7 @@ export const opcodes = {
   open_log: 14,
   stdio: 15,
   oom_counter: 16,
+  freezer: 47,
   device_filter: 46,
   clone: 17,
   network_namespace: 18,
@@ -119,6 +120,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   14: 'open_log',
   15: 'stdio',
   16: 'oom_counter',
+  47: 'freezer',
   46: 'device_filter',
   17: 'clone',
   18: 'network_namespace',
@@ -216,6 +218,13 @@ export interface Stdio {
 /** The memory.oom_control (v1) or memory.events (v2) whose `oom_kill` count, when it is above zero at exit, makes the exit record say so. */
 export interface OomCounter {
   readonly path: string
+}
+
+/** The cgroup knob (freezer.state, cgroup.freeze) that suspends the container while clients ask for it by `freeze`, and what to write there. */
+export interface Freezer {
+  readonly path: string
+  readonly frozen: string
+  readonly thawed: string
 }
 
 /** Loads an eBPF program (BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_insn[]) and attaches it to a cgroup v2 directory. */
@@ -538,6 +547,15 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   oomCounter(fields: OomCounter): void {
     this.begin(16, 'oom_counter')
     this.str(fields.path)
+    this.end()
+  }
+
+  /** The cgroup knob (freezer.state, cgroup.freeze) that suspends the container while clients ask for it by `freeze`, and what to write there. (beside, prepare) */
+  freezer(fields: Freezer): void {
+    this.begin(47, 'freezer')
+    this.str(fields.path)
+    this.str(fields.frozen)
+    this.str(fields.thawed)
     this.end()
   }
 
@@ -954,6 +972,13 @@ export interface CompletedFrame {
   readonly type: 'completed'
 }
 
+/** Answers freeze: whether the client holds the container now; errno 0: done. */
+export interface FrozenFrame {
+  readonly type: 'frozen'
+  readonly hold: number
+  readonly errno: number
+}
+
 /** Bits: 1 stdin, 2 stdout, 4 stderr. */
 export interface AttachFrame {
   readonly type: 'attach'
@@ -985,6 +1010,12 @@ export interface SignalFrame {
   readonly everyone: number
 }
 
+/** Suspends the container as long as this client, or another one, holds it: until hold 0, the end of the connection, or a SIGKILL. */
+export interface FreezeFrame {
+  readonly type: 'freeze'
+  readonly hold: number
+}
+
 /** What travels on the control socket, told apart by `type`. */
 export type Frame =
   | HelloFrame
@@ -996,11 +1027,13 @@ export type Frame =
   | TorndownFrame
   | AttachedFrame
   | CompletedFrame
+  | FrozenFrame
   | AttachFrame
   | StdinFrame
   | StdinEndFrame
   | ResizeFrame
   | SignalFrame
+  | FreezeFrame
 
 /** Frame codes by name. */
 export const frameCodes = {
@@ -1013,11 +1046,13 @@ export const frameCodes = {
   torndown: 7,
   attached: 8,
   completed: 9,
+  frozen: 10,
   attach: 32,
   stdin: 33,
   stdinEnd: 34,
   resize: 35,
   signal: 36,
+  freeze: 37,
 } as const
 
 const layouts: readonly FrameLayout[] = [
@@ -1030,11 +1065,13 @@ const layouts: readonly FrameLayout[] = [
   { name: 'torndown', code: 7, fields: ['failures', 'step', 'errno'], tail: undefined },
   { name: 'attached', code: 8, fields: ['logBytes'], tail: undefined },
   { name: 'completed', code: 9, fields: [], tail: undefined },
+  { name: 'frozen', code: 10, fields: ['hold', 'errno'], tail: undefined },
   { name: 'attach', code: 32, fields: ['streams'], tail: undefined },
   { name: 'stdin', code: 33, fields: [], tail: 'bytes' },
   { name: 'stdinEnd', code: 34, fields: [], tail: undefined },
   { name: 'resize', code: 35, fields: ['rows', 'columns'], tail: undefined },
   { name: 'signal', code: 36, fields: ['signal', 'everyone'], tail: undefined },
+  { name: 'freeze', code: 37, fields: ['hold'], tail: undefined },
 ]
 
 /** `encodeFrame(frame)`: header and payload. `decodeFrame(type, payload)`: the frame; RangeError when it is malformed. */

@@ -1,4 +1,4 @@
-import type { Rootfs } from '../snapshot/rootfs.js'
+import type { OverlayRootfs, Rootfs } from '../snapshot/rootfs.js'
 import type { Mount, Spec } from '../spec/types.js'
 import type { ContainerCgroups, Hierarchy } from './cgroups.js'
 import { MS, parseMountOptions } from './mount-options.js'
@@ -139,6 +139,7 @@ function writeBeside(plan: PlanWriter, { paths, cgroups, netlink }: RunPlanInput
   plan.release()
   if (netlink) plan.networkNamespace({ messages: netlink })
   if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
+  if (cgroups.freezer) plan.freezer(cgroups.freezer)
   plan.openLog({ path: paths.log, mode: 0o640 })
 }
 
@@ -159,22 +160,27 @@ function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput
   }
   // After the trees were opened: a bind that asks for shared or slave propagation needs its peer group.
   plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
-  if (rootfs.kind === 'overlay') {
-    const data = `lowerdir=${rootfs.lowerdirs.join(':')},upperdir=${rootfs.upper},workdir=${rootfs.work}${rootfs.volatile ? ',volatile' : ''}`
+  if (rootfs.kind === 'overlay')
     plan.rootMount({
       directory: rootfs.directory,
       source: 'overlay',
       target: rootfs.target,
       fstype: 'overlay',
       flags: 0,
-      data,
+      data: overlayData(rootfs),
     })
-  } else
+  else
     plan.rootMount({ directory: '/', source: rootfs.path, target: rootfs.path, fstype: '', flags: MS.BIND, data: '' })
   plan.awaitRelease()
   for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
   if (spec.linux.namespaces.some(({ type }) => type === 'cgroup')) plan.unshare({ flags: CLONE.NEWCGROUP })
   plan.pivotRoot({ directory: rootfs.kind === 'overlay' ? rootfs.target : rootfs.path })
+}
+
+/** A writable layer of whole files under their own names, whatever the kernel's defaults are: it is read as a layer. */
+function overlayData({ lowerdirs, upper, work, volatile }: OverlayRootfs): string {
+  const directories = `lowerdir=${lowerdirs.join(':')},upperdir=${upper},workdir=${work}`
+  return `${directories},redirect_dir=nofollow,metacopy=off${volatile ? ',volatile' : ''}`
 }
 
 function writeFilesystems(

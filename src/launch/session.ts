@@ -6,6 +6,7 @@ import {
   encodeFrame,
   type FailedFrame,
   type Frame,
+  type FrozenFrame,
   type HelloFrame,
   type TorndownFrame,
 } from './protocol.gen.js'
@@ -36,6 +37,7 @@ export class Session {
   readonly #socket: Socket
   #listener: SessionListener = {}
   #pending: { stream: 'stdout' | 'stderr'; chunk: Buffer }[] = []
+  #holds: ((answer: FrozenFrame | undefined) => void)[] = []
   #waiting = 0
   #released = false
 
@@ -78,6 +80,8 @@ export class Session {
           return torndown.resolve(frame)
         case 'attached':
           return attached.resolve()
+        case 'frozen':
+          return this.#holds.shift()?.(frame)
         default:
           return
       }
@@ -91,6 +95,7 @@ export class Session {
       exited.resolve(undefined)
       torndown.resolve(undefined)
       attached.resolve()
+      for (const resolve of this.#holds.splice(0)) resolve(undefined)
       closed.resolve()
     })
   }
@@ -110,6 +115,15 @@ export class Session {
 
   send(frame: Frame): boolean {
     return this.#socket.writable && this.#socket.write(encodeFrame(frame))
+  }
+
+  /** Suspends the container as long as this connection lasts, or until `hold` is false. Undefined: the connection has ended. */
+  freeze(hold: boolean): Promise<FrozenFrame | undefined> {
+    if (this.#socket.destroyed) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      this.#holds.push(resolve)
+      this.send({ type: 'freeze', hold: hold ? 1 : 0 })
+    })
   }
 
   /** Resolves when what was sent has left this process. */

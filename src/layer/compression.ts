@@ -1,13 +1,18 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { ByteReader } from './byte-reader.js'
+import { Expansion } from './expansion.js'
 import { invalidLayer, isErrno } from './layer-errors.js'
+import type { TarLimits } from './tar-entry.js'
 import { unzstd } from './zstd.js'
 
-export type Compression = 'none' | 'gzip' | 'zstd'
+export type Compression = 'none' | 'gzip' | 'zstd' | 'xz'
 
-/** Node's default of 16 KiB halves the speed of inflating. */
-const inflateChunkBytes = 256 * 1024
+/**
+ * Node's default of 16 KiB halves the speed of inflating. With a mark above the chunk's size the thread pool inflates a chunk while
+ * its predecessor is read here.
+ */
+const inflateOptions = { chunkSize: 512 * 1024, highWaterMark: 2 * 1024 * 1024 }
 
 /** The bytes that {@link detectCompression} wants to see. */
 const magicBytes = 6
@@ -15,44 +20,76 @@ const magicBytes = 6
 /**
  * How a blob is compressed, by its first bytes.
  *
- * @throws LayerError LAYER_INVALID for xz, bzip2 and lz4, which no image format has
+ * @throws LayerError LAYER_INVALID for bzip2 and lz4, which no image format has
  */
 function detectCompression(head: Uint8Array): Compression {
   const hex = Buffer.from(head.subarray(0, magicBytes)).toString('hex')
   if (hex.startsWith('1f8b')) return 'gzip'
   if (hex.startsWith('28b52ffd') || /^5.2a4d18/.test(hex)) return 'zstd'
-  const refused = Object.entries(unsupported).find(([magic]) => hex.startsWith(magic))
-  if (refused === undefined) return 'none'
-  const [, name] = refused
-  throw invalidLayer(
-    `The archive is compressed with ${name}, which is not supported: recompress it with gzip or zstd.`,
-    {
-      compression: name,
-    },
-  )
+  if (hex === 'fd377a585a00') return 'xz'
+  if (hex.startsWith('425a68')) throw unsupported('bzip2')
+  if (hex.startsWith('04224d18')) throw unsupported('lz4')
+  return 'none'
 }
 
-const unsupported: Readonly<Record<string, string>> = { fd377a585a00: 'xz', '425a68': 'bzip2', '04224d18': 'lz4' }
+function unsupported(compression: string): Error {
+  const message = `The archive is compressed with ${compression}, which is not supported: recompress it with gzip or zstd.`
+  return invalidLayer(message, { compression })
+}
 
 /**
- * The decompressed bytes of a gzip, zstd or plain blob, told apart by its first bytes; all gzip members, all zstd frames.
+ * The decompressed bytes of a gzip, zstd, xz or plain archive, told apart by its first bytes; all gzip members, all zstd frames, all
+ * xz streams. Of the limits `maxRatio` and `ratioFloorBytes` count here.
  *
- * @throws LayerError LAYER_INVALID when the compressed data is corrupt, truncated or of an unsupported kind
+ * @throws LayerError LAYER_INVALID when the compressed data is corrupt, truncated or of an unsupported kind; LAYER_TOO_LARGE
  */
-export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {
-  const reader = new ByteReader(source)
+export function decompress(
+  source: AsyncIterable<Uint8Array>,
+  limits: TarLimits = {},
+): AsyncGenerator<Buffer, void, undefined> {
+  return decompressAny(source, limits, async (bytes) => (await import('./xz.js')).unxz(bytes))
+}
+
+/** As {@link decompress}, for layers, which are never compressed with xz. */
+export function decompressLayer(
+  source: AsyncIterable<Uint8Array>,
+  limits: TarLimits,
+): AsyncGenerator<Buffer, void, undefined> {
+  return decompressAny(source, limits, async () => {
+    throw unsupported('xz')
+  })
+}
+
+type Unxz = (source: AsyncIterable<Buffer>) => Promise<AsyncIterable<Buffer>>
+
+async function* decompressAny(
+  source: AsyncIterable<Uint8Array>,
+  limits: TarLimits,
+  unxz: Unxz,
+): AsyncGenerator<Buffer, void, undefined> {
+  const expansion = new Expansion(limits)
+  const reader = new ByteReader(expansion.compressed(source))
   try {
     const compression = detectCompression(await reader.peek(magicBytes))
-    if (compression === 'gzip') yield* gunzip(reader.rest())
-    else if (compression === 'zstd') yield* unzstd(reader)
-    else yield* reader.rest()
+    if (compression === 'none') yield* reader.rest()
+    else yield* expansion.expanded(await expand(compression, reader, unxz))
   } finally {
     await reader.close()
   }
 }
 
+async function expand(
+  compression: Exclude<Compression, 'none'>,
+  reader: ByteReader,
+  unxz: Unxz,
+): Promise<AsyncIterable<Buffer>> {
+  if (compression === 'gzip') return gunzip(reader.rest())
+  if (compression === 'zstd') return unzstd(reader)
+  return unxz(reader.rest())
+}
+
 async function* gunzip(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  const inflate = createGunzip({ chunkSize: inflateChunkBytes })
+  const inflate = createGunzip(inflateOptions)
   // The error reaches the loop below, because the pipeline destroys `inflate` with it.
   pipeline(Readable.from(source), inflate, () => {})
   try {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { DigestMismatchError } from '../errors/index.js'
-import { native } from '../host/index.js'
-import { decompress } from './compression.js'
+import { Growth, native } from '../host/index.js'
+import { decompressLayer } from './compression.js'
 import { Extractor } from './extractor.js'
 import type { ExtractRequest, ExtractResult } from './layer-jobs.js'
 import { TarReader } from './tar-reader.js'
@@ -13,12 +13,13 @@ export async function extractJob(
   received: AsyncIterable<Uint8Array>,
   checkpoint: () => void,
 ): Promise<ExtractResult> {
-  const { path, target, format, limits } = request
+  const { path, growth, target, format, limits } = request
   const hash = createHash('sha256')
   const extractor = new Extractor(native(), target, format)
   try {
     const reader = new TarReader(extractor, limits)
-    for await (const chunk of decompress(path === undefined ? received : readChunks(path))) {
+    const source = path === undefined ? received : readChunks(path, growth && new Growth(growth), checkpoint)
+    for await (const chunk of decompressLayer(source, limits)) {
       checkpoint()
       hash.update(chunk)
       reader.push(chunk)
@@ -27,21 +28,31 @@ export async function extractJob(
     verifyDiffId(request, diffId)
     reader.finish(request.diffId !== undefined)
     extractor.finish()
-    return { diffId, size: extractor.bytes, entries: extractor.entries }
+    return { diffId, size: extractor.size, entries: extractor.entries }
   } finally {
     extractor.close()
   }
 }
 
 // One buffer for all chunks would be faster still, but the decompressor reads ahead.
-async function* readChunks(path: string): AsyncGenerator<Buffer, void, undefined> {
+async function* readChunks(
+  path: string,
+  growth: Growth | undefined,
+  checkpoint: () => void,
+): AsyncGenerator<Buffer, void, undefined> {
   const fd = openSync(path, 'r')
   try {
-    for (;;) {
+    for (let position = 0; ; ) {
+      // Asked before it is read: what is written in between is read in the next round.
+      const end = growth ? growth.end : 'whole'
       const chunk = Buffer.allocUnsafeSlow(256 * 1024)
       const length = readSync(fd, chunk)
-      if (length === 0) return
-      yield chunk.subarray(0, length)
+      if (end === 'failed') throw new Error('The layer will never be whole.')
+      if (length === 0 && end === 'whole') return
+      position += length
+      if (length > 0) yield chunk.subarray(0, length)
+      else await growth?.beyond(position)
+      checkpoint()
     }
   } finally {
     closeSync(fd)

@@ -6,7 +6,18 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { AT_FDCWD, native } from '../host/index.js'
 import { type ExtractOptions, extractLayer } from './extract.js'
-import { archive, bytesOf, describeTree, type Member, member, patched, temporaryDirectory } from './fixture.js'
+import {
+  archive,
+  attack,
+  bytesOf,
+  describeTree,
+  hardlink,
+  type Member,
+  member,
+  patched,
+  symlink,
+  temporaryDirectory,
+} from './fixture.js'
 
 const seconds = 1_700_000_000
 
@@ -278,26 +289,6 @@ describe('whiteouts', () => {
 })
 
 describe('a hostile archive reaches nothing outside', () => {
-  /** `outside` is beside the target, with a file whose content and mode a breakout would change. */
-  async function attack(members: readonly (Member | Buffer)[], format: 'overlay' | 'merged' = 'overlay') {
-    const base = temporaryDirectory()
-    const target = join(base, 'root')
-    const outside = join(base, 'outside')
-    mkdirSync(target)
-    mkdirSync(outside)
-    writeFileSync(join(outside, 'canary'), 'alive', { mode: 0o600 })
-    const before = describeTree(outside)
-    const outcome = await extract(archive(...members), { format }, target).then(
-      () => 'extracted',
-      (error) => error.code as string,
-    )
-    expect(describeTree(outside)).toEqual(before)
-    expect(readdirSync(base).sort()).toEqual(['outside', 'root'])
-    return { outcome, outside, files: describeTree(target).map((line) => line.split(' ')[0]) }
-  }
-  const symlink = (name: string, linkname: string): Member => ({ name, kind: 'symlink', linkname })
-  const hardlink = (name: string, linkname: string): Member => ({ name, kind: 'hardlink', linkname })
-
   test.each(['../outside/canary', 'a/../../outside/canary', './../outside/canary', '..'])(
     'by the name %s: refused',
     async (name) => {
@@ -438,7 +429,7 @@ describe('limits, aborts and failures', () => {
 
   test('an abort while others are busy is not kept waiting', async () => {
     const controller = new AbortController()
-    const busy = [1, 2].map(() => {
+    const busy = Array.from({ length: 8 }, () => {
       const stop = new AbortController()
       const job = extractLayer(
         (async function* () {
@@ -453,10 +444,8 @@ describe('limits, aborts and failures', () => {
     controller.abort(new Error('no time'))
     await expect(waiting).rejects.toThrow('no time')
     for (const { stop } of busy) stop.abort(new Error('stop'))
-    expect((await Promise.allSettled(busy.map(({ job }) => job))).map(({ status }) => status)).toEqual([
-      'rejected',
-      'rejected',
-    ])
+    const outcomes = await Promise.allSettled(busy.map(({ job }) => job))
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(8).fill('rejected'))
   })
 
   test('a failing source is the failure', async () => {

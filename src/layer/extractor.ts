@@ -1,16 +1,6 @@
-import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs'
-import {
-  type Native,
-  O_CREAT,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_WRONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFIFO,
-  type Stat,
-} from '../host/index.js'
+import { type Native, S_IFBLK, S_IFCHR, S_IFIFO, type Stat } from '../host/index.js'
 import { DirectoryTimes } from './directory-times.js'
+import { FileWriter, type Place } from './file-writer.js'
 import { entryFailed, invalidLayer, isErrno } from './layer-errors.js'
 import { cleanName, printable, splitName } from './names.js'
 import type { TarEntry } from './tar-entry.js'
@@ -25,14 +15,6 @@ import { defaultAcl, isLayerXattr, setXattr } from './xattrs.js'
  */
 export type LayerFormat = 'overlay' | 'merged'
 
-/** An entry on its way to the disk. */
-interface Place {
-  readonly entry: TarEntry
-  readonly path: string
-  readonly parent: Directory
-  readonly base: string
-}
-
 /**
  * Writes the entries of a layer below a directory, with the ownership, modes, times and attributes that they have in the
  * archive. Nothing outside of the directory is reached, whatever the archive says: parents are resolved inside it, and
@@ -45,14 +27,15 @@ export class Extractor implements TarHandler {
   /** Paths of directories that this layer was seen to have; undefined where there were none before it. */
   readonly #entered: Set<string> | undefined
   readonly #times = new DirectoryTimes()
-  #file: { fd: number; end: number; entry: TarEntry } | undefined
+  readonly #file: FileWriter
   #pathsChanged = false
   #entries = 0
-  #bytes = 0
+  #size = 0
 
   constructor(native: Native, target: string, format: LayerFormat) {
     this.#native = native
     this.#tree = new Tree(native, target)
+    this.#file = new FileWriter(native, (place, make) => this.#replacing(place, make))
     this.#entered = format === 'merged' ? new Set() : undefined
     this.#whiteouts = format === 'overlay' ? new OverlayWhiteouts(native) : new MergedWhiteouts(native)
   }
@@ -61,9 +44,9 @@ export class Extractor implements TarHandler {
     return this.#entries
   }
 
-  /** The content of files, without holes. */
-  get bytes(): number {
-    return this.#bytes
+  /** Bytes that the files have, with their holes, and symlinks: what Docker takes for a layer's size. */
+  get size(): number {
+    return this.#size
   }
 
   entry(entry: TarEntry): void {
@@ -76,29 +59,13 @@ export class Extractor implements TarHandler {
   }
 
   data(bytes: Buffer, position: number): void {
-    if (this.#file === undefined) return
-    const { fd, entry } = this.#file
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
-    } catch (error) {
-      throw entryFailed(entry.name, error)
-    }
-    this.#file.end = position + bytes.length
-    this.#bytes += bytes.length
+    this.#file.write(bytes, position)
+    if (this.#pathsChanged) this.#forgetPaths()
   }
 
   end(): void {
-    if (this.#file === undefined) return
-    const { fd, end, entry } = this.#file
-    try {
-      if (end !== entry.size) ftruncateSync(fd, entry.size)
-      this.#finishFile(fd, entry)
-    } catch (error) {
-      throw entryFailed(entry.name, error)
-    } finally {
-      this.#file = undefined
-      closeSync(fd)
-    }
+    this.#file.finish()
+    if (this.#pathsChanged) this.#forgetPaths()
   }
 
   /** After the last entry. */
@@ -108,7 +75,7 @@ export class Extractor implements TarHandler {
 
   /** Gives the descriptors back, also after a failure. */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file.fd)
+    this.#file.close()
     this.#tree.close()
   }
 
@@ -139,13 +106,15 @@ export class Extractor implements TarHandler {
     const { entry, parent, base } = place
     switch (entry.kind) {
       case 'file':
-        this.#openFile(place)
+        this.#file.begin(place)
+        this.#size += entry.size
         break
       case 'directory':
         this.#makeDirectory(place)
         break
       case 'symlink':
         this.#replacing(place, () => this.#native.symlinkat(entry.linkname, parent.fd, base))
+        this.#size += Buffer.byteLength(entry.linkname)
         this.#finishOther(place)
         break
       case 'hardlink':
@@ -202,20 +171,6 @@ export class Extractor implements TarHandler {
     removeEntry(this.#native, parent, base)
     this.#pathsChanged = true
     return make()
-  }
-
-  #openFile(place: Place): void {
-    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
-    const fd = this.#replacing(place, () => this.#native.openat2(place.parent.fd, place.base, flags, 0o600, 0))
-    this.#file = { fd, end: 0, entry: place.entry }
-  }
-
-  #finishFile(fd: number, entry: TarEntry): void {
-    // In this order: chown clears setuid, setgid and capabilities.
-    fchownSync(fd, entry.uid, entry.gid)
-    fchmodSync(fd, entry.mode)
-    for (const [name, value] of entry.xattrs) if (isLayerXattr(name)) setXattr(this.#native, fd, '', name, value)
-    this.#native.utimesAt(fd, '', entry.atime ?? entry.mtime, entry.mtime)
   }
 
   #makeDirectory(place: Place): void {

@@ -1,8 +1,11 @@
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { DT_DIR, native, O_DIRECTORY, O_RDONLY, S_IFLNK, S_IFMT, S_IFREG, type Stat } from '../host/index.js'
+import { extractLayer } from './extract.js'
+import type { LayerFormat } from './extractor.js'
+import { formatPax } from './pax.js'
 import { type TarEntryInit, tarEnd, tarHeader, tarPadding } from './tar-writer.js'
 
 /** For tests: an archive entry with its content. */
@@ -27,6 +30,41 @@ export function patched(block: Buffer, at: number, field: string | Buffer): Buff
   const sum = copy.subarray(0, 512).reduce((total, byte) => total + byte, 0)
   copy.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return copy
+}
+
+export const symlink = (name: string, linkname: string): Member => ({ name, kind: 'symlink', linkname })
+export const hardlink = (name: string, linkname: string): Member => ({ name, kind: 'hardlink', linkname })
+
+/** An extended header: 'x' for the next entry, 'g' for all that follow. */
+export function paxHeader(records: readonly (readonly [string, string | Buffer])[], type = 'x'): Buffer {
+  return extension(type, formatPax(records))
+}
+
+/** An entry of a type that precedes another: 'x', 'g', 'L', 'K'. */
+export function extension(type: string, data: Buffer): Buffer {
+  const header = tarHeader({ kind: 'file', name: 'extension', mode: 0o644, size: data.length })
+  return Buffer.concat([patched(header, 156, type), data, tarPadding(data.length)])
+}
+
+/**
+ * Extracts a hostile archive beside a directory `outside`, with a file whose content, mode or links a breakout would change.
+ * `files` are the names that came to be inside.
+ */
+export async function attack(members: readonly (Member | Buffer)[], format: LayerFormat = 'overlay') {
+  const base = temporaryDirectory()
+  const target = join(base, 'root')
+  const outside = join(base, 'outside')
+  mkdirSync(target)
+  mkdirSync(outside)
+  writeFileSync(join(outside, 'canary'), 'alive', { mode: 0o600 })
+  const before = describeTree(outside)
+  const outcome = await extractLayer(bytesOf(archive(...members)), target, { format }).then(
+    () => 'extracted',
+    (error) => error.code as string,
+  )
+  expect(describeTree(outside)).toEqual(before)
+  expect(readdirSync(base).sort()).toEqual(['outside', 'root'])
+  return { outcome, outside, target, files: describeTree(target).map((line) => line.split(' ')[0] as string) }
 }
 
 export function bytesOf(...chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {

@@ -47,6 +47,8 @@ const provoked = new Set([
   'EEXIST',
 ])
 
+const full = new Set(['ENOSPC', 'EDQUOT'])
+
 /** Turns whatever went wrong with one entry of an archive into an error of ours. */
 export function entryFailed(entry: string, error: unknown): unknown {
   if (error instanceof InboardError || !(error instanceof Error) || !('syscall' in error)) return error
@@ -56,10 +58,11 @@ export function entryFailed(entry: string, error: unknown): unknown {
   const details = { entry, syscall, errno: code, path }
   if (provoked.has(code))
     return invalidLayer(`The archive entry ${printable(entry)} cannot be made: ${message}`, details)
-  return new SyscallError(`Extracting ${printable(entry)} failed: ${message}`, {
+  const hint = full.has(code) ? "free some space, or some inodes, on the filesystem of the engine's root" : undefined
+  return new SyscallError(`Extracting ${printable(entry)} failed: ${message}${hint === undefined ? '' : `: ${hint}`}`, {
     code: 'SYSCALL_FAILED',
     cause: error,
-    details: { ...details, number: errno },
+    details: { ...details, number: errno, ...(hint === undefined ? {} : { hint }) },
   })
 }
 

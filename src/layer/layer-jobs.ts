@@ -1,3 +1,4 @@
+import type { Change, Comparison } from './compare.js'
 import type { LayerFormat } from './extractor.js'
 import type { PortableError } from './layer-errors.js'
 import type { TarLimits } from './tar-entry.js'
@@ -8,6 +9,9 @@ export interface Jobs {
   extract: { request: ExtractRequest; result: ExtractResult }
   pack: { request: PackRequest; result: PackResult }
   copy: { request: CopyRequest; result: CopyResult }
+  packTree: { request: PackTreeRequest; result: PackResult }
+  packChanges: { request: PackChangesRequest; result: PackResult }
+  compare: { request: Comparison; result: Change[] }
 }
 
 export type JobKind = keyof Jobs
@@ -15,6 +19,8 @@ export type JobKind = keyof Jobs
 export interface ExtractRequest {
   /** A file's path; undefined when the bytes come as messages. */
   readonly path: string | undefined
+  /** Of a file that grows: how far it has come. */
+  readonly growth: SharedArrayBuffer | undefined
   readonly target: string
   readonly format: LayerFormat
   readonly limits: TarLimits
@@ -46,6 +52,17 @@ export interface PackResult {
   readonly diffId: string
   /** The tar's length in bytes. */
   readonly size: number
+}
+
+export interface PackTreeRequest {
+  /** Directories, top first. */
+  readonly layers: readonly string[]
+  /** A descriptor that the archive is written to. */
+  readonly output: number
+}
+
+export interface PackChangesRequest extends Comparison {
+  readonly path: string
 }
 
 export interface CopyRequest {

@@ -1,9 +1,19 @@
 import { parentPort } from 'node:worker_threads'
+import type { Comparison } from './compare.js'
 import { copyJob } from './copy-job.js'
 import { extractJob } from './extract-job.js'
 import { exportError } from './layer-errors.js'
-import type { CopyRequest, ExtractRequest, FromWorker, PackRequest, ToWorker } from './layer-jobs.js'
+import type {
+  CopyRequest,
+  ExtractRequest,
+  FromWorker,
+  PackChangesRequest,
+  PackRequest,
+  PackTreeRequest,
+  ToWorker,
+} from './layer-jobs.js'
 import { packJob } from './pack-job.js'
+import { compareJob, packChangesJob, packTreeJob } from './pack-tree-job.js'
 
 // The entry point of a worker thread: one job at a time, all file work synchronous, so that no event loop but this one
 // is ever blocked by it.
@@ -41,6 +51,12 @@ async function dispatch({ kind, request }: ToWorker & { type: 'job' }, chunks: C
       return packJob(request as PackRequest, checkpoint)
     case 'copy':
       return copyJob(request as CopyRequest, checkpoint)
+    case 'packTree':
+      return packTreeJob(request as PackTreeRequest, checkpoint)
+    case 'packChanges':
+      return packChangesJob(request as PackChangesRequest, checkpoint)
+    case 'compare':
+      return compareJob(request as Comparison, checkpoint)
     default:
       throw new Error(`unreachable: ${kind satisfies never}`)
   }

@@ -1,4 +1,5 @@
 import { LayerError } from '../errors/index.js'
+import { maxNameBytes } from './tar-entry.js'
 
 /**
  * Names are byte strings to the kernel. As JavaScript strings, bytes that are not UTF-8 are lone surrogates
@@ -65,6 +66,15 @@ export function cleanName(name: string): string {
 export function splitName(path: string): { directory: string; base: string } {
   const slash = path.lastIndexOf('/')
   return slash < 0 ? { directory: '', base: path } : { directory: path.slice(0, slash), base: path.slice(slash + 1) }
+}
+
+/** Bounds the depth of a tree that is walked, too. @throws {LayerError} LAYER_INVALID beyond PATH_MAX */
+export function checkPathLength(path: string): void {
+  if (Buffer.byteLength(path) < maxNameBytes || encodeName(path).length <= maxNameBytes) return
+  throw new LayerError(`The path ${printable(path)} is longer than the kernel takes.`, {
+    code: 'LAYER_INVALID',
+    details: { path: path.slice(0, 200) },
+  })
 }
 
 /** A name for a message: bounded, control characters and stray bytes escaped. */

@@ -24,12 +24,29 @@ export interface TarEntry {
   readonly xattrs: ReadonlyMap<string, Buffer>
 }
 
-/** Bounds on an archive; beyond them LAYER_TOO_LARGE. */
+/**
+ * Bounds on an archive; beyond them LAYER_TOO_LARGE. `Infinity` is none. The defaults are those of layers. Names are bounded by
+ * PATH_MAX, extended headers (and with them the extended attributes of an entry) by 1 MiB, as in Docker.
+ */
 export interface TarLimits {
-  /** The most headers, extended ones counted as well; unlimited by default. */
+  /** The most headers, extended ones counted as well; 10,000,000 by default. */
   readonly maxEntries?: number
-  /** The most bytes of file content (holes not counted); unlimited by default. */
+  /** The most bytes of file content (holes not counted); 1 TiB by default. */
   readonly maxBytes?: number
+  /** The most bytes of a single file, holes counted; 1 TiB by default. */
+  readonly maxFileBytes?: number
+  /** How many times as long as its compressed form the archive may be; 500 by default. */
+  readonly maxRatio?: number
+  /** What an archive may expand to, in bytes, whatever the ratio; 4 GiB by default. */
+  readonly ratioFloorBytes?: number
+}
+
+export const defaultLimits: Required<TarLimits> = {
+  maxEntries: 10_000_000,
+  maxBytes: 2 ** 40,
+  maxFileBytes: 2 ** 40,
+  maxRatio: 500,
+  ratioFloorBytes: 2 ** 32,
 }
 
 export const blockSize = 512

@@ -53,11 +53,21 @@ export function isZeroBlock(block: Buffer): boolean {
 export function number(block: Buffer, at: number, length: number, field: string): number {
   const first = block[at] as number
   if ((first & 0x80) !== 0) return base256(block, at, length, field)
-  const digits = text(block, at, length).trim()
-  if (digits === '') return 0
-  if (!/^[0-7]+$/.test(digits))
+  const end = at + length
+  while (at < end && block[at] === space) at++
+  let value = 0
+  for (; at < end && isOctal(block[at] as number); at++) value = value * 8 + (block[at] as number) - zero
+  while (at < end && block[at] === space) at++
+  if (at < end && block[at] !== 0)
     throw invalidLayer(`The archive has a header whose ${field} is not a number.`, { field })
-  return Number.parseInt(digits, 8)
+  return value
+}
+
+const space = 0x20
+const zero = 0x30
+
+function isOctal(byte: number): boolean {
+  return (byte & 0xf8) === zero
 }
 
 /** Seconds with a fraction, as PAX writes them: `1700000000.123456789`, `-1.5`. */
@@ -71,26 +81,28 @@ export function parseTime(value: string): Time {
 }
 
 const zeroBlock = Buffer.alloc(blockSize)
+const gnuMagic = Buffer.from('ustar  \0')
+const ustarMagic = Buffer.from('ustar\0')
+const starMagic = Buffer.from('tar\0')
 
 function detectFormat(block: Buffer): 'v7' | 'ustar' | 'gnu' | 'star' {
-  const magic = block.toString('latin1', 257, 265)
-  if (magic === 'ustar  \0') return 'gnu'
-  if (!magic.startsWith('ustar\0')) return 'v7'
-  return block.toString('latin1', 508, 512) === 'tar\0' ? 'star' : 'ustar'
+  if (block.compare(gnuMagic, 0, 8, 257, 265) === 0) return 'gnu'
+  if (block.compare(ustarMagic, 0, 6, 257, 263) !== 0) return 'v7'
+  return block.compare(starMagic, 0, 4, 508, 512) === 0 ? 'star' : 'ustar'
 }
 
 // Ancient tars summed signed bytes; both readings are accepted, as everywhere.
 function verifyChecksum(block: Buffer): void {
   const expected = number(block, 148, 8, 'checksum')
-  let unsignedSum = 256
-  let signedSum = 256
+  let sum = 256
+  let high = 0
   for (let at = 0; at < blockSize; at++) {
     if (at === 148) at = 156
     const byte = block[at] as number
-    unsignedSum += byte
-    signedSum += byte < 128 ? byte : byte - 256
+    sum += byte
+    high += byte >> 7
   }
-  if (expected !== unsignedSum && expected !== signedSum) {
+  if (expected !== sum && expected !== sum - 256 * high) {
     throw invalidLayer('The archive is corrupt: a header has a wrong checksum, or it is not a tar archive.')
   }
 }

@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LayerError } from '../errors/index.js'
-import { archive, member, patched } from './fixture.js'
-import { formatPax } from './pax.js'
+import { archive, extension, member, patched, paxHeader } from './fixture.js'
 import type { TarEntry, TarLimits } from './tar-entry.js'
 import { TarReader } from './tar-reader.js'
 import { tarEnd, tarHeader, tarPadding } from './tar-writer.js'
@@ -37,12 +36,6 @@ function codeOf(act: () => unknown): string {
   } catch (error) {
     return error instanceof LayerError ? error.code : String(error)
   }
-}
-
-const paxHeader = (records: [string, string | Buffer][], type = 'x') => {
-  const data = formatPax(records)
-  const header = tarHeader({ kind: 'file', name: 'PaxHeader', mode: 0o644, size: data.length })
-  return Buffer.concat([patched(header, 156, type), data, tarPadding(data.length)])
 }
 
 describe('what the writer writes, the reader reads', () => {
@@ -391,6 +384,59 @@ describe('bounds', () => {
       { numRuns: 2000 },
     )
   })
+})
+
+test('any sequence of headers gives a LayerError or an archive, in time, however it is cut', () => {
+  const text = fc.string({ maxLength: 40, unit: 'binary' }).map((value) => value.replaceAll(/[\ud800-\udfff]/g, '?'))
+  const key = fc.constantFrom(
+    'path',
+    'linkpath',
+    'size',
+    'uid',
+    'mtime',
+    'GNU.sparse.major',
+    'GNU.sparse.minor',
+    'GNU.sparse.map',
+    'GNU.sparse.size',
+    'GNU.sparse.realsize',
+    'GNU.sparse.offset',
+    'GNU.sparse.numbytes',
+    'SCHILY.xattr.user.a',
+    'LIBARCHIVE.xattr.user.a',
+  )
+  const value = fc.oneof(
+    fc.nat(3000).map(String),
+    text,
+    fc.constantFrom('-1', '9007199254740993', '1,2,3', '0,0', '1.5'),
+  )
+  const records = fc.array(fc.tuple(key, value), { maxLength: 4 })
+  const piece = fc.oneof(
+    fc.tuple(records, fc.constantFrom('x', 'g')).map(([list, type]) => paxHeader(list, type)),
+    fc
+      .tuple(fc.constantFrom('x', 'g', 'L', 'K'), fc.uint8Array({ maxLength: 700 }))
+      .map(([type, data]) => extension(type, Buffer.from(data))),
+    fc
+      .tuple(
+        fc.constantFrom(...'01234567SLKxgVMN'),
+        fc.string({ minLength: 1, maxLength: 20 }),
+        fc.uint8Array({ maxLength: 1200 }),
+      )
+      .map(([type, name, content]) =>
+        patched(member({ name: name.replaceAll('\0', '_'), content: Buffer.from(content) }), 156, type),
+      ),
+    fc
+      .tuple(fc.integer({ min: 100, max: 500 }), fc.uint8Array({ maxLength: 12 }))
+      .map(([at, bytes]) => patched(member({ name: 'f' }), at, Buffer.from(bytes))),
+    fc.constant(Buffer.alloc(512)),
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), fc.integer({ min: 1, max: 2000 }), (pieces, chunk) => {
+      expect(['no error', 'LAYER_INVALID', 'LAYER_TOO_LARGE']).toContain(
+        codeOf(() => read(archive(...pieces), { chunk })),
+      )
+    }),
+    { numRuns: 3000, interruptAfterTimeLimit: 15_000, markInterruptAsFailure: true },
+  )
 })
 
 test('the end marker alone is an empty archive', () => {

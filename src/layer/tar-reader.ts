@@ -9,7 +9,7 @@ import {
   type Segment,
   verifySegments,
 } from './sparse.js'
-import { blockSize, maxExtensionBytes, type TarEntry, type TarLimits } from './tar-entry.js'
+import { blockSize, defaultLimits, maxExtensionBytes, type TarEntry, type TarLimits } from './tar-entry.js'
 import { type Extensions, noExtensions, resolveEntry } from './tar-extensions.js'
 import { isZeroBlock, parseHeader, type RawHeader } from './tar-header.js'
 
@@ -31,6 +31,7 @@ export class TarReader {
   readonly #handler: TarHandler
   readonly #maxEntries: number
   readonly #maxBytes: number
+  readonly #maxFileBytes: number
   #entries = 0
   #bytes = 0
   /** The unit that is collected next, and the state that reads it. */
@@ -49,8 +50,9 @@ export class TarReader {
 
   constructor(handler: TarHandler, limits: TarLimits = {}) {
     this.#handler = handler
-    this.#maxEntries = limits.maxEntries ?? Number.POSITIVE_INFINITY
-    this.#maxBytes = limits.maxBytes ?? Number.POSITIVE_INFINITY
+    this.#maxEntries = limits.maxEntries ?? defaultLimits.maxEntries
+    this.#maxBytes = limits.maxBytes ?? defaultLimits.maxBytes
+    this.#maxFileBytes = limits.maxFileBytes ?? defaultLimits.maxFileBytes
   }
 
   /** Whether the end-of-archive marker was seen. */
@@ -210,6 +212,12 @@ export class TarReader {
   }
 
   #beginPayload(entry: TarEntry, segments: readonly Segment[], payload: number, storedBytes: number): void {
+    if (entry.size > this.#maxFileBytes) {
+      throw layerTooLarge(`The archive has a file of ${entry.size} bytes.`, {
+        entry: entry.name,
+        maxFileBytes: this.#maxFileBytes,
+      })
+    }
     if (entry.kind === 'file') verifySegments(segments, payload, entry.size)
     this.#handler.entry(entry)
     this.#segments = segments

@@ -18,6 +18,8 @@ export interface TarEntryInit {
   readonly major?: number
   readonly minor?: number
   readonly xattrs?: ReadonlyMap<string, Uint8Array>
+  /** More records of the extended header. */
+  readonly records?: readonly (readonly [key: string, value: string])[]
 }
 
 export interface TarWriterOptions {
@@ -90,6 +92,7 @@ function paxRecords(
     records.push(['mtime', formatTime(seconds, precise ? nanoseconds : 0)])
   const xattrs = [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [key, value] of xattrs) records.push([`SCHILY.xattr.${key}`, Buffer.from(value)])
+  for (const [key, value] of entry.records ?? []) records.push([key, value])
   return records
 }
 

@@ -8,7 +8,7 @@ import { opaqueXattr } from './xattrs.js'
  * @see https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts
  */
 export const whiteoutPrefix = '.wh.'
-const opaqueWhiteout = '.wh..wh..opq'
+export const opaqueWhiteout = '.wh..wh..opq'
 
 /** What old Docker left behind in layers made on aufs: no content of the image. */
 export function isAufsMetadata(path: string): boolean {

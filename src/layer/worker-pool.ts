@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { importError, isErrno } from './layer-errors.js'
@@ -7,11 +8,15 @@ export interface JobOptions {
   readonly signal?: AbortSignal | undefined
   /** Bytes for the job, sent as it consumes them. */
   readonly source?: AsyncIterable<Uint8Array> | undefined
+  /** It goes as fast as somebody reads what it writes, so it keeps nobody else waiting: it takes no place. Default false. */
+  readonly isPaced?: boolean | undefined
 }
 
-/** Two layers at once use two cores; more would only make each slower. */
-const maxWorkers = 2
+/** Three layers come at once by default, and one that waits for its bytes needs no core; each worker costs some 50 MB at most. */
+const maxWorkers = Math.max(3, Math.min(availableParallelism(), 8))
 const idleMs = 2_000
+/** A worker that was started ahead waits for a registry's answers. */
+const preparedMs = 15_000
 const maxBytesOnTheWay = 4 * 1024 * 1024
 
 const idle: { worker: Worker; retire: NodeJS.Timeout }[] = []
@@ -22,14 +27,15 @@ let busy = 0
 export async function runJob<Kind extends JobKind>(
   kind: Kind,
   request: Jobs[Kind]['request'],
-  { signal, source }: JobOptions = {},
+  { signal, source, isPaced = false }: JobOptions = {},
 ): Promise<Jobs[Kind]['result']> {
-  await takePlace(signal)
+  if (isPaced) signal?.throwIfAborted()
+  else await takePlace(signal)
   try {
     const session = new Session(takeWorker(), source, signal)
     return (await session.perform(kind, request)) as Jobs[Kind]['result']
   } finally {
-    givePlace()
+    if (!isPaced) givePlace()
   }
 }
 
@@ -74,16 +80,30 @@ function takeWorker(): Worker {
   return ready.worker
 }
 
-function releaseWorker(worker: Worker): void {
+/**
+ * Starts workers, each of which takes some 35 ms, for up to `jobs` jobs that are about to come. Without a job they end soon.
+ */
+export function prepareWorkers(jobs: number): void {
+  for (let missing = Math.min(jobs, maxWorkers - busy) - idle.length; missing > 0; missing--) {
+    const worker = startWorker()
+    // Whoever wants a worker next starts another and hears what is wrong.
+    worker.on('error', () => dropIdle(worker))
+    keepIdle(worker, preparedMs)
+  }
+}
+
+function keepIdle(worker: Worker, forMs: number): void {
   worker.unref()
   const retire = setTimeout(() => {
-    idle.splice(
-      idle.findIndex((one) => one.worker === worker),
-      1,
-    )
+    dropIdle(worker)
     void worker.terminate()
-  }, idleMs).unref()
+  }, forMs).unref()
   idle.push({ worker, retire })
+}
+
+function dropIdle(worker: Worker): void {
+  const at = idle.findIndex((one) => one.worker === worker)
+  if (at >= 0) clearTimeout(idle.splice(at, 1)[0]?.retire)
 }
 
 function startWorker(): Worker {
@@ -149,7 +169,7 @@ class Session {
       const onMessage = (message: FromWorker) => {
         if (message.type === 'consumed') return this.#consumed(message.bytes)
         settle()
-        releaseWorker(worker)
+        keepIdle(worker, idleMs)
         if (message.type === 'done') resolve(message.result)
         else reject(importError(message.error))
       }

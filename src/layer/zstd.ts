@@ -111,7 +111,11 @@ async function portableDecoder(): Promise<Decode> {
       }
       return output.splice(0)
     }
-    for await (const bytes of frame) yield* push(bytes, false)
+    // In two pieces, which it joins and then forgets; of pieces that hold whole blocks it forgets none until the frame ends.
+    for await (const bytes of frame) {
+      yield* push(bytes.subarray(0, 3), false)
+      yield* push(bytes.subarray(3), false)
+    }
     yield* push(Buffer.alloc(0), true)
   }
 }

@@ -16,7 +16,7 @@ const tag = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}'
 const digest = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}'
 
 /** Groups: domain, path, tag, digest. */
-export const referencePattern = new RegExp(`^(?:(${domain})/)?(${remoteName})(?::(${tag}))?(?:@(${digest}))?$`)
+export const referencePattern = new RegExp(`^(${domain})/(${remoteName})(?::(${tag}))?(?:@(${digest}))?$`)
 
 /** What an image ID looks like without its algorithm; refused as a name. */
 export const identifierPattern = /^[a-f0-9]{64}$/

@@ -6,8 +6,13 @@ import type { Reference } from '../reference/reference.js'
 export interface RegistryOptions {
   /** Asked first, in this order, for pulls; URLs such as `https://mirror.local`, with an optional path prefix. */
   readonly mirrors?: readonly string[]
-  /** Accepts any certificate, and plain HTTP where HTTPS does not answer. Loopback registries always are; else false. */
+  /** Accepts any certificate, and plain HTTP where HTTPS does not answer. Default: true on loopback, else false. */
   readonly insecure?: boolean
+  /**
+   * Hosts of token servers that may get the registry's credentials, with the port where it is not 443. Those of the
+   * registry's own domain always may.
+   */
+  readonly tokenServers?: readonly string[]
   /** PEM of certificate authorities to trust beside the system's. */
   readonly ca?: string
   /** PEM of the client's certificate and key. */

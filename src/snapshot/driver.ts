@@ -1,4 +1,5 @@
-import type { LayerFormat } from '../layer/index.js'
+import type { Change, LayerFormat, PackOptions, PackResult } from '../layer/index.js'
+import type { ImageFiles } from './image-files.js'
 import type { Rootfs } from './rootfs.js'
 
 export type DriverName = 'overlay' | 'vfs'
@@ -61,8 +62,36 @@ export interface SnapshotDriver {
     maxBytes?: number,
   ): string | undefined
 
+  /** An image's files, to be looked up as a container would see them. To be disposed of. */
+  files(chain: readonly string[]): ImageFiles
+
   /** The directories that hold an image's files, or a container's, top first: for lookups of one's own. */
   layers(chain: readonly string[], containerDirectory?: string): string[]
+
+  /**
+   * What a container's files differ in from its image's, the places of mounts that every container has left out: in the
+   * order of a walk, names sorted. The container may run, and be hostile.
+   */
+  changes(chain: readonly string[], containerDirectory: string, options?: PackOptions): Promise<Change[]>
+
+  /**
+   * Packs the same as a layer, an uncompressed tar at `file`, which does not exist yet.
+   *
+   * @throws LayerError LAYER_INVALID for a name that a layer cannot have
+   */
+  packChanges(
+    chain: readonly string[],
+    containerDirectory: string,
+    file: string,
+    options?: PackOptions,
+  ): Promise<PackResult>
+
+  /** All files of a container as a tar, made while it is read; without what is mounted there. */
+  packRoot(
+    chain: readonly string[],
+    containerDirectory: string,
+    options?: PackOptions,
+  ): AsyncGenerator<Buffer, void, undefined>
 
   /** Removes a layer. A missing one is success. The caller knows that no container and no image needs it. */
   remove(chainId: string): Promise<void>

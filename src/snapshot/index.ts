@@ -1,3 +1,5 @@
+export type { Change, PackResult } from '../layer/index.js'
 export type { DriverName, PreparedLayer, SnapshotDriver } from './driver.js'
+export type { ImageFile, ImageFiles } from './image-files.js'
 export { openSnapshots, type SnapshotOptions } from './open.js'
 export type { DirectoryRootfs, OverlayRootfs, Rootfs } from './rootfs.js'

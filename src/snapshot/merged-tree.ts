@@ -58,8 +58,8 @@ export class MergedTree {
     for (const fd of this.#layers.splice(0)) if (fd >= 0) closeSync(fd)
   }
 
-  /** Follows symlinks, the last component's too. Undefined for what does not exist, loops or leads through a file. */
-  lookup(path: string): Found | undefined {
+  /** Follows symlinks, the last component's too unless told not to. Undefined for what does not exist, loops or leads through a file. */
+  lookup(path: string, { followLast = true } = {}): Found | undefined {
     const root = this.#root()
     const trail: Found[] = [root]
     const pending = path.split('/').reverse()
@@ -74,11 +74,12 @@ export class MergedTree {
       }
       const found = this.#child(current, component)
       if (found === undefined) return undefined
-      if (!isType(found, S_IFLNK)) {
+      const isLast = !pending.some((rest) => rest !== '')
+      if (!isType(found, S_IFLNK) || (isLast && !followLast)) {
         trail.push(found)
         continue
       }
-      const target = this.#readlink(found)
+      const target = this.readlink(found)
       if (target === undefined || ++symlinks > maxSymlinks) return undefined
       if (target.startsWith('/')) trail.length = 1
       pending.push(...target.split('/').reverse())
@@ -179,7 +180,8 @@ export class MergedTree {
     }
   }
 
-  #readlink(found: Found): string | undefined {
+  /** Where a found symlink leads to. */
+  readlink(found: Found): string | undefined {
     const fd = this.#open(found, O_PATH | O_NOFOLLOW)
     if (fd === undefined) return undefined
     try {

@@ -1,5 +1,7 @@
 import { AT_FDCWD, native } from '../host/index.js'
+import { type Comparison, compare, type PackOptions, packChanges, packTree } from '../layer/index.js'
 import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import { openImageFiles } from './image-files.js'
 import { fillInitLayer } from './init-layer.js'
 import { initName, layerName } from './layer-name.js'
 import type { LayerStore } from './layer-store.js'
@@ -64,10 +66,33 @@ export class OverlaySnapshots implements SnapshotDriver {
     return containerDirectory === undefined ? this.#texts.get(chain, path, read) : read()
   }
 
+  files(chain: readonly string[]) {
+    return openImageFiles(this.layers(chain))
+  }
+
   layers(chain: readonly string[], containerDirectory?: string): string[] {
     const image = chain.map((chainId) => this.#store.path(layerName(chainId)))
     if (containerDirectory === undefined) return image
     return [`${containerDirectory}/upper`, this.#store.path(initName(chain)), ...image]
+  }
+
+  async changes(chain: readonly string[], containerDirectory: string, options?: PackOptions) {
+    return compare(await this.#comparison(chain, containerDirectory), options)
+  }
+
+  async packChanges(chain: readonly string[], containerDirectory: string, file: string, options?: PackOptions) {
+    return packChanges(await this.#comparison(chain, containerDirectory), file, options)
+  }
+
+  async *packRoot(chain: readonly string[], containerDirectory: string, options?: PackOptions) {
+    await this.prepareInit(chain)
+    yield* packTree(this.layers(chain, containerDirectory), options)
+  }
+
+  async #comparison(chain: readonly string[], containerDirectory: string): Promise<Comparison> {
+    await this.prepareInit(chain)
+    const [own = '', ...base] = this.layers(chain, containerDirectory)
+    return { own, format: 'overlay', base }
   }
 
   async remove(chainId: string): Promise<void> {

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { NotFoundError } from '../errors/index.js'
 import { AT_FDCWD, native, RENAME_NOREPLACE } from '../host/index.js'
-import { copyTree } from '../layer/index.js'
+import { type Comparison, compare, copyTree, type PackOptions, packChanges, packTree } from '../layer/index.js'
 import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import { openImageFiles } from './image-files.js'
 import { fillInitLayer } from './init-layer.js'
 import { layerName } from './layer-name.js'
 import type { LayerStore } from './layer-store.js'
@@ -62,7 +63,7 @@ export class VfsSnapshots implements SnapshotDriver {
     try {
       const [top] = chain
       if (top !== undefined) await copyTree(this.#store.path(layerName(top)), aside, { signal })
-      fillInit(aside)
+      fillInit([aside], aside)
       native().renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE)
     } catch (error) {
       await native().removeTree(aside)
@@ -79,9 +80,43 @@ export class VfsSnapshots implements SnapshotDriver {
     return containerDirectory === undefined ? this.#texts.get(chain, path, read) : read()
   }
 
+  files(chain: readonly string[]) {
+    return openImageFiles(this.layers(chain))
+  }
+
   layers(chain: readonly string[], containerDirectory?: string): string[] {
     if (containerDirectory !== undefined) return [this.rootfs(chain, containerDirectory).path]
     return chain.slice(0, 1).map((chainId) => this.#store.path(layerName(chainId)))
+  }
+
+  changes(chain: readonly string[], containerDirectory: string, options?: PackOptions) {
+    return this.#comparing(chain, containerDirectory, (comparison) => compare(comparison, options))
+  }
+
+  packChanges(chain: readonly string[], containerDirectory: string, file: string, options?: PackOptions) {
+    return this.#comparing(chain, containerDirectory, (comparison) => packChanges(comparison, file, options))
+  }
+
+  async *packRoot(chain: readonly string[], containerDirectory: string, options: PackOptions = {}) {
+    await this.prepareContainer(chain, containerDirectory, options)
+    yield* packTree(this.layers(chain, containerDirectory), options)
+  }
+
+  /** With what was put between the image and the container, made once more: that copy has no times to compare. */
+  async #comparing<Result>(
+    chain: readonly string[],
+    containerDirectory: string,
+    use: (comparison: Comparison) => Promise<Result>,
+  ): Promise<Result> {
+    const init = this.#store.makeAside()
+    try {
+      const image = this.layers(chain)
+      fillInit(image, init.path)
+      const { path } = this.rootfs(chain, containerDirectory)
+      return await use({ own: path, format: 'merged', base: [init.path, ...image], timeless: 0 })
+    } finally {
+      await init.discard()
+    }
   }
 
   async remove(chainId: string): Promise<void> {
@@ -102,10 +137,10 @@ export class VfsSnapshots implements SnapshotDriver {
   }
 }
 
-function fillInit(root: string): void {
-  const image = new MergedTree(native(), [root])
+function fillInit(layers: readonly string[], target: string): void {
+  const image = new MergedTree(native(), layers)
   try {
-    fillInitLayer(native(), image, root)
+    fillInitLayer(native(), image, target)
   } finally {
     image.close()
   }

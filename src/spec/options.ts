@@ -62,8 +62,13 @@ export interface RunOptions {
   readonly uts?: string
   readonly cgroupns?: 'private' | 'host'
   readonly oomScoreAdj?: number
+  /** `linux/architecture[/variant]`; default: this host's, or what the image is for. */
   readonly platform?: string
+  /** When the image is pulled first: when it is `'missing'` here (the default), `'always'`, or `'never'`. */
+  readonly pull?: PullPolicy
 }
+
+export type PullPolicy = 'missing' | 'always' | 'never'
 
 export type EnvInput = Readonly<Record<string, string | number | boolean | undefined>> | readonly string[]
 
@@ -175,4 +180,20 @@ export interface ImageRunConfig {
   readonly StopTimeout?: number
   readonly ExposedPorts?: Readonly<Record<string, object>> | null
   readonly Volumes?: Readonly<Record<string, object>> | null
+  /** Instructions for builds on top of the image. */
+  readonly OnBuild?: readonly string[] | null
+  readonly Healthcheck?: ImageHealthcheck | null
+  /** What runs commands in shell form; `/bin/sh -c` by default. */
+  readonly Shell?: readonly string[] | null
+}
+
+/** How an image wants its containers to be checked. Times are nanoseconds, as in Docker's configuration. */
+export interface ImageHealthcheck {
+  /** `['NONE']`, `['CMD', program, ...]` or `['CMD-SHELL', command]`; empty: inherited. */
+  readonly Test?: readonly string[] | null
+  readonly Interval?: number
+  readonly Timeout?: number
+  readonly StartPeriod?: number
+  readonly StartInterval?: number
+  readonly Retries?: number
 }

@@ -12,6 +12,8 @@ export interface Database {
   prepare<Parameters extends unknown[], Row>(sql: string): Statement<Parameters, Row>
   /** Runs `body` in one IMMEDIATE transaction: all of it is committed, or none. */
   transaction<T>(body: () => T): T
+  /** Runs `body`, which only reads, in one transaction: all that it sees is of one moment. */
+  read<T>(body: () => T): T
   close(): void
 }
 
@@ -96,6 +98,7 @@ function connect(file: string): Omit<Database, 'close'> {
       return statement as unknown as Statement<Parameters, Row>
     },
     transaction: <T>(body: () => T) => report(() => run.immediate(body) as T),
+    read: <T>(body: () => T) => report(() => run.deferred(body) as T),
   }
 }
 

@@ -61,5 +61,9 @@ export const migrations: readonly string[] = [
     media_type  TEXT NOT NULL,
     PRIMARY KEY (diff_id, repository)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_layers_by_diff ON image_layers (diff_id);
+  `,
+  `
+  ALTER TABLE images ADD COLUMN is_removed INTEGER NOT NULL DEFAULT 0;  -- 1: of its containers only, and gone with the last of them
   `,
 ]

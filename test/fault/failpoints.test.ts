@@ -1,8 +1,8 @@
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { InboardError } from '../../src/index.js'
 import { failpointNames, violations } from './support/invariants.js'
-import { archivesIn, newPlace } from './support/place.js'
+import { archivesIn, newPlace, type Place, startRepository } from './support/place.js'
 import { startProgram } from './support/program.js'
 import { arm, type Point } from './support/programs.js'
 import { type Facts, type Step, scenario, User } from './support/scenario.js'
@@ -10,18 +10,22 @@ import { type Facts, type Step, scenario, User } from './support/scenario.js'
 /** Of points that are passed very often, the first calls. */
 const mostCalls = 3
 const points: Point[] = []
+let registry: Awaited<ReturnType<typeof startRepository>>
+const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })
 
 beforeAll(async () => {
+  registry = await startRepository()
   const calls = new Map<string, number>()
   for (const name of failpointNames()) failpoints.set(name, () => calls.set(name, (calls.get(name) ?? 0) + 1))
   using place = newPlace()
-  const user = new User(place.roots, await archivesIn(place))
+  const user = new User(place.roots, await archives(place))
   for (const step of scenario) await step.act(user)
   failpoints.clear()
   for (const name of failpointNames())
     for (let call = 1; call <= Math.min(calls.get(name) ?? 0, mostCalls); call++) points.push({ name, call })
 })
 
+afterAll(() => registry[Symbol.asyncDispose]())
 afterEach(() => failpoints.clear())
 
 test('the scenario passes every failpoint that the sources have', () => {
@@ -35,7 +39,7 @@ test('at every failpoint an error is told as one of ours, a second try succeeds,
     arm(point, () => {
       throw Object.assign(new Error('EIO: i/o error, failpoint'), { code: 'EIO', errno: -5, syscall: 'failpoint' })
     })
-    const user = new User(place.roots, await archivesIn(place))
+    const user = new User(place.roots, await archives(place))
     for (const step of scenario)
       wrong.push(...(await twice(step, user)).map((what) => `${point.name} ${point.call}: ${step.does}: ${what}`))
     failpoints.clear()
@@ -65,7 +69,7 @@ describe('a process that is killed', () => {
       using place = newPlace()
       const { said, ended } = await startProgram('scenario', {
         roots: place.roots,
-        archives: await archivesIn(place),
+        archives: await archives(place),
         point,
       })
       const { signal, stderr } = await ended

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type TestEngine, testEngine } from '../support/engine.js'
 import { violations } from './support/invariants.js'
-import { archivesIn, newPlace } from './support/place.js'
+import { archivesIn, newPlace, startRepository } from './support/place.js'
 import { runProgram, startProgram } from './support/program.js'
 import type { Roots } from './support/scenario.js'
 
@@ -61,7 +61,8 @@ test('a container that several processes start at once has one start', async () 
 test('a process that is killed while it holds a lock keeps nobody from it', async () => {
   for (const name of ['start.begin', 'launch.spawn', 'run-directory.remove', 'collection.collect', 'images.record']) {
     using place = newPlace()
-    const archives = await archivesIn(place)
+    await using registry = await startRepository()
+    const archives = { ...(await archivesIn(place)), repository: registry.repository }
     await (await startProgram('scenario', { roots: place.roots, archives, point: { name, call: 1 } })).ended
     const began = performance.now()
     expect(await violations(place.roots)).toEqual([])

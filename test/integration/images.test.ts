@@ -86,3 +86,75 @@ describe('fromHost', () => {
     })
   })
 })
+
+describe('an image that is here', () => {
+  test('tells what Docker tells of it, and takes more names', async () => {
+    const [image] = await engine.images.load(busyboxForm('dockerArchive'))
+    await image?.tag('me/box:1')
+    expect(image?.references).toEqual(['busybox:latest', 'me/box:1'])
+    const { Id, RepoTags, Size, RootFS, GraphDriver, Metadata } = (await image?.inspect()) ?? {}
+    expect({ Id, RepoTags }).toEqual({ Id: image?.id, RepoTags: image?.references })
+    expect(Date.now() - Date.parse(Metadata?.LastTagTime ?? '')).toBeLessThan(60_000)
+    expect(RootFS?.Layers).toHaveLength(1)
+    expect(GraphDriver?.Data?.UpperDir).toContain(engine.root)
+    const [top] = (await image?.history()) ?? []
+    expect(top).toMatchObject({ id: image?.id, size: Size, tags: image?.references })
+    expect(await engine.images.list({ filters: { reference: 'me/*' } })).toMatchObject([
+      { id: image?.id, repoTags: ['me/box:1'], size: Size },
+    ])
+    await expect(image?.remove()).rejects.toMatchObject({ code: 'IMAGE_IN_USE' })
+    expect(await engine.images.remove('me/box')).toEqual([])
+    await image?.remove({ force: true })
+  })
+
+  test('goes by its name while a container runs, but the container goes on', async () => {
+    const [image] = await engine.images.load(busyboxForm('dockerArchive'))
+    const container = await engine.run('busybox', ['sleep', '1000'])
+    await expect(engine.images.remove('busybox')).rejects.toMatchObject({
+      code: 'IMAGE_IN_USE',
+      details: { containers: [container.id] },
+    })
+    expect(await engine.images.remove('busybox', { force: true })).toEqual([{ untagged: 'busybox:latest' }])
+    await expect(image?.remove({ force: true })).rejects.toMatchObject({ code: 'IMAGE_IN_USE' })
+    expect((await container.exec(['echo', 'alive'])).stdout).toBe('alive\n')
+    await container.remove({ force: true })
+    await image?.remove()
+    expect(await engine.images.list()).toEqual([])
+  })
+
+  test('goes by force, and a stopped container of it can still be started, in whatever process', async () => {
+    const [image] = await engine.images.load(busyboxForm('dockerArchive'))
+    const container = await engine.run('busybox', ['cat', '/etc/passwd']).name('orphan')
+    await container.wait()
+    expect(await image?.remove({ force: true })).toEqual([{ untagged: 'busybox:latest' }, { deleted: image?.id }])
+    await expect(engine.images.get('busybox')).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' })
+    const again = await (await host.reopen()).containers.get('orphan')
+    await again.start()
+    expect((await again.wait()).exitCode).toBe(0)
+    expect((await again.inspect()).Image).toBe(image?.id)
+    await again.remove()
+    await engine.images.prune()
+    expect((await engine.diskUsage()).contentSize).toBe(0)
+  })
+
+  test('is told from others on the disk: shared layers once, and what containers wrote', async () => {
+    const [image] = await engine.images.load(busyboxForm('dockerArchive'))
+    const container = await engine.run('busybox', [
+      'sh',
+      '-c',
+      'head -c 100000 /dev/zero >/a; ln /a /b; ln -s abc /c; rm /etc/group',
+    ])
+    await container.wait()
+    const usage = await engine.diskUsage()
+    const size = (await image?.inspect())?.Size ?? 0
+    expect(usage).toMatchObject({
+      layersSize: size,
+      images: [{ id: image?.id, size, sharedSize: 0, containers: 1 }],
+      containers: [{ id: container.id, state: 'exited', sizeRw: 100_003, sizeRootFs: size + 100_003 }],
+    })
+    expect(usage.contentSize).toBeGreaterThan(size / 2)
+    expect(await engine.images.prune({ all: true })).toEqual({ deleted: [], spaceReclaimed: 0 })
+    await container.remove()
+    expect((await engine.images.prune({ all: true })).spaceReclaimed).toBe(size)
+  })
+})

@@ -233,7 +233,7 @@ describe('errors', () => {
   })
 
   test('an unknown image is named', async () => {
-    await expect(engine.run('nosuch:1').create()).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' })
+    await expect(engine.run('nosuch:1').pull('never').create()).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' })
   })
 
   test('an unknown user is an error of creating', async () => {

@@ -20,6 +20,7 @@ test('where overlay cannot be, a container has a copy of its own', async () => {
   expect(stdout).toContain('/etc/group\n')
   expect(stdout).toContain('uid=0(root)')
   expect((await first.inspect()).Driver).toBe('vfs')
+  expect((await engine.diskUsage()).containers).toMatchObject([{ id: first.id, sizeRw: 'mine\n'.length }])
   await first.start()
   await first.wait()
   await first.remove()

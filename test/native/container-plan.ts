@@ -83,6 +83,8 @@ function prepare(plan: PlanWriter, options: ContainerPlan): void {
   }
   const memory = options.cgroups.find(({ hierarchy }) => hierarchy === 'memory')
   if (memory) plan.oomCounter({ path: `${memory.path}/memory.oom_control` })
+  const freezer = options.cgroups.find(({ hierarchy }) => hierarchy === 'freezer')
+  if (freezer) plan.freezer({ path: `${freezer.path}/freezer.state`, frozen: 'FROZEN', thawed: 'THAWED' })
   if (options.log) plan.openLog({ path: options.log, mode: 0o640 })
   plan.stdio({
     kind: stdioKinds[kind],

@@ -33,6 +33,11 @@ export function imageArchive(name: TestImage): string {
   return join(directoryOf(name), `${name}.tar`)
 }
 
+/** The path of the topmost layer of a test image, a plain tar: what its packages add to Debian. */
+export function imageLayer(name: TestImage): string {
+  return join(directoryOf(name), 'layers', `${name}.tar`)
+}
+
 /** The path of one form of busybox; built now if the cache lacks it. */
 export function busyboxForm(form: keyof typeof busyboxForms): string {
   return join(directoryOf('busybox'), busyboxForms[form])

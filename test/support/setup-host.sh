@@ -8,6 +8,7 @@ needed=(
   clang:clang clang-tidy:clang-tidy clang-format:clang-format
   busybox:busybox-static debootstrap:debootstrap redis-server:redis-server redis-cli:redis-tools
   ip:iproute2 strace:strace zstd:zstd getfattr:attr setfattr:attr
+  docker-registry:docker-registry skopeo:skopeo umoci:umoci openssl:openssl perl:perl-base nsenter:util-linux
 )
 
 packages=()

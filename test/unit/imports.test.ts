@@ -30,7 +30,8 @@ const rules: Readonly<Record<string, Rule>> = {
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   network: { values: ['errors'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network'], types: ['spec', 'snapshot'] },
-  container: { values: ['errors', 'host', 'launch', 'spec', 'store'], types: ['image', 'snapshot'] },
+  // A commit gives one of the engine's handles.
+  container: { values: ['errors', 'host', 'launch', 'spec', 'store'], types: ['image', 'snapshot', 'engine'] },
   engine: {
     values: [
       'errors',

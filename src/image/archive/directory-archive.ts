@@ -1,5 +1,4 @@
-import { closeSync, fstatSync, read as readCallback } from 'node:fs'
-import { promisify } from 'node:util'
+import { closeSync, fstatSync } from 'node:fs'
 import type { Content } from '../../content/content.js'
 import {
   AT_FDCWD,
@@ -12,16 +11,14 @@ import {
 import type { Native } from '../../host/native.js'
 import { invalidArchive, shown } from '../documents/invalid.js'
 import type { Archive } from './archive.js'
-
-const read = promisify(readCallback)
-const chunkBytes = 512 * 1024
+import { fileBytes } from './file-bytes.js'
 
 /** The files of an unpacked archive. Symlinks are resolved inside of the directory, wherever they point. */
 export function openDirectoryArchive(
   path: string,
   content: Content,
   native: Pick<Native, 'openat2'>,
-  signal: AbortSignal | undefined,
+  onBytes: (bytes: number) => void,
 ): Archive {
   const directory = native.openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, 0)
   // Without O_NONBLOCK a pipe among the files would hang the process.
@@ -44,6 +41,18 @@ export function openDirectoryArchive(
     throw invalidArchive(`${shown(name)} is not a regular file`, { name })
   }
 
+  async function* bytesOf(name: string): AsyncGenerator<Buffer, void, undefined> {
+    const descriptor = openFile(name)
+    try {
+      for await (const chunk of fileBytes(descriptor)) {
+        yield chunk
+        onBytes(chunk.length)
+      }
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
   return {
     has(name) {
       try {
@@ -56,32 +65,19 @@ export function openDirectoryArchive(
     async read(name, maxBytes) {
       const chunks: Uint8Array[] = []
       let size = 0
-      for await (const chunk of fileBytes(openFile(name))) {
+      for await (const chunk of bytesOf(name)) {
         size += chunk.length
         if (size > maxBytes) throw invalidArchive(`${shown(name)} is longer than ${maxBytes} bytes`)
         chunks.push(chunk)
       }
       return Buffer.concat(chunks)
     },
-    async ingest(name, expected = {}) {
-      if (expected.digest !== undefined && content.has(expected.digest)) {
-        return { digest: expected.digest, size: content.size(expected.digest) }
+    async ingest(name, { expected = {}, diffId, ...options } = {}) {
+      for (const digest of [expected.digest, diffId]) {
+        if (digest !== undefined && content.has(digest)) return { digest, size: content.size(digest) }
       }
-      return content.ingest(fileBytes(openFile(name)), { expected, ...(signal && { signal }) })
+      return content.ingest(bytesOf(name), { ...options, expected })
     },
     close: () => closeSync(directory),
-  }
-}
-
-/** Takes the descriptor over. */
-async function* fileBytes(descriptor: number): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    for (;;) {
-      const { bytesRead, buffer } = await read(descriptor, Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes, null)
-      if (bytesRead === 0) return
-      yield buffer.subarray(0, bytesRead)
-    }
-  } finally {
-    closeSync(descriptor)
   }
 }

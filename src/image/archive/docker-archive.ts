@@ -1,3 +1,4 @@
+import type { Digest } from '../../content/digest.js'
 import { cleanName } from '../../layer/index.js'
 import { parseReference, withDefaultTag } from '../../reference/reference.js'
 import { maxConfigBytes, parseConfig } from '../documents/config.js'
@@ -50,8 +51,18 @@ async function readImage(archive: Archive, entry: Entry): Promise<ImageSource> {
       `invalid manifest, layers length mismatch: expected ${config.diffIds.length}, got ${entry.layers.length}`,
     )
   }
-  const layers = entry.layers.map((name) => ({ mediaType: undefined, ingest: () => archive.ingest(name) }))
+  for (const name of entry.layers) verifyPresent(archive, name)
+  const layers = entry.layers.map((name, at) => ({
+    mediaType: undefined,
+    ingest: (options = {}) => archive.ingest(name, { ...options, diffId: config.diffIds[at] as Digest }),
+  }))
   return { document, config, manifest: undefined, layers, references: entry.references }
+}
+
+/** Told before anything is extracted. */
+function verifyPresent(archive: Archive, name: string): void {
+  if (archive.has(name)) return
+  throw invalidArchive(`The archive has no ${shown(name)}: it is incomplete or truncated.`, { missing: name })
 }
 
 function fileName(name: string): string {

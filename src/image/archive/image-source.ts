@@ -1,4 +1,4 @@
-import type { BlobDescriptor } from '../../content/content.js'
+import type { BlobDescriptor, IngestOptions } from '../../content/content.js'
 import type { Digest } from '../../content/digest.js'
 import type { ImageConfig } from '../documents/config.js'
 
@@ -16,7 +16,14 @@ export interface ImageSource {
 }
 
 export interface LayerSource {
+  /** What progress calls it; its diff id by default. */
+  readonly name?: string
   readonly mediaType: string | undefined
-  /** Makes the layer a blob. */
-  ingest(): Promise<BlobDescriptor>
+  /** Makes the layer a blob. Where that takes long, `follow` gets the file that grows. */
+  ingest(options?: Pick<IngestOptions, 'follow' | 'signal'>): Promise<LayerBlob>
+}
+
+export interface LayerBlob extends BlobDescriptor {
+  /** Where it is not the one that the source announced. */
+  readonly mediaType?: string | undefined
 }

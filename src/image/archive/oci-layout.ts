@@ -5,10 +5,17 @@ import { parseReference, withDefaultTag } from '../../reference/reference.js'
 import { maxConfigBytes, parseConfig } from '../documents/config.js'
 import { invalidArchive, shown } from '../documents/invalid.js'
 import { parseObject } from '../documents/json.js'
-import { type Descriptor, type Index, type Manifest, maxManifestBytes, parseManifest } from '../documents/manifest.js'
-import { indexTypes } from '../documents/media-types.js'
+import {
+  type Descriptor,
+  foreignLayer,
+  type Index,
+  type Manifest,
+  maxManifestBytes,
+  parseManifest,
+} from '../documents/manifest.js'
+import { foreignTypes, indexTypes } from '../documents/media-types.js'
 import { formatPlatform, hostPlatform, matchPlatform } from '../documents/platform.js'
-import type { Archive } from './archive.js'
+import type { Archive, IngestFileOptions } from './archive.js'
 import { readDockerTags } from './docker-archive.js'
 import type { ImageSource } from './image-source.js'
 
@@ -115,8 +122,18 @@ async function readVerified(archive: Archive, { digest, size }: Descriptor, maxB
   )
 }
 
-function ingest(archive: Archive, { digest, size }: Descriptor): Promise<BlobDescriptor> {
-  return archive.ingest(blobName(digest), { digest, size })
+function ingest(
+  archive: Archive,
+  { digest, size }: Descriptor,
+  options: IngestFileOptions = {},
+): Promise<BlobDescriptor> {
+  return archive.ingest(blobName(digest), { ...options, expected: { digest, size } })
+}
+
+/** A foreign layer whose bytes are in the archive is as good as any. */
+function verifyForeign(archive: Archive, layer: Descriptor): void {
+  const isForeign = layer.urls.length > 0 || foreignTypes.has(layer.mediaType)
+  if (isForeign && !archive.has(blobName(layer.digest))) throw foreignLayer(layer)
 }
 
 async function readImage(
@@ -132,9 +149,10 @@ async function readImage(
       `invalid manifest, layers length mismatch: expected ${config.diffIds.length}, got ${manifest.layers.length}`,
     )
   }
+  for (const layer of manifest.layers) verifyForeign(archive, layer)
   const layers = manifest.layers.map((layer) => ({
     mediaType: layer.mediaType,
-    ingest: () => ingest(archive, layer),
+    ingest: (options = {}) => ingest(archive, layer, options),
   }))
   const names = [...references, ...(tags.get(blobName(manifest.config.digest)) ?? [])]
   return {

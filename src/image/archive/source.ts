@@ -1,13 +1,12 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { InvalidOptionError, LayerError, NotFoundError } from '../../errors/index.js'
 import { systemError } from '../../errors/system.js'
 import { invalidArchive } from '../documents/invalid.js'
+import { chunkBytes } from './file-bytes.js'
 
 /** A file or directory by path, or the bytes themselves (a Node Readable is one, too). */
 export type ArchiveSource = string | AsyncIterable<Uint8Array>
-
-/** Large reads: with Node's default of 64 KiB the calls cost more than the bytes. */
-const chunkBytes = 512 * 1024
 
 export async function isDirectory(source: ArchiveSource): Promise<boolean> {
   if (typeof source !== 'string') return false
@@ -16,6 +15,25 @@ export async function isDirectory(source: ArchiveSource): Promise<boolean> {
   } catch (cause) {
     throw fileNotFound(source, cause)
   }
+}
+
+/** A descriptor of the source when it is a file that holds a plain tar, whose files can be read in any order. */
+export function openPlainTar(source: ArchiveSource): number | undefined {
+  if (typeof source !== 'string') return undefined
+  // Without O_NONBLOCK a pipe would wait for its writer.
+  const descriptor = openSync(source, constants.O_RDONLY | constants.O_NONBLOCK)
+  if (fstatSync(descriptor).isFile() && hasTarMagic(descriptor)) return descriptor
+  closeSync(descriptor)
+  return undefined
+}
+
+// @see tar(5): of ustar, GNU and PAX headers; older and compressed archives are read as streams.
+const tarMagic = { offset: 257, text: 'ustar' }
+
+function hasTarMagic(descriptor: number): boolean {
+  const magic = Buffer.alloc(tarMagic.text.length)
+  const length = readSync(descriptor, magic, 0, magic.length, tarMagic.offset)
+  return magic.toString('latin1', 0, length) === tarMagic.text
 }
 
 /** The bytes of the source, in large chunks that belong to the reader. */

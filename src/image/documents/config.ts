@@ -1,5 +1,5 @@
 import { type Digest, isDigest } from '../../content/digest.js'
-import type { ImageRunConfig } from '../../spec/options.js'
+import type { ImageHealthcheck, ImageRunConfig } from '../../spec/options.js'
 import type { HistoryEntry } from '../types.js'
 import { invalidArchive, shown } from './invalid.js'
 import {
@@ -15,9 +15,6 @@ import {
 } from './json.js'
 
 export const maxConfigBytes = 8 * 1024 * 1024
-
-/** Docker's bound; overlayfs takes no more than about 500. */
-const maxLayers = 125
 
 /** An image configuration document, checked. */
 export interface ImageConfig {
@@ -61,8 +58,6 @@ function parseDiffIds(value: unknown, what: string): readonly Digest[] {
   const rootfs = asObject(value, what)
   if (rootfs.type !== 'layers') throw invalidArchive(`${what}: the type must be "layers", not ${shown(rootfs.type)}`)
   const diffIds = asArray(rootfs.diff_ids ?? [], `${what}: diff_ids`)
-  if (diffIds.length > maxLayers)
-    throw invalidArchive(`max depth exceeded: ${diffIds.length} layers, ${maxLayers} are allowed`)
   for (const diffId of diffIds)
     if (!isDigest(diffId)) throw invalidArchive(`${what}: ${shown(diffId)} is not a sha256 digest`)
   return diffIds as readonly Digest[]
@@ -81,16 +76,37 @@ const runConfigFields: { readonly [Key in keyof ImageRunConfig]-?: Reader<NonNul
   StopTimeout: asCount,
   ExposedPorts: asObjectMap,
   Volumes: asObjectMap,
+  OnBuild: asStrings,
+  Healthcheck: asHealthcheck,
+  Shell: asStrings,
+}
+
+const healthcheckFields: { readonly [Key in keyof ImageHealthcheck]-?: Reader<NonNullable<ImageHealthcheck[Key]>> } = {
+  Test: asStrings,
+  Interval: asCount,
+  Timeout: asCount,
+  StartPeriod: asCount,
+  StartInterval: asCount,
+  Retries: asCount,
 }
 
 function parseRunConfig(value: unknown, what: string): ImageRunConfig {
+  return parseFields(value, what, runConfigFields)
+}
+
+function asHealthcheck(value: unknown, what: string): ImageHealthcheck {
+  return parseFields(value, what, healthcheckFields)
+}
+
+/** What is known of an object; the rest is left out. */
+function parseFields(value: unknown, what: string, fields: Readonly<Record<string, Reader<unknown>>>): object {
   const object = asObject(value, what)
-  const config: Record<string, unknown> = {}
-  for (const [key, read] of Object.entries(runConfigFields) as [string, Reader<unknown>][]) {
+  const parsed: Record<string, unknown> = {}
+  for (const [key, read] of Object.entries(fields)) {
     const field = optional(object[key], `${what}.${key}`, read)
-    if (field !== undefined) config[key] = field
+    if (field !== undefined) parsed[key] = field
   }
-  return config as ImageRunConfig
+  return parsed
 }
 
 function asObjectMap(value: unknown, what: string): Readonly<Record<string, object>> {

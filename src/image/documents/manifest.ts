@@ -1,7 +1,18 @@
 import type { BlobDescriptor } from '../../content/content.js'
 import { isDigest } from '../../content/digest.js'
+import type { InvalidOptionError } from '../../errors/index.js'
 import { invalidArchive, shown } from './invalid.js'
-import { asArray, asCount, asObject, asString, asStringMap, type JsonObject, optional, parseObject } from './json.js'
+import {
+  asArray,
+  asCount,
+  asObject,
+  asString,
+  asStringMap,
+  asStrings,
+  type JsonObject,
+  optional,
+  parseObject,
+} from './json.js'
 import { configTypes, indexTypes, layerTypes, manifestTypes } from './media-types.js'
 import type { Platform } from './platform.js'
 
@@ -13,10 +24,14 @@ export interface Descriptor extends BlobDescriptor {
   readonly mediaType: string
   readonly annotations: Readonly<Record<string, string>>
   readonly platform: Platform | undefined
+  /** Where else the content is: of layers that must not be distributed. They are told, never followed. */
+  readonly urls: readonly string[]
 }
 
 export interface Manifest {
   readonly kind: 'manifest'
+  /** What it is called, by itself or by what refers to it; OCI allows that nobody says. */
+  readonly mediaType: string | undefined
   readonly config: Descriptor
   /** Bottom first. */
   readonly layers: readonly Descriptor[]
@@ -51,7 +66,7 @@ export function parseManifest(bytes: Uint8Array, mediaType: string | undefined, 
   if (type && !(isIndex ? indexTypes : manifestTypes).has(type)) {
     throw invalidArchive(`${what} is not what its media type ${shown(type)} says`, { mediaType: type })
   }
-  return isIndex ? parseIndex(document, what) : parseImageManifest(document, what)
+  return isIndex ? parseIndex(document, what) : parseImageManifest(document, type, what)
 }
 
 function verifySchema(document: JsonObject, what: string): void {
@@ -65,11 +80,12 @@ function parseIndex(document: JsonObject, what: string): Index {
   return { kind: 'index', manifests: manifests.map((item, at) => parseDescriptor(item, `${what}: manifests[${at}]`)) }
 }
 
-function parseImageManifest(document: JsonObject, what: string): Manifest {
+function parseImageManifest(document: JsonObject, mediaType: string | undefined, what: string): Manifest {
   const config = parseDescriptor(document.config, `${what}: config`)
   const layers = asArray(document.layers ?? [], `${what}: layers`)
   return {
     kind: 'manifest',
+    mediaType,
     config: ofType(configTypes, config, `${what}: config`),
     layers: layers.map((item, at) =>
       ofType(layerTypes, parseDescriptor(item, `${what}: layers[${at}]`), `${what}: layers[${at}]`),
@@ -87,7 +103,17 @@ function parseDescriptor(value: unknown, what: string): Descriptor {
     size: asCount(object.size, `${what}: size`),
     annotations: optional(object.annotations, `${what}: annotations`, asStringMap) ?? {},
     platform: optional(object.platform, `${what}: platform`, parsePlatformObject),
+    urls: optional(object.urls, `${what}: urls`, asStrings) ?? [],
   }
+}
+
+/** What is said of a layer whose content would have to come from where a manifest says. */
+export function foreignLayer({ digest, urls }: Descriptor): InvalidOptionError {
+  const where = urls.length > 0 ? `from ${shown(urls[0])}` : 'from elsewhere'
+  return invalidArchive(
+    `the layer ${digest} is foreign: its content would have to be fetched ${where}, which is refused`,
+    { layer: digest, urls },
+  )
 }
 
 function parsePlatformObject(value: unknown, what: string): Platform {

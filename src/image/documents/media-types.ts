@@ -16,15 +16,21 @@ export const configTypes: ReadonlySet<string> = new Set([
 
 export const layerTar = 'application/vnd.oci.image.layer.v1.tar'
 
+/** Layers that a registry need not have: their manifests say where else they are. */
+export const foreignTypes: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.layer.nondistributable.v1.tar',
+  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+  'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+])
+
 export const layerTypes: ReadonlySet<string> = new Set([
   layerTar,
   `${layerTar}+gzip`,
   `${layerTar}+zstd`,
-  'application/vnd.oci.image.layer.nondistributable.v1.tar',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
   'application/vnd.docker.image.rootfs.diff.tar',
   'application/vnd.docker.image.rootfs.diff.tar.gzip',
   'application/vnd.docker.image.rootfs.diff.tar.zstd',
-  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+  ...foreignTypes,
 ])

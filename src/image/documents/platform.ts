@@ -52,18 +52,36 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
   return [os, architecture, variant].filter((part) => part !== '').join('/')
 }
 
+/** As an index and an image's configuration have it: a variant only where there is one. */
+export function platformObject({ os, architecture, variant }: Platform): object {
+  return { architecture, os, ...(variant !== '' && { variant }) }
+}
+
 /**
  * How well an image for `offered` runs on `wanted`: 0 not at all, more is better. A processor runs what was made for
  * older variants of it.
  */
 export function matchPlatform(wanted: Platform, offered: Platform): number {
   const { os, architecture, variant } = normalizePlatform(offered)
-  if (os !== wanted.os || architecture !== wanted.architecture) return 0
+  if (os !== wanted.os) return 0
+  if (architecture !== wanted.architecture) return matchPredecessor(wanted, architecture, variant)
   const want = variantNumber(wanted.variant)
   const offer = variantNumber(variant)
   if (want === offer) return 1000
   // An unnamed variant is the oldest; without a wish for a variant, a newer one may use what this host lacks.
   return offer < want ? 1 + offer : 0
+}
+
+/** Whether an image for a platform runs where the text says. */
+export function matchesPlatform(wanted: string, offered: Platform): boolean {
+  return matchPlatform(parsePlatform(wanted), offered) > 0
+}
+
+/** Below every match of the same processor: 64-bit ones run what is for their 32-bit predecessors. */
+function matchPredecessor(wanted: Platform, architecture: string, variant: string): number {
+  if (wanted.architecture === 'amd64' && architecture === '386') return 0.5
+  if (wanted.architecture === 'arm64' && architecture === 'arm') return variantNumber(variant) / 100
+  return 0
 }
 
 function variantNumber(variant: string): number {

@@ -1,8 +1,10 @@
 import type { Digest } from '../../content/digest.js'
+import { InvalidOptionError } from '../../errors/index.js'
 import type { Time } from '../../host/native.js'
 import { packLayer } from '../../layer/index.js'
 import { parseReference } from '../../reference/reference.js'
 import type { ImageRunConfig } from '../../spec/options.js'
+import type { LayerSource } from '../archive/image-source.js'
 import { hostFailed } from '../archive/source.js'
 import { parseConfig } from '../documents/config.js'
 import { layerTar } from '../documents/media-types.js'
@@ -10,8 +12,8 @@ import { hostPlatform } from '../documents/platform.js'
 import { LayerLoader } from '../layers.js'
 import type { ImageContext } from '../load.js'
 import { recordImages } from '../record.js'
-import type { LoadedImage } from '../types.js'
-import { baseFiles, type Gathered, gather } from './gather.js'
+import type { ImageContent, LoadedImage } from '../types.js'
+import { type Base, baseFiles, type Gathered, gather } from './gather.js'
 import type { HostImageRequest } from './options.js'
 import type { HostImageMemory } from './reuse.js'
 
@@ -27,24 +29,35 @@ export function reuseHostImage(
   return { id: id as Digest, references: [parseReference(request.reference).familiar()] }
 }
 
-/** Makes an image of the host's programs. To be called within a change, see `collection.ts`. */
+/**
+ * Makes an image of the host's programs, alone or as one more layer of a base. To be called within a change, see
+ * `collection.ts`.
+ */
 export async function makeHostImage(
   context: ImageContext,
   memory: HostImageMemory,
   request: HostImageRequest,
+  base: ImageContent | undefined,
   signal: AbortSignal | undefined,
 ): Promise<LoadedImage> {
+  if (base) checkPlatform(base)
   try {
-    const gathered = gather(request, await storeBaseFiles(context), context.native)
+    const gathered = await gatherOver(context, request, base)
     const blob = await context.content.ingestMade(async (path) => {
       const { diffId, size } = await packLayer(gathered.entries, path, { signal })
       return { digest: diffId as Digest, size }
     })
-    const document = hostDocument(request, gathered, blob.digest)
+    const document = hostDocument(request, gathered, blob.digest, base)
     const config = parseConfig(document, 'configuration')
     const loader = new LayerLoader(context, signal, () => {})
-    const layers = await loader.load(config.diffIds, [{ mediaType: layerTar, ingest: async () => blob }])
-    const ready = { document, config, manifest: undefined, layers, references: [request.reference] }
+    const sources = [...(base ? presentLayers(context, base) : []), { mediaType: layerTar, ingest: async () => blob }]
+    const layers = await loader.load(config.diffIds, sources)
+    const ready = {
+      ...{ document, config, layers },
+      manifest: undefined,
+      references: [request.reference],
+      ...(base && { parent: base.id }),
+    }
     const [image] = (await recordImages([ready], context)) as [LoadedImage]
     memory.remember(request, image.id, gathered.observations)
     return image
@@ -52,6 +65,33 @@ export async function makeHostImage(
     signal?.throwIfAborted()
     throw hostFailed(error)
   }
+}
+
+async function gatherOver(context: ImageContext, request: HostImageRequest, image: ImageContent | undefined) {
+  if (!image) return gather(request, await storeBaseFiles(context), context.native)
+  using files = context.snapshots.files(image.chain)
+  const base: Base = { files, config: image.config }
+  return gather(request, {}, context.native, base)
+}
+
+/** Layers that are in place: nothing of them is read. */
+function presentLayers({ content }: ImageContext, base: ImageContent): LayerSource[] {
+  return base.layers.map(({ blob, mediaType, diffId }) => {
+    const digest = blob ?? diffId
+    return { mediaType, ingest: async () => ({ digest, size: content.size(digest) }) }
+  })
+}
+
+function checkPlatform({ id, os, architecture }: ImageContent): void {
+  const host = hostPlatform()
+  if (os === host.os && architecture === host.architecture) return
+  throw new InvalidOptionError(
+    `${id} is for ${os}/${architecture}, but this host's programs are for ${host.os}/${host.architecture}`,
+    {
+      code: 'INVALID_OPTION',
+      details: { image: id, os, architecture },
+    },
+  )
 }
 
 /** As blobs, because a layer is packed of files; nobody records them, so they are collected afterwards. */
@@ -69,9 +109,16 @@ async function* only(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
 }
 
 /** The same files make the same document: its time is that of the newest file. */
-function hostDocument(request: HostImageRequest, { config, newest }: Gathered, diffId: string): Buffer {
-  const { os, architecture, variant } = hostPlatform()
+function hostDocument(
+  { executables, files }: HostImageRequest,
+  { config, newest }: Gathered,
+  diffId: string,
+  base: ImageContent | undefined,
+): Buffer {
+  const { os, architecture, variant } = base ?? hostPlatform()
   const created = rfc3339(newest)
+  const what =
+    executables.length > 0 ? executables : files.map((file) => (typeof file === 'string' ? file : file.target))
   return Buffer.from(
     JSON.stringify({
       created,
@@ -79,8 +126,8 @@ function hostDocument(request: HostImageRequest, { config, newest }: Gathered, d
       ...(variant !== '' && { variant }),
       os,
       config: config satisfies ImageRunConfig,
-      rootfs: { type: 'layers', diff_ids: [diffId] },
-      history: [{ created, created_by: `inboard fromHost ${request.executables.join(' ')}` }],
+      rootfs: { type: 'layers', diff_ids: [...(base?.layers.map((layer) => layer.diffId) ?? []), diffId] },
+      history: [...(base?.history ?? []), { created, created_by: `inboard fromHost ${what.join(' ')}` }],
     }),
   )
 }

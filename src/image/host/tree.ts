@@ -3,6 +3,7 @@ import { InvalidOptionError } from '../../errors/index.js'
 import { AT_FDCWD } from '../../host/index.js'
 import type { Native, Time } from '../../host/native.js'
 import type { PackEntry } from '../../layer/index.js'
+import type { ImageFile, ImageFiles } from '../../snapshot/index.js'
 import { fileNotFound, type HostFiles } from './host-files.js'
 
 type Node =
@@ -24,28 +25,36 @@ type Node =
       readonly capabilities: Uint8Array | undefined
     }
 
-const maxSymlinks = 40
+type Directory = Extract<Node, { kind: 'directory' }>
 
-/** The files of an image in the making, by their path in it: `/usr/bin/node`. */
+const maxSymlinks = 40
+const ownDirectory: Directory = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: undefined }
+
+/**
+ * The files of an image in the making, by their path in it: `/usr/bin/node`. Over a base they are those of one more layer:
+ * what the base has is where paths lead to, and its directories stay what they are.
+ */
 export class ImageTree {
   readonly #files: HostFiles
   readonly #native: Pick<Native, 'getxattrAt'>
+  readonly #base: Pick<ImageFiles, 'lookup'> | undefined
   readonly #nodes = new Map<string, Node>()
 
-  constructor(files: HostFiles, native: Pick<Native, 'getxattrAt'>) {
+  constructor(files: HostFiles, native: Pick<Native, 'getxattrAt'>, base?: Pick<ImageFiles, 'lookup'>) {
     this.#files = files
     this.#native = native
+    this.#base = base
   }
 
   has(path: string): boolean {
-    return this.#nodes.has(path)
+    return this.#at(path) !== undefined
   }
 
   /** A directory of our own; an existing one is left. */
   directory(path: string, mode = 0o755): void {
     const real = this.#resolve(path)
-    if (real === '/' || this.#nodes.get(real)?.kind === 'directory') return
-    this.#put(real, { kind: 'directory', mode, uid: 0, gid: 0, mtime: undefined })
+    if (real === '/' || this.#at(real)?.kind === 'directory') return
+    this.#put(real, { ...ownDirectory, mode })
   }
 
   /** A text of our own that is in a file of the host. */
@@ -61,10 +70,13 @@ export class ImageTree {
     })
   }
 
-  /** A symlink of the host, in the place where it is there. */
+  /** A symlink of the host, in the place where it is there. Where a base has a directory, that stays. */
   link(path: string): void {
     const stat = this.#files.stat(path)
-    if (stat) this.#put(path, { kind: 'symlink', target: this.#files.readlink(path), mtime: timeOf(stat) })
+    if (!stat) return
+    const place = this.#resolve(path, false)
+    const isKept = this.#base !== undefined && this.#at(this.#resolve(place))?.kind === 'directory'
+    if (!isKept) this.#put(place, { kind: 'symlink', target: this.#files.readlink(path), mtime: timeOf(stat) })
   }
 
   /** A file of the host in the same place, with every symlink that leads to it; its real path. */
@@ -73,8 +85,20 @@ export class ImageTree {
     const real = this.#files.realpath(path, (link) => links.push(link))
     if (real === undefined) throw missing(path)
     for (const link of links) this.link(link)
-    this.#copy(real, real, undefined)
+    const place = this.#resolve(real, false)
+    this.#copy(real, place, undefined)
+    this.#lead(path, real, place)
     return real
+  }
+
+  /** What is at a path of the host in the same place: as {@link hostFile}, but links that lead nowhere are just links. */
+  match(path: string): boolean {
+    const real = this.#files.realpath(path)
+    const kind = real === undefined ? undefined : this.#files.stat(real)
+    if (kind?.isFile() || kind?.isDirectory()) this.hostFile(path)
+    else if (this.#files.stat(path)?.isSymbolicLink()) this.link(path)
+    else return false
+    return true
   }
 
   /** A file, or a directory with all that is in it, of the host in another place. Symlinks inside are kept as they are. */
@@ -89,6 +113,14 @@ export class ImageTree {
     const newest = [...this.#nodes.values()].flatMap(({ mtime }) => (mtime ? [mtime] : [])).reduce(later, [0, 0])
     const paths = [...this.#nodes.keys()].sort(byComponents)
     return { entries: paths.map((path) => toEntry(path.slice(1), this.#nodes.get(path) as Node, newest)), newest }
+  }
+
+  /** Where directories of a base are not laid out as the host's, a path of the host may not lead to its file. */
+  #lead(path: string, real: string, place: string): void {
+    const reached = this.#resolve(path)
+    if (reached === place) return
+    if (this.#at(reached)?.kind === 'directory') this.#copy(real, reached, undefined)
+    else this.#put(reached, { kind: 'symlink', target: place, mtime: timeOf(this.#files.stat(real) as BigIntStats) })
   }
 
   #copy(source: string, target: string, mode: number | undefined): void {
@@ -114,29 +146,40 @@ export class ImageTree {
   #copyDirectory(source: string, target: string, stat: BigIntStats, mode: number | undefined): void {
     if (target !== '/') {
       const owner = { uid: Number(stat.uid), gid: Number(stat.gid) }
-      this.#put(target, { kind: 'directory', mode: mode ?? Number(stat.mode) & 0o7777, ...owner, mtime: timeOf(stat) })
+      const copied = { mode: mode ?? Number(stat.mode) & 0o7777, ...owner, mtime: timeOf(stat) }
+      this.#put(target, { kind: 'directory', ...copied, ...(mode === undefined && this.#baseDirectory(target)) })
     }
     for (const name of this.#files.list(source)) {
       const child = this.#files.stat(`${source}/${name}`)
       // Sockets, pipes and devices belong to what runs on the host.
       if (child?.isFile() || child?.isDirectory() || child?.isSymbolicLink()) {
-        this.#copy(`${source}/${name}`, this.#resolve(`${target}/${name}`, false), undefined)
+        this.#copy(`${source}/${name}`, this.#resolve(`${target}/${name}`, child.isDirectory()), undefined)
       }
     }
   }
 
   #put(path: string, node: Node): void {
     if (path === '/') throw invalid('the root of an image cannot be a file', path)
-    const existing = this.#nodes.get(path)
+    const existing = this.#at(path)
     if (existing?.kind === 'directory' && node.kind !== 'directory')
       throw invalid(`${path} of the image is a directory already`, path)
     for (let parent = parentOf(path); parent !== '/'; parent = parentOf(parent)) {
-      const above = this.#nodes.get(parent)
+      const above = this.#at(parent)
       if (above && above.kind !== 'directory')
         throw invalid(`${parent} of the image is not a directory, but ${path} needs it`, path)
-      if (!above) this.#nodes.set(parent, { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: undefined })
+      if (!this.#nodes.has(parent)) this.#nodes.set(parent, this.#baseDirectory(parent) ?? ownDirectory)
     }
     this.#nodes.set(path, node)
+  }
+
+  #at(path: string): Node | ImageFile | undefined {
+    return this.#nodes.get(path) ?? this.#base?.lookup(path)
+  }
+
+  /** As the layer has to repeat it. Its time is not repeated: not every extractor keeps it. */
+  #baseDirectory(path: string): Directory | undefined {
+    const found = this.#base?.lookup(path)
+    return found?.kind === 'directory' ? { ...found, mtime: undefined } : undefined
   }
 
   /** Where a path leads in the image, its symlinks followed; the last one only with `last`. */
@@ -154,7 +197,7 @@ export class ImageTree {
         continue
       }
       const next = `${real}/${component}`
-      const node = this.#nodes.get(next)
+      const node = this.#at(next)
       const isFollowed = node?.kind === 'symlink' && (last || pending.some((rest) => rest !== ''))
       if (!isFollowed) {
         real = next

@@ -14,6 +14,8 @@ export interface DockerOutput {
 
 /** A real daemon to compare with, alone with itself: ended, and everything of it removed, when it is disposed. */
 export interface Dockerd extends AsyncDisposable {
+  /** A process in the daemon's network namespace. */
+  readonly pid: number
   docker(args: readonly string[]): Promise<DockerOutput>
   import(name: string, rootfs: AsyncIterable<Uint8Array>): Promise<void>
 }
@@ -39,6 +41,7 @@ export async function startDockerd(): Promise<Dockerd> {
   const docker = (args: readonly string[], stdin?: Buffer) => run(host, directory, args, stdin)
   await answering(daemon, docker)
   return {
+    pid: daemon.pid as number,
     docker,
     async import(name, rootfs) {
       await docker(['import', '-', name], await buffer(Readable.from(rootfs)))

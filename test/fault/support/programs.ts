@@ -50,6 +50,16 @@ export const programs = {
     }
   },
 
+  /** One image from a registry; says when it begins, and how long it took. */
+  async pull({ roots, reference }: { roots: Roots; reference: string }) {
+    const engine = await Engine.open(roots)
+    say({ begun: reference })
+    const began = performance.now()
+    const { id } = await engine.pull(reference)
+    say({ pulled: id, tookMs: performance.now() - began })
+    await engine.close()
+  },
+
   /** Nothing but an engine. */
   async open({ roots }: { roots: Roots }) {
     await (await Engine.open(roots)).close()
@@ -159,7 +169,7 @@ const verbs = {
   exec: async (_engine: Engine, kept: Container) => kept.exec(['true']),
   load: async (engine: Engine) =>
     engine.images.load('/nonexistent').catch((error) => {
-      if (error.code !== 'FILE_NOT_FOUND') throw error
+      if (!(error instanceof InboardError) || error.code !== 'FILE_NOT_FOUND') throw error
     }),
 }
 

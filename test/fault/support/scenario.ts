@@ -20,7 +20,12 @@ export interface Step {
 /** A process's user: opens the engine anew when a step has closed it. */
 export class User {
   readonly roots: Roots
-  readonly archives: { readonly image: string; readonly rootfs: string }
+  readonly archives: {
+    readonly image: string
+    readonly rootfs: string
+    /** A repository whose tags `latest` and `same` are one image. */
+    readonly repository: string
+  }
   #engine: Engine | undefined
 
   constructor(roots: Roots, archives: User['archives']) {
@@ -65,6 +70,20 @@ export const scenario: readonly Step[] = [
     act: async (user) => (await user.engine()).images.import(user.archives.rootfs, { reference: 'imported' }),
   },
   {
+    does: 'pull, and pull again what has not changed',
+    facts: { 'image pulled': 'present' },
+    async act(user) {
+      const engine = await user.engine()
+      await (await engine.pull(user.archives.repository)).tag('pulled')
+      await engine.pull(user.archives.repository)
+    },
+  },
+  {
+    does: 'pull another name of it',
+    facts: {},
+    act: async (user) => (await user.engine()).pull(`${user.archives.repository}:same`),
+  },
+  {
     does: 'create',
     facts: { 'container kept': 'created' },
     act: async (user) => (await user.engine()).run('busybox', ['sh', '-c', 'exit 3']).name('kept').create(),
@@ -93,6 +112,15 @@ export const scenario: readonly Step[] = [
     act: (user) => runAnew(user, 'longer'),
   },
   { does: 'exec', facts: {}, act: async (user) => (await user.container('longer')).exec(['true']) },
+  {
+    does: 'commit what runs',
+    facts: { 'image committed': 'present', 'container longer': 'running' },
+    async act(user) {
+      const longer = await user.container('longer')
+      await longer.exec(['touch', '/made'])
+      await longer.commit('committed')
+    },
+  },
   {
     does: 'run and remove',
     facts: { 'container brief': 'absent' },

@@ -1,0 +1,101 @@
+import type { Image } from '../engine/image.js'
+import { failpoint } from '../errors/failpoint.js'
+import type { PackResult } from '../snapshot/index.js'
+import type { ImageRunConfig } from '../spec/options.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { ContainerContext } from './context.js'
+import { settledNow, whileThere } from './files.js'
+import { type Frozen, freeze } from './freeze.js'
+import type { InspectImage } from './inspect.js'
+
+/** Options of {@link Container.commit}. */
+export interface CommitOptions {
+  /** Who made it: `Name <mail>`. */
+  readonly author?: string
+  /** A comment for the image's history. */
+  readonly message?: string
+  /** Dockerfile instructions for its configuration, such as `CMD ["redis-server"]`; `docker commit --change`. */
+  readonly changes?: readonly string[]
+  /** A running container stands still while its files are read. Default true. */
+  readonly pause?: boolean
+  /** Stops the work; nothing of it is left. */
+  readonly signal?: AbortSignal
+}
+
+/** Makes an image of a container's image, its changes as a layer on top, and its configuration. */
+export function commit(
+  context: ContainerContext,
+  record: ContainerRecord,
+  reference: string | undefined,
+  { author, message, changes, pause = true, signal }: CommitOptions,
+): Promise<Image> {
+  const config = committedConfig(record, context.inspectImage(record))
+  return context.commitImage({
+    parent: record.image,
+    reference,
+    author,
+    message,
+    changes,
+    config,
+    createdBy: (config.Cmd ?? []).join(' '),
+    pack: (file) => packStill(context, record, file, pause, signal),
+    signal,
+  })
+}
+
+/** Packs what has changed, of a container that does not move meanwhile. */
+function packStill(
+  context: ContainerContext,
+  record: ContainerRecord,
+  file: string,
+  pause: boolean,
+  signal: AbortSignal | undefined,
+): Promise<PackResult> {
+  return whileThere(context, record, async () => {
+    await using _ = pause ? await freezeRunning(context, record.id, signal) : undefined
+    failpoint('commit.pack')
+    return await context.files(record).packChanges(file, { signal })
+  })
+}
+
+/** Undefined for one that does not run (any more). */
+async function freezeRunning(
+  context: ContainerContext,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<Frozen | undefined> {
+  const isRunning = async () => (await settledNow(context, id))?.status === 'running'
+  if (!(await isRunning())) return undefined
+  try {
+    return await freeze(context, id, signal)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'INVALID_STATE' || (await isRunning())) throw error
+    return undefined
+  }
+}
+
+/** What of a container's configuration becomes its image's, as `docker commit` has it: builds of its image are over. */
+function committedConfig({ config }: ContainerRecord, { config: image }: InspectImage): ImageRunConfig {
+  const own = new Set(config.env.map(nameOf))
+  const entrypoint = config.entrypoint ?? image.Entrypoint
+  const command = config.command.length > 0 ? config.command : config.entrypoint ? [] : (image.Cmd ?? [])
+  const user = config.user || image.User
+  const directory = config.workdir || image.WorkingDir
+  const stopSignal = config.stopSignal ?? image.StopSignal
+  const stopTimeout = config.stopTimeout ?? image.StopTimeout
+  return {
+    ...(user && { User: user }),
+    ...(image.ExposedPorts && { ExposedPorts: image.ExposedPorts }),
+    Env: [...config.env, ...(image.Env ?? []).filter((variable) => !own.has(nameOf(variable)))],
+    ...(entrypoint && { Entrypoint: entrypoint }),
+    ...(command.length > 0 && { Cmd: command }),
+    ...(image.Volumes && { Volumes: image.Volumes }),
+    ...(directory && { WorkingDir: directory }),
+    Labels: { ...image.Labels, ...config.labels },
+    ...(stopSignal !== undefined && { StopSignal: String(stopSignal) }),
+    ...(stopTimeout !== undefined && { StopTimeout: stopTimeout }),
+    ...(image.Healthcheck && { Healthcheck: image.Healthcheck }),
+  }
+}
+
+const nameOf = (variable: string) => variable.split('=', 1)[0]

@@ -1,0 +1,55 @@
+import { InvalidOptionError } from '../errors/index.js'
+
+const nsPerMs = 1_000_000n
+const nsPerSecond = 1_000_000_000n
+const unitNs: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 }
+
+/** Nanoseconds since the epoch of an RFC 3339 time; undefined when it is none. */
+export function nanoseconds(text: string): bigint | undefined {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/i.exec(text)
+  const ms = match ? Date.parse(`${match[1]}${match[3]}`) : Number.NaN
+  return Number.isNaN(ms) ? undefined : BigInt(ms) * nsPerMs + BigInt((match?.[2] ?? '').padEnd(9, '0'))
+}
+
+/**
+ * A moment as Docker's filters take it: a Date, ms since the epoch, an RFC 3339 time, a date, seconds since the epoch as
+ * text, or how long ago it was, such as `10m` or `1h30m`. In nanoseconds since the epoch.
+ *
+ * @throws {InvalidOptionError} `INVALID_OPTION`
+ */
+export function parseMoment(option: string, value: Date | number | string, now = Date.now()): bigint {
+  const ns = typeof value === 'string' ? parseText(value, now) : fromMs(value instanceof Date ? value.getTime() : value)
+  if (ns !== undefined) return ns
+  throw new InvalidOptionError(`failed to parse value as time or duration: ${JSON.stringify(String(value))}`, {
+    code: 'INVALID_OPTION',
+    details: { option, value: String(value) },
+  })
+}
+
+function fromMs(ms: number): bigint | undefined {
+  return Number.isFinite(ms) ? BigInt(Math.round(ms * 1e3)) * 1000n : undefined
+}
+
+function parseText(text: string, now: number): bigint | undefined {
+  const ago = parseDuration(text)
+  if (ago !== undefined) return BigInt(now) * nsPerMs - BigInt(Math.round(ago))
+  const unix = /^(\d{1,12})(?:\.(\d{1,9}))?$/.exec(text)
+  if (unix) return BigInt(unix[1] as string) * nsPerSecond + BigInt((unix[2] ?? '').padEnd(9, '0'))
+  // Without a time zone it is local time, as in Docker.
+  return nanoseconds(text) ?? (/^\d{4}-\d\d-\d\d/.test(text) ? fromMs(Date.parse(localForm(text))) : undefined)
+}
+
+/** A mere date would be read as UTC. */
+function localForm(text: string): string {
+  return text.length === '2024-01-01'.length ? `${text}T00:00:00` : text
+}
+
+/** Go's durations. @see https://pkg.go.dev/time#ParseDuration */
+function parseDuration(text: string): number | undefined {
+  if (!/^[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
+  let ns = 0
+  for (const [, number, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)) {
+    ns += Number(number) * (unitNs[unit as string] as number)
+  }
+  return text.startsWith('-') ? -ns : ns
+}

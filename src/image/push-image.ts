@@ -1,0 +1,155 @@
+import { type Digest, digestOf } from '../content/digest.js'
+import { failpoint } from '../errors/failpoint.js'
+import { NotFoundError } from '../errors/index.js'
+import { parseReference } from '../reference/reference.js'
+import type { Repository } from '../registry/types.js'
+import type { ImageRow, LayerRow, PushRecord, RemoteLayerRow } from '../store/images.js'
+import { blobBytes } from './blob-bytes.js'
+import { type Manifest, maxManifestBytes, parseManifest } from './documents/manifest.js'
+import {
+  formatFor,
+  layerType,
+  ociManifest,
+  type TypedBlob,
+  type WrittenDocument,
+  writeManifest,
+} from './documents/write-manifest.js'
+import type { ImageContext } from './load.js'
+import { LayerPush, type PushContext, reportFor } from './push-layers.js'
+import { syncFilesystem } from './record.js'
+import { together } from './together.js'
+
+/** An image whose blobs are in the repository; what remains is its manifest. */
+export interface SentImage extends WrittenDocument {
+  readonly digest: Digest
+  readonly record: Omit<PushRecord, 'references'>
+}
+
+/**
+ * Brings all blobs of an image to a repository, and says what its manifest is: the one it came with, byte for byte,
+ * wherever that can be had.
+ */
+export async function sendImage(push: PushContext, repository: Repository, id: string): Promise<SentImage> {
+  const { records } = push.context
+  const row = records.get(id)
+  if (row === undefined)
+    throw new NotFoundError(`No such image: ${id}`, { code: 'IMAGE_NOT_FOUND', details: { image: id } })
+  const layers = records.layers(id)
+  const own = await ownManifest(push, row, layers)
+  const sent = own ? await sendOwn(push, row, layers, own) : await sendBuilt(push, row, layers)
+  const remoteLayers = sent.layers.map((layer, at) => remoteLayer(repository, layers[at] as LayerRow, layer))
+  return { ...sent, digest: digestOf(sent.bytes), record: { ...sent.record, remoteLayers } }
+}
+
+/** What a repository has after a push; to be kept together with the name that the manifest got. */
+export async function recordPush(context: ImageContext, { record }: SentImage, references: string[]): Promise<void> {
+  const isNew = record.manifest !== undefined || record.blobs.length > 0
+  if (isNew) await syncFilesystem(context.root, context.native)
+  failpoint('push.record')
+  context.records.recordPush({ ...record, references })
+}
+
+interface Sent extends WrittenDocument {
+  readonly layers: readonly TypedBlob[]
+  readonly record: Omit<PushRecord, 'references' | 'remoteLayers'>
+}
+
+interface OwnManifest extends WrittenDocument {
+  readonly manifest: Manifest
+}
+
+/** The manifest that the image came with, if its layers are here or in the registry as it names them. */
+async function ownManifest(
+  push: PushContext,
+  row: ImageRow,
+  rows: readonly LayerRow[],
+): Promise<OwnManifest | undefined> {
+  const { context, sender, signal } = push
+  const digest = row.manifest as Digest | null
+  if (digest === null || !context.content.has(digest)) return undefined
+  const bytes = await context.content.read(digest, maxManifestBytes)
+  const manifest = parseManifest(bytes, undefined, digest)
+  if (manifest.kind !== 'manifest' || manifest.config.digest !== row.id || manifest.layers.length !== rows.length)
+    return undefined
+  if (manifest.layers.some(isPlain) && !wasRemote(context, row.id)) return undefined
+  const away = manifest.layers.flatMap((blob, at) => (context.content.has(blob.digest) ? [] : [{ blob, at }]))
+  const look = ({ blob, at }: (typeof away)[number]) => {
+    const diffId = rows[at]?.diff_id as string
+    return (stop: AbortSignal) => sender.find({ blob, diffId, report: reportFor(push, diffId) }, stop)
+  }
+  const found = await together(away.map(look), signal)
+  return found.every(Boolean) ? { manifest, mediaType: manifest.mediaType ?? ociManifest, bytes } : undefined
+}
+
+/** Archives hold layers that are not compressed, as Docker writes them; registries should not, unless they had them so. */
+function isPlain({ mediaType }: TypedBlob): boolean {
+  return !/[.+](gzip|zstd)$/.test(mediaType)
+}
+
+function wasRemote({ records }: ImageContext, id: string): boolean {
+  return records.references(id).some((name) => parseReference(name).digest !== undefined)
+}
+
+async function sendOwn(
+  push: PushContext,
+  row: ImageRow,
+  rows: readonly LayerRow[],
+  { manifest, ...document }: OwnManifest,
+): Promise<Sent> {
+  const { context, sender, signal } = push
+  const task = (blob: TypedBlob, at: number) => (stop: AbortSignal) => {
+    const diffId = rows[at]?.diff_id as string
+    const report = reportFor(push, diffId)
+    const read = (offset: number) => blobBytes(context.content, blob.digest, { offset })
+    report('waiting')
+    return context.uploads.run(() => sender.send({ blob, diffId, read, report }, stop), stop)
+  }
+  await together(manifest.layers.map(task), signal)
+  await sendConfig(push, row)
+  return { ...document, layers: manifest.layers, record: { image: row.id, blobs: [] } }
+}
+
+async function sendBuilt(push: PushContext, row: ImageRow, rows: readonly LayerRow[]): Promise<Sent> {
+  const { context, signal } = push
+  const layerPush = new LayerPush(push)
+  try {
+    const blobs = await layerPush.send(rows)
+    const config = await sendConfig(push, row)
+    const format = formatFor(blobs)
+    const document = writeManifest(format, config, blobs)
+    const { digest } = await context.content.ingest(only(document.bytes), { signal })
+    const layers = blobs.map((blob) => ({ ...blob, mediaType: layerType(format, blob.compression) }))
+    const replaced = layerPush.replaced
+    return { ...document, layers, record: { image: row.id, manifest: digest, blobs: replaced } }
+  } catch (error) {
+    // What was compressed is not compressed again by the next try.
+    await keepCompressed(context, row, layerPush).catch(() => {})
+    throw error
+  }
+}
+
+async function keepCompressed(context: ImageContext, { id, manifest }: ImageRow, { replaced }: LayerPush) {
+  if (replaced.length === 0 || manifest !== null) return
+  await syncFilesystem(context.root, context.native)
+  context.records.recordPush({ image: id, blobs: replaced, references: [], remoteLayers: [] })
+}
+
+async function sendConfig({ sender, signal }: PushContext, row: ImageRow) {
+  const bytes = Buffer.from(row.config)
+  const blob = { digest: row.id as Digest, size: bytes.length }
+  const read = (offset: number) => only(bytes.subarray(offset))
+  await together([(stop) => sender.send({ blob, read, report: () => {} }, stop)], signal)
+  return blob
+}
+
+function remoteLayer(
+  { name }: Repository,
+  { diff_id }: LayerRow,
+  { digest, size, mediaType }: TypedBlob,
+): RemoteLayerRow {
+  return { diff_id, repository: name, digest, size, media_type: mediaType }
+}
+
+async function* only(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
+  yield bytes
+}

@@ -1,0 +1,63 @@
+import { InvalidOptionError } from '../errors/index.js'
+import { systemError } from '../errors/system.js'
+import { type ArchivedImage, type SaveFormat, writeArchive } from './archive/write-archive.js'
+import type { LayerStore } from './layers.js'
+import type { OnProgress } from './progress.js'
+import { savableImage } from './save-image.js'
+import type { SelectedImage } from './save-names.js'
+import { type SaveTarget, writeTo } from './save-target.js'
+
+export interface SaveOptions {
+  /**
+   * `docker` is what Docker ≥ 25 writes, which Docker of any version, podman and skopeo load; `oci` is an OCI image layout
+   * only, for other tools. Default: `docker`.
+   */
+  readonly format?: SaveFormat
+  readonly signal?: AbortSignal
+}
+
+/** {@link SaveOptions} as the store takes them. */
+export interface SaveRequest extends SaveOptions {
+  readonly onProgress?: OnProgress
+}
+
+export interface SavedArchive {
+  /** Bytes of the archive. */
+  readonly size: number
+}
+
+/** Writes images to an archive. To be called while collectors are kept away, see `collection.ts`. */
+export async function saveImages(
+  store: LayerStore,
+  selected: readonly SelectedImage[],
+  target: SaveTarget,
+  { format = 'docker', signal, onProgress = () => {} }: SaveRequest,
+): Promise<SavedArchive> {
+  verifyFormat(format)
+  const images: ArchivedImage[] = []
+  for (const { image, names } of selected)
+    images.push({ ...(await savableImage(store, image.id, format === 'oci')), names })
+  let size = 0
+  async function* counted(): AsyncGenerator<Buffer, void, undefined> {
+    for await (const chunk of writeArchive(images, format, store.content)) {
+      yield chunk
+      size += chunk.length
+      onProgress({ kind: 'bytes', current: size })
+    }
+  }
+  try {
+    await writeTo(target, counted(), signal)
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw systemError('The archive could not be written', error)
+  }
+  return { size }
+}
+
+function verifyFormat(format: string): void {
+  if (format === 'docker' || format === 'oci') return
+  throw new InvalidOptionError(`invalid option "format": "${format}" is none of 'docker' and 'oci'`, {
+    code: 'INVALID_OPTION',
+    details: { option: 'format', value: format },
+  })
+}

@@ -1,0 +1,156 @@
+import { closeSync } from 'node:fs'
+import {
+  AT_FDCWD,
+  DT_CHR,
+  type Native,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+  S_IFCHR,
+  S_IFMT,
+  type Stat,
+} from '../host/index.js'
+import { isErrno } from './layer-errors.js'
+import { isDirectory } from './tree.js'
+import { opaqueXattr } from './xattrs.js'
+
+/** How a name of a directory is opened whose content nobody trusts, and changes meanwhile. */
+export const exactly = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
+
+/** A name in a stack of directories, in the topmost that has it. */
+export interface Located {
+  /** The directory's descriptor. */
+  readonly directory: number
+  readonly stat: Stat
+  /** Its place in the stack that was opened: 0 is the top. */
+  readonly layer: number
+}
+
+interface Part {
+  readonly fd: number
+  readonly layer: number
+}
+
+/**
+ * One directory of overlay layers as the kernel shows it merged, by descriptors of its own: nothing is reached by a
+ * path of more than one name, no symlink is followed and no mount crossed.
+ */
+export class LayeredDirectory {
+  readonly #native: Native
+  readonly #parts: readonly Part[]
+
+  private constructor(native: Native, parts: readonly Part[]) {
+    this.#native = native
+    this.#parts = parts
+  }
+
+  /** @param layers paths of the layers' roots, top first; missing ones are empty */
+  static open(native: Native, layers: readonly string[]): LayeredDirectory {
+    const parts: Part[] = []
+    try {
+      for (const [layer, path] of layers.entries()) {
+        const fd = openRoot(native, path)
+        if (fd === undefined) continue
+        parts.push({ fd, layer })
+        if (isOpaque(native, fd)) break
+      }
+    } catch (error) {
+      for (const { fd } of parts) closeSync(fd)
+      throw error
+    }
+    return new LayeredDirectory(native, parts)
+  }
+
+  /** The descriptor of the topmost layer's; -1 when no layer has it. */
+  get top(): number {
+    return this.#parts[0]?.fd ?? -1
+  }
+
+  close(): void {
+    for (const { fd } of this.#parts) closeSync(fd)
+  }
+
+  /** Sorted; a name that is hidden by a whiteout may be among them, unless it stands alone. */
+  names(): string[] {
+    const [first] = this.#parts
+    if (first === undefined) return []
+    const [own, ...below] = this.#parts.map(({ fd }) => this.#native.readDirectory(fd))
+    const names =
+      below.length === 0
+        ? (own ?? [])
+            .filter(({ name, type }) => type !== DT_CHR || !this.#isHidden(first.fd, name))
+            .map(({ name }) => name)
+        : [...new Set([own ?? [], ...below].flatMap((entries) => entries.map(({ name }) => name)))]
+    return names.sort()
+  }
+
+  find(name: string): Located | undefined {
+    for (const { fd, layer } of this.#parts) {
+      const stat = this.#native.statAt(fd, name)
+      if (stat !== undefined) return isWhiteout(stat) ? undefined : { directory: fd, stat, layer }
+    }
+    return undefined
+  }
+
+  /** A subdirectory, to be closed by the caller; undefined when the name is something else (by now). */
+  enter(name: string): LayeredDirectory | undefined {
+    const parts: Part[] = []
+    try {
+      for (const { fd, layer } of this.#parts) {
+        const stat = this.#native.statAt(fd, name)
+        if (stat === undefined) continue
+        const entered = isDirectory(stat) ? openDirectory(this.#native, fd, name) : undefined
+        if (entered === undefined) break
+        parts.push({ fd: entered, layer })
+        if (isOpaque(this.#native, entered)) break
+      }
+    } catch (error) {
+      for (const { fd } of parts) closeSync(fd)
+      throw error
+    }
+    return parts.length === 0 ? undefined : new LayeredDirectory(this.#native, parts)
+  }
+
+  #isHidden(fd: number, name: string): boolean {
+    const stat = this.#native.statAt(fd, name)
+    return stat === undefined || isWhiteout(stat)
+  }
+}
+
+/** A root's descriptor; undefined when there is none. */
+export function openRoot(native: Native, path: string): number | undefined {
+  try {
+    return native.openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/** Undefined when the name is no directory (any more). */
+export function openDirectory(native: Native, directory: number, name: string): number | undefined {
+  return ifThere(() => native.openat2(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, exactly))
+}
+
+/** Undefined for what a tree that changes meanwhile can make of a name. */
+export function ifThere<Result>(open: () => Result): Result | undefined {
+  try {
+    return open()
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENXIO')) return undefined
+    throw error
+  }
+}
+
+/** overlayfs: what lower layers have here does not show. */
+export function isOpaque(native: Native, directory: number): boolean {
+  return native.getxattrAt(directory, '', opaqueXattr.name)?.[0] === opaqueXattr.value[0]
+}
+
+export function isWhiteout({ mode, major, minor }: Stat): boolean {
+  return (mode & S_IFMT) === S_IFCHR && major === 0 && minor === 0
+}

@@ -1,0 +1,62 @@
+import { createHash, type Hash } from 'node:crypto'
+import { readSync, writeSync } from 'node:fs'
+import type { PackResult } from './layer-jobs.js'
+
+const bufferBytes = 256 * 1024
+
+/** An archive on its way into a descriptor. Small writes are gathered, so that many small entries cost few system calls. */
+export class PackOutput {
+  readonly #fd: number
+  readonly #hash: Hash | undefined
+  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes)
+  #filled = 0
+  #size = 0
+
+  /** @param isHashed whether {@link finish} is to tell the digest */
+  constructor(fd: number, isHashed: boolean) {
+    this.#fd = fd
+    this.#hash = isHashed ? createHash('sha256') : undefined
+  }
+
+  write(bytes: Buffer): void {
+    for (let done = 0; done < bytes.length; ) {
+      const take = bytes.copy(this.#buffer, this.#filled, done)
+      done += take
+      this.#advance(take)
+    }
+  }
+
+  /** Reads up to `length` bytes of a file straight into the output, from its position or a given one; the number read. */
+  readFrom(fd: number, length: number, position: number | null = null): number {
+    const take = readSync(fd, this.#buffer, this.#filled, Math.min(length, bufferBytes - this.#filled), position)
+    this.#advance(take)
+    return take
+  }
+
+  writeZeros(length: number): void {
+    for (let left = length; left > 0; ) {
+      const take = Math.min(left, bufferBytes - this.#filled)
+      this.#buffer.fill(0, this.#filled, this.#filled + take)
+      left -= take
+      this.#advance(take)
+    }
+  }
+
+  finish(): PackResult {
+    this.#flush()
+    return { diffId: this.#hash === undefined ? '' : `sha256:${this.#hash.digest('hex')}`, size: this.#size }
+  }
+
+  #advance(bytes: number): void {
+    this.#filled += bytes
+    this.#size += bytes
+    if (this.#filled === bufferBytes) this.#flush()
+  }
+
+  #flush(): void {
+    const bytes = this.#buffer.subarray(0, this.#filled)
+    this.#hash?.update(bytes)
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done)
+    this.#filled = 0
+  }
+}
