@@ -89,14 +89,14 @@ async function comparePull({ engine, docker, workspace, reference, rounds }: Pla
   })
   const inboard = {
     name: 'inboard engine.pull()',
-    prepare: () => removeImage(engine, reference),
+    prepare: () => engine.images.prune({ all: true }),
     run: async () => void (await engine.pull(reference)),
   }
   const umoci = unpacked('skopeo copy oci: + umoci unpack', skopeoUmoci)
   const tar = unpacked('skopeo copy dir: + tar xzf', skopeoTar)
   const dockerPull = docker && {
     name: 'docker pull',
-    prepare: () => docker.images.remove(reference),
+    prepare: docker.images.clear,
     run: () => docker.images.pull(reference),
   }
   await compare('cold pull', rounds, inboard, [
@@ -160,21 +160,15 @@ async function comparePush({ engine, docker, workspace, image, reference, rounds
   await registry?.[Symbol.asyncDispose]()
 }
 
-async function compareLoad({ engine, docker, image, reference, rounds }: Place): Promise<void> {
+async function compareLoad({ engine, docker, image, rounds }: Place): Promise<void> {
   const inboard = {
     name: 'inboard images.load()',
-    prepare: async () => {
-      await removeImage(engine, reference)
-      await removeImage(engine, imageName)
-    },
+    prepare: () => engine.images.prune({ all: true }),
     run: async () => void (await engine.images.load(image.archive)),
   }
   const dockerLoad = docker && {
     name: 'docker load',
-    prepare: async () => {
-      await docker.images.remove(reference)
-      await docker.images.remove(imageName)
-    },
+    prepare: docker.images.clear,
     run: () => docker.images.load(image.archive),
   }
   await compare('load of a docker-archive', rounds, inboard, [[dockerLoad, 0.5]])
@@ -238,11 +232,3 @@ async function compare(
 const medianOf = (runs: readonly Run[], what: keyof Run) => median(runs.map((run) => run[what]))
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)
-
-async function removeImage(engine: Engine, reference: string): Promise<void> {
-  const isThere = await engine.images.get(reference).then(
-    () => true,
-    () => false,
-  )
-  if (isThere) await engine.images.remove(reference, { force: true })
-}

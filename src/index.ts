@@ -14,6 +14,7 @@ export type { ContainerUsage, DiskUsage } from './engine/disk-usage.js'
 export { Engine } from './engine/engine.js'
 export type { Image } from './engine/image.js'
 export type { Images, RegistryRequestOptions, SearchImagesOptions } from './engine/images.js'
+export type { ImportSource } from './engine/import-source.js'
 export type { Operation } from './engine/operation.js'
 export type { EngineOptions } from './engine/options.js'
 export type { PullOptions } from './engine/pull.js'
@@ -63,7 +64,6 @@ export type {
   SaveOptions,
   SaveTarget,
 } from './image/index.js'
-export type { Change } from './snapshot/index.js'
 export type { TarLimits } from './layer/index.js'
 export type {
   LoginOptions,
@@ -74,6 +74,7 @@ export type {
   SearchOptions,
   SearchResult,
 } from './registry/types.js'
+export type { Change } from './snapshot/index.js'
 export type {
   Seccomp,
   SeccompAction,
@@ -82,4 +83,12 @@ export type {
   SeccompProfileRule,
   SeccompRule,
 } from './spec/index.js'
-export type { EnvInput, ImageHealthcheck, ImageRunConfig, MountInput, Propagation, PullPolicy, RunOptions } from './spec/options.js'
+export type {
+  EnvInput,
+  ImageHealthcheck,
+  ImageRunConfig,
+  MountInput,
+  Propagation,
+  PullPolicy,
+  RunOptions,
+} from './spec/options.js'

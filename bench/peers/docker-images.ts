@@ -9,7 +9,8 @@ export class DockerImages {
   readonly push = (reference: string) => this.docker('push', '--quiet', reference)
   readonly load = (archive: string) => this.docker('load', '--quiet', '--input', archive)
   readonly tag = (image: string, reference: string) => this.docker('tag', image, reference)
-  readonly remove = (reference: string) => this.docker('rmi', '--force', reference)
+  /** Removes all images. */
+  readonly clear = () => this.docker('image', 'prune', '--all', '--force')
 
   private async docker(...args: readonly string[]): Promise<void> {
     await execute('docker', ['--host', `unix://${this.daemon.socket}`, ...args])

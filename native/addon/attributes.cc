@@ -159,6 +159,7 @@ Napi::Value statAt(const Napi::CallbackInfo& info) {
   result.Set("uid", number(status.stx_uid));
   result.Set("gid", number(status.stx_gid));
   result.Set("size", number(status.stx_size));
+  result.Set("blocks", number(status.stx_blocks));
   result.Set("nlink", number(status.stx_nlink));
   result.Set("dev", number(makedev(status.stx_dev_major, status.stx_dev_minor)));
   result.Set("ino", number(status.stx_ino));

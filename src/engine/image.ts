@@ -13,7 +13,7 @@ import type {
 } from '../image/index.js'
 import type { Registries } from '../registry/types.js'
 import type { Operation } from './operation.js'
-import { onlyName, type PushOptions, pushImages } from './push.js'
+import { type PushOptions, pushImages } from './push.js'
 import { saveImages } from './save.js'
 
 /** What handles on images work with. */
@@ -84,7 +84,7 @@ export class Image {
    * ```
    */
   push(reference?: string, options: PushOptions = {}): Operation<ImageProgress, readonly PushedImage[]> {
-    return pushImages(this.#context, reference ?? onlyName(this.#context, this.id), options, this.id)
+    return pushImages(this.#context, reference, options, this.id)
   }
 
   /**
@@ -96,8 +96,11 @@ export class Image {
    * ```
    */
   save(target: SaveTarget, options: SaveOptions = {}): Operation<ImageProgress, SavedArchive> {
-    const { references } = this.#context.store.get(this.id)
-    return saveImages(this.#context, references.length > 0 ? references : [this.id], target, options)
+    const names = () => {
+      const { references } = this.#context.store.get(this.id)
+      return references.length > 0 ? references : [this.id]
+    }
+    return saveImages(this.#context, names, target, options)
   }
 
   /**

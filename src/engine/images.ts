@@ -95,7 +95,7 @@ export class Images {
     target: SaveTarget,
     options: SaveOptions = {},
   ): Operation<ImageProgress, SavedArchive> {
-    return saveImages(this.#context, [names].flat(), target, options)
+    return saveImages(this.#context, () => [names].flat(), target, options)
   }
 
   /**
@@ -195,7 +195,17 @@ export class Images {
     return this.#store.list(options)
   }
 
-  /** An image by reference, ID, or unique prefix of an ID. @throws {NotFoundError} IMAGE_NOT_FOUND */
+  /**
+   * An image that is here.
+   *
+   * @param nameOrId a reference, or an image ID or a unique prefix of one
+   * @throws {NotFoundError} IMAGE_NOT_FOUND; {ConflictError} AMBIGUOUS_ID; {InvalidOptionError} INVALID_REFERENCE
+   *
+   * @example
+   * ```ts
+   * const image = await engine.images.get('redis:7')
+   * ```
+   */
   async get(nameOrId: string): Promise<Image> {
     this.#closing.throwIfAborted()
     return this.#image(this.#store.get(nameOrId).id)

@@ -21,15 +21,19 @@ export interface PushOptions extends PushListOptions {
 
 type Report = (progress: ImageProgress) => void
 
-/** @param image the ID that the name must stand for */
+/**
+ * @param name undefined: the only name of the image
+ * @param image the ID that the name must stand for
+ */
 export function pushImages(
   context: ImagesContext,
-  name: string,
+  name: string | undefined,
   options: PushOptions,
   image?: string,
 ): Operation<ImageProgress, readonly PushedImage[]> {
   const { allTags } = options
-  return pushing(context, name, options, (repository, reference, onProgress, signal) =>
+  const nameOf = () => name ?? onlyName(context, image as string)
+  return pushing(context, nameOf, options, (repository, reference, onProgress, signal) =>
     context.store.push(repository, reference, { allTags, image, signal, onProgress }),
   )
 }
@@ -40,13 +44,17 @@ export function pushManifestList(
   images: readonly string[],
   options: PushListOptions,
 ): Operation<ImageProgress, PushedImage> {
-  return pushing(context, name, options, (repository, reference, onProgress, signal) =>
-    context.store.pushList(repository, reference, images, { signal, onProgress }),
+  return pushing(
+    context,
+    () => name,
+    options,
+    (repository, reference, onProgress, signal) =>
+      context.store.pushList(repository, reference, images, { signal, onProgress }),
   )
 }
 
 /** The only name of an image: with several it has to be said which one is meant. */
-export function onlyName(context: ImagesContext, id: string): string {
+function onlyName(context: ImagesContext, id: string): string {
   const { references } = context.store.get(id)
   const [name, ...others] = references
   if (name !== undefined && others.length === 0) return name
@@ -57,14 +65,20 @@ export function onlyName(context: ImagesContext, id: string): string {
 
 function pushing<Result>(
   { closing, openRegistries }: ImagesContext,
-  name: string,
+  nameOf: () => string,
   { auth, signal: own }: PushListOptions,
   body: (repository: Repository, reference: Reference, onProgress: Report, signal: AbortSignal) => Promise<Result>,
 ): Operation<ImageProgress, Result> {
-  const push = async (report: Report, signal: AbortSignal) => {
+  const push = async (name: string, report: Report, signal: AbortSignal) => {
     const reference = parseReference(name)
     const registries = await openRegistries()
     return body(registries.repository(reference, auth), reference, throttled(report), signal)
   }
-  return new Operation((report, signal) => reporting(`cannot push ${name}`, () => push(report, signal)), [closing, own])
+  return new Operation(
+    async (report, signal) => {
+      const name = nameOf()
+      return reporting(`cannot push ${name}`, () => push(name, report, signal))
+    },
+    [closing, own],
+  )
 }

@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { reporting } from '../errors/system.js'
 import { type ImageProgress, type SavedArchive, type SaveOptions, type SaveTarget, throttled } from '../image/index.js'
 import type { ImagesContext } from './image.js'
@@ -7,25 +7,44 @@ import { Operation } from './operation.js'
 /** A reader that is slow holds back no more than this. */
 const streamBytes = 1024 * 1024
 
+/** @param namesOf asked when the work begins */
 export function saveImages(
   { store, closing }: ImagesContext,
-  names: readonly string[],
+  namesOf: () => readonly string[],
   target: SaveTarget,
   { format, signal: own }: SaveOptions,
 ): Operation<ImageProgress, SavedArchive> {
-  const what = names.join(', ')
   return new Operation(
-    (report, signal) =>
-      reporting(`cannot save ${what}`, () =>
+    async (report, signal) => {
+      const names = namesOf()
+      return reporting(`cannot save ${names.join(', ')}`, () =>
         store.save(names, target, { ...(format && { format }), signal, onProgress: throttled(report) }),
-      ),
+      )
+    },
     [closing, own],
   )
 }
 
-/** Fails with what the save fails with; destroying it ends the save. */
+/** Begins when it is read. Fails with what the save fails with; destroying it ends the save. */
 export function saveStream(context: ImagesContext, names: readonly string[], options: SaveOptions): Readable {
+  return Readable.from(savedBytes(context, names, options), { objectMode: false, highWaterMark: streamBytes })
+}
+
+async function* savedBytes(context: ImagesContext, names: readonly string[], options: SaveOptions) {
   const stream = new PassThrough({ highWaterMark: streamBytes })
-  saveImages(context, names, stream, options).catch((error: unknown) => stream.destroy(error as Error))
-  return stream
+  const failed = saveImages(context, () => names, stream, options).then(
+    () => undefined,
+    (error: unknown) => {
+      stream.destroy()
+      return { error }
+    },
+  )
+  try {
+    for await (const chunk of stream) yield chunk as Buffer
+  } catch (error) {
+    throw (await failed)?.error ?? error
+  } finally {
+    stream.destroy()
+    await failed
+  }
 }

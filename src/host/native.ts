@@ -103,6 +103,8 @@ export interface Stat {
   readonly uid: number
   readonly gid: number
   readonly size: number
+  /** Of 512 bytes. */
+  readonly blocks: number
   readonly nlink: number
   readonly dev: number
   readonly ino: number

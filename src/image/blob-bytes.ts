@@ -1,7 +1,18 @@
 import type { Content } from '../content/content.js'
 import type { Digest } from '../content/digest.js'
+import { NotFoundError } from '../errors/index.js'
+import type { LayerRow } from '../store/images.js'
 import { type FileRange, fileBytes } from './archive/file-bytes.js'
 import type { Compression } from './documents/write-manifest.js'
+
+/** The blob that is stored for a layer. @throws {NotFoundError} `CONTENT_NOT_FOUND` */
+export function blobOf({ blob, diff_id }: LayerRow): Digest {
+  if (blob !== null) return blob as Digest
+  throw new NotFoundError(`No such content: the layer ${diff_id} has no blob`, {
+    code: 'CONTENT_NOT_FOUND',
+    details: { layer: diff_id },
+  })
+}
 
 /** The bytes of a stored blob, from an offset on. */
 export async function* blobBytes(

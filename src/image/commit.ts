@@ -59,7 +59,7 @@ export async function commitImage(context: ImageContext, request: CommitImageReq
   signal?.throwIfAborted()
   const references = name === undefined ? [] : [name]
   const [image] = await recordImages(
-    [{ document, config: parsed, manifest: undefined, layers, references, parent: base.id }],
+    [{ document, config: parsed, manifest: undefined, layers, references, isNamedHere: true, parent: base.id }],
     context,
   )
   return image as LoadedImage

@@ -137,6 +137,14 @@ describe('tag', () => {
     expect(Date.parse(store.images.inspect(two).Metadata.LastTagTime)).toBeGreaterThanOrEqual(before)
   })
 
+  it('tells when an imported image was named, but not of a name that came with an image', async () => {
+    await store.images.import(stream(await tar({ file: 'x' })), { reference: 'imported' })
+    await load(['loaded'])
+    const times = ['imported', 'loaded'].map((name) => store.images.inspect(name).Metadata.LastTagTime)
+    expect(Date.now() - Date.parse(times[0] as string)).toBeLessThan(60_000)
+    expect(times[1]).toBe('0001-01-01T00:00:00Z')
+  })
+
   // As a real Docker answers.
   it.each([
     ['h5/Two', 'invalid reference format: repository name (h5/Two) must be lowercase'],

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -246,6 +246,32 @@ describe('an OCI layout', () => {
   })
 })
 
+describe('a foreign layer', () => {
+  const foreign = (isThere: boolean) => {
+    const layout = new Layout()
+    const image = layout.image({ layers: [layer] })
+    const document = JSON.parse(String(layout.files[`blobs/sha256/${image.digest.slice(7)}`]))
+    const [{ digest }] = document.layers
+    const mediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip'
+    const layers = [{ ...document.layers[0], mediaType, urls: ['https://example.com/layer'] }]
+    const manifest = layout.blob(manifestType, { ...document, layers })
+    const files = layout.index(named(manifest, 'app'))
+    if (!isThere) delete files[`blobs/sha256/${digest.slice(7)}`]
+    return files
+  }
+
+  it('is refused where its content would have to come from elsewhere', async () => {
+    await expect(load(foreign(false))).rejects.toEqual(
+      invalid(/is foreign: its content would have to be fetched from "https:\/\/example.com\/layer", which is refused/),
+    )
+  })
+
+  it('is as good as any when the archive has its bytes', async () => {
+    const [image] = await load(foreign(true))
+    await store.images.remove(image?.id as string, { force: true })
+  })
+})
+
 describe('a truncated archive', () => {
   const points = Array.from({ length: 40 }, (_, at) => at / 40)
 
@@ -254,6 +280,33 @@ describe('a truncated archive', () => {
     const content = archive.subarray(0, archive.length - 10_240)
     const loading = store.images.load(stream(content.subarray(0, Math.floor(content.length * point))))
     await expect(loading).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' })
+  })
+
+  it.each(points)('is refused at %f of its length when it is a file', async (point) => {
+    const archive = readFileSync(busyboxForm('dockerArchive'))
+    const directory = mkdtempSync('/tmp/ib-truncated-')
+    const path = join(directory, 'image.tar')
+    writeFileSync(path, archive.subarray(0, Math.floor((archive.length - 10_240) * point)))
+    await expect(store.images.load(path)).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' })
+    rmSync(directory, { recursive: true })
+  })
+
+  it('is refused when its file has a hole, a pipe or a link to itself in it', async () => {
+    const directory = mkdtempSync('/tmp/ib-odd-')
+    const path = join(directory, 'image.tar')
+    const files = dockerArchive({ layers: [layer] })
+    const odd = async (entries: Entries) => {
+      writeFileSync(path, await tar({ ...files, ...entries }))
+      return store.images.load(path)
+    }
+    await expect(odd({ pipe: { type: 'fifo' } })).rejects.toEqual(invalid(/is a device or pipe/))
+    await expect(odd({ 'layer0/layer.tar': { type: 'symlink', linkname: 'layer.tar' } })).rejects.toEqual(
+      invalid(/has no "layer0\/layer.tar"/),
+    )
+    execFileSync('truncate', ['-s', '1M', join(directory, 'sparse')])
+    execFileSync('tar', ['--sparse', '-cf', path, '-C', directory, 'sparse'])
+    await expect(store.images.load(path)).rejects.toEqual(invalid(/is a sparse file/))
+    rmSync(directory, { recursive: true })
   })
 
   it.each(points)('is refused at %f of its length when it is compressed', async (point) => {

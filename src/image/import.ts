@@ -53,7 +53,8 @@ export async function importRootfs(
     const loader = new LayerLoader(context, signal, () => {})
     const layers = await loader.load(parsed.diffIds, [layer])
     const references = name === undefined ? [] : [name]
-    const [image] = await recordImages([{ document, config: parsed, manifest: undefined, layers, references }], context)
+    const ready = { document, config: parsed, manifest: undefined, layers, references, isNamedHere: true }
+    const [image] = await recordImages([ready], context)
     return image as LoadedImage
   } catch (error) {
     signal?.throwIfAborted()

@@ -165,6 +165,7 @@ describe('the filters of list', () => {
     expect(filtered({ until: '2021-06-01' })).toEqual([middle, oldest])
     expect(filtered({ until: '10m' })).toEqual([newest, middle, oldest])
     expect(listed().at(-1)).toBe(undated)
+    expect(filtered({ before: undated, since: 'undated' })).toHaveLength(4)
   })
 
   it.each([

@@ -70,7 +70,7 @@ export function listImages(
   { all = false, filters = {} }: ListImagesOptions,
 ): ImageSummary[] {
   const { label, dangling } = filters
-  const isInTime = timeFilter(filters, (nameOrId) => nanoseconds(catalogue.get(nameOrId).createdAt) ?? 0n)
+  const isInTime = timeFilter(filters, (nameOrId) => nanoseconds(catalogue.get(nameOrId).createdAt))
   const namesOf = nameFilter(filters.reference)
   const lines = list.lines()
   const shared = list.sharedSizes()
@@ -99,11 +99,13 @@ function isListed(
 
 function timeFilter(
   { before = [], since = [], until }: ImageFilters,
-  createdAt: (nameOrId: string) => bigint,
+  createdAt: (nameOrId: string) => bigint | undefined,
 ): (at: bigint | undefined) => boolean {
-  const ends = [before].flat().map(createdAt)
+  // As in Docker, an image that does not say when it was made bounds nothing.
+  const timesOf = (images: string | readonly string[]) => [images].flat().flatMap((image) => createdAt(image) ?? [])
+  const ends = timesOf(before)
   if (until !== undefined) ends.push(parseMoment('until', until))
-  const begins = [since].flat().map(createdAt)
+  const begins = timesOf(since)
   if (ends.length === 0 && begins.length === 0) return () => true
   return (at) => at !== undefined && ends.every((end) => at < end) && begins.every((begin) => at > begin)
 }

@@ -132,6 +132,22 @@ describe('load', () => {
     expect(fileOf('app:1', '/etc/name')).toBe('lower')
   })
 
+  it('reads of a plain tar by its path only what the image needs', async () => {
+    const files = dockerArchive({ layers: [lower, upper] })
+    const path = join(directory, 'image.tar')
+    await writeFile(path, await tar({ ...files, 'rubbish.bin': Buffer.alloc(2_000_000) }))
+    const progress: ImageProgress[] = []
+    const onProgress = (event: ImageProgress) => void progress.push(event)
+    await store.images.load(path, { onProgress })
+    expect(fileOf('app:1', '/etc/name')).toBe('upper')
+    const bytes = progress.findLast((event) => event.kind === 'bytes') as { current: number }
+    expect(bytes.current).toBeLessThan(100_000)
+    progress.length = 0
+    await store.images.load(path, { onProgress })
+    const again = progress.findLast((event) => event.kind === 'bytes') as { current: number }
+    expect(again.current).toBeLessThan(Math.min(lower.length, bytes.current))
+  })
+
   it('moves a name from one image to the next', async () => {
     const [old] = await load(dockerArchive({ layers: [lower] }))
     const [now] = await load(dockerArchive({ layers: [upper] }))

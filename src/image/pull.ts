@@ -1,6 +1,7 @@
 import { type Digest, digestOf } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
 import { DigestMismatchError, NotFoundError } from '../errors/index.js'
+import { prepareWorkers } from '../layer/index.js'
 import { type Reference, withDefaultTag } from '../reference/reference.js'
 import { hostFailed } from './archive/source.js'
 import { type ImageConfig, parseConfig } from './documents/config.js'
@@ -64,6 +65,8 @@ export async function pullImage(context: ImageContext, request: PullRequest): Pr
     const id = resolved.manifest.config.digest
     const isNew = context.records.idOfTag(mainName(reference)) !== id
     const known = context.records.get(id)
+    // While the configuration comes.
+    if (!known) prepareWorkers(resolved.manifest.layers.filter(({ digest }) => !context.content.has(digest)).length)
     const document = known ? Buffer.from(known.config) : await fetchConfig(request, resolved.manifest.config)
     const config = answered(() => parseConfig(document, id))
     verifyImage(request, resolved, config)

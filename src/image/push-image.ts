@@ -35,6 +35,8 @@ export async function sendImage(push: PushContext, repository: Repository, id: s
   if (row === undefined)
     throw new NotFoundError(`No such image: ${id}`, { code: 'IMAGE_NOT_FOUND', details: { image: id } })
   const layers = records.layers(id)
+  // Who cannot be reached, or refuses, says so before anything is compressed.
+  await push.sender.find({ blob: configOf(row).blob, report: () => {} }, push.signal)
   const own = await ownManifest(push, row, layers)
   const sent = own ? await sendOwn(push, row, layers, own) : await sendBuilt(push, row, layers)
   const remoteLayers = sent.layers.map((layer, at) => remoteLayer(repository, layers[at] as LayerRow, layer))
@@ -135,11 +137,15 @@ async function keepCompressed(context: ImageContext, { id, manifest }: ImageRow,
 }
 
 async function sendConfig({ sender, signal }: PushContext, row: ImageRow) {
-  const bytes = Buffer.from(row.config)
-  const blob = { digest: row.id as Digest, size: bytes.length }
+  const { blob, bytes } = configOf(row)
   const read = (offset: number) => only(bytes.subarray(offset))
-  await together([(stop) => sender.send({ blob, read, report: () => {} }, stop)], signal)
+  await sender.send({ blob, read, report: () => {} }, signal)
   return blob
+}
+
+function configOf({ id, config }: ImageRow) {
+  const bytes = Buffer.from(config)
+  return { bytes, blob: { digest: id as Digest, size: bytes.length } }
 }
 
 function remoteLayer(

@@ -1,7 +1,7 @@
 import type { Digest } from '../content/digest.js'
 import { decompress } from '../layer/index.js'
 import type { LayerRow, RemoteLayerRow, ReplacedBlob } from '../store/images.js'
-import { blobBytes, blobCompression } from './blob-bytes.js'
+import { blobBytes, blobCompression, blobOf } from './blob-bytes.js'
 import { type LayerBlobOf, layerType } from './documents/write-manifest.js'
 import type { ImageContext } from './load.js'
 import type { OnProgress } from './progress.js'
@@ -86,15 +86,15 @@ export class LayerPush {
     return undefined
   }
 
-  async #compress({ diff_id, blob }: LayerRow, report: Report, signal: AbortSignal): Promise<LayerBlobOf> {
+  async #compress(row: LayerRow, report: Report, signal: AbortSignal): Promise<LayerBlobOf> {
     const { content } = this.#push.context
-    const plain = blob as Digest
+    const plain = blobOf(row)
     const total = content.size(plain)
     report('compressing', 0, total)
     const source = counted(blobBytes(content, plain), (current) => report('compressing', current, total))
     const compressed = await content.ingest(gzip(decompress(source)), { signal })
     const layer = { ...compressed, compression: 'gzip' } as const
-    this.#keep(diff_id, blob, layer)
+    this.#keep(row.diff_id, plain, layer)
     return layer
   }
 

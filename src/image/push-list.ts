@@ -25,7 +25,6 @@ export async function pushList(
   const name = withDefaultTag(reference)
   verifyList(name, images)
   const push = { context, sender: new BlobSender(repository, context.records), signal, onProgress }
-  const before = await tagBefore(repository, name, signal)
   const members: ListMember[] = []
   for (const { id, os, architecture, variant } of images) {
     const sent = await sendImage(push, repository, id)
@@ -34,6 +33,7 @@ export async function pushList(
     await recordPush(context, sent, [`${name.name}@${digest}`])
     members.push({ mediaType, digest, size: bytes.length, platform: { os, architecture, variant } })
   }
+  const before = await tagBefore(repository, name, signal)
   return putTag(push, repository, name, writeList(members), before)
 }
 

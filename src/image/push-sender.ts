@@ -45,7 +45,7 @@ export class BlobSender {
   }
 
   /** Whether the repository has the blob, or was given it from another one of its registry. */
-  async find({ blob, diffId, report }: Omit<Outgoing, 'read'>, signal: AbortSignal): Promise<boolean> {
+  async find({ blob, diffId, report }: Omit<Outgoing, 'read'>, signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#sent.has(blob.digest)) return true
     const found = await this.#look(blob.digest, diffId, signal)
     if (!found) return false
@@ -54,7 +54,7 @@ export class BlobSender {
     return true
   }
 
-  async send(outgoing: Outgoing, signal: AbortSignal): Promise<void> {
+  async send(outgoing: Outgoing, signal: AbortSignal | undefined): Promise<void> {
     const { digest } = outgoing.blob
     const before = this.#sent.get(digest)
     if (before) {
@@ -66,7 +66,7 @@ export class BlobSender {
     await sending
   }
 
-  async #send({ blob, diffId, read, report }: Outgoing, signal: AbortSignal): Promise<void> {
+  async #send({ blob, diffId, read, report }: Outgoing, signal: AbortSignal | undefined): Promise<void> {
     const found = await this.#look(blob.digest, diffId, signal)
     if (found) return report(found)
     report('uploading', 0, blob.size)
@@ -78,7 +78,7 @@ export class BlobSender {
   async #look(
     digest: Digest,
     diffId: string | undefined,
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<'exists' | 'mounted' | undefined> {
     if (await this.#repository.hasBlob(digest, { signal })) return 'exists'
     const rows = diffId === undefined ? [] : this.known(diffId)

@@ -1,5 +1,5 @@
 import type { Digest } from '../content/digest.js'
-import { AuthError, InvalidOptionError, NotFoundError } from '../errors/index.js'
+import { InvalidOptionError, NotFoundError } from '../errors/index.js'
 import { parseReference, type Reference, withDefaultTag } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
 import type { ImageContext } from './load.js'
@@ -46,31 +46,24 @@ export async function pushImages(
   const sent = new Map<string, SentImage>()
   const pushed: PushedImage[] = []
   for (const { name, id } of names) {
-    const before = await tagBefore(repository, name, signal)
     const ready = sent.get(id) ?? (await sendImage(push, repository, id))
     sent.set(id, ready)
+    const before = await tagBefore(repository, name, signal)
     pushed.push(await putTag(push, repository, name, ready, before))
     await recordPush(context, ready, [`${name.name}@${ready.digest}`])
   }
   return pushed
 }
 
-/**
- * What a tag stands for in a registry. Asked first of all: who cannot be reached, or refuses, says so before anything is
- * compressed.
- */
+/** What a tag stands for in a registry; undefined also where it will not say: who may write need not be one who may read. */
 export async function tagBefore(
   repository: Repository,
   { tag }: Reference,
   signal: AbortSignal | undefined,
 ): Promise<Digest | undefined> {
-  try {
-    return (await repository.manifestHead(tag as string, { signal }))?.digest
-  } catch (error) {
-    // Who may not read may well write.
-    if (error instanceof AuthError && error.code === 'ACCESS_DENIED') return undefined
-    throw error
-  }
+  const head = await repository.manifestHead(tag as string, { signal }).catch(() => undefined)
+  signal?.throwIfAborted()
+  return head?.digest
 }
 
 /** Gives a manifest its tag, the last thing that a registry learns of an image. */

@@ -16,6 +16,8 @@ export interface ReadyImage {
   readonly layers: readonly StoredLayer[]
   /** Normalised. */
   readonly references: readonly string[]
+  /** Whether somebody here gave it its names, and not whoever made it. */
+  readonly isNamedHere?: boolean
   /** The local image that it was committed from. */
   readonly parent?: string | undefined
   /** Where its layers came from. */
@@ -50,7 +52,8 @@ export async function syncFilesystem(root: string, native: Pick<Native, 'syncfs'
   }
 }
 
-function toRow({ document, config, manifest, layers, references, parent, remoteLayers }: ReadyImage): NewImage {
+function toRow(image: ReadyImage): NewImage {
+  const { document, config, manifest, layers, references, isNamedHere = false, parent, remoteLayers } = image
   return {
     id: digestOf(document),
     config: document.toString('utf8'),
@@ -61,6 +64,7 @@ function toRow({ document, config, manifest, layers, references, parent, remoteL
     snapshots: layers.map(({ snapshot }) => snapshot),
     references,
     parent: parent ?? null,
+    tagged_at: isNamedHere && references.length > 0 ? Date.now() : null,
     remoteLayers,
   }
 }

@@ -13,7 +13,7 @@ export interface RemoveImageOptions {
 }
 
 /** What a removal needs of the catalogue: an image by its full ID, as it is now. */
-export type ReadImage = (id: string) => ImageContent
+type ReadImage = (id: string) => ImageContent
 
 /**
  * Removes a name of an image, and the image with its last name, by Docker's rules: a name goes alone while the image has
@@ -134,7 +134,7 @@ class Removal {
 }
 
 /** One tag, with or without digests of its own repository. */
-export function isSingleName(names: readonly Reference[]): boolean {
+function isSingleName(names: readonly Reference[]): boolean {
   if (names.length <= 1) return true
   const tags = names.filter(({ digest }) => digest === undefined)
   if (tags.length > 1) return false

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../content/digest.js'
 import { NotFoundError } from '../errors/index.js'
 import type { LayerRow } from '../store/images.js'
-import { blobCompression } from './blob-bytes.js'
+import { blobCompression, blobOf } from './blob-bytes.js'
 import { maxManifestBytes, parseManifest } from './documents/manifest.js'
 import {
   type LayerBlobOf,
@@ -54,8 +54,8 @@ async function madeManifest(
   rows: readonly LayerRow[],
 ): Promise<Described> {
   const blobs: LayerBlobOf[] = []
-  for (const { blob } of rows) {
-    const digest = blob as Digest
+  for (const row of rows) {
+    const digest = blobOf(row)
     // The readers of archives look at the bytes: what has no media type passes for plain.
     const compression = (await blobCompression(content, digest)) ?? 'none'
     blobs.push({ digest, size: content.size(digest), compression })

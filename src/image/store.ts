@@ -15,11 +15,11 @@ import { type Collection, openCollection } from './collection.js'
 import { type CommitImageRequest, commitImage } from './commit.js'
 import { parsePlatform } from './documents/platform.js'
 import { Gate } from './gate.js'
+import { type ImageHistoryEntry, imageHistory } from './history.js'
 import { makeHostImage, reuseHostImage } from './host/from-host.js'
 import { type FromHostOptions, normalizeFromHost } from './host/options.js'
 import { openHostImageMemory } from './host/reuse.js'
 import { type ImportRequest, importRootfs } from './import.js'
-import { type ImageHistoryEntry, imageHistory } from './history.js'
 import { type ImageInspect, inspectImage } from './inspect.js'
 import { openLabels } from './labels.js'
 import { type ImageSummary, type ListImagesOptions, listImages } from './list.js'
@@ -204,7 +204,9 @@ export function openImages({ root, database, snapshots, ...options }: OpenImages
       return collection.change(async () => removeNow(nameOrId, options))
     },
     prune: (options = {}) =>
-      collection.change(async () => pruneImages(records, pruneTargets(imageList.lines(), labelsOf, options), removeNow)),
+      collection.change(async () =>
+        pruneImages(records, pruneTargets(imageList.lines(), labelsOf, options), removeNow),
+      ),
     usage: async () => ({
       layersSize: imageList.layersSize(),
       contentSize: await native().treeSize(`${root}/content/sha256`),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compileCgroups, type Hierarchy } from './cgroups.js'
+import { compileCgroups, freezerOf, type Hierarchy } from './cgroups.js'
 
 const v1 = (name: string): Hierarchy => ({
   version: 1,
@@ -27,6 +27,17 @@ test('a container without limits has its directories and writes nothing', () => 
     '/cg/unified/p/id/cgroup.procs',
   ])
   expect({ knobs, oomCounter, born }).toEqual({ knobs: [], oomCounter: undefined, born: '/cg/unified/p/id' })
+})
+
+test('a container is frozen by version 2 where there is one, because what it has frozen can be killed', () => {
+  const legacy = [v1('memory'), v1('freezer')]
+  const freezers = [hybrid, unified, legacy, [v1('memory')]].map((hierarchies) => freezerOf(hierarchies, 'id'))
+  expect(freezers.map((freezer) => freezer && `${freezer.frozen}|${freezer.thawed} > ${freezer.path}`)).toEqual([
+    '1|0 > /cg/unified/p/id/cgroup.freeze',
+    '1|0 > /cg/p/id/cgroup.freeze',
+    'FROZEN|THAWED > /cg/freezer/p/id/freezer.state',
+    undefined,
+  ])
 })
 
 test('limits are v1 files on v1, the limit of memory before that of swap', () => {

@@ -37,6 +37,8 @@ export interface Place {
   readonly directory: number
   readonly name: string
   readonly opened?: number
+  /** It is a regular file that nobody changes, so it can be opened without looking first. */
+  readonly isFixed?: boolean
 }
 
 /** Takes changes in the order of the walk: a directory before what is in it. */

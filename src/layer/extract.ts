@@ -41,7 +41,7 @@ export async function extractLayer(
 ): Promise<ExtractResult> {
   const request = { path: undefined, growth: undefined, target, format, limits, diffId }
   if (typeof source === 'string') return runJob('extract', { ...request, path: source }, { signal })
-  if (!('open' in source)) return runJob('extract', request, { signal, source })
+  if (Symbol.asyncIterator in source) return runJob('extract', request, { signal, source })
   using file = source.open()
   return await runJob('extract', { ...request, path: file.path, growth: file.growth }, { signal })
 }

@@ -1,7 +1,6 @@
 import { closeSync } from 'node:fs'
 import {
   AT_FDCWD,
-  DT_CHR,
   type Native,
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -74,18 +73,22 @@ export class LayeredDirectory {
     for (const { fd } of this.#parts) closeSync(fd)
   }
 
-  /** Sorted; a name that is hidden by a whiteout may be among them, unless it stands alone. */
+  /** Sorted; a name that is hidden by a whiteout may be among them. */
   names(): string[] {
-    const [first] = this.#parts
-    if (first === undefined) return []
-    const [own, ...below] = this.#parts.map(({ fd }) => this.#native.readDirectory(fd))
-    const names =
-      below.length === 0
-        ? (own ?? [])
-            .filter(({ name, type }) => type !== DT_CHR || !this.#isHidden(first.fd, name))
-            .map(({ name }) => name)
-        : [...new Set([own ?? [], ...below].flatMap((entries) => entries.map(({ name }) => name)))]
-    return names.sort()
+    return [...this.types().keys()].sort()
+  }
+
+  /** The names with their types (DT_*) in the topmost layer that has them, whiteouts as they are. */
+  types(): Map<string, number> {
+    const types = new Map<string, number>()
+    for (const { fd } of this.#parts)
+      for (const { name, type } of this.#native.readDirectory(fd)) if (!types.has(name)) types.set(name, type)
+    return types
+  }
+
+  /** Where a name is that one layer alone can have. */
+  get only(): { readonly fd: number; readonly layer: number } | undefined {
+    return this.#parts.length === 1 ? this.#parts[0] : undefined
   }
 
   find(name: string): Located | undefined {
@@ -113,11 +116,6 @@ export class LayeredDirectory {
       throw error
     }
     return parts.length === 0 ? undefined : new LayeredDirectory(this.#native, parts)
-  }
-
-  #isHidden(fd: number, name: string): boolean {
-    const stat = this.#native.statAt(fd, name)
-    return stat === undefined || isWhiteout(stat)
   }
 }
 

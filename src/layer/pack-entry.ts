@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import {
   type Native,
   O_NOFOLLOW,
@@ -55,17 +55,18 @@ export class EntryPacker {
    * Packs what is at a place; a directory that was opened there, whatever has its name by now. What has gone meanwhile,
    * and sockets, are left out, as Docker does.
    */
-  pack({ path, directory, name, opened }: Place): void {
+  pack({ path, directory, name, opened, isFixed = false }: Place): void {
     this.#checkpoint()
     checkPathLength(path)
     if (opened !== undefined) {
-      this.#packOpened(opened, path)
+      this.#packOpened(opened, path, false)
       return
     }
-    const fd = ifThere(() => this.#native.openat2(directory, name, O_PATH | O_NOFOLLOW, 0, exactly))
+    const flags = isFixed ? O_RDONLY | O_NONBLOCK | O_NOFOLLOW : O_PATH | O_NOFOLLOW
+    const fd = ifThere(() => this.#native.openat2(directory, name, flags, 0, exactly))
     if (fd === undefined) return
     try {
-      this.#packOpened(fd, path)
+      this.#packOpened(fd, path, isFixed)
     } finally {
       closeSync(fd)
     }
@@ -78,7 +79,7 @@ export class EntryPacker {
     this.#output.write(tarHeader({ kind: 'file', name, mode: 0o600 }))
   }
 
-  #packOpened(place: number, path: string): void {
+  #packOpened(place: number, path: string, isReadable: boolean): void {
     const stat = this.#native.statAt(place, '') as Stat
     const kind = kinds[stat.mode & S_IFMT]
     // A whiteout took the place of what was here.
@@ -99,7 +100,7 @@ export class EntryPacker {
       this.#output.write(tarHeader({ ...entry, linkname: this.#native.readlinkAt(place, '') }))
     else {
       const whole = { ...entry, xattrs: this.#xattrs(place) }
-      if (kind === 'file' && stat.size > 0) this.#packFile(place, whole, stat.size)
+      if (kind === 'file' && stat.size > 0) this.#packFile(place, whole, stat, isReadable)
       else this.#output.write(tarHeader(whole))
     }
   }
@@ -122,20 +123,23 @@ export class EntryPacker {
     return xattrs
   }
 
-  #packFile(place: number, entry: TarEntryInit, size: number): void {
+  #packFile(place: number, entry: TarEntryInit, stat: Stat, isReadable: boolean): void {
     // Through the place: the very file that was looked at.
-    const fd = openSync(`/proc/self/fd/${place}`, O_RDONLY | O_NONBLOCK)
+    const fd = isReadable ? place : openSync(`/proc/self/fd/${place}`, O_RDONLY | O_NONBLOCK)
     try {
-      const isMaybeSparse = fstatSync(fd).blocks * 512 < size
-      const segments = isMaybeSparse ? dataSegments(this.#native, fd, size) : undefined
-      if (segments === undefined) {
-        this.#output.write(tarHeader({ ...entry, size }))
-        this.#copy(fd, 0, size)
-        this.#output.write(tarPadding(size))
-      } else this.#packSparse(fd, entry, segments, size)
+      this.#packContent(fd, entry, stat)
     } finally {
-      closeSync(fd)
+      if (!isReadable) closeSync(fd)
     }
+  }
+
+  #packContent(fd: number, entry: TarEntryInit, { size, blocks }: Stat): void {
+    const segments = blocks * 512 < size ? dataSegments(this.#native, fd, size) : undefined
+    if (segments === undefined) {
+      this.#output.write(tarHeader({ ...entry, size }))
+      this.#copy(fd, 0, size)
+      this.#output.write(tarPadding(size))
+    } else this.#packSparse(fd, entry, segments, size)
   }
 
   #packSparse(

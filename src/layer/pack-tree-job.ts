@@ -1,5 +1,5 @@
 import { closeSync, openSync, unlinkSync } from 'node:fs'
-import { type Native, native } from '../host/index.js'
+import { DT_REG, type Native, native, S_IFMT, S_IFREG } from '../host/index.js'
 import { type Change, type Comparison, compareTrees, type Place } from './compare.js'
 import { invalidLayer } from './layer-errors.js'
 import type { PackChangesRequest, PackResult, PackTreeRequest } from './layer-jobs.js'
@@ -32,18 +32,28 @@ export function packTreeJob({ layers, output: fd }: PackTreeRequest, checkpoint:
   return output.finish()
 }
 
+/** Only the topmost layer may change meanwhile: the others are the engine's own. */
 function packDirectory(directory: LayeredDirectory, path: string, packer: EntryPacker): void {
-  for (const name of directory.names()) {
-    const found = directory.find(name)
-    if (found === undefined) continue
+  const { only } = directory
+  const types = directory.types()
+  for (const name of [...types.keys()].sort()) {
     const own = path === '' ? name : `${path}/${name}`
-    const entered = isDirectory(found.stat) ? directory.enter(name) : undefined
-    try {
-      packer.pack({ path: own, directory: found.directory, name, ...(entered && { opened: entered.top }) })
-      if (entered !== undefined) packDirectory(entered, own, packer)
-    } finally {
-      entered?.close()
-    }
+    if (only !== undefined && only.layer > 0 && types.get(name) === DT_REG)
+      packer.pack({ path: own, directory: only.fd, name, isFixed: true })
+    else packFound(directory, name, own, packer)
+  }
+}
+
+function packFound(directory: LayeredDirectory, name: string, path: string, packer: EntryPacker): void {
+  const found = directory.find(name)
+  if (found === undefined) return
+  const isFixed = found.layer > 0 && (found.stat.mode & S_IFMT) === S_IFREG
+  const entered = isDirectory(found.stat) ? directory.enter(name) : undefined
+  try {
+    packer.pack({ path, directory: found.directory, name, isFixed, ...(entered && { opened: entered.top }) })
+    if (entered !== undefined) packDirectory(entered, path, packer)
+  } finally {
+    entered?.close()
   }
 }
 

@@ -113,7 +113,8 @@ function ustarHeader(entry: TarEntryInit, name: Buffer, linkname: Buffer, typefl
   octal(block, 329, 8, isDevice ? (entry.major ?? 0) : 0)
   octal(block, 337, 8, isDevice ? (entry.minor ?? 0) : 0)
   prefix.copy(block, 345)
-  const checksum = block.reduce((sum, byte) => sum + byte, 0)
+  let checksum = 0
+  for (let at = 0; at < blockSize; at++) checksum += block[at] as number
   block.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return block
 }

@@ -43,7 +43,7 @@ async function* frameBytes(reader: ByteReader): AsyncGenerator<Buffer, void, und
   if (hasChecksum) yield await exactly(reader, 4)
 }
 
-function parseFrameHeader(head: Buffer): { length: number; hasChecksum: boolean } {
+function parseFrameHeader(head: Buffer): { length: number; hasChecksum: boolean; window: number } {
   if (head.length < 6) throw corrupt('it is truncated')
   const descriptor = head[4] as number
   const isSingleSegment = (descriptor & 0x20) !== 0
@@ -55,7 +55,7 @@ function parseFrameHeader(head: Buffer): { length: number; hasChecksum: boolean 
   const window = isSingleSegment ? contentSize(head, sizeAt, sizeBytes) : windowSize(head[5] as number)
   if (window > maxWindowBytes)
     throw layerTooLarge(`The archive's zstd data needs a window of ${window} bytes.`, { window })
-  return { length: sizeAt + sizeBytes, hasChecksum: (descriptor & 4) !== 0 }
+  return { length: sizeAt + sizeBytes, hasChecksum: (descriptor & 4) !== 0, window }
 }
 
 function windowSize(descriptor: number): number {
@@ -97,9 +97,12 @@ async function nativeDecoder(): Promise<Decode | undefined> {
 
 async function portableDecoder(): Promise<Decode> {
   const { Decompress } = await import('fzstd')
+  const effort = new Effort()
   return async function* (frame) {
     const output: Buffer[] = []
+    let window: number | undefined
     const decoder = new Decompress((bytes) => {
+      effort.spend(window ?? 0, bytes.length)
       // A copy: the decoder goes on to use its buffer.
       if (bytes.length > 0) output.push(Buffer.from(bytes))
     })
@@ -107,16 +110,31 @@ async function portableDecoder(): Promise<Decode> {
       try {
         decoder.push(bytes, isLast)
       } catch (error) {
-        throw corrupt((error as Error).message)
+        throw error instanceof InboardError ? error : corrupt((error as Error).message)
       }
       return output.splice(0)
     }
     // In two pieces, which it joins and then forgets; of pieces that hold whole blocks it forgets none until the frame ends.
     for await (const bytes of frame) {
+      window ??= parseFrameHeader(bytes).window
       yield* push(bytes.subarray(0, 3), false)
       yield* push(bytes.subarray(3), false)
     }
     yield* push(Buffer.alloc(0), true)
+  }
+}
+
+/** For each block fzstd moves its whole window: thousands of tiny blocks with a huge window would keep a core busy for hours. */
+class Effort {
+  #moved = 0
+  #made = 0
+
+  spend(moved: number, made: number): void {
+    this.#moved += moved
+    this.#made += made
+    // The largest window with blocks of the usual length takes a quarter of this.
+    if (this.#moved <= 2 ** 34 || this.#moved <= this.#made * 4096) return
+    throw layerTooLarge("The archive's zstd data has blocks that are far too small for its window.")
   }
 }
 

@@ -77,6 +77,8 @@ export function openConnections(options: ConnectionsOptions): Connections {
         },
         // undici takes any iterable, though its types do not say so.
         body: (typeof body === 'function' ? body() : (body ?? null)) as Buffer | null,
+        // undici would close the connection after each HEAD.
+        reset: false,
         signal,
         headersTimeout: options.headersTimeoutMs * (method === 'GET' || method === 'HEAD' ? 1 : uploadPatience),
         bodyTimeout: options.bodyTimeoutMs,

@@ -46,7 +46,8 @@ export async function exchange(context: ExchangeContext, asked: EndpointRequest)
     try {
       return await authenticated(context, asked, scheme)
     } catch (error) {
-      const isUnreached = error instanceof ExchangeFailure && error.isUnsent && context.schemes.get(endpoint.host) !== scheme
+      const isUnreached =
+        error instanceof ExchangeFailure && error.isUnsent && context.schemes.get(endpoint.host) !== scheme
       if (!isUnreached || index === schemes.length - 1) throw error
     }
   }

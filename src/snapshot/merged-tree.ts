@@ -211,6 +211,7 @@ const emptyDirectory: Stat = {
   uid: 0,
   gid: 0,
   size: 0,
+  blocks: 0,
   nlink: 2,
   dev: 0,
   ino: 0,

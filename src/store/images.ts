@@ -217,6 +217,7 @@ export function openImageRecords(database: Database): ImageRecords {
     const { id, config, manifest, size, created_at, parent = null, tagged_at = null } = image
     const isNew = insert.run(id, config, manifest, size, created_at, parent, tagged_at).changes > 0
     if (!isNew) restore.run(id)
+    if (!isNew && tagged_at !== null) touch.run(tagged_at, id)
     // Manifest and blobs stay those that came first: they belong together.
     if (isNew) {
       image.layers.forEach((layer, position) => {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { startRegistry } from '../support/registry.js'
 
 const run = promisify(execFile)
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url))
@@ -12,4 +13,15 @@ test('the quickstart makes an image of the host’s programs, runs it and tells 
   expect(stdout).toMatch(/^uid=0\(root\)/m)
   expect(stdout).toContain(`Node ${process.version} as process 1`)
   expect(stdout).toMatch(/^a container from call to result: \d+\.\d ms/m)
+})
+
+test('the images example moves images in every way, and through a registry', async () => {
+  await using registry = await startRegistry()
+  const env = { ...process.env, INBOARD_REGISTRY: registry.host }
+  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/images.ts')], { env })
+  expect(stdout).toContain('made tools:1 and tools:latest\nweb has 2 layers\nsaved and loaded ')
+  expect(stdout).toContain('changed: A /greeting\nstep of 6 bytes: /bin/sh -c echo hello >/greeting\n')
+  expect(stdout).toContain('flat has 1 layer\nit says hello\n')
+  const [, pushed] = /^pushed (sha256:[0-9a-f]{64})$/m.exec(stdout) ?? []
+  expect(stdout).toContain(`pulled ${registry.host}/greeting@${pushed}\n`)
 })

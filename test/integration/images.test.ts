@@ -1,7 +1,16 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
+import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 import { busyboxForm, busyboxForms } from '../support/images.js'
+import { ScriptedRegistry } from '../support/scripted-registry.js'
 
 let host: TestEngine
 let engine: Engine
@@ -46,6 +55,25 @@ test('import makes an image of a root filesystem, with what docker import -c cha
   await image.remove()
 })
 
+test('import takes what is behind a URL, and says so', async () => {
+  const bytes = gzipSync(await readFile(busyboxForm('rootfs')))
+  const server = createServer(({ url }, response) => {
+    if (url === '/rootfs.tar.gz') response.end(bytes)
+    else response.writeHead(302, { location: '/rootfs.tar.gz' }).end()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const image = await engine.images.import(`${url}/latest?secret`, { reference: 'by-url' })
+  expect((await image.inspect()).Comment).toBe(`Imported from ${url}/latest`)
+  expect((await engine.run('by-url', ['echo', 'hi']).rm().output()).stdout).toBe('hi\n')
+  await image.remove()
+  const tooLong = engine.images.import(`${url}/latest`, { maxBytes: 1_000_000 })
+  await expect(tooLong).rejects.toMatchObject({ code: 'INVALID_ARCHIVE' })
+  server.close()
+  await expect(engine.images.import(`${url}/latest`)).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE' })
+  expect(await engine.images.list()).toEqual([])
+})
+
 describe('fromHost', () => {
   test('programs of the host run in a container with all they need', async () => {
     const image = await engine.images.fromHost({
@@ -62,6 +90,20 @@ describe('fromHost', () => {
     expect((await redis.exec(['redis-cli', 'ping'])).stdout).toBe('PONG\n')
     await redis.remove({ force: true })
     await image.remove()
+  })
+
+  test('files found by a pattern come as one layer over another image, and run with its programs', async () => {
+    await engine.images.load(busyboxForm('dockerArchive'))
+    const image = await engine.images.fromHost({
+      from: 'busybox',
+      files: ['/etc/os-rel*', '/usr/lib/os-*'],
+      reference: 'over',
+    })
+    const { stdout } = await engine.run('over', ['cat', '/etc/os-release']).rm().output()
+    expect(stdout).toBe(await readFile('/etc/os-release', 'utf8'))
+    await expect(engine.images.remove('busybox')).resolves.toEqual([{ untagged: 'busybox:latest' }])
+    await image.remove()
+    expect(await engine.images.list()).toEqual([])
   })
 
   test('takes well under a second, and next to nothing when the host has not changed', async () => {
@@ -89,6 +131,8 @@ describe('fromHost', () => {
 
 describe('an image that is here', () => {
   test('tells what Docker tells of it, and takes more names', async () => {
+    await using host = await testEngine([])
+    const { engine } = host
     const [image] = await engine.images.load(busyboxForm('dockerArchive'))
     await image?.tag('me/box:1')
     expect(image?.references).toEqual(['busybox:latest', 'me/box:1'])
@@ -102,12 +146,17 @@ describe('an image that is here', () => {
     expect(await engine.images.list({ filters: { reference: 'me/*' } })).toMatchObject([
       { id: image?.id, repoTags: ['me/box:1'], size: Size },
     ])
-    await expect(image?.remove()).rejects.toMatchObject({ code: 'IMAGE_IN_USE' })
-    expect(await engine.images.remove('me/box')).toEqual([])
-    await image?.remove({ force: true })
+    await expect(image?.remove()).rejects.toMatchObject({
+      code: 'IMAGE_IN_USE',
+      message: expect.stringContaining('image is referenced in multiple repositories'),
+    })
+    expect(await engine.images.remove('me/box:1')).toEqual([{ untagged: 'me/box:1' }])
+    expect((await image?.remove())?.slice(0, 2)).toEqual([{ untagged: 'busybox:latest' }, { deleted: image?.id }])
   })
 
   test('goes by its name while a container runs, but the container goes on', async () => {
+    await using host = await testEngine([])
+    const { engine } = host
     const [image] = await engine.images.load(busyboxForm('dockerArchive'))
     const container = await engine.run('busybox', ['sleep', '1000'])
     await expect(engine.images.remove('busybox')).rejects.toMatchObject({
@@ -122,7 +171,22 @@ describe('an image that is here', () => {
     expect(await engine.images.list()).toEqual([])
   })
 
+  test('is kept by a container that ended while nobody looked as by a stopped one', async () => {
+    await using host = await testEngine([])
+    const { engine } = host
+    const [image] = await engine.images.load(busyboxForm('dockerArchive'))
+    const id = await inAnotherProcess<string>(host, "return (await engine.run('busybox', ['sleep', '0.2'])).id")
+    await expect.poll(() => existsSync(join(engine.runRoot, id, 'exit')), { timeout: 10_000 }).toBe(true)
+    await expect(image?.remove()).rejects.toMatchObject({
+      message: expect.stringContaining(`image is being used by stopped container ${id.slice(0, 12)}`),
+    })
+    await (await engine.containers.get(id)).remove()
+    await image?.remove()
+  })
+
   test('goes by force, and a stopped container of it can still be started, in whatever process', async () => {
+    await using host = await testEngine([])
+    const { engine } = host
     const [image] = await engine.images.load(busyboxForm('dockerArchive'))
     const container = await engine.run('busybox', ['cat', '/etc/passwd']).name('orphan')
     await container.wait()
@@ -138,6 +202,8 @@ describe('an image that is here', () => {
   })
 
   test('is told from others on the disk: shared layers once, and what containers wrote', async () => {
+    await using host = await testEngine([])
+    const { engine } = host
     const [image] = await engine.images.load(busyboxForm('dockerArchive'))
     const container = await engine.run('busybox', [
       'sh',
@@ -157,4 +223,18 @@ describe('an image that is here', () => {
     await container.remove()
     expect((await engine.images.prune({ all: true })).spaceReclaimed).toBe(size)
   })
+})
+
+test('a registry tells its repositories, their tags, and what it finds', async () => {
+  const result = { name: 'me/app', description: 'mine', star_count: 3, is_official: false, is_automated: false }
+  await using registry = await ScriptedRegistry.start({ search: [result] })
+  await registry.addImage('me/app', { tag: '1' })
+  await registry.addImage('me/app', { tag: '2' })
+  await registry.addImage('redis')
+  expect(await engine.images.catalog(registry.host)).toEqual(['me/app', 'redis'])
+  expect(await engine.images.tags(`${registry.host}/me/app`)).toEqual(['1', '2'])
+  expect(await engine.images.search(`${registry.host}/app`, { limit: 5 })).toMatchObject([
+    { name: 'me/app', description: 'mine', stars: 3 },
+  ])
+  await expect(engine.images.tags('Nope')).rejects.toMatchObject({ code: 'INVALID_REFERENCE' })
 })

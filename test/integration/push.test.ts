@@ -201,7 +201,7 @@ describe('push', () => {
     )
     expect((await image?.push())?.[0]?.reference).toBe(`${name}:1`)
     await image?.tag(`${name}:2`)
-    expect(() => image?.push()).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    await expect(image?.push()).rejects.toMatchObject({ code: 'INVALID_OPTION' })
     await expect(image?.push('busybox')).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' })
   })
 

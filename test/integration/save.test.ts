@@ -40,7 +40,11 @@ describe('save', () => {
     const archive = join(directory, 'redis.tar')
     const { size } = await engine.images.save('redis:7', archive, { format })
     expect(size).toBe(statSync(archive).size)
-    const [image] = await other.engine.images.load(archive)
+    const load = other.engine.images.load(archive)
+    const kinds = new Set<string>()
+    for await (const event of load) kinds.add(event.kind === 'layer' ? event.status : event.kind)
+    const [image] = await load
+    expect([...kinds]).toEqual(expect.arrayContaining(['bytes', 'waiting', 'done']))
     expect(image?.id).toBe(await idOf('redis:7'))
     expect(image?.references).toEqual(['redis:7'])
     expect((await other.engine.run('redis:7', ['redis-server', '--version']).rm().output()).exitCode).toBe(0)

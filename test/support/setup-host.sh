@@ -8,7 +8,8 @@ needed=(
   clang:clang clang-tidy:clang-tidy clang-format:clang-format
   busybox:busybox-static debootstrap:debootstrap redis-server:redis-server redis-cli:redis-tools
   ip:iproute2 strace:strace zstd:zstd getfattr:attr setfattr:attr
-  docker-registry:docker-registry skopeo:skopeo umoci:umoci openssl:openssl perl:perl-base nsenter:util-linux
+  docker-registry:docker-registry openssl:openssl perl:perl-base setpriv:util-linux
+  skopeo:skopeo umoci:umoci podman:podman crun:crun dockerd:docker.io
 )
 
 packages=()

@@ -1,5 +1,5 @@
 import type { Digest } from '../../content/digest.js'
-import { InvalidOptionError } from '../../errors/index.js'
+import { InvalidOptionError, NotFoundError } from '../../errors/index.js'
 import type { Time } from '../../host/native.js'
 import { packLayer } from '../../layer/index.js'
 import { parseReference } from '../../reference/reference.js'
@@ -25,7 +25,7 @@ export function reuseHostImage(
 ): LoadedImage | undefined {
   const id = memory.recall(request)
   if (id === undefined || !records.has(id)) return undefined
-  if (records.idOfTag(request.reference) !== id) records.tag(request.reference, id)
+  if (records.idOfTag(request.reference) !== id) records.tag(request.reference, id, Date.now())
   return { id: id as Digest, references: [parseReference(request.reference).familiar()] }
 }
 
@@ -43,28 +43,31 @@ export async function makeHostImage(
   if (base) checkPlatform(base)
   try {
     const gathered = await gatherOver(context, request, base)
-    const blob = await context.content.ingestMade(async (path) => {
-      const { diffId, size } = await packLayer(gathered.entries, path, { signal })
-      return { digest: diffId as Digest, size }
-    })
+    const blob = await packGathered(context, gathered, signal)
     const document = hostDocument(request, gathered, blob.digest, base)
     const config = parseConfig(document, 'configuration')
     const loader = new LayerLoader(context, signal, () => {})
     const sources = [...(base ? presentLayers(context, base) : []), { mediaType: layerTar, ingest: async () => blob }]
     const layers = await loader.load(config.diffIds, sources)
-    const ready = {
-      ...{ document, config, layers },
-      manifest: undefined,
-      references: [request.reference],
-      ...(base && { parent: base.id }),
-    }
+    const references = [request.reference]
+    const made = { document, config, manifest: undefined, layers, references, isNamedHere: true }
+    const ready = base ? { ...made, parent: base.id } : made
     const [image] = (await recordImages([ready], context)) as [LoadedImage]
     memory.remember(request, image.id, gathered.observations)
     return image
   } catch (error) {
     signal?.throwIfAborted()
+    // It was removed while its new layer was made.
+    if (base && (error as { code?: string }).code === 'SQLITE_CONSTRAINT_FOREIGNKEY') throw noSuchImage(base.id)
     throw hostFailed(error)
   }
+}
+
+function packGathered({ content }: ImageContext, { entries }: Gathered, signal: AbortSignal | undefined) {
+  return content.ingestMade(async (path) => {
+    const { diffId, size } = await packLayer(entries, path, { signal })
+    return { digest: diffId as Digest, size }
+  })
 }
 
 async function gatherOver(context: ImageContext, request: HostImageRequest, image: ImageContent | undefined) {
@@ -92,6 +95,10 @@ function checkPlatform({ id, os, architecture }: ImageContent): void {
       details: { image: id, os, architecture },
     },
   )
+}
+
+function noSuchImage(id: string): NotFoundError {
+  return new NotFoundError(`No such image: ${id}`, { code: 'IMAGE_NOT_FOUND', details: { image: id } })
 }
 
 /** As blobs, because a layer is packed of files; nobody records them, so they are collected afterwards. */

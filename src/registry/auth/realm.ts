@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { RegistryError } from '../../errors/index.js'
-import { hostnameOf, isLoopback } from '../hosts/address-ranges.js'
+import { hostnameOf } from '../hosts/address-ranges.js'
 
 /**
  * Suffixes under which anybody may have a name, beside those of two labels such as `co.uk`: a common one of these makes no
@@ -77,7 +77,7 @@ function isShared(domain: string): boolean {
 /**
  * The URL of a token server.
  *
- * @param isInsecure whether it may be plain HTTP; on loopback it always may
+ * @param isInsecure whether the registry is, so that it may be plain HTTP
  * @throws {RegistryError} `REGISTRY_INVALID` for what a token must not be asked of
  */
 export function parseRealm(text: string, registryHost: string, isInsecure: boolean): URL {
@@ -85,8 +85,7 @@ export function parseRealm(text: string, registryHost: string, isInsecure: boole
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) throw invalid(registryHost, 'that is not a URL')
   if (url.username || url.password) throw invalid(registryHost, 'with credentials in its URL')
-  if (url.protocol === 'http:' && !isInsecure && !isLoopback(hostnameOf(url.host)))
-    throw invalid(registryHost, `over plain HTTP: ${url.origin}`)
+  if (url.protocol === 'http:' && !isInsecure) throw invalid(registryHost, `over plain HTTP: ${url.origin}`)
   url.hash = ''
   return url
 }

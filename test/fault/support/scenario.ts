@@ -84,6 +84,22 @@ export const scenario: readonly Step[] = [
     act: async (user) => (await user.engine()).pull(`${user.archives.repository}:same`),
   },
   {
+    does: 'push',
+    facts: {},
+    async act(user) {
+      const engine = await user.engine()
+      const name = `${user.archives.repository}-pushed:1`
+      await (await engine.images.get('busybox')).tag(name)
+      await engine.images.push(name)
+      await engine.images.remove(name)
+    },
+  },
+  {
+    does: 'save',
+    facts: {},
+    act: async (user) => (await user.engine()).images.save('busybox', `${user.roots.root}.saved.tar`),
+  },
+  {
     does: 'create',
     facts: { 'container kept': 'created' },
     act: async (user) => (await user.engine()).run('busybox', ['sh', '-c', 'exit 3']).name('kept').create(),
