@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stream, tar } from '../../test/support/archives.js'
@@ -29,6 +30,8 @@ describe('import', () => {
     const rootfs = await tar({ 'etc/name': 'x' })
     const { id } = await store.images.import(stream(gzipSync(rootfs)), { platform: 'linux/arm64/v8' })
     const { layers, references, architecture } = store.images.get(id)
+    const xz = await store.images.import(stream(execFileSync('xz', ['-c'], { input: rootfs })))
+    expect(store.images.get(xz.id).layers[0]?.diffId).toBe(layers[0]?.diffId)
     expect(layers[0]?.blob).toBe(layers[0]?.diffId)
     expect({ references, architecture }).toEqual({ references: [], architecture: 'arm64' })
   })

@@ -19,7 +19,7 @@ import {
   resolveManifest,
   targetOf,
 } from './pull-manifest.js'
-import { recordImages } from './record.js'
+import { recordImages, syncFilesystem } from './record.js'
 
 export interface PullOptions {
   /** `os/architecture[/variant]`; by default this host's, or what there is. */
@@ -70,7 +70,7 @@ export async function pullImage(context: ImageContext, request: PullRequest): Pr
     const document = known ? Buffer.from(known.config) : await fetchConfig(request, resolved.manifest.config)
     const config = answered(() => parseConfig(document, id))
     verifyImage(request, resolved, config)
-    if (!known || !recordKnown(context, request, resolved, config))
+    if (!known || !(await recordKnown(context, request, resolved, config, known.manifest === null)))
       await fetchImage(context, request, resolved, document, config)
     return pulled(request, { id, digest: resolved.named, isNew })
   } catch (error) {
@@ -79,14 +79,21 @@ export async function pullImage(context: ImageContext, request: PullRequest): Pr
   }
 }
 
-/** Everything is here but names. */
-function recordKnown(
-  { records }: ImageContext,
-  { repository, reference }: PullRequest,
-  { manifest, named }: ResolvedManifest,
+/** Everything is here but names, and perhaps a manifest: with that of its registry it is pushed as it is there. */
+async function recordKnown(
+  context: ImageContext,
+  { repository, reference, signal }: PullRequest,
+  { manifest, named, digest, bytes }: ResolvedManifest,
   { diffIds }: ImageConfig,
-): boolean {
+  lacksManifest: boolean,
+): Promise<boolean> {
+  const { records, content, root, native } = context
+  if (lacksManifest) {
+    await content.ingest(only(bytes), { signal })
+    await syncFilesystem(root, native)
+  }
   failpoint('pull.known')
+  if (lacksManifest) records.adoptManifest(manifest.config.digest, digest)
   if (!records.addNames(manifest.config.digest, namesOf(reference, named))) return false
   records.putRemoteLayers(remoteLayerRows(repository.name, manifest.layers, diffIds))
   return true

@@ -98,6 +98,8 @@ export interface ImageRecords {
   tag(reference: string, id: string, at?: number): void
   /** Gives an image names that came from elsewhere; false when there is no such image. */
   addNames(id: string, references: readonly string[]): boolean
+  /** Gives an image that has no manifest the one that a registry has for it. */
+  adoptManifest(id: string, manifest: string): void
   untag(reference: string): boolean
   /** The tags of a repository (`docker.io/library/redis`), and what they stand for. */
   tagged(repository: string): { readonly reference: string; readonly image: string }[]
@@ -213,6 +215,10 @@ export function openImageRecords(database: Database): ImageRecords {
       insertRemoteLayer.run(diff_id, repository, digest, size, media_type)
   }
 
+  const adoptManifest = prepare<[string, string], never>(
+    'UPDATE images SET manifest = ? WHERE id = ? AND manifest IS NULL',
+  )
+
   const put = (image: NewImage) => {
     const { id, config, manifest, size, created_at, parent = null, tagged_at = null } = image
     const isNew = insert.run(id, config, manifest, size, created_at, parent, tagged_at).changes > 0
@@ -254,6 +260,7 @@ export function openImageRecords(database: Database): ImageRecords {
         return true
       })
     },
+    adoptManifest: (id, manifest) => void adoptManifest.run(manifest, id),
     untag: (reference) => untag.run(reference).changes > 0,
     tagged: (repository) => tagged.all({ repository }),
     recordPush: ({ image, manifest, blobs, references, remoteLayers }) =>

@@ -55,6 +55,21 @@ describe('pull', () => {
     expect(again.id).toBe(image.id)
   })
 
+  test('gives an image of an archive the manifest of its registry, which is then pushed', async () => {
+    const tar = `${host.directory}/adopted.tar`
+    const pulled = await engine.pull(repository)
+    const [before] = (await pulled.inspect()).RepoDigests
+    await engine.images.save(repository, tar)
+    await pulled.remove({ force: true })
+    await engine.images.load(tar)
+    await engine.pull(repository)
+    const other = `${repository}-other`
+    await engine.run(repository).pull('never').rm().output()
+    await (await engine.images.get(repository)).tag(other)
+    const [pushed] = await engine.images.push(other)
+    expect(`${repository}@${pushed?.digest}`).toBe(before)
+  })
+
   test('tells its progress, then gives the image', async () => {
     const pull = engine.pull(`${repository}:1`)
     const progress: ImageProgress[] = []
