@@ -1,6 +1,3 @@
-// biome-ignore lint/suspicious/noExplicitAny: what a promise's handler is given.
-type OnRejected<Rejected> = ((reason: any) => Rejected | PromiseLike<Rejected>) | null
-
 /** What an {@link Operation} does: reports events on its way, and stops when the signal says so. */
 export type OperationBody<Event, Result> = (report: (event: Event) => void, signal: AbortSignal) => Promise<Result>
 
@@ -44,13 +41,17 @@ export class Operation<Event, Result> implements Promise<Result>, AsyncIterable<
   // biome-ignore lint/suspicious/noThenProperty: awaiting it is what it is for.
   then<Fulfilled = Result, Rejected = never>(
     onFulfilled?: ((result: Result) => Fulfilled | PromiseLike<Fulfilled>) | null,
-    onRejected?: OnRejected<Rejected>,
+    // biome-ignore lint/suspicious/noExplicitAny: what a promise's handler is given.
+    onRejected?: ((reason: any) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     this.#isAwaited = true
     return this.#begin().then(onFulfilled, onRejected)
   }
 
-  catch<Rejected = never>(onRejected?: OnRejected<Rejected>): Promise<Result | Rejected> {
+  catch<Rejected = never>(
+    // biome-ignore lint/suspicious/noExplicitAny: what a promise's handler is given.
+    onRejected?: ((reason: any) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<Result | Rejected> {
     return this.then(undefined, onRejected)
   }
 

@@ -40,7 +40,7 @@ interface Task {
 }
 
 /** What Docker and overlayfs can stack: names of that many lower directories fit into one mount. */
-export const maxLayers = 127
+const maxLayers = 127
 
 /** As many as there are workers on a small machine; more would only be directories that wait. */
 const maxExtractions = 3

@@ -6,7 +6,7 @@ import { matchPlatform, type Platform } from './platform.js'
 const unknownPlatform = 0.001
 
 /** Whether an index means an image by this entry. Attestations and signatures stand beside the images they speak of. */
-export function isImage({ mediaType, annotations, platform }: Descriptor): boolean {
+function isImage({ mediaType, annotations, platform }: Descriptor): boolean {
   if (annotations['vnd.docker.reference.type'] !== undefined) return false
   if (!manifestTypes.has(mediaType) && !indexTypes.has(mediaType)) return false
   return !(platform?.os === 'unknown' && platform.architecture === 'unknown')
