@@ -7,7 +7,7 @@ import { extractLayer } from '../src/layer/index.js'
 import { startRegistry, type TestRegistry } from '../test/support/registry.js'
 import { type BenchImage, imageName, makeImage, makeLargeImage } from './images/fixture.js'
 import { type Contender, inRounds, type Run } from './images/rounds.js'
-import { openEngine } from './inboard.js'
+import { makeRunRoot, openEngine } from './inboard.js'
 import { printMachine } from './machine.js'
 import { type DockerDaemon, dockerDaemon } from './peers/docker-daemon.js'
 import { DockerImages } from './peers/docker-images.js'
@@ -193,7 +193,7 @@ async function printMemory({ workspace, registry }: Place): Promise<void> {
   const reference = `${registry.host}/bench/large:1`
   await skopeoPush(await makeLargeImage(workspace, largeLayerBytes), reference)
   const program = fileURLToPath(new URL('images/pull-memory.mjs', import.meta.url))
-  const roots = ['root', 'run'].map((name) => join(workspace.directory, 'memory', name))
+  const roots = [join(workspace.directory, 'memory'), await makeRunRoot(workspace)]
   const { stdout } = await execute(process.execPath, [program, ...roots, reference])
   const { idle, peak, ms } = JSON.parse(stdout)
   const figures = `${megabytes(idle)} MB before, ${megabytes(peak)} MB at most, ${Math.round(ms)} ms`

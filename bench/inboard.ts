@@ -10,14 +10,20 @@ const TMPFS_MAGIC = 0x01021994
 
 /** An engine with a root of its own in the workspace, and a run root on a tmpfs, as /run is on most hosts; busybox loaded. */
 export async function openEngine(workspace: Workspace): Promise<Engine> {
-  const runRoot = await mkdtemp(
-    statfsSync('/run').type === TMPFS_MAGIC ? '/run/inboard-bench-' : '/dev/shm/inboard-bench-',
-  )
-  workspace.defer(() => rm(runRoot, { recursive: true, force: true }))
+  const runRoot = await makeRunRoot(workspace)
   const engine = await Engine.open({ root: join(workspace.directory, 'root'), runRoot })
   workspace.defer(() => engine.close())
   await engine.images.load(workspace.archive)
   return engine
+}
+
+/** Short enough for the addresses of sockets, wherever the workspace is. */
+export async function makeRunRoot(workspace: Workspace): Promise<string> {
+  const runRoot = await mkdtemp(
+    statfsSync('/run').type === TMPFS_MAGIC ? '/run/inboard-bench-' : '/dev/shm/inboard-bench-',
+  )
+  workspace.defer(() => rm(runRoot, { recursive: true, force: true }))
+  return runRoot
 }
 
 /** `engine.run('busybox', ['true']).network(network).rm().output()`, which answers first and removes afterwards. */

@@ -1,6 +1,6 @@
-import { InvalidStateError } from '../errors/index.js'
 import type { Session } from '../launch/session.js'
 import type { Outcome } from '../store/containers.js'
+import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live } from './context.js'
 import { outcomeOf } from './observe.js'
 import { signalName } from './signals.js'
@@ -34,9 +34,10 @@ export async function attach(
 ): Promise<Attachment> {
   const session = await connect(context, id)
   if (!session)
-    throw new InvalidStateError(`You cannot attach to a stopped container, start it first: ${id}`, {
-      code: 'INVALID_STATE',
-      details: { container: id, from: 'exited', to: 'attached' },
+    throw invalidState(`You cannot attach to a stopped container, start it first: ${id}`, {
+      container: id,
+      from: 'exited',
+      to: 'attached',
     })
   session.send({ type: 'attach', streams: options.stdin ? 7 : 6 })
   await session.attached

@@ -1,10 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { Image } from '../engine/image.js'
-import { NotFoundError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import type { Change } from '../snapshot/index.js'
 import { checkContainerName } from '../spec/index.js'
-import type { ContainerRecord } from '../store/containers.js'
+import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
 import { type CommitOptions, commit } from './commit.js'
 import { type ContainerContext, detachedStreams } from './context.js'
@@ -212,9 +211,6 @@ export class Container {
     this.#context.closing.throwIfAborted()
     const record = this.#context.containers.get(this.id)
     if (record) return record
-    throw new NotFoundError(`No such container: ${this.id}`, {
-      code: 'CONTAINER_NOT_FOUND',
-      details: { container: this.id },
-    })
+    throw noSuchContainer(this.id)
   }
 }

@@ -1,13 +1,14 @@
 import { closeSync, existsSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { Readable, Writable } from 'node:stream'
-import { InvalidOptionError, InvalidStateError } from '../errors/index.js'
+import { type Readable, Writable } from 'node:stream'
+import { InvalidOptionError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import type { Session } from '../launch/session.js'
+import { notRunning } from './container-errors.js'
 import type { ContainerContext, ExecRequest } from './context.js'
 import { openProcess } from './kill.js'
 import { signalNumber } from './signals.js'
-import { collect, sessionStreams } from './streams.js'
+import { collect, feed, sessionStreams } from './streams.js'
 
 /** Options of an exec, as `docker exec` has them. */
 export interface ExecOptions {
@@ -67,7 +68,7 @@ export async function startExec(
   const record = context.containers.get(id)
   const what = `cannot exec in container ${record?.name ?? id}`
   const process = record && (await reporting(what, () => openProcess(context, id)))
-  if (!record || !process) throw notRunning(id)
+  if (!record || !process) throw notRunning(id, 'exec')
   try {
     const request = requestOf(command, options)
     const { session, pid, pipes } = await reporting(what, () =>
@@ -77,19 +78,11 @@ export async function startExec(
     return handle(session, pid, streams, options)
   } catch (error) {
     // It has ended on the way: what that made impossible does not matter.
-    if (!existsSync(`/proc/${process.pid}/root`)) throw notRunning(id, error)
+    if (!existsSync(`/proc/${process.pid}/root`)) throw notRunning(id, 'exec', error)
     throw error
   } finally {
     closeSync(process.fd)
   }
-}
-
-function notRunning(id: string, cause?: unknown): InvalidStateError {
-  return new InvalidStateError(`Container ${id} is not running`, {
-    code: 'INVALID_STATE',
-    cause,
-    details: { container: id, from: 'exited', to: 'exec' },
-  })
 }
 
 function requestOf(command: readonly string[], options: ExecOptions): ExecRequest {
@@ -133,7 +126,7 @@ function handle(
     signal?.removeEventListener('abort', onAbort)
     return frame ? (frame.signaled ? 128 : 0) + frame.status : 137
   })
-  feed(streams.stdin, stdin)
+  if (stdin !== undefined) feed(streams.stdin, stdin)
   return {
     pid,
     ...streams,
@@ -141,12 +134,6 @@ function handle(
     kill: (name = 'SIGKILL') => send(signalNumber(name)),
     resize: (rows, columns) => void session.send({ type: 'resize', rows, columns }),
   }
-}
-
-function feed(target: Writable, source: ExecOptions['stdin']): void {
-  if (source === undefined) return
-  if (source instanceof Readable) source.pipe(target)
-  else target.end(source)
 }
 
 /** Runs a process to its end and gathers its output. @throws the signal's reason when aborted, after the process was killed */

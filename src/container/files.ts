@@ -1,5 +1,4 @@
-import { NotFoundError } from '../errors/index.js'
-import type { ContainerRecord } from '../store/containers.js'
+import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { settle } from './settle.js'
 
@@ -14,12 +13,12 @@ export async function whileThere<Result>(
   read: () => Promise<Result>,
 ): Promise<Result> {
   const before = await settle(context, record)
-  if (before === undefined || before.status === 'removing') throw gone(record)
+  if (before === undefined || before.status === 'removing') throw noSuchContainer(record.id)
   const result = await read()
   const after = await settledNow(context, record.id)
   // The files of one that removes itself go as soon as it has ended.
   const hasEnded = record.config.rm && before.status !== 'created' && after?.status !== 'running'
-  if (after === undefined || after.status === 'removing' || hasEnded) throw gone(record)
+  if (after === undefined || after.status === 'removing' || hasEnded) throw noSuchContainer(record.id)
   return result
 }
 
@@ -27,8 +26,4 @@ export async function whileThere<Result>(
 export async function settledNow(context: ContainerContext, id: string) {
   const record = context.containers.get(id)
   return record && (await settle(context, record))
-}
-
-function gone({ id }: ContainerRecord): NotFoundError {
-  return new NotFoundError(`No such container: ${id}`, { code: 'CONTAINER_NOT_FOUND', details: { container: id } })
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { InvalidStateError, SyscallError } from '../errors/index.js'
+import { SyscallError } from '../errors/index.js'
 import type { Freezer } from '../launch/cgroups.js'
+import { invalidState, notRunning } from './container-errors.js'
 import type { ContainerContext } from './context.js'
 import { connect } from './wait.js'
 
@@ -27,7 +28,7 @@ export async function freeze(
 ): Promise<Frozen> {
   signal?.throwIfAborted()
   const session = await connect(context, id)
-  if (!session) throw notRunning(id)
+  if (!session) throw notRunning(id, 'paused')
   let isHeld = true
   const thaw = async () => {
     if (!isHeld) return
@@ -37,7 +38,7 @@ export async function freeze(
   }
   try {
     const answer = await session.hold(session.freeze(true))
-    if (!answer) throw notRunning(id)
+    if (!answer) throw notRunning(id, 'paused')
     if (answer.errno !== 0) throw notFrozen(id, answer.errno)
     await standingStill(context.freezer(id), id, signal)
   } catch (error) {
@@ -51,9 +52,10 @@ export async function freeze(
 async function standingStill(freezer: Freezer | undefined, id: string, signal: AbortSignal | undefined): Promise<void> {
   for (const deadline = performance.now() + stillMs; !isStill(freezer); await delay(1, undefined, { signal }))
     if (performance.now() > deadline)
-      throw new InvalidStateError(`Cannot pause container ${id}: its processes do not stand still; try again`, {
-        code: 'INVALID_STATE',
-        details: { container: id, from: 'running', to: 'paused' },
+      throw invalidState(`Cannot pause container ${id}: its processes do not stand still; try again`, {
+        container: id,
+        from: 'running',
+        to: 'paused',
       })
 }
 
@@ -66,13 +68,6 @@ function isStill(freezer: Freezer | undefined): boolean {
     if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return true
     throw error
   }
-}
-
-function notRunning(id: string): InvalidStateError {
-  return new InvalidStateError(`Container ${id} is not running`, {
-    code: 'INVALID_STATE',
-    details: { container: id, from: 'exited', to: 'paused' },
-  })
 }
 
 function notFrozen(id: string, number: number): SyscallError {

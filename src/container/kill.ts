@@ -1,8 +1,8 @@
 import { closeSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { InvalidStateError } from '../errors/index.js'
 import { native } from '../host/index.js'
 import type { Freezer } from '../launch/cgroups.js'
+import { invalidState } from './container-errors.js'
 import type { ContainerContext } from './context.js'
 import { settle } from './settle.js'
 import { signalNumber } from './signals.js'
@@ -12,9 +12,10 @@ export async function kill(context: ContainerContext, id: string, signal: string
   const number = signalNumber(signal)
   const pidfd = await openProcess(context, id)
   if (pidfd === undefined)
-    throw new InvalidStateError(`Cannot kill container: ${id}: Container ${id} is not running`, {
-      code: 'INVALID_STATE',
-      details: { container: id, from: 'exited', to: 'exited' },
+    throw invalidState(`Cannot kill container: ${id}: Container ${id} is not running`, {
+      container: id,
+      from: 'exited',
+      to: 'exited',
     })
   try {
     native().pidfdSignal(pidfd.fd, number)

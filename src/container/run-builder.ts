@@ -3,7 +3,7 @@ import type { EnvInput, MountInput, PullPolicy, RunOptions } from '../spec/optio
 import { type Attachment, attachLive, type ExitResult, resultOf } from './attach.js'
 import type { Container } from './container.js'
 import { detachedStreams, type Live, type StartStreams } from './context.js'
-import { sessionInput } from './streams.js'
+import { feed, sessionInput } from './streams.js'
 
 /** A container to be made: the builder's frozen data. */
 export interface RunRequest {
@@ -342,7 +342,7 @@ export class RunBuilder implements PromiseLike<Container> {
     const onAbort = () => void container.kill().catch(() => {})
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      if (stdin !== undefined) feed(live, stdin)
+      if (stdin !== undefined) feed(sessionInput(live.session), stdin)
       if (signal?.aborted) onAbort()
       const result = resultOf(await live.ended())
       signal?.throwIfAborted()
@@ -399,10 +399,4 @@ type ListOption =
 function envList(env: EnvInput): string[] {
   if (Array.isArray(env)) return [...env]
   return Object.entries(env).map(([name, value]) => (value === undefined ? name : `${name}=${value}`))
-}
-
-function feed(live: Live, stdin: string | Uint8Array | Readable): void {
-  const target = sessionInput(live.session)
-  if (typeof stdin === 'string' || stdin instanceof Uint8Array) target.end(stdin)
-  else stdin.pipe(target)
 }

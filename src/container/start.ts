@@ -1,9 +1,10 @@
 import { closeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
-import { InvalidStateError, LaunchError } from '../errors/index.js'
+import { type InvalidStateError, LaunchError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
 import { lostOutcome, outcomeOf } from './observe.js'
 import { clearHeld, clearRun, lockRunDirectory } from './run-directory.js'
@@ -125,8 +126,5 @@ async function recordFailure(context: ContainerContext, record: ContainerRecord,
 }
 
 function refuse(id: string, from: string, why: string): InvalidStateError {
-  return new InvalidStateError(`container ${id} ${why}`, {
-    code: 'INVALID_STATE',
-    details: { container: id, from, to: 'running' },
-  })
+  return invalidState(`container ${id} ${why}`, { container: id, from, to: 'running' })
 }

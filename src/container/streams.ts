@@ -63,6 +63,12 @@ export function sessionInput(session: Session): Writable {
   return stdin
 }
 
+/** Gives a program all of its input, at the pace it takes it. */
+export function feed(target: Writable, source: string | Uint8Array | Readable): void {
+  if (typeof source === 'string' || source instanceof Uint8Array) target.end(source)
+  else source.pipe(target)
+}
+
 /** Gathers a stream's bytes. */
 export async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = []

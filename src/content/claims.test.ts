@@ -8,7 +8,7 @@ let directory: string
 let claims: Claims
 beforeEach(() => {
   directory = mkdtempSync('/tmp/ib-claims-')
-  claims = openClaims(directory, native())
+  claims = openClaims(directory, native(), 'this boot')
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -38,7 +38,7 @@ describe('claims', () => {
   it('let one make what several want, and the others find it', async () => {
     const { find, make, made, finish } = thing()
     // Other claims on the same directory, as another process has them.
-    const other = openClaims(directory, native())
+    const other = openClaims(directory, native(), 'this boot')
     const wanting = [
       claims.once('a', { find, make }),
       claims.once('a', { find, make }),

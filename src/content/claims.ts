@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
@@ -25,10 +25,11 @@ export interface Claims {
 const retryMs = 10
 const maxNoteBytes = 1024
 
-/** @param directory one of files that are written aside: what is left in it without a lock is swept */
-export function openClaims(directory: string, native: Pick<Native, 'flock'>): Claims {
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-
+/**
+ * @param directory one of files that are written aside: what is left in it without a lock is swept
+ * @param boot the boot's id
+ */
+export function openClaims(directory: string, native: Pick<Native, 'flock'>, boot: string): Claims {
   const once = async <Result>(name: string, work: Work<Result>): Promise<Result> => {
     const there = work.find(undefined)
     if (there !== undefined) return there

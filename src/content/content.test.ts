@@ -20,7 +20,7 @@ describe('content', () => {
 
   beforeEach(() => {
     root = mkdtempSync('/tmp/ib-content-')
-    content = openContent(root, native())
+    content = openContent(root, native(), 'this boot')
   })
   afterEach(() => rmSync(root, { recursive: true, force: true }))
 

@@ -34,8 +34,9 @@ export interface IngestOptions {
  * Blobs under `root/content/sha256/<hex>`, whole and verified from the moment they can be seen. Several processes may
  * write the same blob at once.
  *
- * A blob is not synced to the disk when it is written: whoever records it in the database calls syncfs(2) first, once
- * for all that a load made, so that after a power cut a recorded blob is there and an unrecorded one is garbage.
+ * A blob is not synced to the disk when it is written. Whoever records it in the database calls syncfs(2), once for all
+ * that was made: before, or afterwards when the record is marked until then. So after a power cut a recorded blob is whole
+ * unless its record is marked, and an unrecorded one is garbage, whole or not.
  */
 export interface Content {
   /**
@@ -67,11 +68,11 @@ export interface Content {
 
 const write = promisify(writeCallback)
 
-export function openContent(root: string, native: Pick<Native, 'flock'>): Content {
+export function openContent(root: string, native: Pick<Native, 'flock'>, bootId: string): Content {
   const blobs = join(root, 'content', 'sha256')
   mkdirSync(blobs, { recursive: true, mode: 0o700 })
   const aside = openAsideDirectory(join(root, 'content', 'ingest'), native)
-  const claims = openClaims(join(root, 'content', 'ingest'), native)
+  const claims = openClaims(join(root, 'content', 'ingest'), native, bootId)
   const path = (digest: Digest) => join(blobs, hexOf(digest))
   const has = (digest: Digest) => statSync(path(digest), { throwIfNoEntry: false }) !== undefined
 

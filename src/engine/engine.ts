@@ -93,10 +93,12 @@ export class Engine implements AsyncDisposable {
       database = openDatabase(paths.database)
       const snapshots = await openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
       const { layerLimits, maxConcurrentDownloads, maxConcurrentUploads } = options
+      const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
       const images = openImages({
         root: paths.root,
         database,
         snapshots,
+        bootId,
         layerLimits,
         maxConcurrentDownloads,
         maxConcurrentUploads,
@@ -112,7 +114,8 @@ export class Engine implements AsyncDisposable {
       // As many may wait as there are containers.
       setMaxListeners(0, closing.signal)
       const registries = lazyRegistries(options.registries)
-      const context = containerContext(stages, database, registries, closing.signal)
+      const context = containerContext(stages, database, registries, bootId, closing.signal)
+      await images.recover()
       await images.sweep()
       await reconcile(stages, context)
       return new Engine(stages, context, database, registries, closing, inUse)
@@ -212,7 +215,10 @@ export class Engine implements AsyncDisposable {
     return reporting('cannot tell the disk usage', () => diskUsage(this.#stages, this.containers, signal))
   }
 
-  /** Lets go of the root. What is being pulled or pushed is stopped. Containers that run go on running; teardowns of ended ones are awaited. */
+  /**
+   * Lets go of the root. What is being pulled or pushed is stopped. Containers that run go on running. It waits for the
+   * teardowns of ended ones, and until the images that were loaded or pulled are on the disk.
+   */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
     const lives = [...this.#context.live.values()]
@@ -221,6 +227,7 @@ export class Engine implements AsyncDisposable {
     )
     await Promise.all(lives.map((live) => (this.#context.finishing.has(live.id) ? live.gone() : live.session.close())))
     await operationsOf(this.#closing.signal)
+    await this.#stages.images.settled()
     await this.#registries.close()
     native().flock(this.#inUse, 'unlock', false)
     if (native().flock(this.#inUse, 'exclusive', false)) this.#stages.cgroups.remove()
@@ -246,13 +253,14 @@ function containerContext(
   stages: Stages,
   database: Database,
   registries: LazyRegistries,
+  bootId: string,
   closing: AbortSignal,
 ): ContainerContext {
   const context: ContainerContext = {
     containers: openContainers(database),
     root: stages.paths.root,
     runRoot: stages.paths.runRoot,
-    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    bootId,
     live: new Map(),
     finishing: new Set(),
     closing,

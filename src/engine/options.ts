@@ -14,7 +14,7 @@ export interface EngineOptions extends RegistriesOptions {
   readonly maxConcurrentDownloads?: number
   /** How many blobs all pushes together send at once. Default: 5. */
   readonly maxConcurrentUploads?: number
-  /** Bounds on every layer that is pulled, loaded or imported; none by default. Beyond them: LAYER_TOO_LARGE. */
+  /** Bounds on every layer that is pulled, loaded or imported; the defaults of {@link TarLimits}. Beyond them: LAYER_TOO_LARGE. */
   readonly layerLimits?: TarLimits
 }
 

@@ -41,7 +41,8 @@ function readRootId(path: string): string {
   const present = read()
   if (present !== undefined) return verifyRootId(present, path)
   const aside = `${dirname(path)}/.new-id-${process.pid}`
-  writeFileSync(aside, `${randomBytes(4).toString('hex')}\n`, { mode: 0o600 })
+  // Flushed: after a power cut there would be a name without its content.
+  writeFileSync(aside, `${randomBytes(4).toString('hex')}\n`, { mode: 0o600, flush: true })
   try {
     failpoint('root.id')
     // link(2) does not replace: of several processes one gives the root its id.

@@ -55,6 +55,12 @@ export const errorTable = {
   TOO_MANY_LAYERS: 'LayerError',
   /** Other images are built on this one. */
   IMAGE_HAS_CHILDREN: 'ConflictError',
+  /** The address that was asked for belongs to something else on the network. */
+  ADDRESS_IN_USE: 'ConflictError',
+  /** No address of a network, or no subnet of the address pools, is free. */
+  ADDRESSES_EXHAUSTED: 'ConflictError',
+  /** The subnet that was asked for is, or is part of, another network's. */
+  SUBNET_OVERLAPS: 'ConflictError',
 } as const
 
 export type ErrorCode = keyof typeof errorTable

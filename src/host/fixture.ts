@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest'
 
 /** A directory of its own for a test, removed afterwards. In memory, /dev/shm, thousands of files are made in no time. */
 export function temporaryDirectory(parent = tmpdir()): string {
-  const directory = mkdtempSync(join(parent, 'inboard-host-'))
+  const directory = mkdtempSync(join(parent, 'inboard-test-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }

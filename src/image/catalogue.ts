@@ -1,8 +1,9 @@
 import { type Digest, isDigest } from '../content/digest.js'
-import { ConflictError, InvalidOptionError, NotFoundError } from '../errors/index.js'
+import { ConflictError, InvalidOptionError } from '../errors/index.js'
 import { parseReference, type Reference, withDefaultTag, withoutTag } from '../reference/reference.js'
 import type { ImageRecords, ImageRow } from '../store/images.js'
 import { parseConfig } from './documents/config.js'
+import { noSuchImage } from './image-errors.js'
 import type { ImageContent, ImageRecord } from './types.js'
 
 const maxCached = 256
@@ -47,7 +48,7 @@ export function openCatalogue(records: ImageRecords): Catalogue {
     const content = id === undefined ? undefined : read(id)
     if (content) return content
     if (!reference && !looksLikeId(nameOrId)) parseReference(nameOrId)
-    throw notFound(nameOrId, reference)
+    throw noSuchImage(nameOrId, reference && withDefaultTag(reference).familiar())
   }
 
   const withNames = (content: ImageContent): ImageRecord => {
@@ -85,7 +86,8 @@ function withAlgorithm(text: string): string {
   return text.startsWith('sha256:') ? text : `sha256:${text}`
 }
 
-function tryParse(text: string): Reference | undefined {
+/** Undefined for what is no name, though it may be an ID. */
+export function tryParse(text: string): Reference | undefined {
   try {
     return parseReference(text)
   } catch (error) {
@@ -108,11 +110,6 @@ function findById(records: ImageRecords, text: string): string | undefined {
     code: 'AMBIGUOUS_ID',
     details: { prefix: text },
   })
-}
-
-function notFound(nameOrId: string, reference: Reference | undefined): NotFoundError {
-  const shown = reference ? withDefaultTag(reference).familiar() : nameOrId
-  return new NotFoundError(`No such image: ${shown}`, { code: 'IMAGE_NOT_FOUND', details: { image: nameOrId } })
 }
 
 function toContent(row: ImageRow, records: ImageRecords): ImageContent {

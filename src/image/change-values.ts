@@ -1,5 +1,6 @@
-import { InvalidOptionError } from '../errors/index.js'
+import type { InvalidOptionError } from '../errors/index.js'
 import type { ImageHealthcheck } from '../spec/options.js'
+import { invalidOption } from './image-errors.js'
 import { expandText, expandWords, type Lookup } from './shell-words.js'
 
 const defaultShell = ['/bin/sh', '-c']
@@ -19,7 +20,7 @@ export function jsonList(value: string): string[] | undefined {
     return undefined
   }
   const isList = Array.isArray(list) && list.every((item) => typeof item === 'string')
-  if (!isList) throw invalid('when using JSON array syntax, arrays must be comprised of strings only', value)
+  if (!isList) throw invalidChange('when using JSON array syntax, arrays must be comprised of strings only', value)
   return list as string[]
 }
 
@@ -28,14 +29,17 @@ export function pairsOf(instruction: string, value: string, lookup: Lookup): [st
   const [first = ''] = /^(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/s.exec(value) ?? []
   if (!first.includes('=')) {
     const [, name = '', rest = ''] = /^(\S+)\s+([\s\S]+)$/.exec(value) ?? []
-    if (name === '') throw invalid(`${instruction} must have two arguments`, value)
+    if (name === '') throw invalidChange(`${instruction} must have two arguments`, value)
     return [[expandText(name, lookup), expandText(rest, lookup)]]
   }
   return expandWords(value, lookup).map((word) => {
     const equals = word.indexOf('=')
     if (equals < 0)
-      throw invalid(`Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`, value)
-    if (equals === 0) throw invalid(`${instruction} names can not be blank`, value)
+      throw invalidChange(
+        `Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`,
+        value,
+      )
+    if (equals === 0) throw invalidChange(`${instruction} names can not be blank`, value)
     return [word.slice(0, equals), word.slice(equals + 1)]
   })
 }
@@ -47,23 +51,23 @@ export function portsOf(text: string): string[] {
   const [, first, last, protocol = ''] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(.*))?$/.exec(text) ?? []
   const from = Number(first)
   const to = Number(last ?? first)
-  if (first === undefined || from > to || to > maxPort) throw invalid(`Invalid containerPort: ${text}`, text)
-  if (!/^(?:tcp|udp|sctp|)$/i.test(protocol)) throw invalid(`Invalid proto: ${protocol}`, text)
+  if (first === undefined || from > to || to > maxPort) throw invalidChange(`Invalid containerPort: ${text}`, text)
+  if (!/^(?:tcp|udp|sctp|)$/i.test(protocol)) throw invalidChange(`Invalid proto: ${protocol}`, text)
   return Array.from({ length: to - from + 1 }, (_, at) => `${from + at}/${protocol.toLowerCase() || 'tcp'}`)
 }
 
 export function oneWord(instruction: string, value: string, lookup: Lookup): string {
   const words = expandWords(value, lookup)
-  if (words.length !== 1) throw invalid(`${instruction} requires exactly one argument`, value)
+  if (words.length !== 1) throw invalidChange(`${instruction} requires exactly one argument`, value)
   return words[0] as string
 }
 
 /** An instruction for a build on top of the image. */
 export function triggerOf(value: string): string {
   const [instruction = ''] = value.toUpperCase().split(/\s/)
-  if (instruction === 'ONBUILD') throw invalid("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", value)
+  if (instruction === 'ONBUILD') throw invalidChange("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", value)
   if (instruction === 'FROM' || instruction === 'MAINTAINER')
-    throw invalid(`${instruction} isn't allowed as an ONBUILD trigger`, value)
+    throw invalidChange(`${instruction} isn't allowed as an ONBUILD trigger`, value)
   return value
 }
 
@@ -80,17 +84,17 @@ export function healthcheckOf(value: string): ImageHealthcheck {
   const [, type = '', command = ''] = /^(\S+)\s*([\s\S]*)$/.exec(rest) ?? []
   switch (type.toUpperCase()) {
     case 'NONE':
-      if (command !== '') throw invalid('HEALTHCHECK NONE takes no arguments', value)
+      if (command !== '') throw invalidChange('HEALTHCHECK NONE takes no arguments', value)
       return { Test: ['NONE'] }
     case 'CMD': {
       const list = jsonList(command)
-      if (list ? list.length === 0 : command === '') throw invalid('Missing command after HEALTHCHECK CMD', value)
+      if (list ? list.length === 0 : command === '') throw invalidChange('Missing command after HEALTHCHECK CMD', value)
       return { Test: list ? ['CMD', ...list] : ['CMD-SHELL', command], ...timesOf(flags) }
     }
     case '':
-      throw invalid('HEALTHCHECK requires at least one argument', value)
+      throw invalidChange('HEALTHCHECK requires at least one argument', value)
     default:
-      throw invalid(`Unknown type ${JSON.stringify(type.toUpperCase())} in HEALTHCHECK (try CMD)`, value)
+      throw invalidChange(`Unknown type ${JSON.stringify(type.toUpperCase())} in HEALTHCHECK (try CMD)`, value)
   }
 }
 
@@ -100,9 +104,9 @@ function flagsOf(value: string): { flags: Map<string, string>; rest: string } {
   for (;;) {
     const [token, name = '', content] = /^--([^\s=]*)(?:=(\S*))?\s*/.exec(rest) ?? []
     if (token === undefined) return { flags, rest }
-    if (name !== 'retries' && !(name in durationFlags)) throw invalid(`Unknown flag: ${name}`, value)
-    if (content === undefined) throw invalid(`Missing a value on flag: ${name}`, value)
-    if (flags.has(name)) throw invalid(`Duplicate flag specified: ${name}`, value)
+    if (name !== 'retries' && !(name in durationFlags)) throw invalidChange(`Unknown flag: ${name}`, value)
+    if (content === undefined) throw invalidChange(`Missing a value on flag: ${name}`, value)
+    if (flags.has(name)) throw invalidChange(`Duplicate flag specified: ${name}`, value)
     flags.set(name, content)
     rest = rest.slice(token.length)
   }
@@ -117,8 +121,9 @@ function timesOf(flags: ReadonlyMap<string, string>): Partial<ImageHealthcheck> 
 }
 
 function retriesOf(text: string): number {
-  if (!/^[+-]?\d{1,9}$/.test(text)) throw invalid(`--retries: parsing ${JSON.stringify(text)}: invalid syntax`, text)
-  if (Number(text) < 1) throw invalid(`--retries must be at least 1 (not ${Number(text)})`, text)
+  if (!/^[+-]?\d{1,9}$/.test(text))
+    throw invalidChange(`--retries: parsing ${JSON.stringify(text)}: invalid syntax`, text)
+  if (Number(text) < 1) throw invalidChange(`--retries must be at least 1 (not ${Number(text)})`, text)
   return Number(text)
 }
 
@@ -137,13 +142,13 @@ const millisecond = 1e6
 /** As Go writes durations: `1m30s`. */
 function nanosecondsOf(name: string, text: string): number {
   if (!/^(?:0|\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text))
-    throw invalid(`time: invalid duration ${JSON.stringify(text)}`, text)
+    throw invalidChange(`time: invalid duration ${JSON.stringify(text)}`, text)
   const parts = [...text.matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)]
   const total = parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit as string] as number), 0)
-  if (total < millisecond) throw invalid(`Interval ${JSON.stringify(name)} cannot be less than 1ms`, text)
+  if (total < millisecond) throw invalidChange(`Interval ${JSON.stringify(name)} cannot be less than 1ms`, text)
   return Math.round(total)
 }
 
-function invalid(message: string, change: string): InvalidOptionError {
-  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details: { change } })
+export function invalidChange(message: string, change: string): InvalidOptionError {
+  return invalidOption(message, { change })
 }

@@ -1,8 +1,17 @@
 import { posix } from 'node:path'
-import { InvalidOptionError } from '../errors/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
-import { commandOf, healthcheckOf, jsonList, oneWord, pairsOf, portsOf, triggerOf } from './change-values.js'
+import {
+  commandOf,
+  healthcheckOf,
+  invalidChange,
+  jsonList,
+  oneWord,
+  pairsOf,
+  portsOf,
+  triggerOf,
+} from './change-values.js'
 import { expandText, expandWords, type Lookup } from './shell-words.js'
+import { variableName } from './words.js'
 
 type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] }
 
@@ -25,12 +34,12 @@ type Change = (draft: Draft, value: string, lookup: Lookup) => void
 export function applyChanges(base: ImageRunConfig, changes: readonly string[]): ImageRunConfig {
   const draft: Draft = { config: { ...base }, hasCommand: false }
   const lines = instructionsOf(changes)
-  if (lines.length === 0 && changes.length > 0) throw invalid('file with no instructions', changes.join('\n'))
+  if (lines.length === 0 && changes.length > 0) throw invalidChange('file with no instructions', changes.join('\n'))
   for (const line of lines) {
     const [, instruction = '', value = ''] = /^(\S+)\s*([\s\S]*)$/.exec(line) ?? []
     const apply = instructions[instruction.toUpperCase()]
-    if (!apply) throw invalid(`${instruction.toLowerCase()} is not a valid change command`, line)
-    if (value === '') throw invalid(`${instruction.toUpperCase()} requires ${argumentsOf(instruction)}`, line)
+    if (!apply) throw invalidChange(`${instruction.toLowerCase()} is not a valid change command`, line)
+    if (value === '') throw invalidChange(`${instruction.toUpperCase()} requires ${argumentsOf(instruction)}`, line)
     apply(draft, value, lookupIn(draft.config.Env ?? []))
   }
   return draft.config
@@ -56,11 +65,11 @@ function argumentsOf(instruction: string): string {
 }
 
 function lookupIn(env: readonly string[]): Lookup {
-  const variables = new Map(env.map((variable) => [nameOf(variable), variable.slice(nameOf(variable).length + 1)]))
+  const variables = new Map(
+    env.map((variable) => [variableName(variable), variable.slice(variableName(variable).length + 1)]),
+  )
   return (name) => variables.get(name)
 }
-
-const nameOf = (variable: string) => variable.split('=', 1)[0] as string
 
 const instructions: Readonly<Record<string, Change>> = {
   CMD(draft, value) {
@@ -73,7 +82,7 @@ const instructions: Readonly<Record<string, Change>> = {
     if (!draft.hasCommand) delete draft.config.Cmd
   },
   ENV({ config }, value, lookup) {
-    const env = new Map((config.Env ?? []).map((variable) => [nameOf(variable), variable]))
+    const env = new Map((config.Env ?? []).map((variable) => [variableName(variable), variable]))
     for (const [name, content] of pairsOf('ENV', value, lookup)) env.set(name, `${name}=${content}`)
     config.Env = [...env.values()]
   },
@@ -98,16 +107,12 @@ const instructions: Readonly<Record<string, Change>> = {
   },
   VOLUME({ config }, value, lookup) {
     const volumes = jsonList(value) ?? expandWords(value, lookup)
-    if (volumes.length === 0) throw invalid('VOLUME requires at least one argument', value)
-    if (volumes.includes('')) throw invalid('VOLUME specified can not be an empty string', value)
+    if (volumes.length === 0) throw invalidChange('VOLUME requires at least one argument', value)
+    if (volumes.includes('')) throw invalidChange('VOLUME specified can not be an empty string', value)
     config.Volumes = { ...config.Volumes, ...Object.fromEntries(volumes.map((volume) => [volume, {}])) }
   },
   WORKDIR({ config }, value, lookup) {
     const directory = expandText(value, lookup)
     config.WorkingDir = directory.startsWith('/') ? directory : posix.join('/', config.WorkingDir ?? '', directory)
   },
-}
-
-function invalid(message: string, change: string): InvalidOptionError {
-  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details: { change } })
 }

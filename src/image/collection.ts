@@ -9,7 +9,8 @@ import type { Native } from '../host/native.js'
  * holds `root/gc.lock` shared; a collection holds it alone, so whatever no record names then is nobody's.
  *
  * A change first leaves the mark `root/gc.dirty`, which only a whole collection removes: after a kill at any instant
- * the mark is there, and the next collection removes what was not recorded.
+ * the mark is there, and the next collection removes what was not recorded. It is also there until all that is recorded is
+ * on the disk: a power cut may take records along, and leave some of their files.
  */
 export interface Collection {
   /** Runs `body` with the lock held shared, then collects unless others are at work. */
@@ -22,7 +23,7 @@ export interface Collection {
 
 const retryMs = 10
 
-/** @param collect removes what is nobody's; whether nothing of it is left */
+/** @param collect removes what is nobody's; whether no other collection will be needed */
 export function openCollection(
   root: string,
   native: Pick<Native, 'flock'>,

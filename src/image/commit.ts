@@ -1,15 +1,15 @@
 import type { Digest } from '../content/digest.js'
-import { InvalidOptionError, NotFoundError } from '../errors/index.js'
 import type { PackResult } from '../layer/index.js'
-import { parseReference, withDefaultTag } from '../reference/reference.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import type { ImageRow, LayerRow } from '../store/images.js'
 import { applyChanges } from './changes.js'
 import { parseConfig } from './documents/config.js'
 import { layerTar } from './documents/media-types.js'
+import { noSuchImage } from './image-errors.js'
 import { LayerLoader, verifyDepth } from './layers.js'
 import type { ImageContext } from './load.js'
 import { recordImages } from './record.js'
+import { parseTag } from './tag.js'
 import type { HistoryEntry, LoadedImage } from './types.js'
 
 export interface CommitImageRequest {
@@ -40,7 +40,7 @@ const emptyLayer = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfa
  */
 export async function commitImage(context: ImageContext, request: CommitImageRequest): Promise<LoadedImage> {
   const { parent, signal } = request
-  const name = request.reference === undefined ? undefined : parseName(request.reference)
+  const name = request.reference === undefined ? undefined : parseTag(request.reference).toString()
   const config = applyChanges(request.config, request.changes ?? [])
   const base = context.records.getUsed(parent)
   if (!base) throw noSuchImage(parent)
@@ -68,19 +68,6 @@ export async function commitImage(context: ImageContext, request: CommitImageReq
 /** A layer that is here, with the blob it came as. */
 function sourceOf({ blob, media_type }: LayerRow) {
   return { mediaType: media_type ?? undefined, ingest: async () => ({ digest: blob as Digest, size: 0 }) }
-}
-
-function parseName(text: string): string {
-  const reference = parseReference(text)
-  if (reference.digest === undefined) return withDefaultTag(reference).toString()
-  throw new InvalidOptionError('refusing to create a tag with a digest reference', {
-    code: 'INVALID_REFERENCE',
-    details: { reference: text },
-  })
-}
-
-function noSuchImage(id: string): NotFoundError {
-  return new NotFoundError(`No such image: ${id}`, { code: 'IMAGE_NOT_FOUND', details: { image: id } })
 }
 
 interface Committed extends Pick<CommitImageRequest, 'author' | 'message' | 'createdBy' | 'config'> {

@@ -1,6 +1,5 @@
 import { InvalidOptionError, LayerError } from '../errors/index.js'
 import { decompress } from '../layer/index.js'
-import { parseReference, withDefaultTag } from '../reference/reference.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import { type ArchiveSource, archiveFailed, hostFailed, isDirectory, sourceBytes } from './archive/source.js'
 import { applyChanges } from './changes.js'
@@ -10,6 +9,7 @@ import { hostPlatform, type Platform, parsePlatform } from './documents/platform
 import { LayerLoader } from './layers.js'
 import type { ImageContext } from './load.js'
 import { recordImages } from './record.js'
+import { parseTag } from './tag.js'
 import type { LoadedImage } from './types.js'
 
 export interface ImportOptions {
@@ -38,7 +38,7 @@ export async function importRootfs(
   source: ArchiveSource,
   { reference, changes = [], message, platform, maxBytes = Number.POSITIVE_INFINITY, origin, signal }: ImportRequest,
 ): Promise<LoadedImage> {
-  const name = reference === undefined ? undefined : parseName(reference)
+  const name = reference === undefined ? undefined : parseTag(reference, 'cannot import digest reference').toString()
   const config = applyChanges({}, changes)
   const target = platform === undefined ? hostPlatform() : parsePlatform(platform)
   if (await isDirectory(source)) throw notATar(source as string)
@@ -61,15 +61,6 @@ export async function importRootfs(
     const isMalformed = error instanceof LayerError && error.code === 'LAYER_INVALID'
     throw isMalformed ? archiveFailed(error) : hostFailed(error)
   }
-}
-
-function parseName(text: string): string {
-  const reference = parseReference(text)
-  if (reference.digest === undefined) return withDefaultTag(reference).toString()
-  throw new InvalidOptionError('cannot import digest reference', {
-    code: 'INVALID_REFERENCE',
-    details: { reference: text },
-  })
 }
 
 function notATar(path: string): InvalidOptionError {

@@ -1,12 +1,15 @@
+import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Content } from '../content/content.js'
+import { finishDigest } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
-import { LayerError } from '../errors/index.js'
-import { chainIds, extractLayer, type TarLimits } from '../layer/index.js'
+import { DigestMismatchError, LayerError } from '../errors/index.js'
+import { chainIds, decompress, extractLayer, type TarLimits } from '../layer/index.js'
 import type { SnapshotDriver } from '../snapshot/driver.js'
 import type { ImageRecords, LayerRow, SnapshotRow } from '../store/images.js'
 import type { LayerBlob, LayerSource } from './archive/image-source.js'
 import { Arrival } from './arrival.js'
+import { blobBytes } from './blob-bytes.js'
 import { Gate } from './gate.js'
 import type { LayerStatus, OnProgress } from './progress.js'
 
@@ -14,7 +17,7 @@ export interface LayerStore {
   readonly content: Content
   readonly snapshots: SnapshotDriver
   readonly records: ImageRecords
-  /** Bounds on every layer; none by default. */
+  /** Bounds on every layer. */
   readonly layerLimits?: TarLimits | undefined
 }
 
@@ -22,6 +25,8 @@ export interface LayerStore {
 export interface StoredLayer {
   readonly row: LayerRow
   readonly snapshot: SnapshotRow
+  /** Whether its files were made just now. */
+  readonly isMade: boolean
 }
 
 interface LayerIdentity {
@@ -57,6 +62,8 @@ export class LayerLoader {
   readonly #signal: AbortSignal | undefined
   readonly #onProgress: OnProgress
   readonly #made = new Map<string, SnapshotRow>()
+  /** Diff ids, and blobs that were seen to be theirs. */
+  readonly #verified = new Set<string>()
   readonly #extractions = new Gate(maxExtractions)
 
   constructor(store: LayerStore, signal: AbortSignal | undefined, onProgress: OnProgress) {
@@ -106,24 +113,47 @@ export class LayerLoader {
         const layer = await this.#make(task)
         made = layer.blob
         failpoint('layer.note')
-        note(String(layer.snapshot.size))
+        note(`${layer.snapshot.size} ${layer.blob.digest}`)
+        this.#verified.add(`${diffId} ${layer.blob.digest}`)
         return layer.snapshot
       },
       signal,
     })
     this.#made.set(chainId, snapshot)
-    const blob = made ?? (await source.ingest({ signal }))
+    const blob = made ?? (await this.#verify(await source.ingest({ signal }), diffId, signal))
     report(made ? 'done' : 'exists')
     const mediaType = blob.mediaType ?? source.mediaType ?? null
-    return { row: { diff_id: diffId, chain_id: chainId, blob: blob.digest, media_type: mediaType }, snapshot }
+    const row = { diff_id: diffId, chain_id: chainId, blob: blob.digest, media_type: mediaType }
+    return { row, snapshot, isMade: made !== undefined }
   }
 
   /** What a record tells, this loader has made, or another that is still at work has noted. */
   #find({ chainId, diffId, parent }: LayerIdentity, note: string | undefined): SnapshotRow | undefined {
     const { records, snapshots } = this.#store
-    const noted = { chain_id: chainId, parent: parent ?? null, diff_id: diffId, size: Number(note) }
+    const [size, blob] = note?.split(' ') ?? []
+    if (blob !== undefined) this.#verified.add(`${diffId} ${blob}`)
+    const noted = { chain_id: chainId, parent: parent ?? null, diff_id: diffId, size: Number(size) }
     const found = this.#made.get(chainId) ?? records.snapshot(chainId) ?? (note === undefined ? undefined : noted)
     return found && snapshots.has(chainId) ? found : undefined
+  }
+
+  /** Files that were here already were made of another blob: whether this one is the same layer, nobody has seen. */
+  async #verify(blob: LayerBlob, diffId: string, signal: AbortSignal): Promise<LayerBlob> {
+    const { content, records } = this.#store
+    const { digest } = blob
+    const isKnown = () => records.layerBlobs(diffId).some((other) => other.blob === digest)
+    if (digest === null || digest === diffId || this.#verified.has(`${diffId} ${digest}`) || isKnown()) return blob
+    const hash = createHash('sha256')
+    for await (const chunk of decompress(blobBytes(content, digest))) {
+      signal.throwIfAborted()
+      hash.update(chunk)
+    }
+    const actual = finishDigest(hash)
+    if (actual === diffId) return blob
+    throw new DigestMismatchError(`The layer ${digest} has the diff id ${actual}, but ${diffId} was announced.`, {
+      code: 'DIGEST_MISMATCH',
+      details: { what: 'diffId', expected: diffId, actual },
+    })
   }
 
   async #make(task: Task): Promise<{ blob: LayerBlob; snapshot: SnapshotRow }> {

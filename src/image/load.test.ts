@@ -37,8 +37,6 @@ afterEach(async () => {
 })
 
 const load = async (entries: Entries) => store.images.load(stream(await tar(entries)))
-/** What a file of an image says. */
-const fileOf = (image: string, path: string) => store.snapshots.readFile(store.images.get(image).chain, undefined, path)
 const opposite = process.arch === 'arm64' ? 'amd64' : 'arm64'
 const own = process.arch === 'arm64' ? 'arm64' : 'amd64'
 
@@ -57,11 +55,13 @@ describe('load', () => {
     expect(statSync(join(store.snapshots.layers(record.chain)[0] as string, 'bin/busybox')).size).toBeGreaterThan(
       100_000,
     )
+    await store.images.settled()
     expect(store.remains()).not.toContain('gc.dirty')
   })
 
   it('gives the same ID, layers and records whatever the form, and adds nothing the second time', async () => {
     const [first] = await store.images.load(busyboxForm('ociArchive'))
+    await store.images.settled()
     const remains = store.remains()
     const [second] = await store.images.load(busyboxForm('ociDirectory'))
     const [third] = await store.images.load(busyboxForm('dockerArchiveGzip'))
@@ -83,8 +83,8 @@ describe('load', () => {
     expect(record.chain).toEqual([sha256(`${sha256(lower)} ${sha256(upper)}`), sha256(lower)])
     expect(record.history.map((step) => step.created_by)).toEqual(['x', 'y'])
     expect(record.size).toBe('lower'.length + 'here'.length + 'upper'.length)
-    expect(fileOf('app', '/etc/name')).toBe('upper')
-    expect(fileOf('app', '/etc/only')).toBe('here')
+    expect(store.fileOf('app', '/etc/name')).toBe('upper')
+    expect(store.fileOf('app', '/etc/only')).toBe('here')
   })
 
   it('copies layers where overlay cannot be', async () => {
@@ -125,13 +125,13 @@ describe('load', () => {
       'layer0/layer.tar': { type: 'symlink', linkname: '../abc/layer.tar' },
       ...files,
     })
-    expect(fileOf('app:1', '/etc/name')).toBe('lower')
+    expect(store.fileOf('app:1', '/etc/name')).toBe('lower')
   })
 
   it('takes layers that are compressed, also in a docker-archive', async () => {
     const files = dockerArchive({ layers: [lower] })
     await load({ ...files, 'layer0/layer.tar': gzipSync(lower) })
-    expect(fileOf('app:1', '/etc/name')).toBe('lower')
+    expect(store.fileOf('app:1', '/etc/name')).toBe('lower')
   })
 
   it('reads of a plain tar by its path only what the image needs', async () => {
@@ -141,7 +141,7 @@ describe('load', () => {
     const progress: ImageProgress[] = []
     const onProgress = (event: ImageProgress) => void progress.push(event)
     await store.images.load(path, { onProgress })
-    expect(fileOf('app:1', '/etc/name')).toBe('upper')
+    expect(store.fileOf('app:1', '/etc/name')).toBe('upper')
     const bytes = progress.findLast((event) => event.kind === 'bytes') as { current: number }
     expect(bytes.current).toBeLessThan(100_000)
     progress.length = 0
@@ -185,7 +185,7 @@ describe('load', () => {
       { ...right, platform: { os: 'unknown', architecture: 'unknown' } },
     ])
     await load(layout.index(named(nested, 'app')))
-    expect(fileOf('app', '/etc/name')).toBe('upper')
+    expect(store.fileOf('app', '/etc/name')).toBe('upper')
   })
 
   it('says what an index offers when nothing fits', async () => {
@@ -206,7 +206,7 @@ describe('load', () => {
     const layout = new Layout()
     const files = layout.index(named(layout.image({ layers: [lower] }), 'app'))
     await store.images.load(unpacked(join(directory, 'good'), files))
-    expect(fileOf('app', '/etc/name')).toBe('lower')
+    expect(store.fileOf('app', '/etc/name')).toBe('lower')
     const bad = unpacked(join(directory, 'bad'), { 'oci-layout': files['oci-layout'] as string })
     await writeFile(join(directory, 'index.json'), String(files['index.json']))
     symlinkSync('../index.json', join(bad, 'index.json'))

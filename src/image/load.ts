@@ -1,11 +1,13 @@
+import { digestOf } from '../content/digest.js'
 import type { Native } from '../host/native.js'
 import type { ImageSource } from './archive/image-source.js'
 import { findImages, openArchive } from './archive/open-archive.js'
 import { type ArchiveSource, hostFailed } from './archive/source.js'
+import type { Disk } from './disk.js'
 import type { Gate } from './gate.js'
 import { LayerLoader, type LayerStore } from './layers.js'
 import type { OnProgress } from './progress.js'
-import { type ReadyImage, recordImages } from './record.js'
+import { type ReadyImage, recordFetched } from './record.js'
 import type { LoadedImage } from './types.js'
 
 export interface LoadOptions {
@@ -22,6 +24,7 @@ export interface LoadRequest extends LoadOptions {
 export interface ImageContext extends LayerStore {
   readonly root: string
   readonly native: Native
+  readonly disk: Disk
   /** The places for downloads, of all pulls together. */
   readonly downloads: Gate
   /** The places for uploads, of all pushes together. */
@@ -45,7 +48,7 @@ export async function loadArchive(
     const ready: ReadyImage[] = []
     for (const image of await findImages(archive)) ready.push(await prepareImage(loader, image))
     signal?.throwIfAborted()
-    return await recordImages(ready, context)
+    return recordFetched(mergeNames(ready), context)
   } catch (error) {
     signal?.throwIfAborted()
     throw hostFailed(error)
@@ -59,4 +62,15 @@ async function prepareImage(loader: LayerLoader, image: ImageSource): Promise<Re
   const layers = await loader.load(config.diffIds, image.layers)
   await manifest?.ingest()
   return { document, config, manifest: manifest?.digest, layers, references }
+}
+
+/** An OCI layout names an image once for each of its names. */
+function mergeNames(images: readonly ReadyImage[]): ReadyImage[] {
+  const byId = new Map<string, ReadyImage>()
+  for (const image of images) {
+    const id = digestOf(image.document)
+    const references = [...(byId.get(id)?.references ?? []), ...image.references]
+    byId.set(id, { ...(byId.get(id) ?? image), references: [...new Set(references)] })
+  }
+  return [...byId.values()]
 }

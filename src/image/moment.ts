@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../errors/index.js'
+import { invalidOption } from './image-errors.js'
 
 const nsPerMs = 1_000_000n
 const nsPerSecond = 1_000_000_000n
@@ -20,10 +20,8 @@ export function nanoseconds(text: string): bigint | undefined {
 export function parseMoment(option: string, value: Date | number | string, now = Date.now()): bigint {
   const ns = typeof value === 'string' ? parseText(value, now) : fromMs(value instanceof Date ? value.getTime() : value)
   if (ns !== undefined) return ns
-  throw new InvalidOptionError(`failed to parse value as time or duration: ${JSON.stringify(String(value))}`, {
-    code: 'INVALID_OPTION',
-    details: { option, value: String(value) },
-  })
+  const details = { option, value: String(value) }
+  throw invalidOption(`failed to parse value as time or duration: ${JSON.stringify(String(value))}`, details)
 }
 
 function fromMs(ms: number): bigint | undefined {

@@ -37,7 +37,6 @@ function pull(name = '', { path = 'library/x', from = store, ...options }: Optio
   const reference = parseReference(`${registry.host}/${path}${name}`)
   return from.images.pull(repositoryOf(registry, path), reference, options)
 }
-const fileOf = (image: string, path: string) => store.snapshots.readFile(store.images.get(image).chain, undefined, path)
 const named = (name: string) => `${registry.host}/library/x${name}`
 const tree = (name: string) => ({ [`etc/${name}`]: name })
 
@@ -57,9 +56,10 @@ describe('a pull', () => {
       config: { Cmd: ['x'] },
       layers: image.layers.map(({ digest, mediaType }) => ({ blob: digest, mediaType })),
     })
-    expect(fileOf(record.id, '/etc/upper')).toBe('upper')
-    expect(fileOf(record.id, '/etc/lower')).toBe('lower')
+    expect(store.fileOf(record.id, '/etc/upper')).toBe('upper')
+    expect(store.fileOf(record.id, '/etc/lower')).toBe('lower')
     const kept = image.layers.length * 2 + 1
+    await store.images.settled()
     expect(store.remains()).toHaveLength(kept)
     expect(store.remains()).toContain(`content/sha256/${image.digest.slice(7)}`)
   })
@@ -364,6 +364,7 @@ describe('pulls at the same time', () => {
       expect(registry.asked(new RegExp(`GET .*/blobs/${digest}`))).toHaveLength(1)
       expect(statusesOf(progress, digest).filter((status) => status === 'done')).toHaveLength(1)
     }
+    await store.images.settled()
     expect(store.remains()).toHaveLength(3 + 3 + 2)
   })
 

@@ -19,7 +19,7 @@ import {
   resolveManifest,
   targetOf,
 } from './pull-manifest.js'
-import { recordImages, syncFilesystem } from './record.js'
+import { recordFetched } from './record.js'
 
 export interface PullOptions {
   /** `os/architecture[/variant]`; by default this host's, or what there is. */
@@ -87,15 +87,17 @@ async function recordKnown(
   { diffIds }: ImageConfig,
   lacksManifest: boolean,
 ): Promise<boolean> {
-  const { records, content, root, native } = context
+  const { records, content, disk } = context
   if (lacksManifest) {
     await content.ingest(only(bytes), { signal })
-    await syncFilesystem(root, native)
+    await disk.sync()
   }
   failpoint('pull.known')
   if (lacksManifest) records.adoptManifest(manifest.config.digest, digest)
   if (!records.addNames(manifest.config.digest, namesOf(reference, named))) return false
-  records.putRemoteLayers(remoteLayerRows(repository.name, manifest.layers, diffIds))
+  const isSeen = (digest: Digest, at: number) =>
+    records.layerBlobs(diffIds[at] as string).some(({ blob }) => blob === digest)
+  records.putRemoteLayers(remoteLayerRows(repository.name, manifest.layers, diffIds, isSeen))
   return true
 }
 
@@ -114,8 +116,9 @@ async function fetchImage(
   await context.content.ingest(only(bytes), { signal })
   signal?.throwIfAborted()
   const references = namesOf(reference, named)
-  const remoteLayers = remoteLayerRows(repository.name, manifest.layers, diffIds)
-  await recordImages([{ document, config, manifest: digest, layers, references, remoteLayers }], context)
+  const isSeen = (digest: Digest, at: number) => layers[at]?.row.blob === digest
+  const remoteLayers = remoteLayerRows(repository.name, manifest.layers, diffIds, isSeen)
+  recordFetched([{ document, config, manifest: digest, layers, references, remoteLayers }], context)
 }
 
 async function fetchConfig({ repository, signal }: PullRequest, { digest, size }: Descriptor): Promise<Buffer> {

@@ -2,15 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { gunzipSync, inflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { stream } from '../../test/support/archives.js'
 import { gzip } from './push-gzip.js'
-
-async function* blocksOf(bytes: Buffer, blockBytes: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += blockBytes) yield bytes.subarray(at, at + blockBytes)
-}
 
 async function compressed(bytes: Buffer, blockBytes = 65_536): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of gzip(blocksOf(bytes, blockBytes))) chunks.push(chunk)
+  for await (const chunk of gzip(stream(bytes, blockBytes))) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 

@@ -1,6 +1,5 @@
 import { type Digest, digestOf } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
-import { NotFoundError } from '../errors/index.js'
 import { parseReference } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
 import type { ImageRow, LayerRow, PushRecord, RemoteLayerRow } from '../store/images.js'
@@ -14,9 +13,10 @@ import {
   type WrittenDocument,
   writeManifest,
 } from './documents/write-manifest.js'
+import { noSuchImage } from './image-errors.js'
 import type { ImageContext } from './load.js'
+import { only } from './only.js'
 import { LayerPush, type PushContext, reportFor } from './push-layers.js'
-import { syncFilesystem } from './record.js'
 import { together } from './together.js'
 
 /** An image whose blobs are in the repository; what remains is its manifest. */
@@ -32,8 +32,7 @@ export interface SentImage extends WrittenDocument {
 export async function sendImage(push: PushContext, repository: Repository, id: string): Promise<SentImage> {
   const { records } = push.context
   const row = records.get(id)
-  if (row === undefined)
-    throw new NotFoundError(`No such image: ${id}`, { code: 'IMAGE_NOT_FOUND', details: { image: id } })
+  if (row === undefined) throw noSuchImage(id)
   const layers = records.layers(id)
   // Who cannot be reached, or refuses, says so before anything is compressed.
   await push.sender.find({ blob: configOf(row).blob, report: () => {} }, push.signal)
@@ -46,7 +45,7 @@ export async function sendImage(push: PushContext, repository: Repository, id: s
 /** What a repository has after a push; to be kept together with the name that the manifest got. */
 export async function recordPush(context: ImageContext, { record }: SentImage, references: string[]): Promise<void> {
   const isNew = record.manifest !== undefined || record.blobs.length > 0
-  if (isNew) await syncFilesystem(context.root, context.native)
+  if (isNew) await context.disk.sync()
   failpoint('push.record')
   context.records.recordPush({ ...record, references })
 }
@@ -132,7 +131,7 @@ async function sendBuilt(push: PushContext, row: ImageRow, rows: readonly LayerR
 
 async function keepCompressed(context: ImageContext, { id, manifest }: ImageRow, { replaced }: LayerPush) {
   if (replaced.length === 0 || manifest !== null) return
-  await syncFilesystem(context.root, context.native)
+  await context.disk.sync()
   context.records.recordPush({ image: id, blobs: replaced, references: [], remoteLayers: [] })
 }
 
@@ -154,8 +153,4 @@ function remoteLayer(
   { digest, size, mediaType }: TypedBlob,
 ): RemoteLayerRow {
   return { diff_id, repository: name, digest, size, media_type: mediaType }
-}
-
-async function* only(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
-  yield bytes
 }

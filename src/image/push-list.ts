@@ -1,8 +1,8 @@
-import { InvalidOptionError } from '../errors/index.js'
 import { type Reference, withDefaultTag } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
 import { formatPlatform } from './documents/platform.js'
 import { type ListMember, writeList } from './documents/write-manifest.js'
+import { invalidOption } from './image-errors.js'
 import type { ImageContext } from './load.js'
 import { type PushedImage, type PushRequest, putTag, tagBefore } from './push.js'
 import { recordPush, sendImage } from './push-image.js'
@@ -38,21 +38,20 @@ export async function pushList(
 }
 
 function verifyList(name: Reference, images: readonly ImageContent[]): void {
-  if (name.digest !== undefined) throw invalid('cannot push a digest reference', { reference: name.familiar() })
-  if (images.length === 0) throw invalid('a manifest list needs an image', { reference: name.familiar() })
+  if (name.digest !== undefined) throw invalidOption('cannot push a digest reference', { reference: name.familiar() })
+  if (images.length === 0) throw invalidOption('a manifest list needs an image', { reference: name.familiar() })
   const platforms = new Map<string, string>()
   for (const image of images) {
     const platform = formatPlatform(image)
     const other = platforms.get(platform)
     if (other !== undefined)
-      throw invalid(`the images ${other} and ${image.id} are both for ${platform}: a manifest list has one for each`, {
-        platform,
-        images: [other, image.id],
-      })
+      throw invalidOption(
+        `the images ${other} and ${image.id} are both for ${platform}: a manifest list has one for each`,
+        {
+          platform,
+          images: [other, image.id],
+        },
+      )
     platforms.set(platform, image.id)
   }
-}
-
-function invalid(message: string, details: Record<string, unknown>): InvalidOptionError {
-  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details })
 }

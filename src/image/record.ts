@@ -1,9 +1,8 @@
-import { closeSync, openSync } from 'node:fs'
 import { type Digest, digestOf } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
-import type { Native } from '../host/native.js'
 import { parseReference } from '../reference/reference.js'
 import type { ImageRecords, NewImage, RemoteLayerRow } from '../store/images.js'
+import type { Disk } from './disk.js'
 import type { ImageConfig } from './documents/config.js'
 import type { StoredLayer } from './layers.js'
 import type { LoadedImage } from './types.js'
@@ -24,32 +23,35 @@ export interface ReadyImage {
   readonly remoteLayers?: readonly RemoteLayerRow[]
 }
 
+interface Recording {
+  readonly records: ImageRecords
+  readonly disk: Disk
+}
+
 /**
- * Makes images visible, all of them or none. What they consist of is on the disk before the records are: after a power
- * cut there is no image whose files are missing.
+ * Makes images visible, all of them or none, that exist nowhere else. What they consist of is on the disk before the
+ * records are: after a power cut there is no image whose files are missing.
  */
-export async function recordImages(
-  images: readonly ReadyImage[],
-  { root, native, records }: { root: string; native: Pick<Native, 'syncfs'>; records: ImageRecords },
-): Promise<LoadedImage[]> {
-  failpoint('images.sync')
-  await syncFilesystem(root, native)
+export async function recordImages(images: readonly ReadyImage[], recording: Recording): Promise<LoadedImage[]> {
+  await recording.disk.sync()
+  return put(images, recording)
+}
+
+/**
+ * Makes images visible, all of them or none, that can be had again from where they came. Not all of them is on the disk
+ * then, and so they are marked; {@link Disk.syncLater} is to follow.
+ */
+export function recordFetched(images: readonly ReadyImage[], recording: Recording): LoadedImage[] {
+  return put(images, recording, recording.disk.mark())
+}
+
+function put(images: readonly ReadyImage[], { records }: Recording, mark?: string): LoadedImage[] {
   failpoint('images.record')
-  records.putAll(images.map(toRow))
+  records.putAll(images.map(toRow), mark)
   return images.map(({ document, references }) => ({
     id: digestOf(document),
     references: references.map((reference) => parseReference(reference).familiar()),
   }))
-}
-
-/** Before what is on the disk is recorded. */
-export async function syncFilesystem(root: string, native: Pick<Native, 'syncfs'>): Promise<void> {
-  const descriptor = openSync(root, 'r')
-  try {
-    await native.syncfs(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
 }
 
 function toRow(image: ReadyImage): NewImage {
@@ -61,7 +63,7 @@ function toRow(image: ReadyImage): NewImage {
     size: layers.reduce((sum, { snapshot }) => sum + snapshot.size, 0),
     created_at: config.createdAt,
     layers: layers.map(({ row }) => row),
-    snapshots: layers.map(({ snapshot }) => snapshot),
+    snapshots: layers.map(({ snapshot, isMade }) => ({ ...snapshot, isMade })),
     references,
     parent: parent ?? null,
     tagged_at: isNamedHere && references.length > 0 ? Date.now() : null,

@@ -1,5 +1,4 @@
 import { type Digest, digestOf } from '../content/digest.js'
-import { NotFoundError } from '../errors/index.js'
 import type { LayerRow } from '../store/images.js'
 import { blobCompression, blobOf } from './blob-bytes.js'
 import { maxManifestBytes, parseManifest } from './documents/manifest.js'
@@ -11,6 +10,7 @@ import {
   type WrittenDocument,
   writeManifest,
 } from './documents/write-manifest.js'
+import { noSuchImage } from './image-errors.js'
 import type { LayerStore } from './layers.js'
 
 /** The documents and layers of an image, as an archive is to have them. */
@@ -28,7 +28,7 @@ export interface SavableImage {
 export async function savableImage(store: LayerStore, id: string, isOciOnly: boolean): Promise<SavableImage> {
   const { records } = store
   const row = records.get(id)
-  if (row === undefined) throw notFound(id)
+  if (row === undefined) throw noSuchImage(id)
   const config = { digest: id as Digest, bytes: Buffer.from(row.config) }
   const rows = records.layers(id)
   const own = row.manifest === null ? undefined : await ownManifest(store, row.manifest as Digest, rows)
@@ -67,8 +67,4 @@ async function madeManifest(
     diffId: rows[at]?.diff_id as string,
   }))
   return { manifest: { ...document, digest: digestOf(document.bytes) }, layers }
-}
-
-function notFound(id: string): NotFoundError {
-  return new NotFoundError(`No such image: ${id}`, { code: 'IMAGE_NOT_FOUND', details: { image: id } })
 }

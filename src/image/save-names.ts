@@ -1,7 +1,7 @@
-import { InvalidOptionError } from '../errors/index.js'
 import { parseReference, type Reference } from '../reference/reference.js'
 import type { ImageRecords } from '../store/images.js'
-import { type Catalogue, isIdPrefix } from './catalogue.js'
+import { type Catalogue, isIdPrefix, tryParse } from './catalogue.js'
+import { invalidOption } from './image-errors.js'
 import type { ImageRecord } from './types.js'
 
 /** An image to be saved, and the names that it is to have in the archive. */
@@ -21,8 +21,7 @@ export function selectImages(
   records: Pick<ImageRecords, 'tagged'>,
   names: readonly string[],
 ): SelectedImage[] {
-  if (names.length === 0)
-    throw new InvalidOptionError('no image to save', { code: 'INVALID_OPTION', details: { option: 'names' } })
+  if (names.length === 0) throw invalidOption('no image to save', { option: 'names' })
   const selected = new Map<string, { image: ImageRecord; names: Map<string, Reference> }>()
   for (const name of names) {
     for (const { id, reference } of meaningsOf(catalogue, records, name)) {
@@ -47,14 +46,4 @@ function meaningsOf(catalogue: Catalogue, records: Pick<ImageRecords, 'tagged'>,
   const image = catalogue.get(name)
   const isNamed = reference?.tag !== undefined && reference.digest === undefined && !isIdPrefix(image.id, name)
   return [{ id: image.id, ...(isNamed && { reference }) }]
-}
-
-function tryParse(name: string): Reference | undefined {
-  try {
-    return parseReference(name)
-  } catch (error) {
-    // It may be an ID; else the catalogue says what is wrong with it.
-    if (error instanceof InvalidOptionError) return undefined
-    throw error
-  }
 }

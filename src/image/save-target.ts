@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { failpoint } from '../errors/failpoint.js'
-import { InvalidOptionError } from '../errors/index.js'
+import { invalidOption } from './image-errors.js'
 
 /** A path, or a stream that is ended after the last byte. */
 export type SaveTarget = string | Writable
@@ -45,8 +45,6 @@ async function filePath(target: string): Promise<string> {
   })
   const found = await stat(path).catch(() => undefined)
   if (found === undefined || found.isFile()) return path
-  throw new InvalidOptionError(`invalid output path: "${target}" must be a regular file`, {
-    code: 'INVALID_OPTION',
-    details: { option: 'target', path: target },
-  })
+  const details = { option: 'target', path: target }
+  throw invalidOption(`invalid output path: "${target}" must be a regular file`, details)
 }

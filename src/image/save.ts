@@ -1,6 +1,6 @@
-import { InvalidOptionError } from '../errors/index.js'
 import { systemError } from '../errors/system.js'
 import { type ArchivedImage, type SaveFormat, writeArchive } from './archive/write-archive.js'
+import { invalidOption } from './image-errors.js'
 import type { LayerStore } from './layers.js'
 import type { OnProgress } from './progress.js'
 import { savableImage } from './save-image.js'
@@ -56,8 +56,6 @@ export async function saveImages(
 
 function verifyFormat(format: string): void {
   if (format === 'docker' || format === 'oci') return
-  throw new InvalidOptionError(`invalid option "format": "${format}" is none of 'docker' and 'oci'`, {
-    code: 'INVALID_OPTION',
-    details: { option: 'format', value: format },
-  })
+  const details = { option: 'format', value: format }
+  throw invalidOption(`invalid option "format": "${format}" is none of 'docker' and 'oci'`, details)
 }

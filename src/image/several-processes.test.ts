@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { dockerArchive, tar } from '../../test/support/archives.js'
 import { type ImageProcess, startImageProcess } from '../../test/support/image-process.js'
 import { type TestStore, testStore } from '../../test/support/image-store.js'
+import { straceInjecting } from '../../test/support/strace.js'
 
 let store: TestStore
 let directory: string
@@ -76,18 +77,11 @@ describe('a load that is killed', () => {
     ['pwrite64', 6],
   ])('at its %s call, the same', async (syscall, when) => {
     const program = `const { openStore } = await import(${JSON.stringify(join(import.meta.dirname, '../../test/support/image-store.ts'))}); const { images } = await openStore(${JSON.stringify(store.root)}); await images.load(${JSON.stringify(archive)})`
-    const inject = [
-      '-f',
-      '-qq',
-      '-o',
-      '/dev/null',
-      '-e',
-      `trace=${syscall}`,
-      '-e',
-      `inject=${syscall}:signal=SIGKILL:when=${when}`,
-    ]
-    spawnSync('strace', [...inject, process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program])
+    const [strace = '', ...inject] = straceInjecting(syscall, 'signal=SIGKILL', when)
+    spawnSync(strace, [...inject, process.execPath, '--import', 'tsx', '--input-type=module', '--eval', program])
     const images = await store.reopen()
+    await images.recover()
+    await images.settled()
     await images.sweep()
     const whole = images.list().length
     expect(store.remains()).toHaveLength(whole * 6)
@@ -114,6 +108,7 @@ describe('sweep', () => {
       },
     })
     await loading
+    await store.images.settled()
     expect(store.remains()).toHaveLength(6)
   })
 })

@@ -1,4 +1,5 @@
-import { InvalidOptionError } from '../errors/index.js'
+import type { InvalidOptionError } from '../errors/index.js'
+import { invalidOption } from './image-errors.js'
 
 /** The value of a variable. */
 export type Lookup = (name: string) => string | undefined
@@ -98,9 +99,6 @@ class Lexer {
   }
 
   #failed(message: string): InvalidOptionError {
-    return new InvalidOptionError(`failed to process ${JSON.stringify(this.#text)}: ${message}`, {
-      code: 'INVALID_OPTION',
-      details: { text: this.#text },
-    })
+    return invalidOption(`failed to process ${JSON.stringify(this.#text)}: ${message}`, { text: this.#text })
   }
 }

@@ -13,6 +13,7 @@ import type { ArchiveSource } from './archive/source.js'
 import { openCatalogue } from './catalogue.js'
 import { type Collection, openCollection } from './collection.js'
 import { type CommitImageRequest, commitImage } from './commit.js'
+import { openDisk } from './disk.js'
 import { parsePlatform } from './documents/platform.js'
 import { Gate } from './gate.js'
 import { type ImageHistoryEntry, imageHistory } from './history.js'
@@ -24,6 +25,7 @@ import { type ImageInspect, inspectImage } from './inspect.js'
 import { openLabels } from './labels.js'
 import { type ImageSummary, type ListImagesOptions, listImages } from './list.js'
 import { type ImageContext, type LoadRequest, loadArchive } from './load.js'
+import { isMendingNeeded, mendImages } from './mend.js'
 import { type PrunedImages, type PruneImagesOptions, pruneImages, pruneTargets } from './prune.js'
 import { confirmImage, type PulledImage, type PullOptions, pullImage } from './pull.js'
 import { type PushedImage, type PushRequest, pushImages } from './push.js'
@@ -40,14 +42,15 @@ import type { ImageUsage } from './usage.js'
 export interface ImageStore {
   /**
    * Adds the images of an archive: `docker save`'s, an OCI layout, or both in one; a tar (plain, gzip or zstd) by path or
-   * as a stream, or a directory. All of them are added, or none.
+   * as a stream, or a directory. All of them are added, or none. They get to the disk behind the answer, see
+   * {@link settled}.
    *
    * @throws {InvalidOptionError} `INVALID_ARCHIVE`; {DigestMismatchError}; {LayerError}; {NotFoundError} `FILE_NOT_FOUND`
    */
   load(source: ArchiveSource, options?: LoadRequest): Promise<LoadedImage[]>
   /**
    * Brings an image up to what its name means in the registry: `docker pull` of one name. Fetches what is not here, once
-   * for all who want it; nothing of it is seen before all of it is there.
+   * for all who want it; nothing of it is seen before all of it is there. It gets to the disk behind the answer.
    *
    * @throws {RegistryError}; {AuthError}; {DigestMismatchError}; {LayerError}; {NotFoundError} `PLATFORM_NOT_FOUND`
    */
@@ -105,14 +108,23 @@ export interface ImageStore {
   prune(options?: PruneImagesOptions): Promise<PrunedImages>
   /** What images take on the disk. */
   usage(): Promise<ImageUsage>
+  /**
+   * To be called before the images are used. Mends or removes what a power cut may have torn, and lets what other
+   * processes of this boot have left get to the disk. Microseconds when there is nothing.
+   */
+  recover(): Promise<void>
   /** Removes what killed processes and removed images have left. Microseconds when there is nothing. */
   sweep(): Promise<void>
+  /** Waits until nothing is on its way to the disk any more: to be called before the database is closed. */
+  settled(): Promise<void>
 }
 
 export interface OpenImagesOptions {
   readonly root: string
   readonly database: Database
   readonly snapshots: SnapshotDriver
+  /** Of the running kernel: what was written during another boot may not have reached the disk. */
+  readonly bootId: string
   /** How many blobs all pulls together fetch at once. Default: 3. */
   readonly maxConcurrentDownloads?: number | undefined
   /** How many blobs all pushes together send at once. Default: 5. */
@@ -121,14 +133,16 @@ export interface OpenImagesOptions {
   readonly layerLimits?: TarLimits | undefined
 }
 
-export function openImages({ root, database, snapshots, ...options }: OpenImagesOptions): ImageStore {
+export function openImages({ root, database, snapshots, bootId, ...options }: OpenImagesOptions): ImageStore {
   const { maxConcurrentDownloads = 3, maxConcurrentUploads = 5, layerLimits } = options
   const records = openImageRecords(database)
   const imageList = openImageList(database)
-  const content = openContent(root, native())
+  const content = openContent(root, native(), bootId)
+  const disk = openDisk({ root, native: native(), records, bootId, onSynced: () => collection.sweep() })
   const context: ImageContext = {
     root,
     native: native(),
+    disk,
     content,
     snapshots,
     records,
@@ -152,16 +166,20 @@ export function openImages({ root, database, snapshots, ...options }: OpenImages
     )
 
   return {
-    load: (source, options = {}) =>
-      changing(context, collection, options.signal, () => loadArchive(context, source, options)),
+    async load(source, options = {}) {
+      const images = await changing(context, collection, options.signal, () => loadArchive(context, source, options))
+      disk.syncLater()
+      return images
+    },
     async pull(repository, reference, { platform, signal, onProgress = () => {} } = {}) {
       signal?.throwIfAborted()
       const wanted = platform === undefined ? undefined : parsePlatform(platform)
       const request = { repository, reference, platform: wanted, signal, onProgress }
-      return (
-        (await confirmImage(context, request)) ??
-        changing(context, collection, signal, () => pullImage(context, request))
-      )
+      const confirmed = await confirmImage(context, request)
+      if (confirmed) return confirmed
+      const image = await changing(context, collection, signal, () => pullImage(context, request))
+      disk.syncLater()
+      return image
     },
     push: (repository, reference, options = {}) =>
       changing(context, collection, options.signal, () => pushImages(context, repository, reference, options)),
@@ -212,7 +230,13 @@ export function openImages({ root, database, snapshots, ...options }: OpenImages
       contentSize: await native().treeSize(`${root}/content/sha256`),
       images: list(),
     }),
+    async recover() {
+      if (isMendingNeeded(context, bootId))
+        await changing(context, collection, undefined, () => mendImages(context, bootId))
+      disk.syncLater()
+    },
     sweep: collection.sweep,
+    settled: disk.settled,
   }
 }
 
@@ -237,6 +261,8 @@ async function collect({ records, content, snapshots }: ImageContext): Promise<b
   records.deleteUnusedRemoteLayers()
   const blobs = new Set(records.blobs())
   content.sweep((digest: Digest) => isDigest(digest) && blobs.has(digest))
-  // Images that only their containers have go with a later collection: the mark of one stays.
-  return (await snapshots.sweep(() => new Set(records.chainIds()))) && !isUsedRemoved
+  const isSwept = await snapshots.sweep(() => new Set(records.chainIds()))
+  // A later collection is needed for images that only their containers have; and by the mark of one all is found that a
+  // power cut has torn whose records it took along.
+  return isSwept && !isUsedRemoved && records.marks().length === 0
 }

@@ -1,3 +1,8 @@
+/** The name in `NAME=value`. */
+export function variableName(variable: string): string {
+  return variable.split('=', 1)[0] as string
+}
+
 /** A Dockerfile's words: blanks divide, quotes and backslashes keep them together and vanish. */
 export function splitWords(text: string): string[] {
   const words: string[] = []

@@ -4,20 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { temporaryDirectory } from '../host/fixture.js'
 import { AT_FDCWD, native } from '../host/index.js'
 import { type ExtractOptions, extractLayer } from './extract.js'
-import {
-  archive,
-  attack,
-  bytesOf,
-  describeTree,
-  hardlink,
-  type Member,
-  member,
-  patched,
-  symlink,
-  temporaryDirectory,
-} from './fixture.js'
+import { archive, attack, bytesOf, describeTree, hardlink, type Member, member, patched, symlink } from './fixture.js'
 
 const seconds = 1_700_000_000
 

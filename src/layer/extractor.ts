@@ -1,8 +1,9 @@
+import { quoted } from '../errors/printable.js'
 import { type Native, S_IFBLK, S_IFCHR, S_IFIFO, type Stat } from '../host/index.js'
 import { DirectoryTimes } from './directory-times.js'
 import { FileWriter, type Place } from './file-writer.js'
 import { entryFailed, invalidLayer, isErrno } from './layer-errors.js'
-import { cleanName, printable, splitName } from './names.js'
+import { cleanName, splitName } from './names.js'
 import type { TarEntry } from './tar-entry.js'
 import type { TarHandler } from './tar-reader.js'
 import { type Directory, isDirectory, removeEntry, Tree } from './tree.js'
@@ -243,12 +244,12 @@ const maxMinor = 0xfffff
 
 function verifyNumbers({ name, uid, gid, major, minor }: TarEntry): void {
   if (uid <= maxId && gid <= maxId && major <= maxMajor && minor <= maxMinor) return
-  throw invalidLayer(`The archive entry ${printable(name)} has an owner or device number out of range.`, {
+  throw invalidLayer(`The archive entry ${quoted(name)} has an owner or device number out of range.`, {
     entry: name,
   })
 }
 
 function missingTarget({ name, linkname }: TarEntry): Error {
-  const message = `The archive entry ${printable(name)} is a hard link to ${printable(linkname)}, which is no file of this layer.`
+  const message = `The archive entry ${quoted(name)} is a hard link to ${quoted(linkname)}, which is no file of this layer.`
   return invalidLayer(message, { entry: name, linkname })
 }

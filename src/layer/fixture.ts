@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished } from 'vitest'
+import { expect } from 'vitest'
+import { temporaryDirectory } from '../host/fixture.js'
 import { DT_DIR, native, O_DIRECTORY, O_RDONLY, S_IFLNK, S_IFMT, S_IFREG, type Stat } from '../host/index.js'
 import { extractLayer } from './extract.js'
 import type { LayerFormat } from './extractor.js'
@@ -71,13 +71,6 @@ export function bytesOf(...chunks: readonly Uint8Array[]): AsyncIterable<Uint8Ar
   return (async function* () {
     yield* chunks
   })()
-}
-
-/** A directory that goes when the test ends. */
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'inboard-layer-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
 }
 
 /** A tree as one line for each entry: type and mode, owner, size, device, time, extended attributes, target. */

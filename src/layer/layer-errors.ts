@@ -6,7 +6,7 @@ import {
   LayerError,
   SyscallError,
 } from '../errors/index.js'
-import { printable } from './names.js'
+import { quoted } from '../errors/printable.js'
 
 export function invalidLayer(message: string, details: ErrorDetails = {}): LayerError {
   return new LayerError(message, { code: 'LAYER_INVALID', details })
@@ -54,12 +54,11 @@ export function entryFailed(entry: string, error: unknown): unknown {
   if (error instanceof InboardError || !(error instanceof Error) || !('syscall' in error)) return error
   const { code, errno, syscall, path, message } = error as ErrnoError
   if (code === 'EXDEV')
-    return layerEscapes(`The archive entry ${printable(entry)} leads out of its filesystem.`, { entry })
+    return layerEscapes(`The archive entry ${quoted(entry)} leads out of its filesystem.`, { entry })
   const details = { entry, syscall, errno: code, path }
-  if (provoked.has(code))
-    return invalidLayer(`The archive entry ${printable(entry)} cannot be made: ${message}`, details)
+  if (provoked.has(code)) return invalidLayer(`The archive entry ${quoted(entry)} cannot be made: ${message}`, details)
   const hint = full.has(code) ? "free some space, or some inodes, on the filesystem of the engine's root" : undefined
-  return new SyscallError(`Extracting ${printable(entry)} failed: ${message}${hint === undefined ? '' : `: ${hint}`}`, {
+  return new SyscallError(`Extracting ${quoted(entry)} failed: ${message}${hint === undefined ? '' : `: ${hint}`}`, {
     code: 'SYSCALL_FAILED',
     cause: error,
     details: { ...details, number: errno, ...(hint === undefined ? {} : { hint }) },

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { temporaryDirectory } from './fixture.js'
+import { temporaryDirectory } from '../host/fixture.js'
 import { tarEnd, tarHeader } from './tar-writer.js'
 
 const megabyte = 1024 * 1024

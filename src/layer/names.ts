@@ -1,4 +1,5 @@
 import { LayerError } from '../errors/index.js'
+import { quoted } from '../errors/printable.js'
 import { maxNameBytes } from './tar-entry.js'
 
 /**
@@ -71,20 +72,14 @@ export function splitName(path: string): { directory: string; base: string } {
 /** Bounds the depth of a tree that is walked, too. @throws {LayerError} LAYER_INVALID beyond PATH_MAX */
 export function checkPathLength(path: string): void {
   if (Buffer.byteLength(path) < maxNameBytes || encodeName(path).length <= maxNameBytes) return
-  throw new LayerError(`The path ${printable(path)} is longer than the kernel takes.`, {
+  throw new LayerError(`The path ${quoted(path)} is longer than the kernel takes.`, {
     code: 'LAYER_INVALID',
     details: { path: path.slice(0, 200) },
   })
 }
 
-/** A name for a message: bounded, control characters and stray bytes escaped. */
-export function printable(name: string): string {
-  const short = name.length > 200 ? `${name.slice(0, 200)}...` : name
-  return JSON.stringify(short)
-}
-
 function invalidName(name: string, why: string): LayerError {
-  return new LayerError(`The archive entry ${printable(name)} ${why}.`, {
+  return new LayerError(`The archive entry ${quoted(name)} ${why}.`, {
     code: 'LAYER_INVALID',
     details: { entry: name },
   })
@@ -92,7 +87,7 @@ function invalidName(name: string, why: string): LayerError {
 
 function escapes(name: string): LayerError {
   return new LayerError(
-    `The archive entry ${printable(name)} points outside of the root it is extracted to. The archive is malicious or broken.`,
+    `The archive entry ${quoted(name)} points outside of the root it is extracted to. The archive is malicious or broken.`,
     { code: 'LAYER_ESCAPES', details: { entry: name } },
   )
 }

@@ -1,27 +1,18 @@
-import { closeSync, constants, fstatSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { invalidLayer } from './layer-errors.js'
 import type { PackEntry, PackRequest, PackResult } from './layer-jobs.js'
 import { encodeName } from './names.js'
-import { PackOutput } from './pack-output.js'
-import { tarEnd, tarHeader, tarPadding } from './tar-writer.js'
+import { type PackOutput, packFile } from './pack-output.js'
+import { tarHeader, tarPadding } from './tar-writer.js'
 
-/** Writes a tar of the entries, hashing on the way. After a failure the file is gone again. */
+/** Writes a tar of the entries. After a failure the file is gone again. */
 export function packJob({ entries, path }: PackRequest, checkpoint: () => void): PackResult {
-  const fd = openSync(path, 'wx', 0o644)
-  try {
-    const output = new PackOutput(fd, true)
+  return packFile(path, (output) => {
     for (const entry of entries) {
       checkpoint()
       packEntry(entry, output, checkpoint)
     }
-    output.write(tarEnd)
-    return output.finish()
-  } catch (error) {
-    unlinkSync(path)
-    throw error
-  } finally {
-    closeSync(fd)
-  }
+  })
 }
 
 function packEntry(entry: PackEntry, output: PackOutput, checkpoint: () => void): void {

@@ -1,8 +1,24 @@
 import { createHash, type Hash } from 'node:crypto'
-import { readSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import type { PackResult } from './layer-jobs.js'
+import { tarEnd } from './tar-writer.js'
 
 const bufferBytes = 256 * 1024
+
+/** Makes an archive at a path, hashing on the way. After a failure the file is gone again. */
+export function packFile(path: string, pack: (output: PackOutput) => void): PackResult {
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    const output = new PackOutput(fd, true)
+    pack(output)
+    return output.finish()
+  } catch (error) {
+    unlinkSync(path)
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+}
 
 /** An archive on its way into a descriptor. Small writes are gathered, so that many small entries cost few system calls. */
 export class PackOutput {
@@ -43,6 +59,7 @@ export class PackOutput {
   }
 
   finish(): PackResult {
+    this.write(tarEnd)
     this.#flush()
     return { diffId: this.#hash === undefined ? '' : `sha256:${this.#hash.digest('hex')}`, size: this.#size }
   }

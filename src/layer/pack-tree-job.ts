@@ -1,13 +1,14 @@
-import { closeSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync } from 'node:fs'
+import { quoted } from '../errors/printable.js'
 import { DT_REG, type Native, native, S_IFMT, S_IFREG } from '../host/index.js'
 import { type Change, type Comparison, compareTrees, type Place } from './compare.js'
 import { invalidLayer } from './layer-errors.js'
 import type { PackChangesRequest, PackResult, PackTreeRequest } from './layer-jobs.js'
 import { isOpaque, isWhiteout, LayeredDirectory, openDirectory, openRoot } from './layered-directory.js'
-import { checkPathLength, printable } from './names.js'
+import { checkPathLength } from './names.js'
 import { EntryPacker } from './pack-entry.js'
-import { PackOutput } from './pack-output.js'
-import { tarEnd, tarHeader } from './tar-writer.js'
+import { PackOutput, packFile } from './pack-output.js'
+import { tarHeader } from './tar-writer.js'
 import { isDirectory } from './tree.js'
 import { opaqueWhiteout, whiteoutPrefix } from './whiteouts.js'
 
@@ -28,7 +29,6 @@ export function packTreeJob({ layers, output: fd }: PackTreeRequest, checkpoint:
   } finally {
     root.close()
   }
-  output.write(tarEnd)
   return output.finish()
 }
 
@@ -59,20 +59,11 @@ function packFound(directory: LayeredDirectory, name: string, path: string, pack
 
 /** Writes a layer of what {@link compareTrees} would find. After a failure the file is gone again. */
 export function packChangesJob({ path, ...comparison }: PackChangesRequest, checkpoint: () => void): PackResult {
-  const fd = openSync(path, 'wx', 0o644)
-  try {
-    const output = new PackOutput(fd, true)
+  return packFile(path, (output) => {
     const packer = new EntryPacker(native(), output, checkpoint)
     if (comparison.format === 'overlay') packUpper(native(), comparison.own, output, packer)
     else packDifferences(comparison, packer, checkpoint)
-    output.write(tarEnd)
-    return output.finish()
-  } catch (error) {
-    unlinkSync(path)
-    throw error
-  } finally {
-    closeSync(fd)
-  }
+  })
 }
 
 function packDifferences(comparison: Comparison, packer: EntryPacker, checkpoint: () => void): void {
@@ -125,7 +116,7 @@ function packUpper(addon: Native, path: string, output: PackOutput, packer: Entr
 function refuseWhiteoutName(path: string, name: string): void {
   if (name.startsWith(whiteoutPrefix))
     throw invalidLayer(
-      `${printable(path)} cannot be in a layer: there, names that begin with ${whiteoutPrefix} delete files. Rename or remove it.`,
+      `${quoted(path)} cannot be in a layer: there, names that begin with ${whiteoutPrefix} delete files. Rename or remove it.`,
       { path },
     )
 }

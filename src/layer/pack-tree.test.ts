@@ -4,9 +4,10 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { temporaryDirectory } from '../host/fixture.js'
 import { native } from '../host/index.js'
 import { extractLayer } from './extract.js'
-import { bytesOf, describeTree, temporaryDirectory } from './fixture.js'
+import { bytesOf, describeTree } from './fixture.js'
 import { compare, packChanges, packTree } from './pack-tree.js'
 
 function makeTree(directory: string, script: string): string {

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { temporaryDirectory } from '../host/fixture.js'
 import { extractLayer } from './extract.js'
-import { bytesOf, describeTree, temporaryDirectory } from './fixture.js'
+import { bytesOf, describeTree } from './fixture.js'
 import { packTree } from './pack-tree.js'
 
 /** Everything that a file can have. */

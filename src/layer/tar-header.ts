@@ -1,20 +1,12 @@
 import { invalidLayer } from './layer-errors.js'
 import { decodeName } from './names.js'
-import { blockSize, type Time } from './tar-entry.js'
+import { blockSize, type TarEntry, type Time } from './tar-entry.js'
 
 /** The fields of a header block, before extended headers are applied. */
-export interface RawHeader {
+export interface RawHeader extends Omit<TarEntry, 'kind' | 'mtime' | 'atime' | 'xattrs'> {
   readonly type: string
-  readonly name: string
-  readonly linkname: string
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly size: number
   readonly mtime: number
   readonly atime?: number
-  readonly major: number
-  readonly minor: number
 }
 
 /**

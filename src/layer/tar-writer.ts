@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../errors/index.js'
-import { encodeName, printable } from './names.js'
+import { quoted } from '../errors/printable.js'
+import { encodeName } from './names.js'
 import { formatPax } from './pax.js'
 import { blockSize, type EntryKind, type Time } from './tar-entry.js'
 
@@ -47,7 +48,7 @@ export function tarHeader(entry: TarEntryInit, options: TarWriterOptions = {}): 
   const name = encodeName(entry.kind === 'directory' && !entry.name.endsWith('/') ? `${entry.name}/` : entry.name)
   const linkname = encodeName(entry.linkname ?? '')
   if (name.includes(0) || linkname.includes(0) || name.length === 0) {
-    throw new InvalidOptionError(`The name ${printable(entry.name)} cannot stand in a tar archive.`, {
+    throw new InvalidOptionError(`The name ${quoted(entry.name)} cannot stand in a tar archive.`, {
       code: 'INVALID_NAME',
     })
   }

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { temporaryDirectory } from '../host/fixture.js'
 import { extractLayer } from './extract.js'
-import { archive, bytesOf, temporaryDirectory } from './fixture.js'
+import { archive, bytesOf } from './fixture.js'
 import { prepareWorkers } from './worker-pool.js'
 
 const threads = () => readdirSync('/proc/self/task').length

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors/index.js'
+import { printable } from '../errors/printable.js'
 import { digestLengths, identifierPattern, referencePattern } from './grammar.js'
 
 const defaultDomain = 'docker.io'
@@ -6,6 +7,7 @@ const legacyDefaultDomain = 'index.docker.io'
 const officialPrefix = 'library/'
 const defaultTag = 'latest'
 const maxPathLength = 255
+const maxShownLength = 300
 
 /** The name of an image, normalised: domain and path are always there. Immutable. */
 export interface Reference {
@@ -44,7 +46,10 @@ export function parseReference(text: string): Reference {
   const { domain, remainder } = splitDomain(text)
   const remote = remainder.split(':', 1)[0] as string
   if (remote.toLowerCase() !== remote) {
-    throw invalid(text, `invalid reference format: repository name (${remote}) must be lowercase`)
+    throw invalid(
+      text,
+      `invalid reference format: repository name (${printable(remote, maxShownLength)}) must be lowercase`,
+    )
   }
   const match = referencePattern.exec(`${domain}/${remainder}`)
   if (!match) throw invalid(text, 'invalid reference format')
@@ -105,6 +110,6 @@ function verifyDigest(text: string, digest: string): void {
 }
 
 function invalid(text: string, message: string): InvalidOptionError {
-  const shown = text.length > 300 ? `${text.slice(0, 300)}...` : text
+  const shown = printable(text, maxShownLength) + (text.length > maxShownLength ? '...' : '')
   return new InvalidOptionError(message, { code: 'INVALID_REFERENCE', details: { reference: shown } })
 }

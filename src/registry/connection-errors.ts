@@ -1,5 +1,5 @@
 import { InboardError, InvalidStateError, RegistryError } from '../errors/index.js'
-import { withoutQuery } from './failures.js'
+import { textOf, withoutQuery } from './failures.js'
 import { ExchangeFailure } from './retry.js'
 
 /** What may be over when the same is tried again. */
@@ -51,17 +51,25 @@ function unavailable(cause: Error, url: URL, code: string): RegistryError {
   const hint = hintOf(code, url.host)
   return new RegistryError(`cannot reach ${url.origin}: ${reasonOf(cause)}${hint ? `; ${hint}` : ''}`, {
     code: 'REGISTRY_UNAVAILABLE',
-    cause,
+    // A certificate's names are its server's, and may have anything in them.
+    ...(code !== 'ERR_TLS_CERT_ALTNAME_INVALID' && { cause }),
     details: { url: withoutQuery(url.href), errno: code, ...(hint && { hint }) },
   })
 }
 
 function reasonOf(cause: Error): string {
-  const all = cause instanceof AggregateError ? cause.errors.map((error: Error) => error.message) : [cause.message]
-  return all.filter((message) => message !== '').join('; ') || String((cause as NodeJS.ErrnoException).code)
+  const all = (cause instanceof AggregateError ? cause.errors : [cause]).map(messageOf)
+  return textOf(all.filter((message) => message !== '').join('; ')) || String((cause as NodeJS.ErrnoException).code)
+}
+
+/** What OpenSSL says is between where in its source it says so. */
+function messageOf({ code = '', reason, message }: NodeJS.ErrnoException & { readonly reason?: unknown }): string {
+  return isProtocolMismatch(code) && typeof reason === 'string' ? reason : message
 }
 
 function hintOf(code: string, host: string): string | undefined {
+  if (code === 'ENOTFOUND') return 'no such host is known: is its name right?'
+  if (code === 'ECONNREFUSED') return 'nothing listens there: are host and port right, and does it run?'
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'its certificate is not valid now'
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name'
   if (/CERT|SIGNED|SIGNATURE|ISSUER/.test(code))
@@ -75,6 +83,13 @@ function invalid(cause: Error, url: URL, code: string): RegistryError {
     code: 'REGISTRY_INVALID',
     cause,
     details: { url: withoutQuery(url.href), errno: code },
+  })
+}
+
+export function tooManyInterim(url: URL): RegistryError {
+  return new RegistryError(`${url.origin} says again and again that it will answer, and does not`, {
+    code: 'REGISTRY_INVALID',
+    details: { url: withoutQuery(url.href) },
   })
 }
 

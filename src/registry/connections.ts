@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { Agent } from 'undici'
-import { connectionError } from './connection-errors.js'
+import { connectionError, tooManyInterim } from './connection-errors.js'
 import { Dialing } from './hosts/dialing.js'
 import type { HttpProxy } from './hosts/proxies.js'
 import type { Trust } from './hosts/trust.js'
@@ -33,6 +33,9 @@ export interface ConnectionsOptions {
 /** A registry may read a whole blob again before it answers to its upload. */
 const uploadPatience = 10
 
+/** Each `1xx` answer has undici wait anew for the one that counts. */
+const maxInterimAnswers = 16
+
 const userAgent = 'inboard'
 
 /** Connections to any number of servers, kept for the next request. */
@@ -64,6 +67,7 @@ export function openConnections(options: ConnectionsOptions): Connections {
     const relay = url.protocol === 'http:' ? proxy : undefined
     const agent = await agentFor(relay?.url ?? url, relay ? undefined : proxy)
     const { origin } = relay?.url ?? url
+    let interim = 0
     const ask = () =>
       agent.request({
         origin,
@@ -82,6 +86,9 @@ export function openConnections(options: ConnectionsOptions): Connections {
         signal,
         headersTimeout: options.headersTimeoutMs * (method === 'GET' || method === 'HEAD' ? 1 : uploadPatience),
         bodyTimeout: options.bodyTimeoutMs,
+        onInfo() {
+          if (++interim > maxInterimAnswers) throw tooManyInterim(url)
+        },
       })
     try {
       return responseOf(await dialing.waiting(origin, signal, ask), method, url)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Digest } from '../content/digest.js'
 import { DigestMismatchError, RegistryError } from '../errors/index.js'
+import { quoted } from '../errors/printable.js'
 
 const pattern = /^sha256:[a-f0-9]{64}$/
 
@@ -15,10 +16,7 @@ export function digestOf(bytes: Uint8Array): Digest {
 /** The digest of a header; undefined when there is none. */
 export function headerDigest(value: string | undefined, what: string): Digest | undefined {
   if (value === undefined || isDigest(value)) return value
-  throw invalidAnswer(
-    `the registry gives ${what} the digest ${JSON.stringify(value.slice(0, 200))}, which is none`,
-    what,
-  )
+  throw invalidAnswer(`the registry gives ${what} the digest ${quoted(value)}, which is none`, what)
 }
 
 /** What a registry sent breaks the specification, or a limit. */

@@ -1,5 +1,6 @@
 import type { BlobDescriptor } from '../content/content.js'
 import { InboardError } from '../errors/index.js'
+import { printable, quoted } from '../errors/printable.js'
 import { invalidAnswer, mismatch } from './digests.js'
 import { failure } from './failures.js'
 import { Patience } from './patience.js'
@@ -92,8 +93,7 @@ function verifyRange(range: string, size: number, offset: number, name: string):
   const isTotal = total === '*' || Number(total) === size
   if (offset > 0 && Number(begin) === offset && Number(end) === size - 1 && isTotal) return
   const asked = offset > 0 ? `bytes ${offset} to ${size - 1}` : 'the whole'
-  const shown = JSON.stringify(range.slice(0, 200))
-  throw invalidAnswer(`the registry was asked for ${asked} of ${name}, and sent the range ${shown}`, name, {
-    range: range.slice(0, 200),
+  throw invalidAnswer(`the registry was asked for ${asked} of ${name}, and sent the range ${quoted(range)}`, name, {
+    range: printable(range, 200),
   })
 }

@@ -1,4 +1,5 @@
 import { AuthError, type ErrorCode, type InboardError, RegistryError } from '../errors/index.js'
+import { printable } from '../errors/printable.js'
 import { readWhole } from './bounded.js'
 import { retryAfterMs } from './retry.js'
 import type { RegistryResponse } from './transport.js'
@@ -32,7 +33,7 @@ export async function failure(
     ? `${errors[0].code.toLowerCase().replaceAll('_', ' ')}: ${errors[0].message}`
     : `HTTP ${status}`
   const message = messageOf(code, said, what, action)
-  const hint = code === 'UNAUTHORIZED' || code === 'ACCESS_DENIED' ? { hint: 'engine.login()' } : {}
+  const hint = loginHelps.has(code) ? { hint: 'engine.login()' } : {}
   const after = retryAfterMs(response.headers['retry-after'])
   const details = {
     status,
@@ -47,21 +48,22 @@ export async function failure(
     : new RegistryError(message, { code, details })
 }
 
-const codes: Readonly<Record<string, ErrorCode>> = {
-  UNAUTHORIZED: 'UNAUTHORIZED',
-  DENIED: 'ACCESS_DENIED',
-  MANIFEST_UNKNOWN: 'MANIFEST_NOT_FOUND',
-  NAME_UNKNOWN: 'MANIFEST_NOT_FOUND',
-  NOT_FOUND: 'MANIFEST_NOT_FOUND',
-  BLOB_UNKNOWN: 'BLOB_NOT_FOUND',
-  TOOMANYREQUESTS: 'REGISTRY_RATE_LIMITED',
-}
+/** No object: a registry may call its error `constructor`. */
+const codes: ReadonlyMap<string, ErrorCode> = new Map([
+  ['UNAUTHORIZED', 'UNAUTHORIZED'],
+  ['DENIED', 'ACCESS_DENIED'],
+  ['MANIFEST_UNKNOWN', 'MANIFEST_NOT_FOUND'],
+  ['NAME_UNKNOWN', 'MANIFEST_NOT_FOUND'],
+  ['NOT_FOUND', 'MANIFEST_NOT_FOUND'],
+  ['BLOB_UNKNOWN', 'BLOB_NOT_FOUND'],
+  ['TOOMANYREQUESTS', 'REGISTRY_RATE_LIMITED'],
+])
 
 /** The registry's own code decides; where it gives none, the status does. */
 function codeOf(status: number, errors: readonly RegistryErrorEntry[], url: string): ErrorCode {
   if (status === 429) return 'REGISTRY_RATE_LIMITED'
   if (status >= 500) return 'REGISTRY_UNAVAILABLE'
-  const own = errors.map(({ code }) => codes[code]).find((code) => code !== undefined)
+  const own = errors.map(({ code }) => codes.get(code)).find((code) => code !== undefined)
   const isOfBlob = /\/blobs\/(?!uploads)/.test(url)
   if (own) return own === 'MANIFEST_NOT_FOUND' && isOfBlob ? 'BLOB_NOT_FOUND' : own
   if (status === 401) return 'UNAUTHORIZED'
@@ -71,6 +73,8 @@ function codeOf(status: number, errors: readonly RegistryErrorEntry[], url: stri
   }
   return 'REGISTRY_FAILED'
 }
+
+const loginHelps: ReadonlySet<ErrorCode> = new Set(['UNAUTHORIZED', 'ACCESS_DENIED', 'REGISTRY_RATE_LIMITED'])
 
 function messageOf(code: ErrorCode, said: string, what: string, action: 'pull' | 'push'): string {
   switch (code) {
@@ -84,7 +88,7 @@ function messageOf(code: ErrorCode, said: string, what: string, action: 'pull' |
     case 'BLOB_NOT_FOUND':
       return `a blob of ${what} was not found: ${said}`
     case 'REGISTRY_RATE_LIMITED':
-      return `the registry limits how often it is asked for ${what}: ${said}`
+      return `the registry limits how often it is asked for ${what}: ${said}; wait, or log in (engine.login()), which raises many a limit`
     case 'REGISTRY_UNAVAILABLE':
       return `the registry cannot ${action} ${what} now: ${said}`
     default:
@@ -126,15 +130,24 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Text of a stranger, to be shown: in bounds, and without what moves a terminal's cursor. */
+/** Text of a registry, to be shown; '' for what is none. */
 export function textOf(value: unknown): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
-  return typeof value === 'string' ? value.slice(0, maxTextLength).replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ') : ''
+  return typeof value === 'string' ? printable(value, maxTextLength) : ''
 }
 
 function boundedDetail(detail: unknown): unknown {
-  const text = JSON.stringify(detail)
-  return text.length <= maxTextLength ? detail : textOf(text)
+  const text = jsonOf(detail)
+  if (text.length > maxTextLength) return textOf(text)
+  return JSON.parse(text, (_, value) => (typeof value === 'string' ? textOf(value) : value))
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // What JSON.parse reads may be nested too deep for its counterpart.
+    return '"not to be shown"'
+  }
 }
 
 /** A URL for people: no query, which may hold a signature, and no credentials. */

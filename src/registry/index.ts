@@ -1,5 +1,6 @@
 import { parseReference } from '../reference/reference.js'
 import { openCredentials } from './auth/credentials.js'
+import { registryName } from './auth/registry-name.js'
 import { listCatalog } from './catalog.js'
 import { createLogin } from './login.js'
 import { openTransport, type TransportTuning } from './open-transport.js'
@@ -29,7 +30,8 @@ export function openRegistries(
     search: (term, options, auth) => searchImages({ transport, auth, tuning }, term, options),
     async catalog(registry, { signal } = {}, auth) {
       const names: string[] = []
-      for await (const page of listCatalog({ transport, registry, auth, tuning, signal })) names.push(...page)
+      const request = { transport, registry: registryName(registry), auth, tuning, signal }
+      for await (const page of listCatalog(request)) for (const name of page) names.push(name)
       return names
     },
     close: () => transport.close(),

@@ -1,4 +1,6 @@
 import type { Digest } from '../content/digest.js'
+import { InvalidOptionError } from '../errors/index.js'
+import { printable, quoted } from '../errors/printable.js'
 import { digestOf, headerDigest, invalidAnswer, isDigest, mismatch } from './digests.js'
 import { failure, parseObject } from './failures.js'
 import {
@@ -107,7 +109,13 @@ export async function putManifest(
   return digest
 }
 
+/** @throws {InvalidOptionError} `INVALID_REFERENCE` for a digest that could not be verified */
 function pathOf({ path }: RepositoryContext, reference: string): string {
+  if (reference.includes(':') && !isDigest(reference))
+    throw new InvalidOptionError('unsupported digest algorithm: a manifest is referred to by its sha256', {
+      code: 'INVALID_REFERENCE',
+      details: { reference },
+    })
   return `/v2/${path}/manifests/${reference}`
 }
 
@@ -129,9 +137,9 @@ function pinnedType(response: RegistryResponse, bytes: Buffer, name: string): st
   if (known.has(own)) return own
   // OCI's documents may leave it out; the parser refuses one that could be both.
   if (own === '' && document?.schemaVersion === 2) return 'manifests' in document ? indexTypes[0] : manifestTypes[0]
-  const shown = JSON.stringify((own || type).slice(0, 200))
+  const shown = quoted(own || type)
   throw invalidAnswer(`the manifest of ${name} is of the media type ${shown}, which is none of an image`, name, {
-    mediaType: (own || type).slice(0, 200),
+    mediaType: printable(own || type, 200),
   })
 }
 

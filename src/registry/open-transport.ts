@@ -10,9 +10,10 @@ import { type Endpoint, openHosts, originsOf, type Scheme } from './hosts/hosts.
 import { type Environment, proxyDecision } from './hosts/proxies.js'
 import { openTrust } from './hosts/trust.js'
 import { liveRequests } from './live-requests.js'
+import { openMirrors } from './mirrors.js'
 import { actionOf, nameOf, wholeUrl } from './request-words.js'
-import { ExchangeFailure, retrying } from './retry.js'
-import type { RegistryRequest, RegistryResponse, Transport } from './transport.js'
+import { retrying } from './retry.js'
+import type { RegistryRequest, Transport } from './transport.js'
 import type { RegistriesOptions, RegistryAuth } from './types.js'
 
 /** Times and limits that tests shorten. */
@@ -64,7 +65,6 @@ export function openTransport(
   })
   const live = liveRequests(closedError)
   const schemes = new Map<string, Scheme>()
-  const resting = new Map<string, number>()
 
   const contextWith = (authorizer: Pick<AuthorizerOptions, 'credentials' | 'login'>): ExchangeContext => ({
     connections,
@@ -78,28 +78,13 @@ export function openTransport(
   })
   const context = contextWith({ credentials })
   const anonymous: ExchangeContext = { ...context, authorizer: noAuthorizer }
+  const fromMirror = openMirrors(context, tuning.mirrorRestMs ?? 30_000)
 
   const persistently = (asked: EndpointRequest, using: ExchangeContext) => {
     const { method, body, repeatable } = asked.request
     const isRepeatable = repeatable ?? (method === 'GET' || method === 'HEAD' || Buffer.isBuffer(body))
     const retry = { attempts, firstDelayMs, maxRetryAfterMs, isRepeatable, signal: asked.signal }
     return retrying(() => exchange(using, asked), retry)
-  }
-
-  /** Undefined for whatever another one should be asked for. */
-  const fromMirror = async (asked: EndpointRequest): Promise<RegistryResponse | undefined> => {
-    const { host } = asked.endpoint
-    if ((resting.get(host) ?? 0) > performance.now()) return undefined
-    try {
-      const response = await exchange(context, asked)
-      if (response.status < 400) return response
-      response.body.destroy()
-    } catch (error) {
-      asked.signal.throwIfAborted()
-      const isUnreached = error instanceof ExchangeFailure && error.isUnsent
-      if (isUnreached) resting.set(host, performance.now() + (tuning.mirrorRestMs ?? 30_000))
-    }
-    return undefined
   }
 
   const answer = async (request: RegistryRequest, signal: AbortSignal, secrets: Set<string>) => {

@@ -54,7 +54,7 @@ function itemsOf(bytes: Buffer, { key, what, isItem }: PagesRequest): readonly s
 }
 
 function nextOf({ headers, url }: RegistryResponse): string | undefined {
-  for (const [, target, parameters] of (headers.link ?? '').matchAll(/<([^>]*)>([^,<]*)/g))
+  for (const [, target, parameters] of (headers.link ?? '').matchAll(/<([^<>]*)>([^,<]*)/g))
     if (/;\s*rel="?next"?\s*(;|$)/i.test(parameters ?? '') && URL.canParse(target ?? '', url))
       return new URL(target ?? '', url).href
   return undefined

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { InboardError, RegistryError } from '../errors/index.js'
+import { pause } from './pause.js'
 
 export interface PatienceTuning {
   /** Tries in a row that bring nothing. Default: 5. */
@@ -38,8 +38,7 @@ export class Patience {
     this.#failures = hasProgressed ? 1 : this.#failures + 1
     if (this.#failures >= this.#attempts) throw exhausted(cause, what, this.#failures)
     const ms = Math.min(this.#firstDelayMs * 2 ** (this.#failures - 1), maxDelayMs) * (1 + Math.random() / 2)
-    await delay(Math.max(ms, this.#asked(cause)), undefined, { signal }).catch(() => {})
-    signal?.throwIfAborted()
+    await pause(Math.max(ms, this.#asked(cause)), signal)
   }
 
   /** What the registry wants to be waited for. */

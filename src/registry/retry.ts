@@ -1,4 +1,5 @@
 import type { InboardError } from '../errors/index.js'
+import { pause } from './pause.js'
 
 export interface ExchangeFailureInit {
   /** Whether the same may succeed when it is tried again. */
@@ -48,7 +49,7 @@ export async function retrying<Result>(attempt: () => Promise<Result>, options: 
       shouldRetry: ({ error }) => mayRepeat(error),
       onFailedAttempt: async ({ error, retriesLeft }) => {
         if (retriesLeft === 0 || !mayRepeat(error)) return
-        await sleep(Math.min(error.retryAfterMs, options.maxRetryAfterMs), signal)
+        if (error.retryAfterMs > 0) await pause(Math.min(error.retryAfterMs, options.maxRetryAfterMs), signal)
       },
     })
   } catch (error) {
@@ -73,21 +74,6 @@ function wrapped<Result>(attempt: () => Promise<Result>): () => Promise<Result> 
       throw error instanceof ExchangeFailure ? error : new Foreign(error)
     }
   }
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0) return
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
 }
 
 /** `Retry-After`: seconds, or a date. */

@@ -1,4 +1,5 @@
 import { type ErrorCode, InvalidOptionError } from '../errors/index.js'
+import { registryName } from './auth/registry-name.js'
 import type { SearchOptions, SearchResult } from './types.js'
 
 const defaultLimit = 25
@@ -42,7 +43,7 @@ function splitTerm(term: string): { registry: string; rest: string } {
   const slash = term.indexOf('/')
   const first = term.slice(0, Math.max(slash, 0))
   if (first !== 'localhost' && !/[.:]/.test(first)) return { registry: hub, rest: term }
-  return { registry: first === 'index.docker.io' ? hub : first, rest: term.slice(slash + 1) }
+  return { registry: registryName(first), rest: term.slice(slash + 1) }
 }
 
 function invalid(message: string, details: object, code: ErrorCode = 'INVALID_OPTION'): InvalidOptionError {

@@ -64,8 +64,8 @@ async function askCatalog(
 ): Promise<SearchResult[]> {
   const found: SearchResult[] = []
   for await (const page of listCatalog({ transport, registry, auth, tuning, signal })) {
-    const names = page.filter((name) => name.includes(term))
-    found.push(...names.map((name) => ({ name, description: '', stars: 0, official: false, automated: false })))
+    for (const name of page)
+      if (name.includes(term)) found.push({ name, description: '', stars: 0, official: false, automated: false })
     if (found.length >= limit) break
   }
   return found

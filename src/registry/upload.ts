@@ -25,6 +25,9 @@ const defaultChunkBytes = 64 * 1024 * 1024
 /** What is sent at once to a registry whose proxy takes no more. */
 const modestChunkBytes = 8 * 1024 * 1024
 
+/** Less than this is no progress: no registry shall keep an upload going by the byte. */
+const minProgress = 64 * 1024
+
 type Read = (offset: number) => AsyncIterable<Uint8Array>
 
 /** Uploads a blob; after an interruption it goes on where the registry says it stopped. Leaves no upload behind. */
@@ -80,7 +83,8 @@ class Upload {
         return this.#onProgress(this.#blob.size)
       } catch (error) {
         if (this.#unreadable) throw this.#unreadable.error
-        await patience.after(this.#judge(error), `the upload of ${this.#what}`, this.#most > before, this.#signal)
+        const hasProgressed = this.#most - before >= minProgress
+        await patience.after(this.#judge(error), `the upload of ${this.#what}`, hasProgressed, this.#signal)
       }
       // The answer that was lost may have been that all is well.
       if (this.#isCompleting && (await hasBlob(this.#repository, this.#blob.digest, { signal: this.#signal }))) return
@@ -115,7 +119,7 @@ class Upload {
     const body = () => this.#bytes(offset, end)
     const next = await sendPart(this.#repository, session, end - offset, range, body, this.#signal)
     this.#session = next
-    if (next.offset > end || next.offset <= offset)
+    if (next.offset > end || next.offset - offset < Math.min(end - offset, minProgress))
       throw new InterruptedUpload(`the registry has ${next.offset} bytes after it was sent ${end}`)
     this.#most = Math.max(this.#most, next.offset)
     return next

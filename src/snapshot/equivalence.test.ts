@@ -3,21 +3,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { InboardError } from '../errors/index.js'
-import {
-  chainIds,
-  type EntryKind,
-  extractLayer,
-  type LayerFormat,
-  type TarEntryInit,
-  tarEnd,
-  tarHeader,
-  tarPadding,
-} from '../layer/index.js'
-import { type OverlayRootfs, openSnapshots, type SnapshotDriver } from './index.js'
-
-type Member = TarEntryInit & { readonly content: string }
+import { temporaryDirectory } from '../host/fixture.js'
+import { archive, bytesOf, type Member } from '../layer/fixture.js'
+import { type EntryKind, extractLayer, type LayerFormat } from '../layer/index.js'
+import { chainOf, commitLayers } from './fixture.js'
+import { type OverlayRootfs, openSnapshots } from './index.js'
 
 function pick<Value>(...values: readonly Value[]): fc.Arbitrary<Value> {
   return fc.constantFrom(...values)
@@ -50,19 +42,6 @@ function layerOf(name: fc.Arbitrary<string>, kinds: readonly EntryKind[]): fc.Ar
   )
 }
 
-async function* archive(members: readonly Member[]): AsyncGenerator<Buffer> {
-  for (const { content, ...entry } of members) {
-    yield Buffer.concat([tarHeader(entry), Buffer.from(content), tarPadding(content.length)])
-  }
-  yield tarEnd
-}
-
-function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'inboard-equivalence-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
-}
-
 /** 'extracted', or the code of the error that refused it. */
 async function outcomeOf(extraction: Promise<unknown>): Promise<string> {
   try {
@@ -82,7 +61,7 @@ test('no sequence of entries reaches outside of the target', async () => {
     fc.asyncProperty(everything, everything, pick<LayerFormat>('overlay', 'merged'), async (first, second, format) => {
       const target = mkdtempSync(join(base, 'target-'))
       for (const members of [first, second]) {
-        const outcome = await outcomeOf(extractLayer(archive(members), target, { format }))
+        const outcome = await outcomeOf(extractLayer(bytesOf(archive(...members)), target, { format }))
         expect(['extracted', 'LAYER_INVALID', 'LAYER_ESCAPES']).toContain(outcome)
       }
       rmSync(target, { recursive: true })
@@ -92,16 +71,6 @@ test('no sequence of entries reaches outside of the target', async () => {
     { numRuns: 300 },
   )
 })
-
-async function commitAll(snapshots: SnapshotDriver, layers: readonly Member[][]): Promise<string[]> {
-  const chain = chainIds(layers.map((_, index) => `sha256:${String(index).padStart(64, '0')}`))
-  for (const [index, members] of layers.entries()) {
-    const layer = await snapshots.prepareLayer(chain[index] as string, chain[index - 1])
-    await extractLayer(archive(members), layer.path, { format: layer.format })
-    await layer.commit()
-  }
-  return chain.reverse()
-}
 
 // overlayfs lists a whiteout that hides nothing, in a directory of one layer alone, although it cannot be opened.
 const listing =
@@ -115,10 +84,10 @@ test('layers look the same merged by the kernel and merged by us', async () => {
       try {
         const overlay = await openSnapshots(join(path, 'overlay'), { driver: 'overlay' })
         const vfs = await openSnapshots(join(path, 'vfs'), { driver: 'vfs' })
-        const outcomes = [await outcomeOf(commitAll(overlay, layers)), await outcomeOf(commitAll(vfs, layers))]
+        const outcomes = [await outcomeOf(commitLayers(overlay, layers)), await outcomeOf(commitLayers(vfs, layers))]
         // A layer may enter through a file of the layer below only where there is one.
         fc.pre(outcomes.every((outcome) => outcome === 'extracted'))
-        const chain = chainIds(layers.map((_, index) => `sha256:${String(index).padStart(64, '0')}`)).reverse()
+        const chain = chainOf(layers.length)
         for (const snapshots of [overlay, vfs]) {
           await snapshots.prepareInit(chain)
           await snapshots.prepareContainer(chain, join(path, snapshots.name, 'container'))

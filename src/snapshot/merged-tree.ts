@@ -8,17 +8,13 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
-  RESOLVE_BENEATH,
-  RESOLVE_NO_MAGICLINKS,
-  RESOLVE_NO_SYMLINKS,
-  RESOLVE_NO_XDEV,
-  S_IFCHR,
   S_IFDIR,
   S_IFLNK,
   S_IFMT,
   S_IFREG,
   type Stat,
 } from '../host/index.js'
+import { exactly, isOpaque, isWhiteout } from '../layer/index.js'
 
 /** Something found in a stack of layers. */
 export interface Found {
@@ -30,7 +26,6 @@ export interface Found {
 }
 
 const maxSymlinks = 40
-const exactly = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
 /** What a path of a tree that changes or misleads can say; to a lookup it means that there is nothing. */
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EXDEV', 'ENXIO'])
 
@@ -163,8 +158,7 @@ export class MergedTree {
     const fd = this.#openIn(layer, path, O_PATH | O_NOFOLLOW)
     if (fd === undefined) return false
     try {
-      const value = this.#native.getxattrAt(fd, '', 'trusted.overlay.opaque')
-      return value !== undefined && value[0] === 0x79
+      return isOpaque(this.#native, fd)
     } finally {
       closeSync(fd)
     }
@@ -223,10 +217,6 @@ const emptyDirectory: Stat = {
 
 function isType(found: Found, type: number): boolean {
   return (found.stat.mode & S_IFMT) === type
-}
-
-function isWhiteout({ mode, major, minor }: Stat): boolean {
-  return (mode & S_IFMT) === S_IFCHR && major === 0 && minor === 0
 }
 
 // The size is only a hint: a running container may append meanwhile.

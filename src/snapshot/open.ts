@@ -55,7 +55,8 @@ function readChoice(directory: string): DriverName | undefined {
 /** The first of several processes decides. */
 function recordChoice(directory: string, choice: DriverName): DriverName {
   const aside = `${directory}/.new-driver-${process.pid}`
-  writeFileSync(aside, `${choice}\n`, { mode: 0o600 })
+  // Flushed: after a power cut there would be a name without its content.
+  writeFileSync(aside, `${choice}\n`, { mode: 0o600, flush: true })
   try {
     failpoint('snapshot.driver')
     linkSync(aside, `${directory}/driver`)

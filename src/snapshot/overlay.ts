@@ -6,6 +6,7 @@ import { fillInitLayer } from './init-layer.js'
 import { initName, layerName } from './layer-name.js'
 import type { LayerStore } from './layer-store.js'
 import { MergedTree } from './merged-tree.js'
+import { missingLayer } from './missing-layer.js'
 import type { OverlayRootfs } from './rootfs.js'
 import { readLayeredText, TextCache } from './text-cache.js'
 
@@ -136,6 +137,8 @@ export class OverlaySnapshots implements SnapshotDriver {
   }
 
   async #makeInit(chain: readonly string[], name: string): Promise<void> {
+    const missing = chain.find((chainId) => !this.has(chainId))
+    if (missing !== undefined) throw missingLayer(missing)
     const aside = this.#store.makeAside()
     const image = new MergedTree(native(), this.layers(chain))
     try {

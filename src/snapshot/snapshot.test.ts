@@ -1,38 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { temporaryDirectory } from '../host/fixture.js'
 import { native } from '../host/index.js'
-import { chainIds, extractLayer, type TarEntryInit, tarEnd, tarHeader, tarPadding } from '../layer/index.js'
-import { type DriverName, type OverlayRootfs, openSnapshots, type SnapshotDriver } from './index.js'
+import { type Member, symlink } from '../layer/fixture.js'
+import { chainIds } from '../layer/index.js'
+import { commitLayers } from './fixture.js'
+import { type DriverName, type OverlayRootfs, openSnapshots } from './index.js'
 import { layerName } from './layer-name.js'
 import { MergedTree } from './merged-tree.js'
 
-type Member = Partial<TarEntryInit> & { readonly name: string; readonly content?: string }
-
-const old = 1_600_000_000
-
-function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'inboard-snapshot-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
-}
-
-function archive(members: readonly Member[]): AsyncIterable<Buffer> {
-  return (async function* () {
-    for (const { content = '', ...init } of members) {
-      const payload = Buffer.from(content)
-      yield Buffer.concat([
-        tarHeader({ kind: 'file', mode: 0o644, mtime: [old, 0], size: payload.length, ...init }),
-        payload,
-        tarPadding(payload.length),
-      ])
-    }
-    yield tarEnd
-  })()
-}
+/** The time of the layers' files. */
+const old = 1_700_000_000
 
 const directory = (name: string, rest: Partial<Member> = {}): Member => ({
   name,
@@ -40,18 +21,6 @@ const directory = (name: string, rest: Partial<Member> = {}): Member => ({
   mode: 0o755,
   ...rest,
 })
-const symlink = (name: string, linkname: string): Member => ({ name, kind: 'symlink', linkname })
-
-/** Extracts layers, bottom first; the chain, top first. */
-async function commit(snapshots: SnapshotDriver, layers: readonly (readonly Member[])[]): Promise<string[]> {
-  const chain = chainIds(layers.map((_, index) => `sha256:${String(index).padStart(64, 'a')}`))
-  for (const [index, members] of layers.entries()) {
-    const layer = await snapshots.prepareLayer(chain[index] as string, chain[index - 1])
-    await extractLayer(archive(members), layer.path, { format: layer.format })
-    await layer.commit()
-  }
-  return chain.reverse()
-}
 
 /** Runs a script in the mounted root, in a mount namespace of its own. */
 function inRootfs(rootfs: OverlayRootfs, script: string): string {
@@ -94,7 +63,7 @@ describe.each(['overlay', 'vfs'] as DriverName[])('%s', (driver) => {
 
   test('files of an image are read as its processes would see them', async () => {
     const snapshots = await open()
-    const chain = await commit(snapshots, [
+    const chain = await commitLayers(snapshots, [
       [directory('etc'), { name: 'etc/passwd', content: 'old' }, { name: 'etc/group', content: 'group' }],
       [
         directory('etc'),
@@ -113,7 +82,7 @@ describe.each(['overlay', 'vfs'] as DriverName[])('%s', (driver) => {
 
   test('hostile files are not read', async () => {
     const snapshots = await open()
-    const chain = await commit(snapshots, [
+    const chain = await commitLayers(snapshots, [
       [
         symlink('up', '../../../../../../../../etc/hostname'),
         symlink('abs', '/etc/hostname'),
@@ -134,7 +103,7 @@ describe.each(['overlay', 'vfs'] as DriverName[])('%s', (driver) => {
 
   test('sweep removes what is not kept and what the dead left, but not what is in the making', async () => {
     const snapshots = await open()
-    const chain = await commit(snapshots, [[{ name: 'a' }], [{ name: 'b' }]])
+    const chain = await commitLayers(snapshots, [[{ name: 'a' }], [{ name: 'b' }]])
     await snapshots.prepareInit(chain)
     const making = await snapshots.prepareLayer(`sha256:${'1'.repeat(64)}`)
     const dead = join(snapshots.directory, 'tmp-dead')
@@ -153,7 +122,7 @@ describe.each(['overlay', 'vfs'] as DriverName[])('%s', (driver) => {
 
   test('nothing is swept while somebody holds', async () => {
     const snapshots = await open()
-    const [chainId = ''] = await commit(snapshots, [[{ name: 'a' }]])
+    const [chainId = ''] = await commitLayers(snapshots, [[{ name: 'a' }]])
     const held = snapshots.hold()
     const whileHeld = await snapshots.sweep(() => new Set())
     held[Symbol.dispose]()
@@ -164,7 +133,7 @@ describe.each(['overlay', 'vfs'] as DriverName[])('%s', (driver) => {
 
   test('a removed layer is gone, and removing it again is success', async () => {
     const snapshots = await open()
-    const chain = await commit(snapshots, [[{ name: 'a' }]])
+    const chain = await commitLayers(snapshots, [[{ name: 'a' }]])
     await snapshots.prepareInit(chain)
     await snapshots.remove(chain[0] as string)
     await snapshots.remove(chain[0] as string)
@@ -259,7 +228,7 @@ describe('what a container sees', () => {
   test('of an overlay that is really mounted', async () => {
     const path = temporaryDirectory()
     const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
-    const chain = await commit(snapshots, layered)
+    const chain = await commitLayers(snapshots, layered)
     await snapshots.prepareInit(chain)
     const rootfs = snapshots.rootfs(chain, join(path, 'container')) as OverlayRootfs
     expect(
@@ -274,7 +243,7 @@ describe('what a container sees', () => {
   test('of a copy', async () => {
     const path = temporaryDirectory()
     const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'vfs' })
-    const chain = await commit(snapshots, layered)
+    const chain = await commitLayers(snapshots, layered)
     await snapshots.prepareContainer(chain, join(path, 'container'))
     await snapshots.prepareContainer(chain, join(path, 'container'))
     const rootfs = snapshots.rootfs(chain, join(path, 'container'))
@@ -304,7 +273,7 @@ describe('what a container sees', () => {
   test('of an image whose /etc is a symlink', async () => {
     const path = temporaryDirectory()
     const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
-    const chain = await commit(snapshots, [
+    const chain = await commitLayers(snapshots, [
       [
         directory('usr/etc', { mode: 0o711 }),
         { name: 'usr/etc/passwd', content: 'p' },
@@ -323,7 +292,7 @@ describe('what a container sees', () => {
   test('of a container, whose own files come first', async () => {
     const path = temporaryDirectory()
     const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
-    const chain = await commit(snapshots, [
+    const chain = await commitLayers(snapshots, [
       [directory('etc'), { name: 'etc/passwd', content: 'image' }, { name: 'etc/group', content: 'g' }],
     ])
     await snapshots.prepareInit(chain)
@@ -337,7 +306,7 @@ describe('what a container sees', () => {
   test('127 layers fit in one page of mount options', async () => {
     const path = temporaryDirectory()
     const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
-    const chain = await commit(
+    const chain = await commitLayers(
       snapshots,
       Array.from({ length: 127 }, (_, index) => [{ name: `f${index}` }]),
     )
@@ -358,7 +327,7 @@ describe('a lookup agrees with the kernel', () => {
       symlink('e', 'file/x'),
       symlink('f', 'c/.'),
     ]
-    const chain = await commit(snapshots, [...layered, links])
+    const chain = await commitLayers(snapshots, [...layered, links])
     const paths = [
       '',
       'a',

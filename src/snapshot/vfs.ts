@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
-import { NotFoundError } from '../errors/index.js'
 import { AT_FDCWD, native, RENAME_NOREPLACE } from '../host/index.js'
 import { type Comparison, compare, copyTree, type PackOptions, packChanges, packTree } from '../layer/index.js'
 import type { PreparedLayer, SnapshotDriver } from './driver.js'
@@ -9,6 +8,7 @@ import { fillInitLayer } from './init-layer.js'
 import { layerName } from './layer-name.js'
 import type { LayerStore } from './layer-store.js'
 import { MergedTree } from './merged-tree.js'
+import { missingLayer } from './missing-layer.js'
 import type { DirectoryRootfs } from './rootfs.js'
 import { readLayeredText, TextCache } from './text-cache.js'
 
@@ -57,11 +57,12 @@ export class VfsSnapshots implements SnapshotDriver {
   ): Promise<void> {
     const { path } = this.rootfs(chain, containerDirectory)
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) return
+    const [top] = chain
+    if (top !== undefined && !this.has(top)) throw missingLayer(top)
     const aside = `${containerDirectory}/rootfs-${randomBytes(4).toString('hex')}`
     mkdirSync(aside, { recursive: true })
     native().chmodAt(AT_FDCWD, aside, 0o755)
     try {
-      const [top] = chain
       if (top !== undefined) await copyTree(this.#store.path(layerName(top)), aside, { signal })
       fillInit([aside], aside)
       native().renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE)
@@ -144,11 +145,4 @@ function fillInit(layers: readonly string[], target: string): void {
   } finally {
     image.close()
   }
-}
-
-function missingLayer(chainId: string): NotFoundError {
-  return new NotFoundError(`The layer ${chainId} is not extracted.`, {
-    code: 'CONTENT_NOT_FOUND',
-    details: { chainId },
-  })
 }

@@ -1,4 +1,5 @@
 import type { Architecture } from './seccomp/resolve.js'
+import type { Device } from './types.js'
 
 /** What the engine knows about its host and itself, as far as it shapes a container. */
 export interface HostFacts {
@@ -18,15 +19,7 @@ export interface HostFacts {
 }
 
 /** A device node of the host, as it shall be in the container. */
-export interface ResolvedDevice {
-  readonly path: string
-  readonly type: 'c' | 'b'
-  readonly major: number
-  readonly minor: number
-  /** Permission bits. */
-  readonly fileMode: number
-  readonly uid: number
-  readonly gid: number
+export interface ResolvedDevice extends Device {
   /** A subset of `rwm`. */
   readonly permissions: string
 }

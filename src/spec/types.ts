@@ -66,6 +66,7 @@ export interface Device {
   readonly type: 'c' | 'b'
   readonly major: number
   readonly minor: number
+  /** Permission bits. */
   readonly fileMode: number
   readonly uid: number
   readonly gid: number

@@ -136,10 +136,7 @@ export function openContainers(database: Database): ContainerStore {
         })
       const only = decode(matches[0])
       if (only) return only
-      throw new NotFoundError(`No such container: ${nameOrId}`, {
-        code: 'CONTAINER_NOT_FOUND',
-        details: { container: nameOrId },
-      })
+      throw noSuchContainer(nameOrId)
     },
     list: () => all.all().map((row) => decode(row) as ContainerRecord),
     begin: (id, bootId) => decode(begin.get(bootId, id)),
@@ -156,6 +153,10 @@ export function openContainers(database: Database): ContainerStore {
       }
     },
   }
+}
+
+export function noSuchContainer(container: string): NotFoundError {
+  return new NotFoundError(`No such container: ${container}`, { code: 'CONTAINER_NOT_FOUND', details: { container } })
 }
 
 function decode(row: Row | undefined): ContainerRecord | undefined {

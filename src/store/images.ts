@@ -47,12 +47,18 @@ export interface ContainerUse {
   readonly phase: string
 }
 
+/** A snapshot as a load hands it over. */
+export interface NewSnapshot extends SnapshotRow {
+  /** Whether its files were made by this load, and perhaps made anew. */
+  readonly isMade?: boolean
+}
+
 /** An image as a load hands it over; layers bottom first. */
 export interface NewImage extends Omit<ImageRow, 'parent' | 'tagged_at'> {
   readonly parent?: string | null
   readonly tagged_at?: number | null
   readonly layers: readonly LayerRow[]
-  readonly snapshots: readonly SnapshotRow[]
+  readonly snapshots: readonly NewSnapshot[]
   /** Normalised; each is moved here when it names another image. */
   readonly references: readonly string[]
   /** Where its layers came from. */
@@ -81,8 +87,18 @@ export interface PushRecord {
 
 /** The tables of images, layers, tags and snapshots. Every method is one transaction. */
 export interface ImageRecords {
-  /** Adds the images, all or none; of those that are there already only the names. */
-  putAll(images: readonly NewImage[]): void
+  /**
+   * Adds the images, all or none; of those that are there already only the names.
+   *
+   * @param mark of what is not on the disk yet; without one all of it is
+   */
+  putAll(images: readonly NewImage[], mark?: string): void
+  /** All marks of what is not on the disk yet. */
+  marks(): string[]
+  /** What has one of these marks is on the disk. */
+  clearMarks(marks: readonly string[]): void
+  /** The snapshots with one of these marks, and the images that have the mark or such a snapshot. */
+  marked(marks: readonly string[]): { readonly snapshots: readonly string[]; readonly images: readonly string[] }
   has(id: string): boolean
   get(id: string): ImageRow | undefined
   /** Also one that was removed while containers of it are left: it is theirs only. */
@@ -110,6 +126,8 @@ export interface ImageRecords {
   hasChildren(id: string): boolean
   /** Removes the image, which has no children, and its names. One that containers use remains, for them only. */
   delete(id: string): void
+  /** Removes an image that cannot be used, and its names. One that containers or other images need remains, for them only. */
+  discard(id: string): void
   /** Forgets the removed images that nothing uses any more. @returns whether there are others */
   deleteUnused(): boolean
   snapshot(chainId: string): SnapshotRow | undefined
@@ -130,11 +148,27 @@ export interface ImageRecords {
 }
 
 export function openImageRecords(database: Database): ImageRecords {
-  const { prepare, transaction } = database
+  const { prepare, read, transaction } = database
   const insert = prepare<[string, string, string | null, number, string, string | null, number | null], never>(
     'INSERT OR IGNORE INTO images (id, config, manifest, size, created_at, parent, tagged_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
   )
-  const restore = prepare<[string], never>('UPDATE images SET is_removed = 0 WHERE id = ? AND is_removed')
+  const restore = prepare<[string | null, string], never>(
+    'UPDATE images SET is_removed = 0, manifest = ? WHERE id = ? AND is_removed',
+  )
+  const removeLayers = prepare<[string], never>('DELETE FROM image_layers WHERE image = ?')
+  const markImage = prepare<[string, string], never>('UPDATE images SET unsynced = ? WHERE id = ?')
+  const markSnapshot = prepare<[string, string], never>('UPDATE snapshots SET unsynced = ? WHERE chain_id = ?')
+  const marks = prepare<[], { unsynced: string }>(
+    `SELECT unsynced FROM images WHERE unsynced IS NOT NULL
+       UNION SELECT unsynced FROM snapshots WHERE unsynced IS NOT NULL`,
+  )
+  const clearImages = prepare<[string], never>('UPDATE images SET unsynced = NULL WHERE unsynced = ?')
+  const clearSnapshots = prepare<[string], never>('UPDATE snapshots SET unsynced = NULL WHERE unsynced = ?')
+  const markedSnapshots = prepare<[string], { chain_id: string }>('SELECT chain_id FROM snapshots WHERE unsynced = ?')
+  const markedImages = prepare<[{ mark: string }], { id: string }>(
+    `SELECT id FROM images WHERE unsynced = $mark UNION
+       SELECT image FROM image_layers WHERE chain_id IN (SELECT chain_id FROM snapshots WHERE unsynced = $mark)`,
+  )
   const insertLayer = prepare<[string, number, string, string, string | null, string | null], never>(
     'INSERT INTO image_layers (image, position, diff_id, chain_id, blob, media_type) VALUES (?, ?, ?, ?, ?, ?)',
   )
@@ -219,25 +253,45 @@ export function openImageRecords(database: Database): ImageRecords {
     'UPDATE images SET manifest = ? WHERE id = ? AND manifest IS NULL',
   )
 
-  const put = (image: NewImage) => {
+  const put = (image: NewImage, mark: string | undefined) => {
     const { id, config, manifest, size, created_at, parent = null, tagged_at = null } = image
-    const isNew = insert.run(id, config, manifest, size, created_at, parent, tagged_at).changes > 0
-    if (!isNew) restore.run(id)
-    if (!isNew && tagged_at !== null) touch.run(tagged_at, id)
-    // Manifest and blobs stay those that came first: they belong together.
+    const isInserted = insert.run(id, config, manifest, size, created_at, parent, tagged_at).changes > 0
+    const isNew = isInserted || restore.run(manifest, id).changes > 0
+    if (!isInserted && tagged_at !== null) touch.run(tagged_at, id)
+    // Manifest and blobs stay those that came first: they belong together. Those of a removed image may be gone.
     if (isNew) {
+      removeLayers.run(id)
       image.layers.forEach((layer, position) => {
         insertLayer.run(image.id, position, layer.diff_id, layer.chain_id, layer.blob, layer.media_type)
       })
+      if (mark !== undefined) markImage.run(mark, id)
     }
-    for (const { chain_id, parent, diff_id, size } of image.snapshots)
-      insertSnapshot.run(chain_id, parent, diff_id, size)
+    for (const { chain_id, parent, diff_id, size, isMade = false } of image.snapshots) {
+      const isNew = insertSnapshot.run(chain_id, parent, diff_id, size).changes > 0
+      if (mark !== undefined && (isNew || isMade)) markSnapshot.run(mark, chain_id)
+    }
     for (const reference of image.references) insertTag.run(reference, image.id)
     putRemoteLayers(image.remoteLayers ?? [])
   }
 
   return {
-    putAll: (images) => transaction(() => images.forEach(put)),
+    putAll: (images, mark) =>
+      transaction(() => {
+        for (const image of images) put(image, mark)
+      }),
+    marks: () => marks.all().map(({ unsynced }) => unsynced),
+    clearMarks: (cleared) =>
+      transaction(() => {
+        for (const mark of cleared) {
+          clearImages.run(mark)
+          clearSnapshots.run(mark)
+        }
+      }),
+    marked: (wanted) =>
+      read(() => ({
+        snapshots: wanted.flatMap((mark) => markedSnapshots.all(mark).map(({ chain_id }) => chain_id)),
+        images: [...new Set(wanted.flatMap((mark) => markedImages.all({ mark }).map(({ id }) => id)))],
+      })),
     has: (id) => exists.get(id) !== undefined,
     get: (id) => byId.get(id),
     getUsed: (id) => anyById.get(id),
@@ -277,6 +331,11 @@ export function openImageRecords(database: Database): ImageRecords {
     delete: (id) =>
       transaction(() => {
         if (remove.run(id).changes > 0) return
+        untagAll.run(id)
+        markRemoved.run(id)
+      }),
+    discard: (id) =>
+      transaction(() => {
         untagAll.run(id)
         markRemoved.run(id)
       }),

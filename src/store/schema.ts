@@ -62,8 +62,13 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (diff_id, repository)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX image_layers_by_diff ON image_layers (diff_id);
-  `,
-  `
+
   ALTER TABLE images ADD COLUMN is_removed INTEGER NOT NULL DEFAULT 0;  -- 1: of its containers only, and gone with the last of them
+
+  -- Of what is not known to be on the disk yet: the boot during which it was recorded, '/', and which record it was.
+  ALTER TABLE images ADD COLUMN unsynced TEXT;
+  ALTER TABLE snapshots ADD COLUMN unsynced TEXT;
+  CREATE INDEX images_unsynced ON images (unsynced) WHERE unsynced IS NOT NULL;
+  CREATE INDEX snapshots_unsynced ON snapshots (unsynced) WHERE unsynced IS NOT NULL;
   `,
 ]

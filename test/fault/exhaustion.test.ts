@@ -2,13 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { Engine, InboardError } from '../../src/index.js'
-import { type TestEngine, testEngine } from '../support/engine.js'
+import { testEngine } from '../support/engine.js'
 import { imageArchive } from '../support/images.js'
 import { inconsistencies, removeAll, violations } from './support/invariants.js'
-import { archivesIn, newPlace, type Place } from './support/place.js'
+import { archivesIn, newPlace, type Place, rootsOf } from './support/place.js'
 import { runProgram } from './support/program.js'
-
-const rootsOf = ({ engine }: TestEngine) => ({ root: engine.root, runRoot: engine.runRoot })
 
 test('without descriptors every verb does its work or says EMFILE, and keeps none', async () => {
   await using host = await testEngine(['busybox'])

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
-import { type TestEngine, testEngine } from '../support/engine.js'
+import { testEngine } from '../support/engine.js'
 import { violations } from './support/invariants.js'
-import { archivesIn, newPlace, startRepository } from './support/place.js'
+import { archivesIn, newPlace, rootsOf, startRepository } from './support/place.js'
 import { runProgram, startProgram } from './support/program.js'
-import type { Roots } from './support/scenario.js'
 
 const processes = 8
 const rounds = 5
@@ -14,8 +13,6 @@ interface Turn {
   readonly code: string
   readonly tookMs: number
 }
-
-const rootsOf = ({ engine }: TestEngine): Roots => ({ root: engine.root, runRoot: engine.runRoot })
 
 test('eight processes at the same names and ids: one wins, the others are told so, and none waits for ever', async () => {
   await using host = await testEngine(['busybox'])

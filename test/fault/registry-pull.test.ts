@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Engine, InboardError } from '../../src/index.js'
-import type { Effect, Fault } from '../support/scripted-registry/faults.js'
+import type { Fault } from '../support/scripted-registry/faults.js'
 import type { ImageOptions } from '../support/scripted-registry/images.js'
 import { ScriptedRegistry, type ScriptedRegistryOptions } from '../support/scripted-registry.js'
 import { violations } from './support/invariants.js'
 import { newPlace, type Place } from './support/place.js'
-import { fetched, noisyLayer, runnable, storedFiles, wrongWith } from './support/registry-image.js'
+import { fetched, noisyLayer, on, runnable, storedFiles, wrongWith } from './support/registry-image.js'
 
 const manifests = /^GET .*\/manifests\//
 const blobs = /^GET .*\/blobs\//
@@ -20,10 +20,6 @@ interface Case {
   readonly image?: Partial<ImageOptions>
   readonly tag?: string
 }
-
-const on = (pattern: RegExp, effect: Effect, times?: number): ScriptedRegistryOptions => ({
-  faults: [{ on: pattern, effect, ...(times !== undefined && { times }) }],
-})
 
 /** A size that is not that of the layer, or a digest. */
 const lie = (change: object): Partial<ImageOptions> => ({

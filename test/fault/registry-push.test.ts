@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Engine, InboardError } from '../../src/index.js'
-import type { Effect } from '../support/scripted-registry/faults.js'
 import type { ScriptedImage } from '../support/scripted-registry/images.js'
 import { ScriptedRegistry, type ScriptedRegistryOptions } from '../support/scripted-registry.js'
 import { violations } from './support/invariants.js'
 import { newPlace, type Place } from './support/place.js'
-import { runnable, storedFiles } from './support/registry-image.js'
+import { on, runnable, storedFiles } from './support/registry-image.js'
 
 interface Case {
   readonly fault: string
@@ -13,10 +12,6 @@ interface Case {
   readonly code?: string
   readonly options?: ScriptedRegistryOptions
 }
-
-const on = (pattern: RegExp, effect: Effect, times?: number): ScriptedRegistryOptions => ({
-  faults: [{ on: pattern, effect, ...(times !== undefined && { times }) }],
-})
 
 const digest = `sha256:${'0'.repeat(64)}`
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { Engine, InboardError } from '../../src/index.js'
+import { dockerArchive, tar } from '../support/archives.js'
 import { leaksOf, settled } from '../support/engine.js'
 import { imageArchive } from '../support/images.js'
 import { violations } from './support/invariants.js'
@@ -60,6 +61,42 @@ test('after a reboot what ran has exited with 255, what removes itself is gone, 
   const again = await after.containers.get(kept.id)
   await again.start()
   expect((await again.exec(['cat', '/file'])).stdout).toContain('data\n')
+  await after.close()
+  expect(await violations(at.roots)).toEqual([])
+})
+
+test('after a power cut an image that it has torn is gone, and all else can be used', async () => {
+  const at = place()
+  const before = await Engine.open(at.roots)
+  await before.images.load(imageArchive('busybox'))
+  const archive = `${at.directory}/torn.tar`
+  const layer = await tar({ 'bin/': '', 'bin/busybox': { mode: 0o755, content: readFileSync('/bin/busybox') } })
+  writeFileSync(archive, await tar(dockerArchive({ layers: [layer] }, ['torn'])))
+  const [torn] = await before.images.load(archive)
+  const kept = await before.run('busybox', ['sh', '-c', 'echo data >> /file']).name('kept')
+  await kept.wait()
+  await before.run('torn', ['/bin/busybox', 'true']).name('broken').create()
+  await before.close()
+  const database = new Sqlite(databaseOf(at))
+  for (const table of ['images', 'snapshots'])
+    database.prepare(`UPDATE ${table} SET unsynced = 'of the boot before/1'`).run()
+  const blob = database
+    .prepare<[string], { blob: string }>('SELECT blob FROM image_layers WHERE image = ?')
+    .get(torn?.id ?? '')
+  database.close()
+  truncateSync(`${at.roots.root}/content/sha256/${blob?.blob.slice('sha256:'.length)}`, 1000)
+  await reboot(at)
+
+  const after = await Engine.open(at.roots)
+  expect((await after.images.list()).flatMap(({ repoTags }) => repoTags)).toEqual(['busybox:latest'])
+  const again = await after.containers.get('kept')
+  await again.start()
+  expect((await again.wait()).exitCode).toBe(0)
+  const broken = await after.containers.get('broken')
+  await expect(broken.start()).rejects.toMatchObject({ code: 'CONTENT_NOT_FOUND' })
+  await after.images.load(archive)
+  await broken.start()
+  expect((await broken.wait()).exitCode).toBe(0)
   await after.close()
   expect(await violations(at.roots)).toEqual([])
 })

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/index.js'
 import { imageArchive } from '../support/images.js'
+import { straceInjecting } from '../support/strace.js'
 import { violations } from './support/invariants.js'
 import { newPlace, type Place } from './support/place.js'
 import { type Running, startProgram } from './support/program.js'
@@ -84,18 +85,7 @@ const chosenCalls = (count: number) => [
 ]
 
 async function struck(place: Place, syscall: string, effect: string, when: number): Promise<Running> {
-  const inject = `inject=${syscall}:${effect}:when=${when}`
-  const running = await startProgram('once', { roots: place.roots }, [
-    'strace',
-    '-f',
-    '-qq',
-    '-o',
-    '/dev/null',
-    '-e',
-    `trace=${syscall}`,
-    '-e',
-    inject,
-  ])
+  const running = await startProgram('once', { roots: place.roots }, straceInjecting(syscall, effect, when))
   await running.ended
   return running
 }

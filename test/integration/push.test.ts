@@ -8,6 +8,7 @@ import type { Engine, ImageProgress } from '../../src/index.js'
 import { dockerArchive, Layout, named, sha256, stream, tar } from '../support/archives.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 import { startRegistry, type TestRegistry } from '../support/registry.js'
+import { podmanIn } from '../support/registry-clients.js'
 
 const run = promisify(execFile)
 const acceptAll = [
@@ -227,16 +228,7 @@ describe('push', () => {
     const pulled = await other.engine.pull(name)
     expect(pulled.id).toBe((await engine.images.get('busybox')).id)
     expect((await pulled.inspect()).RepoDigests).toEqual([`${name.slice(0, -2)}@${pushed?.digest}`])
-    const podman = (...args: string[]) =>
-      run('podman', [
-        '--root',
-        `${directory}/root`,
-        '--runroot',
-        `${directory}/run`,
-        '--storage-driver',
-        'vfs',
-        ...args,
-      ])
+    const podman = podmanIn(directory)
     await podman('pull', '--tls-verify=false', name)
     expect(`sha256:${(await podman('image', 'inspect', '--format', '{{.Id}}', name)).stdout.trim()}`).toBe(pulled.id)
     await run('skopeo', ['copy', '--src-tls-verify=false', `docker://${name}`, `oci:${directory}/layout:1`])

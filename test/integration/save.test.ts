@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Engine, ImageProgress } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { podmanIn } from '../support/registry-clients.js'
 
 const run = promisify(execFile)
 
@@ -71,6 +72,8 @@ describe('save', () => {
       { 'io.containerd.image.name': 'docker.io/me/redis:copy', 'org.opencontainers.image.ref.name': 'copy' },
       { 'io.containerd.image.name': 'docker.io/library/busybox:latest', 'org.opencontainers.image.ref.name': 'latest' },
     ])
+    const loaded = await other.engine.images.load(archive)
+    expect(loaded.map(({ references }) => references)).toEqual([['me/redis:copy', 'redis:7'], ['busybox:latest']])
     await engine.images.remove('me/redis:copy')
   })
 
@@ -179,16 +182,7 @@ describe('other programs read what was saved', () => {
   test('podman, which runs it', async () => {
     const archive = join(directory, 'busybox.tar')
     await engine.images.save('busybox', archive)
-    const podman = (...args: string[]) =>
-      run('podman', [
-        '--root',
-        `${directory}/root`,
-        '--runroot',
-        `${directory}/run`,
-        '--storage-driver',
-        'vfs',
-        ...args,
-      ])
+    const podman = podmanIn(directory)
     expect((await podman('load', '-i', archive)).stdout).toContain('docker.io/library/busybox:latest')
     const { stdout } = await podman('image', 'inspect', '--format', '{{.Id}}', 'docker.io/library/busybox:latest')
     expect(`sha256:${stdout.trim()}`).toBe(await idOf('busybox'))

@@ -23,7 +23,7 @@ beforeAll(async () => {
   const paths = preparePaths(host.engine.root, host.engine.runRoot)
   const database = openDatabase(paths.database)
   const snapshots = await openSnapshots(`${paths.root}/snapshots`, {})
-  const images = openImages({ root: paths.root, database, snapshots })
+  const images = openImages({ root: paths.root, database, snapshots, bootId: 'this boot' })
   const layout = unified && { kind: 'v2' as const, hierarchies: [unified], unified }
   stages = {
     paths,

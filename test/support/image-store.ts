@@ -12,14 +12,18 @@ export interface TestStore extends Disposable {
   readonly snapshots: SnapshotDriver
   /** Blobs, layers, half-made files and marks on the disk: what a failure must not add to. */
   remains(): string[]
+  /** What a file of an image says. */
+  fileOf(image: string, path: string): string | undefined
+  /** The directory of an image's topmost layer. */
+  topLayer(image: string): string
   /** Another store on the same root. */
   reopen(): Promise<ImageStore>
 }
 
-export async function openStore(root: string, driver?: DriverName) {
+export async function openStore(root: string, driver?: DriverName, bootId = 'this boot') {
   const database = openDatabase(join(root, 'db'))
   const snapshots = await openSnapshots(join(root, 'snapshots'), driver ? { driver } : {})
-  return { database, snapshots, images: openImages({ root, database, snapshots }) }
+  return { database, snapshots, images: openImages({ root, database, snapshots, bootId }) }
 }
 
 export async function testStore(driver?: DriverName): Promise<TestStore> {
@@ -30,10 +34,14 @@ export async function testStore(driver?: DriverName): Promise<TestStore> {
     databases.push(store.database)
     return store
   }
+  const own = await open()
+  const chainOf = (image: string) => own.images.get(image).chain
   return {
     root,
-    ...(await open()),
+    ...own,
     remains: () => remainsOf(root),
+    fileOf: (image, path) => own.snapshots.readFile(chainOf(image), undefined, path),
+    topLayer: (image) => own.snapshots.layers(chainOf(image))[0] as string,
     reopen: async () => (await open()).images,
     [Symbol.dispose]() {
       for (const database of databases) database.close()

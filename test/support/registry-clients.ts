@@ -1,15 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { installed } from './installed.js'
 
 const execute = promisify(execFile)
-
-const installed = (...programs: readonly string[]) =>
-  programs.every((program) =>
-    (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, program))),
-  )
 
 export const podmanInstalled = installed('podman', 'crun', 'conmon')
 
@@ -62,6 +57,12 @@ const podmanRunOptions =
   '--rm --pull never --network none --cgroups disabled --ulimit nofile=1024:1024 --ulimit nproc=1024:1024'
 // Debian's crun refuses a hybrid host whose v2 hierarchy has a controller left.
 const withoutUnified = 'umount --lazy /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
+
+/** podman with its storage in a directory, for what runs nothing. */
+export function podmanIn(directory: string) {
+  const places = ['--root', `${directory}/root`, '--runroot', `${directory}/run`, '--storage-driver', 'vfs']
+  return (...args: readonly string[]) => execute('podman', [...places, ...args])
+}
 
 /** podman with a storage of its own. */
 export async function openPodman(): Promise<RegistryClient> {

@@ -1,10 +1,11 @@
 import type { Digest } from '../../content/digest.js'
 import { cleanName } from '../../layer/index.js'
 import { parseReference, withDefaultTag } from '../../reference/reference.js'
-import { maxConfigBytes, parseConfig } from '../documents/config.js'
+import { maxConfigBytes, parseConfig, verifyLayerCount } from '../documents/config.js'
 import { invalidArchive, shown } from '../documents/invalid.js'
 import { asArray, asObject, asString, asStrings, optional, parseJson } from '../documents/json.js'
 import { maxManifestBytes } from '../documents/manifest.js'
+import { refuseAmbiguous } from '../tag.js'
 import type { Archive } from './archive.js'
 import type { ImageSource } from './image-source.js'
 
@@ -22,7 +23,10 @@ interface Entry {
 export async function readDockerArchive(archive: Archive): Promise<ImageSource[]> {
   const entries = await readEntries(archive)
   if (entries.length === 0) throw invalidArchive('manifest.json names no image')
-  return Promise.all(entries.map((entry) => readImage(archive, entry)))
+  const images: ImageSource[] = []
+  // One after the other: what they may take together is bounded.
+  for (const entry of entries) images.push(await readImage(archive, entry))
+  return images
 }
 
 /** The tags that `manifest.json` gives to the configurations it names, by the configuration's path. */
@@ -46,11 +50,7 @@ async function readEntries(archive: Archive): Promise<Entry[]> {
 async function readImage(archive: Archive, entry: Entry): Promise<ImageSource> {
   const document = await archive.read(entry.config, maxConfigBytes)
   const config = parseConfig(document, shown(entry.config))
-  if (config.diffIds.length !== entry.layers.length) {
-    throw invalidArchive(
-      `invalid manifest, layers length mismatch: expected ${config.diffIds.length}, got ${entry.layers.length}`,
-    )
-  }
+  verifyLayerCount(config, entry.layers.length)
   for (const name of entry.layers) verifyPresent(archive, name)
   const layers = entry.layers.map((name, at) => ({
     mediaType: undefined,
@@ -74,5 +74,6 @@ function fileName(name: string): string {
 function toTag(text: string): string {
   const reference = parseReference(text)
   if (reference.digest !== undefined) throw invalidArchive(`invalid tag ${shown(text)}: it has a digest`)
+  refuseAmbiguous(reference)
   return withDefaultTag(reference).toString()
 }

@@ -2,7 +2,7 @@ import type { BlobDescriptor } from '../../content/content.js'
 import { type Digest, digestOf, hexOf } from '../../content/digest.js'
 import { DigestMismatchError } from '../../errors/index.js'
 import { parseReference, withDefaultTag } from '../../reference/reference.js'
-import { maxConfigBytes, parseConfig } from '../documents/config.js'
+import { maxConfigBytes, parseConfig, verifyLayerCount } from '../documents/config.js'
 import { invalidArchive, shown } from '../documents/invalid.js'
 import { parseObject } from '../documents/json.js'
 import {
@@ -15,6 +15,8 @@ import {
 } from '../documents/manifest.js'
 import { foreignTypes, indexTypes } from '../documents/media-types.js'
 import { formatPlatform, hostPlatform, matchPlatform } from '../documents/platform.js'
+import { mayBeImage } from '../documents/selection.js'
+import { refuseAmbiguous } from '../tag.js'
 import type { Archive, IngestFileOptions } from './archive.js'
 import { readDockerTags } from './docker-archive.js'
 import type { ImageSource } from './image-source.js'
@@ -37,7 +39,7 @@ export async function readOciLayout(archive: Archive): Promise<ImageSource[]> {
   await verifyLayout(archive)
   const index = parseManifest(await archive.read('index.json', maxManifestBytes), undefined, 'index.json')
   if (index.kind !== 'index') throw invalidArchive('index.json is not an index')
-  const groups = groupByName(index.manifests.filter(isImage))
+  const groups = groupByName(index.manifests.filter(mayBeImage))
   if (groups.length === 0) throw invalidArchive('index.json names no image')
   const tags = archive.has('manifest.json') ? await readDockerTags(archive) : new Map<string, readonly string[]>()
   const images: ImageSource[] = []
@@ -53,18 +55,14 @@ async function verifyLayout(archive: Archive): Promise<void> {
   }
 }
 
-/** Attestations and signatures stand beside the images they speak of. */
-function isImage({ annotations, platform }: Descriptor): boolean {
-  if (annotations['vnd.docker.reference.type'] !== undefined) return false
-  return !(platform?.os === 'unknown' && platform.architecture === 'unknown')
-}
-
 function groupByName(manifests: readonly Descriptor[]): Candidate[][] {
   const groups = new Map<string, Candidate[]>()
   for (const descriptor of manifests) {
     const references = namesOf(descriptor)
     const key = references[0] ?? descriptor.digest
-    groups.set(key, [...(groups.get(key) ?? []), { descriptor, references }])
+    const group = groups.get(key) ?? []
+    group.push({ descriptor, references })
+    groups.set(key, group)
   }
   return [...groups.values()]
 }
@@ -76,6 +74,7 @@ function namesOf({ annotations }: Descriptor): string[] {
   const name = full ?? (short !== undefined && /[/:]/.test(short) ? short : undefined)
   if (name === undefined) return []
   const reference = withDefaultTag(parseReference(name))
+  refuseAmbiguous(reference)
   return reference.digest === undefined ? [reference.toString()] : []
 }
 
@@ -84,7 +83,7 @@ async function choose(archive: Archive, candidates: readonly Candidate[], depth:
   const chosen = best(candidates)
   if (!indexTypes.has(chosen.descriptor.mediaType)) return chosen
   const index = (await readManifest(archive, chosen.descriptor)) as Index
-  const nested = index.manifests.filter(isImage).map((descriptor) => ({ descriptor, references: chosen.references }))
+  const nested = index.manifests.filter(mayBeImage).map((descriptor) => ({ descriptor, references: chosen.references }))
   if (nested.length === 0) throw invalidArchive(`the index ${chosen.descriptor.digest} names no image`)
   return choose(archive, nested, depth + 1)
 }
@@ -144,11 +143,7 @@ async function readImage(
   const manifest = (await readManifest(archive, descriptor)) as Manifest
   const document = await readVerified(archive, manifest.config, maxConfigBytes)
   const config = parseConfig(document, manifest.config.digest)
-  if (config.diffIds.length !== manifest.layers.length) {
-    throw invalidArchive(
-      `invalid manifest, layers length mismatch: expected ${config.diffIds.length}, got ${manifest.layers.length}`,
-    )
-  }
+  verifyLayerCount(config, manifest.layers.length)
   for (const layer of manifest.layers) verifyForeign(archive, layer)
   const layers = manifest.layers.map((layer) => ({
     mediaType: layer.mediaType,

@@ -12,6 +12,10 @@ import { openSeekableArchive } from './seekable-archive.js'
 import { type ArchiveSource, archiveFailed, isDirectory, openPlainTar, sourceBytes } from './source.js'
 import { readTarArchive } from './tar-archive.js'
 
+const maxDocumentsBytes = 64 * 1024 * 1024
+/** What a document takes at least, once it is parsed. */
+const smallestDocument = 4096
+
 export interface OpenArchiveOptions {
   readonly content: Content
   readonly native: Pick<Native, 'openat2'>
@@ -40,7 +44,8 @@ export async function openArchive(source: ArchiveSource, options: OpenArchiveOpt
  * The images of an archive, of whatever format it is. Docker ≥ 25 writes both: there the OCI layout is read, because it
  * has digests to verify, and the tags of both count.
  */
-export async function findImages(archive: Archive): Promise<ImageSource[]> {
+export async function findImages(whole: Archive): Promise<ImageSource[]> {
+  const archive = withBoundedDocuments(whole)
   try {
     if (archive.has('index.json')) return await readOciLayout(archive)
     if (archive.has('manifest.json')) return await readDockerArchive(archive)
@@ -50,6 +55,23 @@ export async function findImages(archive: Archive): Promise<ImageSource[]> {
   throw invalidArchive(
     'The archive has neither manifest.json (docker save) nor index.json (OCI layout): it is truncated, or not an image. A root filesystem is for import().',
   )
+}
+
+/** Bounds the documents that are read of an archive: those of all its images are in memory at once. */
+function withBoundedDocuments(archive: Archive): Archive {
+  let left = maxDocumentsBytes
+  return {
+    ...archive,
+    async read(name, maxBytes) {
+      const bytes = await archive.read(name, maxBytes)
+      left -= Math.max(bytes.length, smallestDocument)
+      if (left >= 0) return bytes
+      throw invalidArchive(
+        `The documents of the archive are longer than the ${maxDocumentsBytes} bytes that are allowed: it has too many images.`,
+        { maxBytes: maxDocumentsBytes },
+      )
+    },
+  }
 }
 
 /** What is counted where only what the images need is read. */

@@ -3,6 +3,7 @@ import { type Digest, digestOf } from '../../content/digest.js'
 import { DigestMismatchError } from '../../errors/index.js'
 import { cleanName, type TarEntry } from '../../layer/index.js'
 import { invalidArchive, shown } from '../documents/invalid.js'
+import { only } from '../only.js'
 import type { Archive } from './archive.js'
 import { ArchiveFiles } from './archive-files.js'
 import { type TarEvent, tarEvents } from './tar-events.js'
@@ -95,10 +96,6 @@ function storedArchive(files: ArchiveFiles<Stored>, content: Content): Archive {
     },
     close() {},
   }
-}
-
-async function* only(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
-  yield bytes
 }
 
 function verifyBlob(name: string, actual: BlobDescriptor, expected: Partial<BlobDescriptor>): void {

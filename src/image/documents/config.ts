@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from '../../content/digest.js'
 import type { ImageHealthcheck, ImageRunConfig } from '../../spec/options.js'
-import type { HistoryEntry } from '../types.js'
+import type { HistoryEntry, ImageContent } from '../types.js'
 import { invalidArchive, shown } from './invalid.js'
 import {
   asArray,
@@ -17,17 +17,15 @@ import {
 export const maxConfigBytes = 8 * 1024 * 1024
 
 /** An image configuration document, checked. */
-export interface ImageConfig {
-  readonly createdAt: string
-  readonly architecture: string
-  readonly variant: string
-  readonly os: string
-  readonly author: string
-  readonly comment: string
-  readonly config: ImageRunConfig
+export interface ImageConfig extends Omit<ImageContent, 'id' | 'size' | 'layers' | 'chain'> {
   /** Bottom first. */
   readonly diffIds: readonly Digest[]
-  readonly history: readonly HistoryEntry[]
+}
+
+/** @throws {InvalidOptionError} `INVALID_ARCHIVE`, with Docker's words */
+export function verifyLayerCount({ diffIds }: ImageConfig, count: number): void {
+  if (diffIds.length === count) return
+  throw invalidArchive(`invalid manifest, layers length mismatch: expected ${diffIds.length}, got ${count}`)
 }
 
 /**
@@ -111,7 +109,9 @@ function parseFields(value: unknown, what: string, fields: Readonly<Record<strin
 
 function asObjectMap(value: unknown, what: string): Readonly<Record<string, object>> {
   const object: JsonObject = asObject(value, what)
-  return Object.fromEntries(Object.entries(object).map(([key, item]) => [key, asObject(item ?? {}, `${what}.${key}`)]))
+  return Object.fromEntries(
+    Object.entries(object).map(([key, item]) => [key, asObject(item ?? {}, `${what}: ${shown(key)}`)]),
+  )
 }
 
 function parseHistory(value: unknown, what: string): readonly HistoryEntry[] {

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../../errors/index.js'
+import { escaped } from '../../errors/printable.js'
 
 /** An archive or a document in it that cannot be an image. */
 export function invalidArchive(
@@ -11,6 +12,6 @@ export function invalidArchive(
 
 /** A hostile text for a message: bounded and escaped. */
 export function shown(text: unknown): string {
-  const json = JSON.stringify(typeof text === 'string' ? text.slice(0, 200) : text) ?? 'nothing'
+  const json = escaped(JSON.stringify(typeof text === 'string' ? text.slice(0, 200) : text) ?? 'nothing')
   return json.length > 220 ? `${json.slice(0, 220)}...` : json
 }

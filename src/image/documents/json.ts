@@ -14,8 +14,9 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   verifyDepth(bytes, what)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw invalidArchive(`${what} is not valid JSON`, { document: what }, cause)
+  } catch {
+    // No cause: a SyntaxError quotes the text.
+    throw invalidArchive(`${what} is not valid JSON`, { document: what })
   }
 }
 

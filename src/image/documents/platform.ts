@@ -1,4 +1,7 @@
+import { printable } from '../../errors/printable.js'
 import { invalidArchive, shown } from './invalid.js'
+
+const maxPartLength = 50
 
 /** Go's names for an operating system, a processor and its variant. */
 export interface Platform {
@@ -49,7 +52,11 @@ export function parsePlatform(text: string): Platform {
 }
 
 export function formatPlatform({ os, architecture, variant }: Platform): string {
-  return [os, architecture, variant].filter((part) => part !== '').join('/')
+  // Images and indexes say what they like.
+  return [os, architecture, variant]
+    .filter((part) => part !== '')
+    .map((part) => printable(part, maxPartLength))
+    .join('/')
 }
 
 /** As an index and an image's configuration have it: a variant only where there is one. */

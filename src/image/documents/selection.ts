@@ -5,11 +5,15 @@ import { matchPlatform, type Platform } from './platform.js'
 /** Better than nothing, but not than a manifest of which more is known. */
 const unknownPlatform = 0.001
 
-/** Whether an index means an image by this entry. Attestations and signatures stand beside the images they speak of. */
-function isImage({ mediaType, annotations, platform }: Descriptor): boolean {
+/** Whether an entry of an index may be an image. Attestations and signatures stand beside the images they speak of. */
+export function mayBeImage({ annotations, platform }: Descriptor): boolean {
   if (annotations['vnd.docker.reference.type'] !== undefined) return false
-  if (!manifestTypes.has(mediaType) && !indexTypes.has(mediaType)) return false
   return !(platform?.os === 'unknown' && platform.architecture === 'unknown')
+}
+
+function isImage(descriptor: Descriptor): boolean {
+  const { mediaType } = descriptor
+  return mayBeImage(descriptor) && (manifestTypes.has(mediaType) || indexTypes.has(mediaType))
 }
 
 /** What runs best on a platform; of equals the first. */

@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs'
-import { InvalidOptionError } from '../../errors/index.js'
+import type { InvalidOptionError } from '../../errors/index.js'
+import { invalidOption } from '../image-errors.js'
 
 /** What the dynamic linker reads from a program or shared library, and what tells which linker can load it. */
 export interface Elf {
@@ -197,10 +198,7 @@ class ElfReader {
   }
 
   #malformed(why: string): InvalidOptionError {
-    return new InvalidOptionError(`${this.#path} is a malformed ELF file: ${why}`, {
-      code: 'INVALID_OPTION',
-      details: { path: this.#path },
-    })
+    return invalidOption(`${this.#path} is a malformed ELF file: ${why}`, { path: this.#path })
   }
 }
 

@@ -37,7 +37,7 @@ const write = (path: string, text = '') => {
 /** The directory of the image's topmost layer. */
 const topLayer = async (options: FromHostOptions) => {
   const { id } = await store.images.fromHost(options)
-  return store.snapshots.layers(store.images.get(id).chain)[0] as string
+  return store.topLayer(id)
 }
 const filesBelow = (root: string) =>
   readdirSync(root, { recursive: true, encoding: 'utf8', withFileTypes: true })

@@ -33,7 +33,7 @@ afterEach(() => {
 /** The image's files: its only layer. */
 const make = async (options: FromHostOptions) => {
   const { id } = await store.images.fromHost(options)
-  return store.snapshots.layers(store.images.get(id).chain)[0] as string
+  return store.topLayer(id)
 }
 const inside = (root: string, ...command: string[]) =>
   execFileSync('/usr/sbin/chroot', [root, ...command], {

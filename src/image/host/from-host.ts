@@ -1,5 +1,4 @@
 import type { Digest } from '../../content/digest.js'
-import { InvalidOptionError, NotFoundError } from '../../errors/index.js'
 import type { Time } from '../../host/native.js'
 import { packLayer } from '../../layer/index.js'
 import { parseReference } from '../../reference/reference.js'
@@ -9,8 +8,10 @@ import { hostFailed } from '../archive/source.js'
 import { parseConfig } from '../documents/config.js'
 import { layerTar } from '../documents/media-types.js'
 import { hostPlatform } from '../documents/platform.js'
+import { invalidOption, noSuchImage } from '../image-errors.js'
 import { LayerLoader } from '../layers.js'
 import type { ImageContext } from '../load.js'
+import { only } from '../only.js'
 import { recordImages } from '../record.js'
 import type { ImageContent, LoadedImage } from '../types.js'
 import { type Base, baseFiles, type Gathered, gather } from './gather.js'
@@ -88,17 +89,10 @@ function presentLayers({ content }: ImageContext, base: ImageContent): LayerSour
 function checkPlatform({ id, os, architecture }: ImageContent): void {
   const host = hostPlatform()
   if (os === host.os && architecture === host.architecture) return
-  throw new InvalidOptionError(
+  throw invalidOption(
     `${id} is for ${os}/${architecture}, but this host's programs are for ${host.os}/${host.architecture}`,
-    {
-      code: 'INVALID_OPTION',
-      details: { image: id, os, architecture },
-    },
+    { image: id, os, architecture },
   )
-}
-
-function noSuchImage(id: string): NotFoundError {
-  return new NotFoundError(`No such image: ${id}`, { code: 'IMAGE_NOT_FOUND', details: { image: id } })
 }
 
 /** As blobs, because a layer is packed of files; nobody records them, so they are collected afterwards. */
@@ -109,10 +103,6 @@ async function storeBaseFiles({ content }: ImageContext): Promise<Record<string,
     stored[path] = content.path(digest)
   }
   return stored
-}
-
-async function* only(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
-  yield bytes
 }
 
 /** The same files make the same document: its time is that of the newest file. */

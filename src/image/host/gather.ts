@@ -3,6 +3,7 @@ import type { Native, Time } from '../../host/native.js'
 import type { PackEntry } from '../../layer/index.js'
 import type { ImageFiles } from '../../snapshot/index.js'
 import type { ImageRunConfig } from '../../spec/options.js'
+import { variableName } from '../words.js'
 import { fileNotFound, HostFiles, type Observation } from './host-files.js'
 import type { HostImageRequest } from './options.js'
 import { expandPattern, isPattern } from './patterns.js'
@@ -123,16 +124,14 @@ function environment(
   hasBase: boolean,
 ): readonly string[] {
   if (!hasBase) return own.some(isPath) ? own : [pathOf(defaultPath, directories), ...own]
-  const names = new Set(own.map(nameOf))
-  const kept = inherited.filter((variable) => !names.has(nameOf(variable)))
+  const names = new Set(own.map(variableName))
+  const kept = inherited.filter((variable) => !names.has(variableName(variable)))
   const searched = inherited.find(isPath)?.slice('PATH='.length).split(':') ?? defaultPath
   if (own.some(isPath) || directories.every((directory) => searched.includes(directory))) return [...kept, ...own]
   return [pathOf(searched, directories), ...kept.filter((variable) => !isPath(variable)), ...own]
 }
 
 const isPath = (variable: string) => variable.startsWith('PATH=')
-
-const nameOf = (variable: string) => variable.split('=', 1)[0] as string
 
 const pathOf = (searched: readonly string[], directories: readonly string[]) =>
   `PATH=${[...new Set([...searched, ...directories])].join(':')}`

@@ -1,12 +1,13 @@
 import { type BigIntStats, closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { InvalidOptionError, NotFoundError } from '../../errors/index.js'
 import { decodeName, encodeName } from '../../layer/index.js'
+import { invalidOption } from '../image-errors.js'
 import { type Elf, readElf } from './elf.js'
+import { followLinks } from './follow-links.js'
 
 /** A path that was looked at, and what it was: what changes this changes the image. */
 export type Observation = readonly [path: string, state: string]
 
-const maxSymlinks = 40
 const maxTextBytes = 16 * 1024 * 1024
 
 /**
@@ -35,30 +36,14 @@ export class HostFiles {
    * @param onLink is told each symlink on the way, in order, by its own real path
    */
   realpath(path: string, onLink: (path: string, target: string) => void = () => {}): string | undefined {
-    const pending = path.split('/').reverse()
-    let real = ''
-    let links = 0
-    while (pending.length > 0) {
-      const component = pending.pop() as string
-      if (component === '' || component === '.') continue
-      if (component === '..') {
-        real = real.slice(0, Math.max(real.lastIndexOf('/'), 0))
-        continue
-      }
-      const next = `${real}/${component}`
-      const stat = this.stat(next)
-      if (!stat) return undefined
-      if (!stat.isSymbolicLink()) {
-        real = next
-        continue
-      }
-      if (++links > maxSymlinks) return undefined
-      const target = this.readlink(next)
-      onLink(next, target)
-      if (target.startsWith('/')) real = ''
-      pending.push(...target.split('/').reverse())
-    }
-    return real === '' ? '/' : real
+    return followLinks(path, (real) => {
+      const stat = this.stat(real)
+      if (!stat) return { kind: 'nothing' }
+      if (!stat.isSymbolicLink()) return { kind: 'here' }
+      const target = this.readlink(real)
+      onLink(real, target)
+      return { kind: 'link', target }
+    })
   }
 
   /** The regular file behind a path; undefined when there is none. */
@@ -134,6 +119,10 @@ function describe(stat: BigIntStats | undefined, isListed: boolean): string {
   if (stat.isDirectory() && !isListed) return `directory ${stat.mode}`
   const { ino, mode, uid, gid, size, mtimeNs, ctimeNs } = stat
   return [isListed ? 'list' : 'file', ino, mode, uid, gid, size, mtimeNs, ctimeNs].join(' ')
+}
+
+export function invalidPath(message: string, path: string): InvalidOptionError {
+  return invalidOption(message, { path })
 }
 
 export function fileNotFound(message: string, details: Record<string, unknown>): NotFoundError {

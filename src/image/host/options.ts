@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
-import { InvalidOptionError } from '../../errors/index.js'
 import { parseReference, withDefaultTag } from '../../reference/reference.js'
 import type { ImageRunConfig } from '../../spec/options.js'
+import { invalidOption } from '../image-errors.js'
 
 /** A file or directory of the host and its place in the image. */
 export interface HostFileInput {
@@ -68,10 +68,10 @@ export function normalizeFromHost(options: FromHostOptions, baseId?: string): Ho
   const { executables = [], files = [], directories = [], config = {}, reference = defaultReference } = options
   const isList = Array.isArray(executables) && executables.every((name) => typeof name === 'string')
   if (!isList || (executables.length === 0 && baseId === undefined))
-    throw invalid('executables must name at least one program', { executables })
+    throw invalidOption('executables must name at least one program', { executables })
   const name = withDefaultTag(parseReference(reference))
   if (name.digest !== undefined)
-    throw invalid(`${reference} has a digest, which a new image cannot have`, { reference })
+    throw invalidOption(`${reference} has a digest, which a new image cannot have`, { reference })
   return {
     executables,
     files: isFileList(files)
@@ -95,25 +95,21 @@ function isFileList(files: NonNullable<FromHostOptions['files']>): files is read
 function checkFile(file: string | HostFileInput): string | HostFileInput {
   if (typeof file === 'string') {
     if (isAbsolute(file)) return file
-    throw invalid(`${JSON.stringify(file)} must be an absolute path, or have a target`, { file })
+    throw invalidOption(`${JSON.stringify(file)} must be an absolute path, or have a target`, { file })
   }
   if (!isAbsolute(file.target))
-    throw invalid(`the target ${JSON.stringify(file.target)} must be an absolute path`, { file })
+    throw invalidOption(`the target ${JSON.stringify(file.target)} must be an absolute path`, { file })
   checkMode(file.mode ?? 0)
   return file
 }
 
 function checkDirectory(directory: { readonly path: string; readonly mode: number }) {
   if (!isAbsolute(directory.path))
-    throw invalid(`the directory ${JSON.stringify(directory.path)} must be an absolute path`, { directory })
+    throw invalidOption(`the directory ${JSON.stringify(directory.path)} must be an absolute path`, { directory })
   checkMode(directory.mode)
   return directory
 }
 
 function checkMode(mode: number): void {
-  if (!Number.isInteger(mode) || mode < 0 || mode > maxMode) throw invalid(`${mode} is not a file mode`, { mode })
-}
-
-function invalid(message: string, details: Record<string, unknown>): InvalidOptionError {
-  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details })
+  if (!Number.isInteger(mode) || mode < 0 || mode > maxMode) throw invalidOption(`${mode} is not a file mode`, { mode })
 }

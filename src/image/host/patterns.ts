@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../../errors/index.js'
+import { invalidOption } from '../image-errors.js'
 import type { HostFiles } from './host-files.js'
 
 /** Whether a path is more than a path: it has `*`, `?`, `[`, or a backslash before what would be one of them. */
@@ -130,8 +130,5 @@ function plain(text: string, pattern: string): string {
 }
 
 function malformed(pattern: string): never {
-  throw new InvalidOptionError(`syntax error in pattern ${JSON.stringify(pattern)}`, {
-    code: 'INVALID_OPTION',
-    details: { pattern },
-  })
+  throw invalidOption(`syntax error in pattern ${JSON.stringify(pattern)}`, { pattern })
 }

@@ -1,9 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { InvalidOptionError } from '../../errors/index.js'
 import { encodeName } from '../../layer/index.js'
 import { splitWords } from '../words.js'
-import { fileNotFound, type HostFiles } from './host-files.js'
+import { fileNotFound, type HostFiles, invalidPath } from './host-files.js'
 import { Libraries } from './libraries.js'
 import type { ImageTree } from './tree.js'
 
@@ -46,7 +45,7 @@ export class Programs {
 
   #locate(program: string): string {
     if (program === '' || program.includes('\0'))
-      throw invalid(`${JSON.stringify(program)} is not the name of a program`, program)
+      throw invalidPath(`${JSON.stringify(program)} is not the name of a program`, program)
     if (program.includes('/')) return this.#executable(resolve(program), program)
     const directories = this.#path.split(':').filter((directory) => directory.startsWith('/'))
     const found = directories
@@ -65,7 +64,7 @@ export class Programs {
   #executable(path: string, asGiven: string): string {
     if (!this.#files.file(path))
       throw fileNotFound(`executable ${asGiven} does not exist`, { executable: asGiven, path })
-    if (!this.#isExecutable(path)) throw invalid(`${asGiven} is not executable`, path)
+    if (!this.#isExecutable(path)) throw invalidPath(`${asGiven} is not executable`, path)
     return path
   }
 
@@ -86,7 +85,7 @@ export class Programs {
   #addInterpreter(script: string, depth: number): void {
     const line = shebangOf(script)
     if (line === undefined) return
-    if (depth >= maxInterpreters) throw invalid(`${script} has too many interpreters, one for another`, script)
+    if (depth >= maxInterpreters) throw invalidPath(`${script} has too many interpreters, one for another`, script)
     const [, interpreter = '', argument = ''] = /^\s*(\S+)\s*(.*?)\s*$/.exec(line) ?? []
     this.#addFile(this.#interpreter(interpreter, script), depth + 1)
     if (!/\/env$/.test(interpreter)) return
@@ -112,8 +111,4 @@ function shebangOf(path: string): string | undefined {
   } finally {
     closeSync(descriptor)
   }
-}
-
-function invalid(message: string, path: string): InvalidOptionError {
-  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details: { path } })
 }

@@ -1,10 +1,10 @@
 import type { BigIntStats } from 'node:fs'
-import { InvalidOptionError } from '../../errors/index.js'
 import { AT_FDCWD } from '../../host/index.js'
 import type { Native, Time } from '../../host/native.js'
 import type { PackEntry } from '../../layer/index.js'
 import type { ImageFile, ImageFiles } from '../../snapshot/index.js'
-import { fileNotFound, type HostFiles } from './host-files.js'
+import { followLinks } from './follow-links.js'
+import { fileNotFound, type HostFiles, invalidPath } from './host-files.js'
 
 type Node =
   | {
@@ -27,7 +27,6 @@ type Node =
 
 type Directory = Extract<Node, { kind: 'directory' }>
 
-const maxSymlinks = 40
 const ownDirectory: Directory = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: undefined }
 
 /**
@@ -127,7 +126,7 @@ export class ImageTree {
     const stat = this.#files.stat(source) as BigIntStats
     if (stat.isDirectory()) this.#copyDirectory(source, target, stat, mode)
     else if (stat.isFile()) this.#copyFile(source, target, stat, mode)
-    else if (!stat.isSymbolicLink()) throw invalid(`${source} is neither a file nor a directory`, source)
+    else if (!stat.isSymbolicLink()) throw invalidPath(`${source} is neither a file nor a directory`, source)
     else this.#put(target, { kind: 'symlink', target: this.#files.readlink(source), mtime: timeOf(stat) })
   }
 
@@ -159,14 +158,14 @@ export class ImageTree {
   }
 
   #put(path: string, node: Node): void {
-    if (path === '/') throw invalid('the root of an image cannot be a file', path)
+    if (path === '/') throw invalidPath('the root of an image cannot be a file', path)
     const existing = this.#at(path)
     if (existing?.kind === 'directory' && node.kind !== 'directory')
-      throw invalid(`${path} of the image is a directory already`, path)
+      throw invalidPath(`${path} of the image is a directory already`, path)
     for (let parent = parentOf(path); parent !== '/'; parent = parentOf(parent)) {
       const above = this.#at(parent)
       if (above && above.kind !== 'directory')
-        throw invalid(`${parent} of the image is not a directory, but ${path} needs it`, path)
+        throw invalidPath(`${parent} of the image is not a directory, but ${path} needs it`, path)
       if (!this.#nodes.has(parent)) this.#nodes.set(parent, this.#baseDirectory(parent) ?? ownDirectory)
     }
     this.#nodes.set(path, node)
@@ -184,30 +183,14 @@ export class ImageTree {
 
   /** Where a path leads in the image, its symlinks followed; the last one only with `last`. */
   #resolve(path: string, last = true): string {
-    if (!path.startsWith('/')) throw invalid(`${JSON.stringify(path)} is not an absolute path`, path)
-    const pending = path.split('/').reverse()
-    let real = ''
-    let links = 0
-    while (pending.length > 0) {
-      const component = pending.pop() as string
-      if (component === '' || component === '.') continue
-      if (component === '..') {
-        real = parentOf(real)
-        if (real === '/') real = ''
-        continue
-      }
-      const next = `${real}/${component}`
-      const node = this.#at(next)
-      const isFollowed = node?.kind === 'symlink' && (last || pending.some((rest) => rest !== ''))
-      if (!isFollowed) {
-        real = next
-        continue
-      }
-      if (++links > maxSymlinks) throw invalid(`${path} of the image is a loop of symlinks`, path)
-      if (node.target.startsWith('/')) real = ''
-      pending.push(...node.target.split('/').reverse())
-    }
-    return real === '' ? '/' : real
+    if (!path.startsWith('/')) throw invalidPath(`${JSON.stringify(path)} is not an absolute path`, path)
+    const real = followLinks(path, (place, isLast) => {
+      const node = this.#at(place)
+      const isFollowed = node?.kind === 'symlink' && (last || !isLast)
+      return isFollowed ? { kind: 'link', target: node.target } : { kind: 'here' }
+    })
+    if (real === undefined) throw invalidPath(`${path} of the image is a loop of symlinks`, path)
+    return real
   }
 }
 
@@ -248,8 +231,4 @@ function later(a: Time, b: Time): Time {
 
 function missing(path: string): Error {
   return fileNotFound(`${path} does not exist on this host`, { path })
-}
-
-function invalid(message: string, path: string): InvalidOptionError {
-  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details: { path } })
 }

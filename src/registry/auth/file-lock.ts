@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import { AuthError } from '../../errors/index.js'
+import { pause } from '../pause.js'
 
 const pollMs = 10
 const patienceMs = 10_000
@@ -21,8 +21,7 @@ export async function lockFile(path: string, signal: AbortSignal | undefined): P
     while (!(await acquired(aside, path))) {
       await removeDead(path)
       if (performance.now() > deadline) throw held(path)
-      await delay(pollMs * (1 + Math.random()), undefined, signal ? { signal } : {}).catch(() => {})
-      signal?.throwIfAborted()
+      await pause(pollMs * (1 + Math.random()), signal)
     }
   } finally {
     await rm(aside, { force: true })

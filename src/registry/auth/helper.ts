@@ -1,7 +1,6 @@
 import { AuthError } from '../../errors/index.js'
-import { isObject, parseObject, textOf } from '../failures.js'
+import { parseObject } from '../failures.js'
 import type { RegistryAuth } from '../types.js'
-import { redact, secretsOf } from './secrets.js'
 
 const maxOutputBytes = 1024 * 1024
 const timeoutMs = 60_000
@@ -30,7 +29,7 @@ export function credentialHelper(name: unknown): CredentialHelper {
     async get(server, signal) {
       const { code, output } = await run(program, 'get', server, signal)
       if (code !== 0 && output.trim() === notFound) return undefined
-      if (code !== 0) throw refused(program, 'get', code, output, [])
+      if (code !== 0) throw refused(program, 'get', code)
       const { Username: username, Secret: secret } = parseObject(output) ?? {}
       if (typeof username !== 'string' || typeof secret !== 'string')
         throw failed(`${program} answers get with what are no credentials`, { program })
@@ -40,17 +39,12 @@ export function credentialHelper(name: unknown): CredentialHelper {
     async store(server, auth, signal) {
       const { username = '', password = '', identityToken } = auth
       const [Username, Secret] = identityToken ? [tokenUser, identityToken] : [username, password]
-      const { code, output } = await run(
-        program,
-        'store',
-        JSON.stringify({ ServerURL: server, Username, Secret }),
-        signal,
-      )
-      if (code !== 0) throw refused(program, 'store', code, output, secretsOf(auth))
+      const { code } = await run(program, 'store', JSON.stringify({ ServerURL: server, Username, Secret }), signal)
+      if (code !== 0) throw refused(program, 'store', code)
     },
     async erase(server, signal) {
       const { code, output } = await run(program, 'erase', server, signal)
-      if (code !== 0 && output.trim() !== notFound) throw refused(program, 'erase', code, output, [])
+      if (code !== 0 && output.trim() !== notFound) throw refused(program, 'erase', code)
     },
   }
 }
@@ -110,10 +104,10 @@ function unusable(program: string, { code }: NodeJS.ErrnoException): AuthError {
   return failed(`the credential helper ${program} ${why}`, { program, errno: code })
 }
 
-function refused(program: string, verb: string, code: unknown, output: string, secrets: readonly string[]): AuthError {
-  // Something that looks like an answer may hold the secret of another.
-  const said = isObject(parseObject(output)) || /secret/i.test(output) ? '' : redact(textOf(output.trim()), secrets)
-  return failed(`${program} ${verb} failed (${code})${said && `: ${said}`}`, { program, exitCode: code })
+/** What it says is not told: it may have a secret in it. */
+function refused(program: string, verb: string, code: unknown): AuthError {
+  const hint = `see what it says: echo REGISTRY | ${program} get`
+  return failed(`${program} ${verb} failed (${code}); ${hint}`, { program, exitCode: code, hint })
 }
 
 function failed(message: string, details: Record<string, unknown>): AuthError {

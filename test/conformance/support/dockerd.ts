@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { installed } from '../../support/installed.js'
 
 export interface DockerOutput {
   readonly exitCode: number
@@ -20,9 +21,7 @@ export interface Dockerd extends AsyncDisposable {
   import(name: string, rootfs: AsyncIterable<Uint8Array>): Promise<void>
 }
 
-export const dockerInstalled = ['dockerd', 'docker'].every((program) =>
-  (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, program))),
-)
+export const dockerInstalled = installed('dockerd', 'docker')
 
 /** What a container on the host's network sees of the host is what it sees of the daemon's. */
 const sysctls = ['ip_unprivileged_port_start', 'ping_group_range'].map((name) => `/proc/sys/net/ipv4/${name}`)

@@ -23,7 +23,12 @@ export async function violations(roots: Roots, facts: Facts = {}): Promise<strin
 
 /** What is wrong with a root in use. */
 export async function inconsistencies(engine: Engine, roots: Roots, facts: Facts = {}): Promise<string[]> {
-  return [...(await broken(engine, facts)), ...(await settled(() => misrecorded(engine))), ...unowned(roots)]
+  return [
+    ...(await broken(engine, facts)),
+    ...(await settled(() => misrecorded(engine))),
+    // What was loaded gets to the disk, and the mark of garbage goes, behind the answer.
+    ...(await settled(async () => unowned(roots))),
+  ]
 }
 
 async function broken(engine: Engine, facts: Facts): Promise<string[]> {

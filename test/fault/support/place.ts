@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tar } from '../../support/archives.js'
+import type { TestEngine } from '../../support/engine.js'
 import { busyboxForm } from '../../support/images.js'
 import { ScriptedRegistry } from '../../support/scripted-registry.js'
 import type { Roots, User } from './scenario.js'
@@ -18,6 +19,8 @@ export function newPlace(): Place {
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   }
 }
+
+export const rootsOf = ({ engine }: TestEngine): Roots => ({ root: engine.root, runRoot: engine.runRoot })
 
 /** An image with programs, and the tar of a small root filesystem. */
 export async function archivesIn({ directory }: Place): Promise<Omit<User['archives'], 'repository'>> {

@@ -2,9 +2,15 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Engine } from '../../../src/index.js'
 import { busyboxForm } from '../../support/images.js'
+import type { Effect } from '../../support/scripted-registry/faults.js'
 import type { ImageOptions, ScriptedImage } from '../../support/scripted-registry/images.js'
-import type { ScriptedRegistry } from '../../support/scripted-registry.js'
+import type { ScriptedRegistry, ScriptedRegistryOptions } from '../../support/scripted-registry.js'
 import type { Roots } from './scenario.js'
+
+/** A registry with a fault: `times` is how often it happens, always by default. */
+export function on(pattern: RegExp, effect: Effect, times?: number): ScriptedRegistryOptions {
+  return { faults: [{ on: pattern, effect, ...(times !== undefined && { times }) }] }
+}
 
 /** An image that runs, with a layer that takes a while and one that says that it is there. */
 export function runnable(options: Partial<ImageOptions> = {}): ImageOptions {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
+import Sqlite from 'better-sqlite3'
 import { Engine, type EngineOptions } from '../../../src/index.js'
 
 export interface Roots extends EngineOptions {
@@ -162,11 +163,12 @@ export const scenario: readonly Step[] = [
     act: (user) => runAnew(user, 'stale'),
   },
   {
-    does: 'leave it dead, and a directory that nobody owns',
-    facts: { 'container stale': 'exited 137' },
+    does: 'leave it dead, and a directory that nobody owns, and images that may not have reached the disk',
+    facts: { 'container stale': 'exited 137', 'image imported': 'present|absent' },
     async act(user) {
       await user.close()
       await leaveStale(user)
+      leaveUnsynced(user)
     },
   },
   { does: 'find what was left', facts: {}, act: (user) => user.engine() },
@@ -213,6 +215,20 @@ async function leaveStale({ roots }: User): Promise<void> {
     }
   }
   mkdirSync(`${roots.root}/containers/${randomBytes(32).toString('hex')}/upper`, { recursive: true })
+}
+
+/** As a power cut: all images are marked by another boot, and a blob of one is cut off. */
+function leaveUnsynced({ roots }: User): void {
+  const database = new Sqlite(`${roots.root}/db/inboard.sqlite`)
+  for (const table of ['images', 'snapshots'])
+    database.prepare(`UPDATE ${table} SET unsynced = 'the boot before/1'`).run()
+  const torn = database
+    .prepare<[], { blob: string }>(
+      "SELECT blob FROM image_layers JOIN tags USING (image) WHERE reference = 'docker.io/library/imported:latest'",
+    )
+    .get()
+  database.close()
+  if (torn) truncateSync(`${roots.root}/content/sha256/${torn.blob.slice('sha256:'.length)}`, 100)
 }
 
 function ignoring(code: string): (error: { code?: string }) => undefined {

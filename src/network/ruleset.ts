@@ -1,0 +1,246 @@
+import { type Address, addressBits, addressBytes } from './address.js'
+import type { Message } from './messages.js'
+import {
+  decide,
+  type Expression,
+  loadMeta,
+  lookup,
+  lookupVerdict,
+  masquerade,
+  translateDestination,
+  type Verdict,
+} from './nft-expressions.js'
+import {
+  addressWords,
+  endpointData,
+  interfaceName,
+  loadAddress,
+  loadService,
+  loopbackAddress,
+  notThroughInterface,
+  ofFamily,
+  ofKnownConnection,
+  ofTranslatedConnection,
+  type Protocol,
+  serviceKey,
+  throughInterface,
+  toThisHost,
+} from './nft-matches.js'
+import {
+  addElements,
+  addRule,
+  createChain,
+  createSet,
+  createTable,
+  deleteChain,
+  deleteElements,
+  type SetElement,
+  type SetOptions,
+} from './nftables.js'
+import { firstAddress, lastAddress, type Subnet } from './subnet.js'
+
+/**
+ * The rules of one root: one table, made once. A network is two chains and a few elements, a published port is one element;
+ * so what a packet or a change costs does not grow with the number of containers.
+ *
+ * - `arriving` and `departing` map the bridge a packet goes to, or comes from, to the network's own chain.
+ * - `sources4` and `sources6` map a network's subnets to what it translates of what leaves it.
+ * - `published*` map an address of the host, `wildcard*` any of them, with protocol and port, to a container's.
+ */
+const sets: readonly SetOptions[] = [
+  { name: 'bridges', key: ['ifname'] },
+  { name: 'departing', key: ['ifname'], data: 'verdict' },
+  { name: 'arriving', key: ['ifname'], data: 'verdict' },
+  { name: 'sources4', key: ['ipv4_addr'], data: 'verdict', interval: true },
+  { name: 'sources6', key: ['ipv6_addr'], data: 'verdict', interval: true },
+  { name: 'published4', key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
+  { name: 'published6', key: ['ipv6_addr', 'inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
+  { name: 'wildcard4', key: ['inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
+  { name: 'wildcard6', key: ['inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
+  { name: 'links4', key: ['ipv4_addr', 'ipv4_addr', 'inet_proto', 'inet_service'] },
+]
+
+const accept = decide({ kind: 'accept' })
+const drop = decide({ kind: 'drop' })
+
+/** The messages that make a root's table. It must not be there. */
+export function createRuleset(table: string): Message[] {
+  const rule = (chain: string, ...expressions: Expression[]) => addRule(table, chain, expressions)
+  return [
+    createTable(table),
+    ...sets.map((set, at) => createSet(table, set, at + 1)),
+    createChain(table, 'publish'),
+    createChain(table, 'raw', { type: 'filter', at: 'prerouting', priority: -300 }),
+    createChain(table, 'prerouting', { type: 'nat', at: 'prerouting', priority: -100 }),
+    createChain(table, 'output', { type: 'nat', at: 'output', priority: -100 }),
+    createChain(table, 'postrouting', { type: 'nat', at: 'postrouting', priority: 100 }),
+    createChain(table, 'forward', { type: 'filter', at: 'forward', priority: 0 }),
+    // Bridges route 127.0.0.0/8, so that the host reaches ports published there; nobody else may (CVE-2020-8558).
+    rule('raw', ...notThroughInterface('iifname', 'lo'), ...loopbackAddress('destination'), drop),
+    rule('publish', ...ofFamily(4), ...translation(4, 'published4', true)),
+    rule('publish', ...ofFamily(6), ...translation(6, 'published6', true)),
+    rule('publish', ...toThisHost(), ...ofFamily(4), ...translation(4, 'wildcard4', false)),
+    rule('publish', ...toThisHost(), ...ofFamily(6), ...translation(6, 'wildcard6', false)),
+    rule('prerouting', decide({ kind: 'jump', chain: 'publish' })),
+    rule('output', decide({ kind: 'jump', chain: 'publish' })),
+    rule('postrouting', ...ofFamily(4), loadAddress(4, 'source', 0), lookupVerdict('sources4', 0)),
+    rule('postrouting', ...ofFamily(6), loadAddress(6, 'source', 0), lookupVerdict('sources6', 0)),
+    rule('postrouting', ...loopbackAddress('source'), loadMeta('oifname', 0), lookup('bridges', 0), masquerade()),
+    rule('forward', loadMeta('iifname', 0), lookupVerdict('departing', 0)),
+    rule('forward', loadMeta('oifname', 0), lookupVerdict('arriving', 0)),
+  ]
+}
+
+/** Looks the destination up, with or without its address, and translates to what is found. */
+function translation(family: 4 | 6, map: string, withAddress: boolean): Expression[] {
+  const words = addressWords(family)
+  return [
+    ...(withAddress ? [loadAddress(family, 'destination', 0)] : []),
+    ...loadService(withAddress ? words : 0),
+    lookup(map, 0, 0),
+    translateDestination(family === 4 ? 'ip' : 'ip6', 0, words),
+  ]
+}
+
+/** What the rules need to know of a network. */
+export interface NetworkRules {
+  /** The name of its bridge. */
+  readonly bridge: string
+  readonly subnets: readonly Subnet[]
+  /** Whether it reaches nothing but itself. */
+  readonly internal: boolean
+  /** Whether containers reach their neighbours. When not, ports are isolated, and the bridge answers ARP for them. */
+  readonly icc: boolean
+  /** Whether what leaves it has the host's address. */
+  readonly masquerade: boolean
+}
+
+/** The messages that make a network's chains. EEXIST when it is there, or another has one of its subnets. */
+export function addNetworkRules(table: string, network: NetworkRules): Message[] {
+  const rules = networkChains(network).flatMap(({ chain, rules }) => [
+    createChain(table, chain),
+    ...rules.map((expressions) => addRule(table, chain, expressions)),
+  ])
+  return [...rules, ...networkElements(network).flatMap(({ set, elements }) => addElements(table, set, elements))]
+}
+
+/** The messages that remove what `addNetworkRules` has made of the same network. */
+export function removeNetworkRules(table: string, network: NetworkRules): Message[] {
+  const elements = networkElements(network).flatMap(({ set, elements }) => deleteElements(table, set, elements))
+  return [...elements, ...networkChains(network).flatMap(({ chain }) => deleteChain(table, chain))]
+}
+
+function networkChains(network: NetworkRules): { chain: string; rules: Expression[][] }[] {
+  const { bridge, internal } = network
+  const arriving = { chain: `arrive-${bridge}`, rules: arrivalRules(network) }
+  if (internal) {
+    return [arriving, { chain: `depart-${bridge}`, rules: [[...notThroughInterface('oifname', bridge), drop]] }]
+  }
+  return [arriving, { chain: `translate-${bridge}`, rules: translationRules(network) }]
+}
+
+/** Neighbours, answers, and connections for published ports arrive; nothing else does, from any other interface. */
+function arrivalRules({ bridge, internal, icc }: NetworkRules): Expression[][] {
+  const fromNeighbour = throughInterface('iifname', bridge)
+  return [
+    icc ? [...fromNeighbour, accept] : [...fromNeighbour, ...linkedService(), accept],
+    [...ofKnownConnection(), accept],
+    ...(internal ? [] : [[...ofTranslatedConnection(), accept]]),
+    [drop],
+  ]
+}
+
+function linkedService(): Expression[] {
+  const addresses = [loadAddress(4, 'source', 0), loadAddress(4, 'destination', 1)]
+  return [...ofFamily(4), ...addresses, ...loadService(2), lookup('links4', 0)]
+}
+
+/** A neighbour that comes by a published port would be answered directly, from an address it does not know. */
+function translationRules({ bridge, masquerade: hides }: NetworkRules): Expression[][] {
+  const hairpin = [...throughInterface('oifname', bridge), ...ofTranslatedConnection(), masquerade()]
+  return hides ? [[...notThroughInterface('oifname', bridge), masquerade()], hairpin] : [hairpin]
+}
+
+function networkElements({ bridge, subnets, internal }: NetworkRules): { set: string; elements: SetElement[] }[] {
+  const key = interfaceName(bridge)
+  const arriving = { set: 'arriving', elements: [{ key, data: goTo(`arrive-${bridge}`) }] }
+  // What it does not decide goes on to where the packet arrives.
+  const departing: SetElement = { key, data: { kind: 'jump', chain: `depart-${bridge}` } }
+  if (internal) return [arriving, { set: 'departing', elements: [departing] }]
+  const sources = subnets.map((subnet) => ({
+    set: `sources${subnet.family}`,
+    elements: rangeElements(subnet, goTo(`translate-${bridge}`)),
+  }))
+  return [arriving, { set: 'bridges', elements: [{ key }] }, ...sources]
+}
+
+/** A range's first key, and the first one behind it; behind the last of all there is none. */
+function rangeElements(subnet: Subnet, data: Verdict): SetElement[] {
+  const first: SetElement = { key: addressBytes(firstAddress(subnet)), data }
+  const after = { family: subnet.family, value: lastAddress(subnet).value + 1n }
+  if (after.value >> BigInt(addressBits(subnet.family))) return [first]
+  return [first, { key: addressBytes(after), end: true }]
+}
+
+function goTo(chain: string): Verdict {
+  return { kind: 'goto', chain }
+}
+
+/** A port of the host that leads to a container's. */
+export interface PublishedPort {
+  readonly protocol: Protocol
+  /** 0.0.0.0 or :: for every address of the family; of the same family as the container's. */
+  readonly hostAddress: Address
+  readonly hostPort: number
+  readonly address: Address
+  readonly port: number
+}
+
+/** The messages that publish ports. EEXIST when one leads elsewhere. */
+export function publishPorts(table: string, ports: readonly PublishedPort[]): Message[] {
+  return bySet(ports, publishedSet).flatMap(([set, some]) => addElements(table, set, some.map(publishedElement)))
+}
+
+/** The messages that end what `publishPorts` began. */
+export function unpublishPorts(table: string, ports: readonly PublishedPort[]): Message[] {
+  const keys = (some: readonly PublishedPort[]) => some.map((port) => ({ key: publishedElement(port).key }))
+  return bySet(ports, publishedSet).flatMap(([set, some]) => deleteElements(table, set, keys(some)))
+}
+
+function publishedSet({ hostAddress: { family, value } }: PublishedPort): string {
+  return value === 0n ? `wildcard${family}` : `published${family}`
+}
+
+function publishedElement({ protocol, hostAddress, hostPort, address, port }: PublishedPort): SetElement {
+  const service = serviceKey(protocol, hostPort)
+  const key = hostAddress.value === 0n ? service : Buffer.concat([addressBytes(hostAddress), service])
+  return { key, data: endpointData(address, port) }
+}
+
+function bySet<Item>(items: readonly Item[], setOf: (item: Item) => string): [string, Item[]][] {
+  const groups = new Map<string, Item[]>()
+  for (const item of items) groups.set(setOf(item), [...(groups.get(setOf(item)) ?? []), item])
+  return [...groups]
+}
+
+/** A port of a container that a linked neighbour reaches on a network without `icc`. */
+export interface LinkedPort {
+  readonly from: Address
+  readonly to: Address
+  readonly protocol: Protocol
+  readonly port: number
+}
+
+/** The messages that open ports to linked neighbours. */
+export function openLinkedPorts(table: string, ports: readonly LinkedPort[]): Message[] {
+  return addElements(table, 'links4', ports.map(linkedElement))
+}
+
+/** The messages that close them again. */
+export function closeLinkedPorts(table: string, ports: readonly LinkedPort[]): Message[] {
+  return deleteElements(table, 'links4', ports.map(linkedElement))
+}
+
+function linkedElement({ from, to, protocol, port }: LinkedPort): SetElement {
+  return { key: Buffer.concat([addressBytes(from), addressBytes(to), serviceKey(protocol, port)]) }
+}
