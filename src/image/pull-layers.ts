@@ -48,18 +48,17 @@ function presentBlob({ content, records }: ImageContext, blob: Descriptor, diffI
   return undefined
 }
 
-/**
- * What is known of a repository once one of its manifests was read: of the layers that were seen to be what it says.
- *
- * @param isSeen whether a blob is known to be the layer at a place
- */
+/** What is known of a repository once one of its manifests was read. */
 export function remoteLayerRows(
   repository: string,
   layers: readonly Descriptor[],
   diffIds: readonly string[],
-  isSeen: (digest: Digest, at: number) => boolean,
 ): RemoteLayerRow[] {
-  return layers.flatMap(({ digest, size, mediaType }, at) =>
-    isSeen(digest, at) ? [{ diff_id: diffIds[at] as string, repository, digest, size, media_type: mediaType }] : [],
-  )
+  return layers.map(({ digest, size, mediaType }, at) => ({
+    diff_id: diffIds[at] as string,
+    repository,
+    digest,
+    size,
+    media_type: mediaType,
+  }))
 }

@@ -95,9 +95,7 @@ async function recordKnown(
   failpoint('pull.known')
   if (lacksManifest) records.adoptManifest(manifest.config.digest, digest)
   if (!records.addNames(manifest.config.digest, namesOf(reference, named))) return false
-  const isSeen = (digest: Digest, at: number) =>
-    records.layerBlobs(diffIds[at] as string).some(({ blob }) => blob === digest)
-  records.putRemoteLayers(remoteLayerRows(repository.name, manifest.layers, diffIds, isSeen))
+  records.putRemoteLayers(remoteLayerRows(repository.name, manifest.layers, diffIds))
   return true
 }
 
@@ -116,8 +114,7 @@ async function fetchImage(
   await context.content.ingest(only(bytes), { signal })
   signal?.throwIfAborted()
   const references = namesOf(reference, named)
-  const isSeen = (digest: Digest, at: number) => layers[at]?.row.blob === digest
-  const remoteLayers = remoteLayerRows(repository.name, manifest.layers, diffIds, isSeen)
+  const remoteLayers = remoteLayerRows(repository.name, manifest.layers, diffIds)
   recordFetched([{ document, config, manifest: digest, layers, references, remoteLayers }], context)
 }
 

@@ -67,7 +67,7 @@ describe('allocateAddress', () => {
 
   it('refuses what is of no subnet', () => {
     expect(() => allocate([subnet], [], '10.0.0.1')).toThrow(
-      "invalid address 10.0.0.1: It does not belong to any of this network's subnets",
+      "Invalid address 10.0.0.1: It does not belong to any of this network's subnets",
     )
   })
 

@@ -1,14 +1,6 @@
 import { ConflictError, InvalidOptionError } from '../errors/index.js'
 import { type Address, formatAddress } from './address.js'
-import {
-  addressesIn,
-  containsAddress,
-  containsSubnet,
-  firstAddress,
-  formatSubnet,
-  lastAddress,
-  type Subnet,
-} from './subnet.js'
+import { containsAddress, containsSubnet, firstAddress, formatSubnet, lastAddress, type Subnet } from './subnet.js'
 
 /** One of a network's address ranges, as its record has it. */
 export interface NetworkSubnet {
@@ -55,7 +47,7 @@ function claim(what: string, address: Address, subnet: Subnet, taken: Set<bigint
 export interface AddressRequest {
   /** In the order of the network's options; the first with a free address gives it. */
   readonly subnets: readonly NetworkSubnet[]
-  /** What endpoints of this network have. */
+  /** What endpoints of this network have of that family. */
   readonly taken: Iterable<Address>
   /** `--ip` or `--ip6`. */
   readonly requested?: Address | undefined
@@ -77,10 +69,11 @@ export interface Allocation {
  * @throws {ConflictError} ADDRESS_IN_USE, or ADDRESSES_EXHAUSTED
  */
 export function allocateAddress({ subnets, taken, requested, network }: AddressRequest): Allocation {
-  const values = new Set(Array.from(taken, ({ value }) => value))
+  const values = new Set<bigint>()
+  for (const { value } of taken) values.add(value)
   if (requested) return requestedAddress(subnets, values, requested)
   for (const subnet of subnets) {
-    const address = firstUsable(subnet.subnet, subnet.range ?? subnet.subnet, withReserved(subnet, values))
+    const address = firstUsable(subnet.subnet, subnet.range ?? subnet.subnet, withOwn(values, subnet))
     if (address) return { address, subnet }
   }
   throw exhausted(subnets[0]?.subnet.family ?? 4, network)
@@ -90,22 +83,25 @@ function requestedAddress(subnets: readonly NetworkSubnet[], taken: Set<bigint>,
   const subnet = subnets.find((candidate) => containsAddress(candidate.subnet, address))
   if (!subnet) {
     throw new InvalidOptionError(
-      `invalid address ${formatAddress(address)}: It does not belong to any of this network's subnets: ` +
+      `Invalid address ${formatAddress(address)}: It does not belong to any of this network's subnets: ` +
         `give one of ${subnets.map((candidate) => formatSubnet(candidate.subnet)).join(', ') || 'another family'}`,
       { code: 'INVALID_OPTION', details: { value: formatAddress(address) } },
     )
   }
-  if (isReserved(subnet.subnet, address.value) || withReserved(subnet, taken).has(address.value)) throw inUse(address)
+  if (isReserved(subnet.subnet, address.value) || withOwn(taken, subnet).has(address.value)) throw inUse(address)
   return { address, subnet }
 }
 
-function withReserved({ gateway, auxAddresses = {} }: NetworkSubnet, taken: Set<bigint>): Set<bigint> {
-  return new Set([...taken, gateway.value, ...Object.values(auxAddresses).map(({ value }) => value)])
+/** Adds what the network itself has of the subnet; subnets do not overlap, so that it is taken for all of them. */
+function withOwn(taken: Set<bigint>, { gateway, auxAddresses = {} }: NetworkSubnet): Set<bigint> {
+  for (const { value } of [gateway, ...Object.values(auxAddresses)]) taken.add(value)
+  return taken
 }
 
 function firstUsable(subnet: Subnet, range: Subnet, taken: Set<bigint>): Address | undefined {
-  for (const address of addressesIn(range)) {
-    if (!taken.has(address.value) && !isReserved(subnet, address.value)) return address
+  const { value: last } = lastAddress(range)
+  for (let value = range.base; value <= last; value++) {
+    if (!taken.has(value) && !isReserved(subnet, value)) return { family: range.family, value }
   }
   return
 }

@@ -59,11 +59,13 @@ export function align(length: number): number {
 
 /** A struct nlattr with its payload. @throws {RangeError} when the payload is longer than 65,531 bytes */
 export function attribute(type: number, payload: Uint8Array): Uint8Array {
-  const bytes = Buffer.alloc(align(4 + payload.length))
-  bytes.writeUInt16LE(4 + payload.length, 0)
+  const length = 4 + payload.length
+  // From Node's pool, which `Buffer.alloc` does not use: a start encodes dozens of these.
+  const bytes = Buffer.allocUnsafe(align(length))
+  bytes.writeUInt16LE(length, 0)
   bytes.writeUInt16LE(type, 2)
   bytes.set(payload, 4)
-  return bytes
+  return bytes.fill(0, length)
 }
 
 /** An attribute that holds attributes, or a struct and attributes. */
@@ -76,25 +78,25 @@ export function u8(value: number): Uint8Array {
 }
 
 export function u16(value: number): Uint8Array {
-  const bytes = Buffer.alloc(2)
+  const bytes = Buffer.allocUnsafe(2)
   bytes.writeUInt16LE(value)
   return bytes
 }
 
 export function u32(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4)
+  const bytes = Buffer.allocUnsafe(4)
   bytes.writeUInt32LE(value >>> 0)
   return bytes
 }
 
 export function be16(value: number): Uint8Array {
-  const bytes = Buffer.alloc(2)
+  const bytes = Buffer.allocUnsafe(2)
   bytes.writeUInt16BE(value)
   return bytes
 }
 
 export function be32(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4)
+  const bytes = Buffer.allocUnsafe(4)
   bytes.writeUInt32BE(value >>> 0)
   return bytes
 }

@@ -162,6 +162,14 @@ describe('addNetworkRules', () => {
     await obeyed(namespace, ...addNetworkRules(table, network))
   })
 
+  it('takes a subnet that ends where addresses end', async () => {
+    const namespace = await withRuleset()
+    const last = { ...network, subnets: [parseSubnet('255.255.0.0/16')] }
+    await obeyed(namespace, ...addNetworkRules(table, last))
+    expect((await listed(namespace, 'map', 'sources4')).join()).toContain('255.255.0.0/16 : goto translate-br0')
+    await obeyed(namespace, ...removeNetworkRules(table, last))
+  })
+
   it('happens as a whole or not at all', async () => {
     const namespace = await withRuleset()
     await obeyed(namespace, ...addNetworkRules(table, network))

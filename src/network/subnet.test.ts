@@ -43,7 +43,7 @@ describe('subnets', () => {
   })
 
   it('have no bits behind the prefix, which interfaces may have', () => {
-    expect(() => parseSubnet('172.17.0.1/16')).toThrow('it should be 172.17.0.0/16')
+    expect(() => parseSubnet('172.17.0.1/16')).toThrow('invalid subnet 172.17.0.1/16: it should be 172.17.0.0/16')
     expect(parsePrefixed('172.17.0.1/16')).toEqual({ address: parseAddress('172.17.0.1'), prefix: 16 })
   })
 

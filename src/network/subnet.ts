@@ -9,7 +9,7 @@ export interface Subnet {
 }
 
 /**
- * Reads CIDR notation. Bits behind the prefix are refused, as Docker refuses them for a network's subnet.
+ * Reads CIDR notation. Bits behind the prefix are refused, as Docker 28 refuses them for a network's subnet (20.10 drops them).
  *
  * @throws {InvalidOptionError} INVALID_OPTION, in Docker's words
  * @example formatSubnet(parseSubnet('10.5.0.0/16')) // '10.5.0.0/16'
@@ -18,7 +18,7 @@ export function parseSubnet(text: string): Subnet {
   const { address, prefix } = parsePrefixed(text)
   const subnet = subnetOf(address, prefix)
   if (subnet.base === address.value) return subnet
-  throw invalid(text, `it should be ${formatSubnet(subnet)}`)
+  throw invalid(`invalid subnet ${text}: it should be ${formatSubnet(subnet)}`, text)
 }
 
 /** Reads an address with its prefix length, as an interface has it: `172.17.0.2/16`. */
@@ -27,14 +27,11 @@ export function parsePrefixed(text: string): { address: Address; prefix: number 
   const address = addressOf(host)
   const prefix = Number(length)
   if (address && prefix <= addressBits(address.family)) return { address, prefix }
-  throw invalid(text, "give one such as '172.20.0.0/16' or 'fd00:1::/64'")
+  throw invalid(`invalid CIDR address: ${text}: give one such as '172.20.0.0/16' or 'fd00:1::/64'`, text)
 }
 
-function invalid(text: string, hint: string): InvalidOptionError {
-  return new InvalidOptionError(`invalid CIDR address: ${text}: ${hint}`, {
-    code: 'INVALID_OPTION',
-    details: { value: text },
-  })
+function invalid(message: string, value: string): InvalidOptionError {
+  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details: { value } })
 }
 
 /** The block of this prefix length that holds the address. */

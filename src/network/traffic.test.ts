@@ -187,21 +187,9 @@ describe('a published port', () => {
     expect(await namespaces.connect(outside, '127.0.0.1', 8081)).toBe(unreachable)
     expect(await namespaces.connect(containers.c, '127.0.0.1', 8081)).toBe(unreachable)
     expect(await namespaces.connect(outside, '192.0.2.1', 8081)).toBe('ConnectionRefusedError')
-    // What stands against it is the rule: these packets do arrive.
-    const counted = await namespaces.run(
-      host,
-      'nft',
-      'insert',
-      'rule',
-      'inet',
-      table,
-      'raw',
-      'ip daddr 127.0.0.1 counter',
-    )
-    expect(counted.stderr).toBe('')
-    expect(await namespaces.connect(containers.c, '127.0.0.1', 8081)).toBe(unreachable)
-    const { stdout } = await namespaces.run(host, 'nft', 'list', 'chain', 'inet', table, 'raw')
-    expect(stdout).toMatch(/counter packets [1-9]/)
+    // What stands against it is one rule.
+    await namespaces.run(host, 'nft', 'flush', 'chain', 'inet', table, 'raw')
+    expect(await namespaces.connect(containers.c, '127.0.0.1', 8081)).toBe('172.17.0.1')
   })
 })
 
