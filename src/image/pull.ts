@@ -9,6 +9,7 @@ import type { Descriptor } from './documents/manifest.js'
 import { formatPlatform, hostPlatform, matchPlatform, normalizePlatform } from './documents/platform.js'
 import { LayerLoader } from './layers.js'
 import type { ImageContext } from './load.js'
+import { only } from './only.js'
 import type { OnProgress } from './progress.js'
 import { remoteLayer, remoteLayerRows } from './pull-layers.js'
 import {
@@ -183,8 +184,4 @@ function pulled({ reference, onProgress }: PullRequest, image: PulledImage): Pul
   const { digest, isNew } = image
   onProgress({ kind: 'image', reference: withDefaultTag(reference).familiar(), digest, isNew })
   return image
-}
-
-async function* only(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
-  yield bytes
 }

@@ -73,7 +73,7 @@ describe('save', () => {
       { 'io.containerd.image.name': 'docker.io/library/busybox:latest', 'org.opencontainers.image.ref.name': 'latest' },
     ])
     const loaded = await other.engine.images.load(archive)
-    expect(loaded.map(({ references }) => references)).toEqual([['me/redis:copy', 'redis:7'], ['busybox:latest']])
+    expect(loaded.map(({ references }) => references)).toEqual([['redis:7', 'me/redis:copy'], ['busybox:latest']])
     await engine.images.remove('me/redis:copy')
   })
 
