@@ -10,7 +10,7 @@ import {
   stream,
   tar,
 } from '../../test/support/archives.js'
-import { type TestStore, testStore } from '../../test/support/image-store.js'
+import { openStore, type TestStore, testStore } from '../../test/support/image-store.js'
 
 let store: TestStore
 beforeEach(async () => {
@@ -47,6 +47,23 @@ it.each([true, false])(
     expect(store.images.list({ filters: { reference: 'forged' } })).toEqual([])
   },
 )
+
+it('a bomb that is said to be a layer that is here is not inflated beyond the bounds of layers', async () => {
+  const layer = await tar({ 'bin/sh': 'good' })
+  const good = new Layout()
+  await load(good.index(named(good.image({ layers: [layer], config: { Labels: { a: 'b' } } }), 'good:1')))
+  const { images, database } = await openStore(store.root, undefined, 'this boot', {
+    maxRatio: 2,
+    ratioFloorBytes: 4096,
+  })
+  try {
+    const bomb = stream(await tar(await forged(layer, Buffer.alloc(1024 ** 2), gzipSync)))
+    await expect(images.load(bomb)).rejects.toMatchObject({ code: 'LAYER_TOO_LARGE' })
+  } finally {
+    await images.settled()
+    database.close()
+  }
+})
 
 it('the same with an archive of Docker', async () => {
   const layer = await tar({ 'bin/sh': 'good' })

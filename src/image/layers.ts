@@ -4,7 +4,7 @@ import type { Content } from '../content/content.js'
 import { finishDigest } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
 import { DigestMismatchError, LayerError } from '../errors/index.js'
-import { chainIds, decompress, extractLayer, type TarLimits } from '../layer/index.js'
+import { chainIds, decompressLayer, extractLayer, type TarLimits } from '../layer/index.js'
 import type { SnapshotDriver } from '../snapshot/driver.js'
 import type { ImageRecords, LayerRow, SnapshotRow } from '../store/images.js'
 import type { LayerBlob, LayerSource } from './archive/image-source.js'
@@ -139,12 +139,12 @@ export class LayerLoader {
 
   /** Files that were here already were made of another blob: whether this one is the same layer, nobody has seen. */
   async #verify(blob: LayerBlob, diffId: string, signal: AbortSignal): Promise<LayerBlob> {
-    const { content, records } = this.#store
+    const { content, records, layerLimits = {} } = this.#store
     const { digest } = blob
     const isKnown = () => records.layerBlobs(diffId).some((other) => other.blob === digest)
     if (digest === null || digest === diffId || this.#verified.has(`${diffId} ${digest}`) || isKnown()) return blob
     const hash = createHash('sha256')
-    for await (const chunk of decompress(blobBytes(content, digest))) {
+    for await (const chunk of decompressLayer(blobBytes(content, digest), layerLimits)) {
       signal.throwIfAborted()
       hash.update(chunk)
     }

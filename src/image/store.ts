@@ -125,16 +125,16 @@ export interface OpenImagesOptions {
   readonly snapshots: SnapshotDriver
   /** Of the running kernel: what was written during another boot may not have reached the disk. */
   readonly bootId: string
-  /** How many blobs all pulls together fetch at once. Default: 3. */
-  readonly maxConcurrentDownloads?: number | undefined
-  /** How many blobs all pushes together send at once. Default: 5. */
-  readonly maxConcurrentUploads?: number | undefined
-  /** Bounds on every layer that is extracted; none by default. */
+  /** How many blobs all pulls together fetch at once. */
+  readonly maxConcurrentDownloads: number
+  /** How many blobs all pushes together send at once. */
+  readonly maxConcurrentUploads: number
+  /** Bounds on every layer that is extracted. */
   readonly layerLimits?: TarLimits | undefined
 }
 
 export function openImages({ root, database, snapshots, bootId, ...options }: OpenImagesOptions): ImageStore {
-  const { maxConcurrentDownloads = 3, maxConcurrentUploads = 5, layerLimits } = options
+  const { maxConcurrentDownloads, maxConcurrentUploads, layerLimits } = options
   const records = openImageRecords(database)
   const imageList = openImageList(database)
   const content = openContent(root, native(), bootId)

@@ -1,6 +1,6 @@
 export { chainIds } from './chain-id.js'
 export type { Change, Comparison } from './compare.js'
-export { type Compression, decompress } from './compression.js'
+export { type Compression, decompress, decompressLayer } from './compression.js'
 export { copyTree } from './copy.js'
 export { type ExtractOptions, extractLayer, type GrowingSource } from './extract.js'
 export type { LayerFormat } from './extractor.js'

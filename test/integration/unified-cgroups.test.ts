@@ -23,7 +23,14 @@ beforeAll(async () => {
   const paths = preparePaths(host.engine.root, host.engine.runRoot)
   const database = openDatabase(paths.database)
   const snapshots = await openSnapshots(`${paths.root}/snapshots`, {})
-  const images = openImages({ root: paths.root, database, snapshots, bootId: 'this boot' })
+  const images = openImages({
+    root: paths.root,
+    database,
+    snapshots,
+    bootId: 'this boot',
+    maxConcurrentDownloads: 3,
+    maxConcurrentUploads: 5,
+  })
   const layout = unified && { kind: 'v2' as const, hierarchies: [unified], unified }
   stages = {
     paths,

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ImageStore, openImages } from '../../src/image/index.js'
+import type { TarLimits } from '../../src/layer/index.js'
 import { type DriverName, openSnapshots, type SnapshotDriver } from '../../src/snapshot/index.js'
 import { type Database, openDatabase } from '../../src/store/database.js'
 
@@ -20,10 +21,22 @@ export interface TestStore extends Disposable {
   reopen(): Promise<ImageStore>
 }
 
-export async function openStore(root: string, driver?: DriverName, bootId = 'this boot') {
+export async function openStore(root: string, driver?: DriverName, bootId = 'this boot', layerLimits: TarLimits = {}) {
   const database = openDatabase(join(root, 'db'))
   const snapshots = await openSnapshots(join(root, 'snapshots'), driver ? { driver } : {})
-  return { database, snapshots, images: openImages({ root, database, snapshots, bootId }) }
+  return {
+    database,
+    snapshots,
+    images: openImages({
+      root,
+      database,
+      snapshots,
+      bootId,
+      layerLimits,
+      maxConcurrentDownloads: 3,
+      maxConcurrentUploads: 5,
+    }),
+  }
 }
 
 export async function testStore(driver?: DriverName): Promise<TestStore> {
