@@ -60,6 +60,9 @@ export function openDatabase(file: string): Database {
   }
 }
 
+/** How long others may keep the store busy. */
+const patienceMs = 10_000
+
 function connect(file: string): Omit<Database, 'close'> {
   const Sqlite = loadSqlite()
   const report = <Result>(body: () => Result): Result => {
@@ -69,10 +72,10 @@ function connect(file: string): Omit<Database, 'close'> {
       throw storeError(file, error)
     }
   }
-  const sqlite = report(() => new Sqlite(file, { timeout: 10_000 }))
+  const sqlite = report(() => new Sqlite(file, { timeout: patienceMs }))
   try {
     failpoint('store.migrate')
-    sqlite.pragma('journal_mode = WAL')
+    enterWal(sqlite)
     sqlite.pragma('synchronous = NORMAL')
     sqlite.pragma('foreign_keys = ON')
     migrate(sqlite, file)
@@ -99,6 +102,23 @@ function connect(file: string): Omit<Database, 'close'> {
     },
     transaction: <T>(body: () => T) => report(() => run.immediate(body) as T),
     read: <T>(body: () => T) => report(() => run.deferred(body) as T),
+  }
+}
+
+/**
+ * Two who make a database at once would wait for each other for ever: SQLite does not wait then, but tells one of them at
+ * once that it is busy.
+ */
+function enterWal(sqlite: BetterSqlite3.Database): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (const deadline = performance.now() + patienceMs; ; Atomics.wait(pause, 0, 0, 5)) {
+    try {
+      sqlite.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      const { code } = error as { code?: string }
+      if (!code?.startsWith('SQLITE_BUSY') || performance.now() > deadline) throw error
+    }
   }
 }
 
