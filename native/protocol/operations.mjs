@@ -20,8 +20,9 @@
 //   beside     the supervisor, after the clone and at the same time as the container section
 //   container  the container's first process (mode run), the exec'd process (exec), or the supervisor itself (task)
 //   monitor    the supervisor, once the program is confirmed to run
-//   teardown   the supervisor, when the container has ended or could not be started; every operation is tried,
-//              "already gone" is success
+//   ending     the supervisor, when the program has ended, before anyone is told, or could not be started: what others
+//              would take for a sign of life (names, ports, addresses on a bridge). Every operation is tried, "already gone" is success
+//   teardown   the supervisor, after that; likewise
 //
 // A *slot* is an index into the supervisor's descriptor table. The engine fills slots 0.. with the descriptors it
 // passes at spawn; `tree_open` and `device_node` fill further ones. All are close-on-exec.
@@ -30,7 +31,7 @@ export const magic = 0x50424e49
 
 export const modes = { run: 0, exec: 1, task: 2 }
 
-export const sections = { prepare: 1, beside: 2, container: 3, monitor: 4, teardown: 5 }
+export const sections = { prepare: 1, beside: 2, container: 3, monitor: 4, ending: 5, teardown: 6 }
 
 /** Bounds that the decoder enforces; the encoder refuses to exceed them. */
 export const limits = {
@@ -68,6 +69,18 @@ export const stdioFlags = {
   /** A client that reads slowly slows the process down, instead of being spilled to a file. */
   backpressure: 8,
 }
+
+/** Whose socket a batch of `netlink` goes through. */
+export const netlinkSockets = {
+  /** An rtnetlink socket of the supervisor's in the host's network namespace. */
+  host: 0,
+  /** An rtnetlink socket in the namespace that `network_namespace` has made. */
+  container: 1,
+  /** The netlink socket in a slot (nfnetlink: who closes one after a change may wait, so the engine keeps it open). */
+  slot: 2,
+}
+
+export const protocols = { tcp: 6, udp: 17, sctp: 132 }
 
 export const operations = [
   // ---- structure -------------------------------------------------------------------------------------------------
@@ -148,8 +161,57 @@ export const operations = [
     code: 18,
     name: 'network_namespace',
     in: ['beside'],
-    fields: { messages: 'bytes' },
-    doc: 'Makes a network namespace, executes a batch of rtnetlink messages in it and hands it to `network_join`.',
+    fields: {},
+    doc: 'Makes a network namespace, opens an rtnetlink socket in it, keeps both until `network_end`, and hands the namespace to `network_join` at once.',
+  },
+  {
+    code: 61,
+    name: 'netlink',
+    in: ['beside', 'ending', 'teardown'],
+    fields: { socket: 'u64', slot: 'u64', messages: 'bytes', link: 'str', linkAt: 'bytes', namespaceAt: 'u64' },
+    doc: 'Sends a batch of netlink messages and awaits the acknowledgements it asks for. Before that, the index of the interface `link` of that namespace is written at each offset of `linkAt` (u32 each), and the descriptor of the container\'s namespace at `namespaceAt` (0xffffffff: nowhere). In ending and teardown ENOENT, ENODEV and ESRCH are success.',
+  },
+  {
+    code: 62,
+    name: 'port',
+    in: ['beside'],
+    fields: { slot: 'u64', protocol: 'u64', address: 'bytes', port: 'u64' },
+    doc: 'Keeps the bound socket (TCP: it listens) in a slot until `network_end`: a published port is held. What reaches the socket itself, because no rule of the firewall leads it elsewhere, is relayed to the container\'s address (4 or 16 bytes) and port, by a process that is forked at the first of it.',
+  },
+  {
+    code: 63,
+    name: 'relay',
+    in: ['beside'],
+    fields: { filter: 'bytes' },
+    doc: 'The seccomp filter (struct sock_filter[]) of the relay process; it has no capabilities, and no user but nobody.',
+  },
+  {
+    code: 64,
+    name: 'resolver',
+    in: ['beside'],
+    fields: { directory: 'str', view: 'str', filter: 'bytes', open: 'u64' },
+    doc: 'How the container\'s names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`.',
+  },
+  {
+    code: 65,
+    name: 'names_add',
+    in: ['beside'],
+    fields: { path: 'str', header: 'str', id: 'str', line: 'str' },
+    doc: 'Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Under flock(2) of `path`.lock; written aside and renamed.',
+  },
+  {
+    code: 66,
+    name: 'names_remove',
+    in: ['ending', 'teardown'],
+    fields: { directory: 'str', view: 'str', id: 'str' },
+    doc: 'Removes the lines of `id` from the record files of all networks that `view` in `directory` names, then removes `view`.',
+  },
+  {
+    code: 67,
+    name: 'network_end',
+    in: ['ending'],
+    fields: {},
+    doc: 'Ends the resolver and the relay, closes their sockets, the held ports and the network namespace.',
   },
   {
     code: 19,
@@ -304,7 +366,7 @@ export const operations = [
     name: 'network_join',
     in: ['container'],
     fields: {},
-    doc: 'Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it.',
+    doc: 'Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it. What is configured in it afterwards is awaited by a second `await_release`.',
   },
   {
     code: 45,
@@ -465,6 +527,11 @@ export const frames = {
     code: 36,
     fields: ['signal', 'everyone'],
     doc: 'Signals the main process by pidfd; everyone: all in its cgroups as well (SIGKILL only).',
+  },
+  resolve: {
+    code: 38,
+    fields: [],
+    doc: 'Opens the sockets of the resolver, for a container that came to a network with names while it ran.',
   },
   freeze: {
     code: 37,

@@ -4,9 +4,9 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x4cdeb7d8u
+#define PLAN_FINGERPRINT 0x3c9ad923u
 #define OPCODE_LAST 83
-#define FRAME_LAST 37
+#define FRAME_LAST 38
 
 enum {
     MODE_RUN = 0,
@@ -18,7 +18,8 @@ enum {
     SECTION_BESIDE = 2,
     SECTION_CONTAINER = 3,
     SECTION_MONITOR = 4,
-    SECTION_TEARDOWN = 5,
+    SECTION_ENDING = 5,
+    SECTION_TEARDOWN = 6,
 };
 enum {
     LIMIT_PLAN_BYTES = 67108864,
@@ -52,6 +53,16 @@ enum {
     STDIO_FLAG_BACKPRESSURE = 8,
 };
 enum {
+    NETLINK_HOST = 0,
+    NETLINK_CONTAINER = 1,
+    NETLINK_SLOT = 2,
+};
+enum {
+    PROTOCOL_TCP = 6,
+    PROTOCOL_UDP = 17,
+    PROTOCOL_SCTP = 132,
+};
+enum {
     OP_SECTION = 1,
     OP_RUN_DIRECTORY = 10,
     OP_MAKE_DIRECTORY = 11,
@@ -64,6 +75,13 @@ enum {
     OP_DEVICE_FILTER = 46,
     OP_CLONE = 17,
     OP_NETWORK_NAMESPACE = 18,
+    OP_NETLINK = 61,
+    OP_PORT = 62,
+    OP_RELAY = 63,
+    OP_RESOLVER = 64,
+    OP_NAMES_ADD = 65,
+    OP_NAMES_REMOVE = 66,
+    OP_NETWORK_END = 67,
     OP_RELEASE = 19,
     OP_CGROUP_JOIN = 20,
     OP_UNSHARE = 21,
@@ -121,6 +139,7 @@ enum {
     FRAME_STDIN_END = 34,
     FRAME_RESIZE = 35,
     FRAME_SIGNAL = 36,
+    FRAME_RESOLVE = 38,
     FRAME_FREEZE = 37,
 };
 
@@ -192,8 +211,44 @@ struct op_clone {
     const char *cgroup;
 };
 
-struct op_network_namespace {
+struct op_netlink {
+    uint64_t socket;
+    uint64_t slot;
     const struct blob *messages;
+    const char *link;
+    const struct blob *link_at;
+    uint64_t namespace_at;
+};
+
+struct op_port {
+    uint64_t slot;
+    uint64_t protocol;
+    const struct blob *address;
+    uint64_t port;
+};
+
+struct op_relay {
+    const struct blob *filter;
+};
+
+struct op_resolver {
+    const char *directory;
+    const char *view;
+    const struct blob *filter;
+    uint64_t open;
+};
+
+struct op_names_add {
+    const char *path;
+    const char *header;
+    const char *id;
+    const char *line;
+};
+
+struct op_names_remove {
+    const char *directory;
+    const char *view;
+    const char *id;
 };
 
 struct op_cgroup_join {
@@ -399,7 +454,12 @@ union op_fields {
     struct op_freezer freezer;
     struct op_device_filter device_filter;
     struct op_clone clone;
-    struct op_network_namespace network_namespace;
+    struct op_netlink netlink;
+    struct op_port port;
+    struct op_relay relay;
+    struct op_resolver resolver;
+    struct op_names_add names_add;
+    struct op_names_remove names_remove;
     struct op_cgroup_join cgroup_join;
     struct op_unshare unshare;
     struct op_setns setns;
@@ -460,7 +520,14 @@ int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op);
 int do_freezer(struct supervisor *s, const struct op_freezer *op);
 int do_device_filter(struct supervisor *s, const struct op_device_filter *op);
 int do_clone(struct supervisor *s, const struct op_clone *op);
-int do_network_namespace(struct supervisor *s, const struct op_network_namespace *op);
+int do_network_namespace(struct supervisor *s);
+int do_netlink(struct supervisor *s, const struct op_netlink *op);
+int do_port(struct supervisor *s, const struct op_port *op);
+int do_relay(struct supervisor *s, const struct op_relay *op);
+int do_resolver(struct supervisor *s, const struct op_resolver *op);
+int do_names_add(struct supervisor *s, const struct op_names_add *op);
+int do_names_remove(struct supervisor *s, const struct op_names_remove *op);
+int do_network_end(struct supervisor *s);
 int do_release(struct supervisor *s);
 int do_cgroup_join(struct supervisor *s, const struct op_cgroup_join *op);
 int do_unshare(struct supervisor *s, const struct op_unshare *op);
@@ -515,7 +582,14 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_FREEZER: return do_freezer(supervisor, &fields->freezer);
     case OP_DEVICE_FILTER: return do_device_filter(supervisor, &fields->device_filter);
     case OP_CLONE: return do_clone(supervisor, &fields->clone);
-    case OP_NETWORK_NAMESPACE: return do_network_namespace(supervisor, &fields->network_namespace);
+    case OP_NETWORK_NAMESPACE: return do_network_namespace(supervisor);
+    case OP_NETLINK: return do_netlink(supervisor, &fields->netlink);
+    case OP_PORT: return do_port(supervisor, &fields->port);
+    case OP_RELAY: return do_relay(supervisor, &fields->relay);
+    case OP_RESOLVER: return do_resolver(supervisor, &fields->resolver);
+    case OP_NAMES_ADD: return do_names_add(supervisor, &fields->names_add);
+    case OP_NAMES_REMOVE: return do_names_remove(supervisor, &fields->names_remove);
+    case OP_NETWORK_END: return do_network_end(supervisor);
     case OP_RELEASE: return do_release(supervisor);
     case OP_CGROUP_JOIN: return do_cgroup_join(supervisor, &fields->cgroup_join);
     case OP_UNSHARE: return do_unshare(supervisor, &fields->unshare);
@@ -569,6 +643,7 @@ static const int16_t request_lengths[FRAME_LAST + 1] = {
     [34] = 1,
     [35] = 17,
     [36] = 17,
+    [38] = 1,
     [37] = 9,
 };
 #endif
@@ -577,16 +652,23 @@ static const int16_t request_lengths[FRAME_LAST + 1] = {
 static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [1] = {"section", 0, 1, -1, {FIELD_U64}},
     [10] = {"run_directory", 2, 1, 0, {FIELD_STR}},
-    [11] = {"make_directory", 46, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
+    [11] = {"make_directory", 78, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [12] = {"write_file", 10, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
-    [13] = {"write_knob", 54, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
+    [13] = {"write_knob", 86, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
     [14] = {"open_log", 6, 2, 0, {FIELD_STR, FIELD_U64}},
     [15] = {"stdio", 2, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
     [16] = {"oom_counter", 6, 1, 0, {FIELD_STR}},
     [47] = {"freezer", 6, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
     [46] = {"device_filter", 2, 2, 0, {FIELD_STR, FIELD_BYTES}},
     [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
-    [18] = {"network_namespace", 4, 1, -1, {FIELD_BYTES}},
+    [18] = {"network_namespace", 4, 0, -1, {0}},
+    [61] = {"netlink", 100, 6, -1, {FIELD_U64, FIELD_SLOT, FIELD_BYTES, FIELD_STR, FIELD_BYTES, FIELD_U64}},
+    [62] = {"port", 4, 4, -1, {FIELD_SLOT, FIELD_U64, FIELD_BYTES, FIELD_U64}},
+    [63] = {"relay", 4, 1, -1, {FIELD_BYTES}},
+    [64] = {"resolver", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_BYTES, FIELD_U64}},
+    [65] = {"names_add", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR}},
+    [66] = {"names_remove", 96, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
+    [67] = {"network_end", 32, 0, -1, {0}},
     [19] = {"release", 4, 0, -1, {0}},
     [20] = {"cgroup_join", 8, 1, 0, {FIELD_STR}},
     [21] = {"unshare", 8, 1, -1, {FIELD_U64}},
@@ -623,10 +705,10 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [59] = {"umask", 8, 1, -1, {FIELD_U64}},
     [60] = {"execute", 8, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
     [70] = {"title", 18, 1, 0, {FIELD_STR}},
-    [80] = {"cgroup_kill", 32, 1, 0, {FIELD_STR}},
-    [81] = {"cgroup_remove", 32, 1, 0, {FIELD_STR}},
-    [82] = {"remove_tree", 32, 1, 0, {FIELD_STR}},
-    [83] = {"remove_file", 32, 1, 0, {FIELD_STR}},
+    [80] = {"cgroup_kill", 64, 1, 0, {FIELD_STR}},
+    [81] = {"cgroup_remove", 64, 1, 0, {FIELD_STR}},
+    [82] = {"remove_tree", 64, 1, 0, {FIELD_STR}},
+    [83] = {"remove_file", 64, 1, 0, {FIELD_STR}},
 };
 #endif
 

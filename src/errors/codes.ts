@@ -61,6 +61,22 @@ export const errorTable = {
   ADDRESSES_EXHAUSTED: 'ConflictError',
   /** The subnet that was asked for is, or is part of, another network's. */
   SUBNET_OVERLAPS: 'ConflictError',
+  NETWORK_NOT_FOUND: 'NotFoundError',
+  /** Another network has the name. */
+  NETWORK_EXISTS: 'ConflictError',
+  /** Running containers are on it. */
+  NETWORK_IN_USE: 'ConflictError',
+  /** A predefined network cannot be made, removed, connected to or left in this way. */
+  NETWORK_PREDEFINED: 'ConflictError',
+  /** A bridge has as many ports as the kernel allows. */
+  NETWORK_FULL: 'ConflictError',
+  /** The container is on the network already. */
+  ALREADY_CONNECTED: 'ConflictError',
+  NOT_CONNECTED: 'ConflictError',
+  /** A port of the host belongs to another container or program. */
+  PORT_IN_USE: 'ConflictError',
+  /** A linked container does not exist, or does not run. */
+  LINK_FAILED: 'ConflictError',
 } as const
 
 export type ErrorCode = keyof typeof errorTable

@@ -81,6 +81,26 @@ export interface Native {
   syncfs(fd: number): Promise<void>
   statfs(path: string): { type: number; blockSize: number; blocks: number; free: number; available: number }
 
+  /**
+   * Opens a netlink socket (close-on-exec; EXT_ACK, CAP_ACK and strict checks on, a large receive buffer) in the calling
+   * thread's network namespace, or in the one that `namespace` is a descriptor of: then on a thread of its own.
+   */
+  netlinkOpen(protocol: number, namespace?: number): number
+  /**
+   * Sends a batch and gathers all that the kernel answers: until every message that asks for an acknowledgement has one and
+   * every dump is done. On a pool thread; one exchange at a time for a socket. Bounded: ENOBUFS beyond 64 MiB.
+   */
+  netlinkExchange(fd: number, messages: Uint8Array): Promise<Uint8Array>
+  /** Reads and forgets whatever waits on a netlink socket. */
+  netlinkDrain(fd: number): void
+  /**
+   * Binds, and for TCP and SCTP listens on, a port of the calling thread's network namespace: it is held. SO_REUSEADDR for
+   * TCP, IPV6_V6ONLY; close-on-exec, non-blocking. Fails with the errno: EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT.
+   */
+  holdPort(protocol: number, address: Uint8Array, port: number): { readonly fd: number; readonly port: number }
+  /** Moves the calling thread to a network namespace: the descriptor's, or a new one with its loopback up. For tests. */
+  enterNetwork(namespace?: number): void
+
   pidfdOpen(pid: number): number
   pidfdSignal(pidfd: number, signal: number): void
   /** pipe2(O_CLOEXEC): [read, write]. */

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x4cdeb7d8
+export const fingerprint = 0x3c9ad923
 export const modes = {
   run: 0,
   exec: 1,
@@ -15,7 +15,8 @@ export const sections = {
   beside: 2,
   container: 3,
   monitor: 4,
-  teardown: 5,
+  ending: 5,
+  teardown: 6,
 } as const
 export const limits = {
   planBytes: 67108864,
@@ -48,6 +49,16 @@ export const stdioFlags = {
   stdinOnce: 4,
   backpressure: 8,
 } as const
+export const netlinkSockets = {
+  host: 0,
+  container: 1,
+  slot: 2,
+} as const
+export const protocols = {
+  tcp: 6,
+  udp: 17,
+  sctp: 132,
+} as const
 
 export type ModeName = keyof typeof modes
 export type SectionName = keyof typeof sections
@@ -66,6 +77,13 @@ export const opcodes = {
   device_filter: 46,
   clone: 17,
   network_namespace: 18,
+  netlink: 61,
+  port: 62,
+  relay: 63,
+  resolver: 64,
+  names_add: 65,
+  names_remove: 66,
+  network_end: 67,
   release: 19,
   cgroup_join: 20,
   unshare: 21,
@@ -124,6 +142,13 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   46: 'device_filter',
   17: 'clone',
   18: 'network_namespace',
+  61: 'netlink',
+  62: 'port',
+  63: 'relay',
+  64: 'resolver',
+  65: 'names_add',
+  66: 'names_remove',
+  67: 'network_end',
   19: 'release',
   20: 'cgroup_join',
   21: 'unshare',
@@ -239,9 +264,50 @@ export interface Clone {
   readonly cgroup: string
 }
 
-/** Makes a network namespace, executes a batch of rtnetlink messages in it and hands it to `network_join`. */
-export interface NetworkNamespace {
+/** Sends a batch of netlink messages and awaits the acknowledgements it asks for. Before that, the index of the interface `link` of that namespace is written at each offset of `linkAt` (u32 each), and the descriptor of the container's namespace at `namespaceAt` (0xffffffff: nowhere). In ending and teardown ENOENT, ENODEV and ESRCH are success. */
+export interface Netlink {
+  readonly socket: number | bigint
+  readonly slot: number | bigint
   readonly messages: Uint8Array
+  readonly link: string
+  readonly linkAt: Uint8Array
+  readonly namespaceAt: number | bigint
+}
+
+/** Keeps the bound socket (TCP: it listens) in a slot until `network_end`: a published port is held. What reaches the socket itself, because no rule of the firewall leads it elsewhere, is relayed to the container's address (4 or 16 bytes) and port, by a process that is forked at the first of it. */
+export interface Port {
+  readonly slot: number | bigint
+  readonly protocol: number | bigint
+  readonly address: Uint8Array
+  readonly port: number | bigint
+}
+
+/** The seccomp filter (struct sock_filter[]) of the relay process; it has no capabilities, and no user but nobody. */
+export interface Relay {
+  readonly filter: Uint8Array
+}
+
+/** How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`. */
+export interface Resolver {
+  readonly directory: string
+  readonly view: string
+  readonly filter: Uint8Array
+  readonly open: number | bigint
+}
+
+/** Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Under flock(2) of `path`.lock; written aside and renamed. */
+export interface NamesAdd {
+  readonly path: string
+  readonly header: string
+  readonly id: string
+  readonly line: string
+}
+
+/** Removes the lines of `id` from the record files of all networks that `view` in `directory` names, then removes `view`. */
+export interface NamesRemove {
+  readonly directory: string
+  readonly view: string
+  readonly id: string
 }
 
 /** Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs. */
@@ -575,10 +641,73 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Makes a network namespace, executes a batch of rtnetlink messages in it and hands it to `network_join`. (beside) */
-  networkNamespace(fields: NetworkNamespace): void {
+  /** Makes a network namespace, opens an rtnetlink socket in it, keeps both until `network_end`, and hands the namespace to `network_join` at once. (beside) */
+  networkNamespace(): void {
     this.begin(18, 'network_namespace')
+    this.end()
+  }
+
+  /** Sends a batch of netlink messages and awaits the acknowledgements it asks for. Before that, the index of the interface `link` of that namespace is written at each offset of `linkAt` (u32 each), and the descriptor of the container's namespace at `namespaceAt` (0xffffffff: nowhere). In ending and teardown ENOENT, ENODEV and ESRCH are success. (beside, ending, teardown) */
+  netlink(fields: Netlink): void {
+    this.begin(61, 'netlink')
+    this.u64(fields.socket)
+    this.u64(fields.slot)
     this.bytes(fields.messages)
+    this.str(fields.link)
+    this.bytes(fields.linkAt)
+    this.u64(fields.namespaceAt)
+    this.end()
+  }
+
+  /** Keeps the bound socket (TCP: it listens) in a slot until `network_end`: a published port is held. What reaches the socket itself, because no rule of the firewall leads it elsewhere, is relayed to the container's address (4 or 16 bytes) and port, by a process that is forked at the first of it. (beside) */
+  port(fields: Port): void {
+    this.begin(62, 'port')
+    this.u64(fields.slot)
+    this.u64(fields.protocol)
+    this.bytes(fields.address)
+    this.u64(fields.port)
+    this.end()
+  }
+
+  /** The seccomp filter (struct sock_filter[]) of the relay process; it has no capabilities, and no user but nobody. (beside) */
+  relay(fields: Relay): void {
+    this.begin(63, 'relay')
+    this.bytes(fields.filter)
+    this.end()
+  }
+
+  /** How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`. (beside) */
+  resolver(fields: Resolver): void {
+    this.begin(64, 'resolver')
+    this.str(fields.directory)
+    this.str(fields.view)
+    this.bytes(fields.filter)
+    this.u64(fields.open)
+    this.end()
+  }
+
+  /** Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Under flock(2) of `path`.lock; written aside and renamed. (beside) */
+  namesAdd(fields: NamesAdd): void {
+    this.begin(65, 'names_add')
+    this.str(fields.path)
+    this.str(fields.header)
+    this.str(fields.id)
+    this.str(fields.line)
+    this.end()
+  }
+
+  /** Removes the lines of `id` from the record files of all networks that `view` in `directory` names, then removes `view`. (ending, teardown) */
+  namesRemove(fields: NamesRemove): void {
+    this.begin(66, 'names_remove')
+    this.str(fields.directory)
+    this.str(fields.view)
+    this.str(fields.id)
+    this.end()
+  }
+
+  /** Ends the resolver and the relay, closes their sockets, the held ports and the network namespace. (ending) */
+  networkEnd(): void {
+    this.begin(67, 'network_end')
     this.end()
   }
 
@@ -766,7 +895,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it. (container) */
+  /** Awaits the namespace of `network_namespace` and enters it; sysfs is mounted after it. What is configured in it afterwards is awaited by a second `await_release`. (container) */
   networkJoin(): void {
     this.begin(44, 'network_join')
     this.end()
@@ -1010,6 +1139,11 @@ export interface SignalFrame {
   readonly everyone: number
 }
 
+/** Opens the sockets of the resolver, for a container that came to a network with names while it ran. */
+export interface ResolveFrame {
+  readonly type: 'resolve'
+}
+
 /** Suspends the container as long as this client, or another one, holds it: until hold 0, the end of the connection, or a SIGKILL. */
 export interface FreezeFrame {
   readonly type: 'freeze'
@@ -1033,6 +1167,7 @@ export type Frame =
   | StdinEndFrame
   | ResizeFrame
   | SignalFrame
+  | ResolveFrame
   | FreezeFrame
 
 /** Frame codes by name. */
@@ -1052,6 +1187,7 @@ export const frameCodes = {
   stdinEnd: 34,
   resize: 35,
   signal: 36,
+  resolve: 38,
   freeze: 37,
 } as const
 
@@ -1071,6 +1207,7 @@ const layouts: readonly FrameLayout[] = [
   { name: 'stdinEnd', code: 34, fields: [], tail: undefined },
   { name: 'resize', code: 35, fields: ['rows', 'columns'], tail: undefined },
   { name: 'signal', code: 36, fields: ['signal', 'everyone'], tail: undefined },
+  { name: 'resolve', code: 38, fields: [], tail: undefined },
   { name: 'freeze', code: 37, fields: ['hold'], tail: undefined },
 ]
 

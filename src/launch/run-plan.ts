@@ -1,3 +1,4 @@
+import type { NetlinkStep } from '../network/host-network-types.js'
 import type { OverlayRootfs, Rootfs } from '../snapshot/rootfs.js'
 import type { Mount, Spec } from '../spec/types.js'
 import type { ContainerCgroups, Hierarchy } from './cgroups.js'
@@ -44,12 +45,56 @@ export interface RunPlanInput {
   readonly cgroups: ContainerCgroups
   readonly hierarchies: readonly Hierarchy[]
   readonly seccomp: Uint8Array | undefined
-  /** Netlink messages that configure the container's own network namespace; undefined: there is none of its own. */
-  readonly netlink: Uint8Array | undefined
+  readonly network: NetworkPlan
   readonly stdio: RunStdio
   /** Its files go when it ends. */
   readonly remove: boolean
   readonly fault?: Fault
+}
+
+/** Which network namespace the container runs in, and what is made for it. */
+export type NetworkPlan =
+  | { readonly kind: 'host' }
+  /** That of another container, by a descriptor in a slot. */
+  | { readonly kind: 'join'; readonly slot: number }
+  | OwnNetworkPlan
+
+/** A network namespace of its own. */
+export interface OwnNetworkPlan {
+  readonly kind: 'own'
+  /** In order: its loopback, then its interfaces. */
+  readonly steps: readonly NetlinkStep[]
+  /** When its program has ended: what makes its interfaces mute at once. */
+  readonly endSteps: readonly NetlinkStep[]
+  /** Changes of the firewall, through the socket in a slot; each is a transaction of its own. */
+  readonly firewall:
+    | { readonly slot: number; readonly add: readonly Uint8Array[]; readonly remove: readonly Uint8Array[] }
+    | undefined
+  /** Held ports, by their slots. */
+  readonly ports: readonly HeldPort[]
+  readonly names: NamesPlan | undefined
+}
+
+/** A published port's socket. */
+export interface HeldPort {
+  readonly slot: number
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  /** The container's address, 4 or 16 bytes, and port. */
+  readonly address: Uint8Array
+  readonly port: number
+}
+
+/** How the container finds others by name, and they it. */
+export interface NamesPlan {
+  /** `runRoot/dns` */
+  readonly directory: string
+  /** The file in it that tells the container's resolver of its networks: its id. */
+  readonly view: string
+  readonly viewContent: string
+  /** Whether 127.0.0.11 answers from the start: it is on a network with names. */
+  readonly open: boolean
+  /** Its line in each network's record file. */
+  readonly records: readonly { readonly path: string; readonly header: string; readonly line: string }[]
 }
 
 /** Where a plan is made to fail; tests only. */

@@ -20,7 +20,21 @@ export interface RunOptions {
   /** Docker's `-v` strings: here only host paths (`/host:/container[:opts]`). */
   readonly volume?: readonly string[]
   readonly mount?: readonly MountInput[]
+  /** `'bridge'` (the default), `'host'`, `'none'`, `'container:NAME'`, or the name or id of a network. */
   readonly network?: string
+  /** `-p`: `[[ip:][hostPort]:]port[/protocol]`, with ranges; or objects. */
+  readonly publish?: readonly (string | number | PortInput)[]
+  /** `-P`: every exposed port gets a free one of the host. */
+  readonly publishAll?: boolean
+  /** `--expose`: `port[-port][/protocol]`. */
+  readonly expose?: readonly (string | number)[]
+  /** `--link`: `container[:alias]`. */
+  readonly link?: readonly (string | LinkInput)[]
+  /** Further names on a user-defined network. */
+  readonly networkAlias?: readonly string[]
+  readonly ip?: string
+  readonly ip6?: string
+  readonly macAddress?: string
   readonly capAdd?: readonly string[]
   readonly capDrop?: readonly string[]
   readonly privileged?: boolean
@@ -68,6 +82,24 @@ export interface RunOptions {
   readonly pull?: PullPolicy
 }
 
+/** A published port as an object. */
+export interface PortInput {
+  /** The container's; a number or a range `'8000-8010'`. */
+  readonly port: number | string
+  /** The host's; a number or a range. Default: any free one. */
+  readonly hostPort?: number | string
+  /** Default: all of the host's, of both families. */
+  readonly hostAddress?: string
+  readonly protocol?: 'tcp' | 'udp' | 'sctp'
+}
+
+/** A linked container as an object. */
+export interface LinkInput {
+  readonly container: string
+  /** Default: its name. */
+  readonly alias?: string
+}
+
 export type PullPolicy = 'missing' | 'always' | 'never'
 
 export type EnvInput = Readonly<Record<string, string | number | boolean | undefined>> | readonly string[]
@@ -110,7 +142,19 @@ export interface ContainerConfig {
   readonly interactive: boolean
   readonly readOnly: boolean
   readonly mounts: readonly ConfiguredMount[]
-  readonly network: 'none' | 'host'
+  /** `'bridge'`, `'host'`, `'none'`, `'container:NAME'`, or a network's name or id as it was given. */
+  readonly network: string
+  /** What is published; single ports of the container, ranges expanded. */
+  readonly ports: readonly PortBinding[]
+  readonly publishAll: boolean
+  /** `--expose` and the published ones: `'80/tcp'`; the image's are added where they are used. */
+  readonly exposedPorts: readonly string[]
+  /** As they were given; which network they are of is told by `network`. */
+  readonly links: readonly { readonly container: string; readonly alias: string }[]
+  readonly networkAliases: readonly string[]
+  readonly ip?: string
+  readonly ip6?: string
+  readonly macAddress?: string
   readonly capAdd: readonly string[]
   readonly capDrop: readonly string[]
   readonly privileged: boolean
@@ -154,6 +198,17 @@ export interface ContainerConfig {
   readonly utsMode: 'private' | 'host'
   readonly cgroupnsMode: 'private' | 'host'
   readonly oomScoreAdj: number
+}
+
+/** A port of the container that shall be published. */
+export interface PortBinding {
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  /** The container's. */
+  readonly port: number
+  /** '' : the network's `host_binding_ipv4`, by default all addresses of both families. */
+  readonly hostAddress: string
+  /** The host's, from and to: the first free one of them; 0 and 0: any free one of the ephemeral range. */
+  readonly hostPort: readonly [first: number, last: number]
 }
 
 export type ConfiguredMount =

@@ -71,4 +71,43 @@ export const migrations: readonly string[] = [
   CREATE INDEX images_unsynced ON images (unsynced) WHERE unsynced IS NOT NULL;
   CREATE INDEX snapshots_unsynced ON snapshots (unsynced) WHERE unsynced IS NOT NULL;
   `,
+  `
+  CREATE TABLE networks (
+    id          TEXT PRIMARY KEY,               -- 64 hex digits
+    name        TEXT NOT NULL UNIQUE,
+    created_at  INTEGER NOT NULL,               -- ms
+    definition  TEXT NOT NULL                   -- NetworkDefinition
+  ) STRICT;
+
+  -- A container's places on networks. A network may go while a container that does not run is on it.
+  CREATE TABLE endpoints (
+    container   TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
+    network     TEXT NOT NULL,
+    position    INTEGER NOT NULL,               -- in the order they were connected: 0 is eth0
+    settings    TEXT NOT NULL,                  -- EndpointSettings
+    -- Of a run; all null while the container has none.
+    attempt     INTEGER,
+    active      TEXT,                           -- ActiveEndpoint
+    ipv4        BLOB,                           -- 4 bytes
+    ipv6        BLOB,                           -- 16 bytes
+    PRIMARY KEY (container, network)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX endpoints_by_network ON endpoints (network);
+  CREATE UNIQUE INDEX endpoints_by_ipv4 ON endpoints (network, ipv4) WHERE ipv4 IS NOT NULL;
+  CREATE UNIQUE INDEX endpoints_by_ipv6 ON endpoints (network, ipv6) WHERE ipv6 IS NOT NULL;
+
+  -- Ports of the host that lead to a container while it runs.
+  CREATE TABLE ports (
+    container    TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
+    attempt      INTEGER NOT NULL,
+    protocol     TEXT NOT NULL,
+    host_address TEXT NOT NULL,
+    host_port    INTEGER NOT NULL,
+    port         INTEGER NOT NULL,
+    PRIMARY KEY (protocol, host_port, host_address)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ports_by_container ON ports (container);
+
+  ALTER TABLE containers ADD COLUMN shares_network TEXT;  -- the id of the container whose network namespace this run has
+  `,
 ]

@@ -22,16 +22,16 @@ const rules: Readonly<Record<string, Rule>> = {
   content: { values: ['errors', 'host'] },
   layer: { values: ['errors', 'host'], types: ['content'] },
   snapshot: { values: ['errors', 'host', 'layer'] },
-  store: { values: ['errors'], types: ['spec'] },
+  store: { values: ['errors'], types: ['spec', 'network'] },
   image: {
     values: ['errors', 'host', 'reference', 'content', 'layer', 'store'],
     types: ['registry', 'snapshot', 'spec'],
   },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
-  network: { values: ['errors'], types: ['spec'] },
+  network: { values: ['errors', 'host'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network'], types: ['spec', 'snapshot'] },
   // A commit gives one of the engine's handles.
-  container: { values: ['errors', 'host', 'launch', 'spec', 'store'], types: ['image', 'snapshot', 'engine'] },
+  container: { values: ['errors', 'host', 'launch', 'spec', 'store'], types: ['image', 'snapshot', 'engine', 'network'] },
   engine: {
     values: [
       'errors',

@@ -1,0 +1,18 @@
+import type { ActiveEndpoint, BoundPort, EndpointSettings, NetworkDefinition } from '../network/definition.js'
+
+/** What is known of a container's networks, from the store. */
+export interface ContainerNetworking {
+  /** In the order they were connected; `definition` is undefined when the network is gone. */
+  readonly endpoints: readonly ContainerEndpoint[]
+  /** What is published while it runs. */
+  readonly ports: readonly BoundPort[]
+}
+
+/** A container's place on a network. */
+export interface ContainerEndpoint {
+  readonly networkId: string
+  readonly networkName: string
+  readonly definition: NetworkDefinition | undefined
+  readonly settings: EndpointSettings
+  readonly active: ActiveEndpoint | undefined
+}
