@@ -1,4 +1,7 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+
+const ownNetwork = fileURLToPath(new URL('test/support/own-network.cjs', import.meta.url))
 
 /** Tests against the real kernel measure and load the machine: one file at a time, one project after the other. */
 const onTheKernel = (name: string, order: number, testTimeout: number) => ({
@@ -16,6 +19,8 @@ const onTheKernel = (name: string, order: number, testTimeout: number) => ({
 export default defineConfig({
   test: {
     pool: 'forks',
+    // No test ever sees the network of the machine.
+    execArgv: ['--require', ownNetwork],
     // A failed test is a failure, not a reason to try again.
     retry: 0,
     allowOnly: false,

@@ -1,4 +1,5 @@
 import { images } from './images.js'
+import { isInOwnNetwork, runAgainInOwnNetwork } from './own-network.js'
 import { scale } from './scale.js'
 import { start } from './start.js'
 
@@ -12,6 +13,8 @@ if (!bench) {
 } else if (process.geteuid?.() !== 0) {
   console.error('the benches make containers: run them as root')
   process.exitCode = 2
+} else if (!isInOwnNetwork()) {
+  process.exitCode = await runAgainInOwnNetwork()
 } else {
   await bench(options)
 }

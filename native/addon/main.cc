@@ -1,6 +1,7 @@
 #include "modules.h"
 
-// No state is kept between calls, so that the addon can be loaded by any number of threads, any number of times.
+// No state is kept between calls but the locks of netlink sockets, which all threads share, so that the addon can be loaded
+// by any number of threads, any number of times.
 static Napi::Object initialize(Napi::Env, Napi::Object exports) {
   inboard::defineAt(exports);
   inboard::defineAttributes(exports);
@@ -8,6 +9,9 @@ static Napi::Object initialize(Napi::Env, Napi::Object exports) {
   inboard::defineFiles(exports);
   inboard::defineKernel(exports);
   inboard::defineLock(exports);
+  inboard::defineNetlink(exports);
+  inboard::defineNetwork(exports);
+  inboard::definePorts(exports);
   inboard::defineSize(exports);
   inboard::defineSpawn(exports);
   inboard::defineTree(exports);

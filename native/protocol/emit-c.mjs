@@ -10,7 +10,7 @@ const enumeration = (prefix, values) =>
     .join('')}};\n`
 
 /** The field that says what an operation is about, for the report of its failure. */
-const subjects = ['file', 'path', 'target', 'name', 'directory', 'cgroup', 'text']
+const subjects = ['file', 'path', 'target', 'name', 'directory', 'cgroup', 'text', 'link']
 function subject(fields) {
   const names = Object.keys(fields)
   const found = subjects.find((name) => fields[name] === 'str')

@@ -197,7 +197,7 @@ export const operations = [
     name: 'names_add',
     in: ['beside'],
     fields: { path: 'str', header: 'str', id: 'str', line: 'str' },
-    doc: 'Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Under flock(2) of `path`.lock; written aside and renamed.',
+    doc: 'Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Both come without their newline. Under flock(2) of `path`.lock; written aside and renamed.',
   },
   {
     code: 66,
@@ -517,6 +517,11 @@ export const frames = {
     code: 10,
     fields: ['hold', 'errno'],
     doc: 'Answers freeze: whether the client holds the container now; errno 0: done.',
+  },
+  resolving: {
+    code: 11,
+    fields: ['errno'],
+    doc: 'Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself; ENODEV: its plan has no `resolver`.',
   },
   // client → supervisor
   attach: { code: 32, fields: ['streams'], doc: 'Bits: 1 stdin, 2 stdout, 4 stderr.' },

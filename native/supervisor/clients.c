@@ -146,6 +146,12 @@ static void send_signal(struct supervisor *s, uint64_t signal_number, uint64_t e
         if (operation.code == OP_CGROUP_KILL) kill_cgroup(operation.fields.cgroup_kill.path);
 }
 
+static void open_resolver(struct supervisor *s, struct client *client) {
+    struct frame answer = {FRAME_RESOLVING, 1, {0}, NULL, 0};
+    if (resolver_open(&s->network) < 0) answer.fields[0] = (uint64_t)errno;
+    client_send(s, client, &answer);
+}
+
 static void obey(struct supervisor *s, struct client *client) {
     const uint64_t *fields = client->reader.fields;
     switch (client->reader.type) {
@@ -153,6 +159,7 @@ static void obey(struct supervisor *s, struct client *client) {
     case FRAME_STDIN_END: return end_input(s, client);
     case FRAME_RESIZE: return resize(s, fields[0], fields[1]);
     case FRAME_SIGNAL: return send_signal(s, fields[0], fields[1]);
+    case FRAME_RESOLVE: return open_resolver(s, client);
     case FRAME_FREEZE: return freezer_hold(s, client, fields[0] != 0);
     }
 }

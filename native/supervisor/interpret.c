@@ -28,12 +28,13 @@ static void note_failure(struct failure *failure, const struct operation *operat
 int interpret(struct supervisor *s, int section, struct failure *failure) {
     struct cursor cursor = plan_section(&s->plan, section);
     struct operation operation = {0};
+    s->undoing = section >= SECTION_ENDING;
     while (plan_next(&cursor, &operation)) {
         if (section == SECTION_CONTAINER) s->progress->step = operation.step;
         if (fault(&s->plan, operation.step) == 0 && dispatch(s, operation.code, &operation.fields) == 0)
             continue;
         note_failure(failure, &operation, section);
-        if (section != SECTION_TEARDOWN) return -1;
+        if (!s->undoing) return -1;
     }
     return failure->count == 0 ? 0 : -1;
 }

@@ -24,6 +24,8 @@ static int initialize(struct supervisor *s) {
     setsid();
     umask(0);
     s->pidfd = s->run_directory = s->listener = s->state = s->report = s->log.fd = -1;
+    network_initialize(&s->network);
+    s->undone.step = NO_STEP;
     s->root = s->null_device = s->mask_tree = s->io.input = -1;
     for (int i = 0; i < 2; i++) s->io.output[i] = -1;
     for (int i = 0; i < 3; i++) s->io.child[i] = -1;
@@ -46,9 +48,10 @@ static void report_failure(struct supervisor *s, const struct failure *failure) 
 }
 
 static void tear_down(struct supervisor *s) {
-    struct failure failure = {.step = NO_STEP};
-    interpret(s, SECTION_TEARDOWN, &failure);
-    struct frame frame = {FRAME_TORNDOWN, 3, {failure.count, failure.step, (uint64_t)failure.error}, NULL, 0};
+    struct failure *failure = &s->undone;
+    interpret(s, SECTION_TEARDOWN, failure);
+    struct frame frame = {
+        FRAME_TORNDOWN, 3, {failure->count, failure->step, (uint64_t)failure->error}, NULL, 0};
     clients_send(s, 0, &frame);
 }
 
@@ -82,12 +85,15 @@ static int confirm_start(struct supervisor *s, struct failure *failure) {
 
 static void run(struct supervisor *s) {
     struct failure failure = {0};
-    bool started = interpret(s, SECTION_PREPARE, &failure) == 0 && interpret(s, SECTION_BESIDE, &failure) == 0 &&
-                   prepare_record(s, &failure) == 0 && await_exec(s, &failure) == 0 &&
+    bool made = interpret(s, SECTION_PREPARE, &failure) == 0 && interpret(s, SECTION_BESIDE, &failure) == 0;
+    close_slots(s);
+    bool started = made && prepare_record(s, &failure) == 0 && await_exec(s, &failure) == 0 &&
                    confirm_start(s, &failure) == 0;
     if (started) return monitor(s);
-    report_failure(s, &failure);
     kill_and_reap(s);
+    // Who is told that it failed finds neither its names nor its ports.
+    interpret(s, SECTION_ENDING, &s->undone);
+    report_failure(s, &failure);
 }
 
 /* The container section may have gone into another mount namespace and root; the teardown's paths are the
@@ -99,6 +105,7 @@ static void run_task(struct supervisor *s) {
         interpret(s, SECTION_CONTAINER, &failure);
         if (home >= 0) syscall(SYS_setns, home, CLONE_NEWNS);
     }
+    interpret(s, SECTION_ENDING, &s->undone);
     struct frame completed = {.type = FRAME_COMPLETED};
     if (failure.count > 0)
         report_failure(s, &failure);

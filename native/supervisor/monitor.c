@@ -5,7 +5,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { POLL_EXIT, POLL_STDOUT, POLL_STDERR, POLL_INPUT, POLL_LISTENER, POLL_CLIENTS };
+enum {
+    POLL_EXIT,
+    POLL_STDOUT,
+    POLL_STDERR,
+    POLL_INPUT,
+    POLL_LISTENER,
+    POLL_HELPERS,
+    POLL_CLIENTS = POLL_HELPERS + HELPERS
+};
 
 int64_t monotonic_ms(void) {
     struct timespec now;
@@ -44,6 +52,7 @@ static nfds_t prepare_poll(const struct supervisor *s, struct pollfd *polled) {
     polled[POLL_STDERR] = (struct pollfd){held ? -1 : s->io.output[1], POLLIN, 0};
     polled[POLL_INPUT] = (struct pollfd){input_blocked(s) ? s->io.input : -1, POLLOUT, 0};
     polled[POLL_LISTENER] = (struct pollfd){s->listener, POLLIN, 0};
+    for (int i = 0; i < HELPERS; i++) polled[POLL_HELPERS + i] = helper_poll(&s->network.helpers[i]);
     for (uint32_t i = 0; i < s->clients; i++) polled[POLL_CLIENTS + i] = poll_client(s, &s->client[i]);
     return POLL_CLIENTS + s->clients;
 }
@@ -60,7 +69,7 @@ static void serve_client(struct supervisor *s, struct client *client, short even
 static bool turn(struct supervisor *s) {
     struct pollfd polled[POLL_CLIENTS + LIMIT_CLIENTS];
     nfds_t count = prepare_poll(s, polled);
-    if (poll(polled, count, -1) < 0) return true;
+    if (poll(polled, count, helpers_patience_ms(&s->network)) < 0) return true;
     for (int stream = 0; stream < 2; stream++)
         if (polled[POLL_STDOUT + stream].revents && s->io.output[stream] >= 0) output_read(s, stream);
     if (polled[POLL_INPUT].revents && s->io.input >= 0) input_flush(s);
@@ -69,6 +78,8 @@ static bool turn(struct supervisor *s) {
         if (polled[i].revents && client->fd == polled[i].fd) serve_client(s, client, polled[i].revents);
     }
     if (polled[POLL_LISTENER].revents) clients_accept(s);
+    for (int i = 0; i < HELPERS; i++)
+        if (polled[POLL_HELPERS + i].revents) helper_serve(s, &s->network.helpers[i]);
     return polled[POLL_EXIT].revents == 0;
 }
 
@@ -96,6 +107,7 @@ void monitor(struct supervisor *s) {
     freezer_release(s);
     output_drain(s);
     note_exit(s);
+    interpret(s, SECTION_ENDING, &s->undone);
     record_exit(s);
     announce_exit(s);
     kill_and_reap(s);

@@ -85,6 +85,7 @@ static bool read_operation(struct input *in, struct operation *operation) {
 static bool header_valid(struct plan *plan, const unsigned char *bytes, size_t length) {
     if (length < HEADER_BYTES || length > LIMIT_PLAN_BYTES || length % 8 != 0) return false;
     plan->bytes = bytes;
+    plan->length = (uint32_t)length;
     plan->mode = word(bytes + 12);
     plan->fault_step = word(bytes + 16);
     plan->fault_kind = word(bytes + 20);
@@ -123,7 +124,8 @@ static bool in_order(struct plan *plan, struct order *order, const struct input 
 static bool sections_complete(const struct plan *plan) {
     const struct section *at = plan->sections;
     if (plan->mode == MODE_TASK)
-        return at[SECTION_PREPARE].offset == 0 && at[SECTION_BESIDE].offset == 0 && at[SECTION_MONITOR].offset == 0;
+        return at[SECTION_PREPARE].offset == 0 && at[SECTION_BESIDE].offset == 0 &&
+               at[SECTION_MONITOR].offset == 0;
     return at[SECTION_PREPARE].end > at[SECTION_PREPARE].offset &&
            at[SECTION_CONTAINER].end > at[SECTION_CONTAINER].offset;
 }

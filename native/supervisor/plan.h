@@ -14,7 +14,7 @@ struct section {
 
 struct plan {
     const unsigned char *bytes;
-    uint32_t mode, fault_step, fault_kind;
+    uint32_t length, mode, fault_step, fault_kind;
     uint32_t step, code; /* where decoding stopped, when it failed */
     struct section sections[SECTION_LAST + 1];
 };

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x3c9ad923u
+#define PLAN_FINGERPRINT 0xbb8fc4aeu
 #define OPCODE_LAST 83
 #define FRAME_LAST 38
 
@@ -134,6 +134,7 @@ enum {
     FRAME_ATTACHED = 8,
     FRAME_COMPLETED = 9,
     FRAME_FROZEN = 10,
+    FRAME_RESOLVING = 11,
     FRAME_ATTACH = 32,
     FRAME_STDIN = 33,
     FRAME_STDIN_END = 34,
@@ -662,7 +663,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [46] = {"device_filter", 2, 2, 0, {FIELD_STR, FIELD_BYTES}},
     [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
     [18] = {"network_namespace", 4, 0, -1, {0}},
-    [61] = {"netlink", 100, 6, -1, {FIELD_U64, FIELD_SLOT, FIELD_BYTES, FIELD_STR, FIELD_BYTES, FIELD_U64}},
+    [61] = {"netlink", 100, 6, 3, {FIELD_U64, FIELD_SLOT, FIELD_BYTES, FIELD_STR, FIELD_BYTES, FIELD_U64}},
     [62] = {"port", 4, 4, -1, {FIELD_SLOT, FIELD_U64, FIELD_BYTES, FIELD_U64}},
     [63] = {"relay", 4, 1, -1, {FIELD_BYTES}},
     [64] = {"resolver", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_BYTES, FIELD_U64}},

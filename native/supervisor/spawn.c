@@ -29,8 +29,20 @@ static _Noreturn void child(struct supervisor *s, int report) {
     _exit(125);
 }
 
-static void close_slots(struct supervisor *s) {
-    for (int i = 0; i < LIMIT_SLOTS; i++) close_and_forget(&s->slots[i]);
+static void mark_slots(const struct supervisor *s, int section, bool *needed) {
+    struct cursor cursor = plan_section(&s->plan, section);
+    for (struct operation operation; plan_next(&cursor, &operation);) {
+        const struct op_netlink *netlink = &operation.fields.netlink;
+        if (operation.code == OP_NETLINK && netlink->socket == NETLINK_SLOT) needed[netlink->slot] = true;
+    }
+}
+
+void close_slots(struct supervisor *s) {
+    bool needed[LIMIT_SLOTS] = {false};
+    mark_slots(s, SECTION_ENDING, needed);
+    mark_slots(s, SECTION_TEARDOWN, needed);
+    for (int i = 0; i < LIMIT_SLOTS; i++)
+        if (!needed[i]) close_and_forget(&s->slots[i]);
 }
 
 int do_clone(struct supervisor *s, const struct op_clone *op) {
@@ -56,7 +68,6 @@ int do_clone(struct supervisor *s, const struct op_clone *op) {
     signal(SIGPIPE, SIG_IGN);
     close(report[1]);
     stdio_in_parent(s);
-    close_slots(s);
     return s->pid < 0 ? fail(error) : 0;
 }
 

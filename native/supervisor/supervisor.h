@@ -3,14 +3,16 @@
 #ifndef INBOARD_SUPERVISOR_H
 #define INBOARD_SUPERVISOR_H
 #include <stdbool.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include "frames.h"
+#include "helpers.h"
 #include "log.h"
 #include "plan.h"
 #include "sys.h"
 
-enum { SUBJECT_BYTES = 256, INPUT_BYTES = 16 * 1024, OUTPUT_BYTES = 64 * 1024 };
+enum { SUBJECT_BYTES = 256, INPUT_BYTES = 16 * 1024, OUTPUT_BYTES = 64 * 1024, FILTER_BYTES = 32 * 1024 };
 
 struct failure {
     uint32_t step, opcode, section, count;
@@ -53,6 +55,29 @@ struct client {
     int64_t progress_ms; /* when it last took something, on the monotonic clock */
 };
 
+enum { HELPER_RELAY, HELPER_RESOLVER, HELPERS };
+
+/* A process that is forked when one of the sockets that it serves becomes readable. */
+struct helper {
+    const struct blob *filter;
+    int watch; /* an epoll of its sockets; -1: it was not asked for */
+    int pidfd; /* -1: it does not live now */
+    pid_t pid;
+    int64_t period_ms; /* since when its forks are counted */
+    unsigned forks;
+};
+
+/* Descriptors are -1 while there is nothing. */
+struct network {
+    int home, namespace; /* ours and the container's */
+    int host, container; /* rtnetlink sockets there */
+    int queries[2];      /* the resolver's: udp, tcp */
+    struct op_resolver resolver;
+    struct helper helpers[HELPERS];
+    unsigned ports;
+    struct relay_port port[LIMIT_SLOTS];
+};
+
 enum { STREAM_STDIN = 1, STREAM_STDOUT = 2, STREAM_STDERR = 4, STREAM_ALL = 7 };
 enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED };
 
@@ -70,12 +95,16 @@ struct supervisor {
     int null_device; /* verified: in the container's own /dev */
     int mask_tree;   /* the empty tmpfs that hides directories */
 
+    bool undoing;          /* in `ending` or `teardown` */
+    struct failure undone; /* the first failure there, and how many */
+    struct network network;
 
     enum phase phase;
     pid_t pid;
     int pidfd;
     uint64_t started_ns;
     uint64_t exit_fields[4];
+    /* From here on: what a helper forgets. */
     struct stdio io;
     struct client *stdin_owner;
     uint32_t clients;
@@ -84,11 +113,13 @@ struct supervisor {
     char output[OUTPUT_BYTES];
 };
 
-/* interpret.c: executes a section; -1 with `failure` filled in. The teardown goes on after failures and
- * counts them. */
+/* interpret.c: executes a section; -1 with `failure` filled in. `ending` and `teardown` go on after failures
+ * and count them. */
 int interpret(struct supervisor *s, int section, struct failure *failure);
 
 /* spawn.c */
+/* All but those that the plan's end needs: what is lent for the start only. */
+void close_slots(struct supervisor *s);
 int await_exec(struct supervisor *s, struct failure *failure);
 void kill_and_reap(struct supervisor *s);
 bool parent_alive(const struct supervisor *s);
@@ -135,6 +166,25 @@ void freezer_hold(struct supervisor *s, struct client *client, bool hold);
 int freezer_update(struct supervisor *s);
 /* Thaws whoever holds it: what is frozen cannot die. */
 void freezer_release(struct supervisor *s);
+
+/* network.c */
+void network_initialize(struct network *network);
+/* Go into the container's namespace, and back with errno as it was. */
+int network_enter(const struct network *network);
+int network_leave(const struct network *network);
+/* netlink.c: an rtnetlink socket in the namespace that we are in. */
+int netlink_open(void);
+
+/* helpers.c */
+int resolver_open(struct network *network);
+struct pollfd helper_poll(const struct helper *helper);
+/* Forks it, or reaps it: what `helper_poll` waits for has come. */
+void helper_serve(struct supervisor *s, struct helper *helper);
+/* For how long a poll may wait at most, -1: for ever. */
+int helpers_patience_ms(const struct network *network);
+void helpers_end(struct network *network);
+/* confine.c: all of a helper's life. */
+_Noreturn void helper_main(struct supervisor *s, struct helper *helper, pid_t parent);
 
 /* spill.c */
 int spill_append(struct supervisor *s, struct spill *spill, const void *data, size_t length);

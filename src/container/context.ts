@@ -70,6 +70,15 @@ export interface ContainerContext {
   readonly live: Map<string, Live>
   /** Those of them whose program has ended, while the teardown goes on. */
   readonly finishing: Set<string>
+  /**
+   * created or exited → started with the next attempt, with its places on networks taken, in one transaction; undefined
+   * when another process was first.
+   */
+  begin(id: string): ContainerRecord | undefined
+  /** The end of a run whose supervisor has seen it through: recorded, and its addresses and ports are free, in one transaction. */
+  end(record: ContainerRecord, outcome: Outcome): void
+  /** Frees the addresses and ports of a container whose run directory the caller has locked: nothing of its run is left. */
+  releaseNetwork(id: string): void
   /** Spawns a supervisor for a record in phase `started`; the lock stays the caller's. Rejects when the supervisor has gone. */
   launch(
     record: ContainerRecord,

@@ -142,9 +142,64 @@ export class RunBuilder implements PromiseLike<Container> {
     return this.#add('mount', mounts)
   }
 
-  /** `'none'` (the default of this version): a network of its own with loopback only. `'host'`: the host's. */
+  /**
+   * Its network: `'bridge'` (the default), `'host'`, `'none'` (loopback only), `'container:NAME'` (that container's), or the
+   * name or id of one that was created.
+   */
   network(network: string): RunBuilder {
     return this.#with({ network })
+  }
+
+  /** Further names by which containers of the same user-defined network find it. */
+  networkAlias(...aliases: readonly string[]): RunBuilder {
+    return this.#add('networkAlias', aliases)
+  }
+
+  /** Its IPv4 address on a user-defined network whose subnet was given. */
+  ip(ip: string): RunBuilder {
+    return this.#with({ ip })
+  }
+
+  /** Its IPv6 address on a user-defined network whose IPv6 subnet was given. */
+  ip6(ip6: string): RunBuilder {
+    return this.#with({ ip6 })
+  }
+
+  /** Such as `'02:42:ac:11:00:02'`. Default: made from its address. */
+  macAddress(macAddress: string): RunBuilder {
+    return this.#with({ macAddress })
+  }
+
+  /**
+   * Publishes ports of the container on the host: `[[ip:][hostPort]:]port[/protocol]` with ranges, a port, or an object.
+   * Without `hostPort` any free one; without `ip` all of the host's addresses. Of no effect on the networks `'host'` and
+   * `'none'`.
+   *
+   * @example
+   * ```ts
+   * const web = await engine.run('nginx').publish('8080:80', '127.0.0.1::443', { port: 53, protocol: 'udp' })
+   * ```
+   */
+  publish(...ports: NonNullable<RunOptions['publish']>): RunBuilder {
+    return this.#add('publish', ports)
+  }
+
+  /** Publishes every exposed port on a free one of the host. */
+  publishAll(publishAll = true): RunBuilder {
+    return this.#with({ publishAll })
+  }
+
+  /** Ports that the container serves: `port[-port][/protocol]`. */
+  expose(...ports: NonNullable<RunOptions['expose']>): RunBuilder {
+    return this.#add('expose', ports)
+  }
+
+  /**
+   * `container[:alias]`: containers that it finds by these names, and on the default bridge also by variables of its
+   * environment.
+   */
+  link(...links: NonNullable<RunOptions['link']>): RunBuilder {
+    return this.#add('link', links)
   }
 
   capAdd(...capabilities: readonly string[]): RunBuilder {
@@ -270,7 +325,7 @@ export class RunBuilder implements PromiseLike<Container> {
     return this.#add('groupAdd', groups)
   }
 
-  /** `'name:address'`. */
+  /** `'name:address'`; the address `host-gateway` is the default bridge's gateway. */
   addHost(...hosts: readonly string[]): RunBuilder {
     return this.#add('addHost', hosts)
   }
@@ -383,6 +438,10 @@ type ListOption =
   | 'tmpfs'
   | 'volume'
   | 'mount'
+  | 'networkAlias'
+  | 'publish'
+  | 'expose'
+  | 'link'
   | 'capAdd'
   | 'capDrop'
   | 'securityOpt'

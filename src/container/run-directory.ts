@@ -24,7 +24,7 @@ export function lockRunDirectory(runRoot: string, id: string): number | undefine
   }
 }
 
-type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown'>
+type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown' | 'releaseNetwork'>
 
 /**
  * Undoes what is left of a run that has ended, and removes its run directory, all with its lock held: nobody can start the
@@ -58,6 +58,8 @@ export async function awaitCleared(context: Cleaner, id: string): Promise<void> 
 export async function clearHeld(context: Cleaner, id: string, files: boolean): Promise<void> {
   failpoint('run.teardown')
   await context.teardown(id, files)
+  failpoint('run.release')
+  context.releaseNetwork(id)
   failpoint('run-directory.remove')
   const aside = `${context.runRoot}/.gone-${id.slice(0, 12)}-${randomBytes(4).toString('hex')}`
   renameSync(runDirectory(context.runRoot, id), aside)

@@ -14,21 +14,38 @@ export async function settle(
 ): Promise<Exclude<Observed, { status: 'ended' }> | undefined> {
   const observed = observe(context, record)
   if (observed.status !== 'ended') return observed
-  // Recorded first: from then on nobody takes what its run directory says for the present.
-  recordEnd(context, record, observed.outcome)
-  if (observed.supervisor !== 'finishing') await clearRun(context, record.id, record.config.rm)
+  if (observed.supervisor === 'lost') await recordLoss(context, record, observed.outcome)
+  else {
+    // Recorded first: from then on nobody takes what its run directory says for the present.
+    recordEnd(context, record, observed.outcome)
+    if (observed.supervisor === 'gone') await clearRun(context, record.id, record.config.rm)
+  }
   const now = context.containers.get(record.id)
   return now && (observe(context, now) as Exclude<Observed, { status: 'ended' }>)
 }
 
 /** The end of a run, in one transaction: an `rm` container is no more, any other has exited. */
-export function recordEnd(
-  context: Pick<ContainerContext, 'containers'>,
+export function recordEnd(context: ContainerContext, record: ContainerRecord, outcome: Outcome): void {
+  failpoint('end.record')
+  context.end(record, outcome)
+}
+
+/**
+ * The end of a run that its supervisor did not see. What it has left in the kernel still has its addresses, ports and
+ * names: they are free once that is undone, and an `rm` container is gone then.
+ *
+ * @param clear does the undoing; false when another process does it
+ */
+export async function recordLoss(
+  context: ContainerContext,
   record: ContainerRecord,
   outcome: Outcome,
   phase: 'exited' | 'created' = 'exited',
-): void {
-  failpoint('end.record')
-  if (record.config.rm) context.containers.delete(record.id)
-  else context.containers.settle(record.id, record.attempt, outcome, phase)
+  clear = () => clearRun(context, record.id, record.config.rm),
+): Promise<void> {
+  failpoint('loss.record')
+  context.containers.settle(record.id, record.attempt, outcome, record.config.rm ? 'removing' : phase)
+  if (!(await clear()) || !record.config.rm) return
+  failpoint('loss.delete')
+  context.containers.delete(record.id)
 }

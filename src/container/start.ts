@@ -8,7 +8,7 @@ import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
 import { lostOutcome, outcomeOf } from './observe.js'
 import { clearHeld, clearRun, lockRunDirectory } from './run-directory.js'
-import { recordEnd, settle } from './settle.js'
+import { recordEnd, recordLoss, settle } from './settle.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
@@ -43,7 +43,7 @@ async function begin(context: ContainerContext, id: string, lock: number): Promi
   let record: ContainerRecord | undefined
   try {
     failpoint('start.begin')
-    record = context.containers.begin(id, context.bootId)
+    record = context.begin(id)
     return record
   } finally {
     if (!record) await clearHeld(context, id, false).finally(() => closeSync(lock))
@@ -80,8 +80,7 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
       }
       await supervisorGone
       const outcome = lostOutcome(true, { startedAtNs })
-      recordEnd(context, record, outcome)
-      await clearRun(context, record.id, record.config.rm)
+      await recordLoss(context, record, outcome)
       return outcome
     }),
   )
@@ -121,8 +120,10 @@ async function recordFailure(context: ContainerContext, record: ContainerRecord,
     oomKilled: false,
     error: error instanceof Error ? error.message : String(error),
   }
-  recordEnd(context, record, outcome, record.attempt === 1 ? 'created' : 'exited')
-  await clearHeld(context, record.id, record.config.rm)
+  await recordLoss(context, record, outcome, record.attempt === 1 ? 'created' : 'exited', async () => {
+    await clearHeld(context, record.id, record.config.rm)
+    return true
+  })
 }
 
 function refuse(id: string, from: string, why: string): InvalidStateError {

@@ -2,7 +2,6 @@ import type { StartStreams } from '../container/context.js'
 import type { ImageContent, ImageStore } from '../image/index.js'
 import { cgroupDirectories, compileCgroups } from '../launch/cgroups.js'
 import type { ContainerPaths, RunPlanInput } from '../launch/run-plan.js'
-import { raiseLoopback } from '../network/netlink.js'
 import type { SnapshotDriver } from '../snapshot/index.js'
 import {
   compileSeccomp,
@@ -28,27 +27,31 @@ export interface Stages {
   readonly snapshots: SnapshotDriver
   readonly cgroups: CgroupParents
   readonly host: HostFacts & HostLimits
+  readonly networking: Networking
 }
 
-const loopback = raiseLoopback()
-
 /** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */
-export function assemble(stages: Stages, record: ContainerRecord, streams: StartStreams): RunPlanInput {
+export function assemble(
+  stages: Stages,
+  record: ContainerRecord,
+  streams: StartStreams,
+  wiring: Wiring,
+): RunPlanInput {
   const { id, config } = record
   const image = stages.images.resolve(record.image)
-  const spec = containerSpec(stages, record, image)
+  const spec = startSpec(stages, record, image, wiring)
   const { cgroups, hierarchies, paths } = assemblePlaces(stages, record, spec)
-  const separate = spec.linux.namespaces.some(({ type }) => type === 'network')
   return {
     id,
     spec,
     rootfs: stages.snapshots.rootfs(image.chain, paths.directory, { volatile: config.rm }),
     paths,
-    files: managedFiles(config, spec.hostname, managedPaths(paths.run)),
+    files: runFiles(stages, record, spec, wiring),
     cgroups,
     hierarchies,
     seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined,
-    netlink: separate ? loopback : undefined,
+    network: wiring.plan,
+    slots: wiring.slots.length,
     stdio: {
       tty: config.tty,
       stdin: config.interactive,
@@ -59,6 +62,13 @@ export function assemble(stages: Stages, record: ContainerRecord, streams: Start
     },
     remove: config.rm,
   }
+}
+
+/** What an exec has in common with the container's first process. */
+export function assembleExec(stages: Stages, record: ContainerRecord) {
+  const spec = containerSpec(stages, record, stages.images.resolve(record.image))
+  const { cgroups } = assemblePlaces(stages, record, spec)
+  return { cgroups, seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined }
 }
 
 /** Where a container's things are, on disk and in the cgroup hierarchies. */

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
 import { RunBuilder } from '../container/run-builder.js'
 import { InvalidStateError } from '../errors/index.js'
@@ -27,8 +28,10 @@ import { type EngineOptions, type NormalizedEngineOptions, normalizeEngineOption
 import { preparePaths } from './paths.js'
 import { type PullOptions, pullImages } from './pull.js'
 import { reconcile } from './reconcile.js'
+import { openNetworking } from './open-networking.js'
 import { type LazyRegistries, lazyRegistries } from './registries.js'
 import { type RunStages, runActions } from './run-actions.js'
+import { beginRun, endRun, releaseRun } from './runs.js'
 
 /**
  * A container engine: an open root directory with its images and containers. Any number of engines, in any number of
@@ -89,7 +92,8 @@ export class Engine implements AsyncDisposable {
     const inUse = openSync(`${paths.runRoot}/engines`, 'a', 0o600)
     let database: Database | undefined
     try {
-      native().flock(inUse, 'shared', true)
+      // The last engine of the root may be closing: in this process, waiting in the kernel would keep it from that.
+      while (!native().flock(inUse, 'shared', false)) await delay(2)
       database = openDatabase(paths.database)
       const snapshots = await openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
       const { layerLimits, maxConcurrentDownloads, maxConcurrentUploads } = options
@@ -109,6 +113,7 @@ export class Engine implements AsyncDisposable {
         snapshots,
         cgroups: openCgroupParents(paths.rootId),
         host: gatherHostFacts(),
+        networking: openNetworking(paths, database, options.addressPools),
       }
       const closing = new AbortController()
       // As many may wait as there are containers.
@@ -230,7 +235,11 @@ export class Engine implements AsyncDisposable {
     await this.#stages.images.settled()
     await this.#registries.close()
     native().flock(this.#inUse, 'unlock', false)
-    if (native().flock(this.#inUse, 'exclusive', false)) this.#stages.cgroups.remove()
+    if (native().flock(this.#inUse, 'exclusive', false)) {
+      this.#stages.cgroups.remove()
+      await this.#stages.networking.leave()
+    }
+    this.#stages.networking.host.close()
     closeSync(this.#inUse)
     this.#database.close()
   }
@@ -264,7 +273,10 @@ function containerContext(
     live: new Map(),
     finishing: new Set(),
     closing,
-    launch: (record, lock, streams) => launchContainer(stages, record, lock, streams),
+    begin: (id) => beginRun(stages.networking, context, id),
+    end: (record, outcome) => endRun(stages.networking, context, record, outcome),
+    releaseNetwork: (id) => releaseRun(stages.networking, context, id),
+    launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),
     launchExec: (record, pid, pidfd, request) => launchExec(stages, record, pid, pidfd, request),
     hasLeft: (id, files) => hasLeft(stages, id, files),
     teardown: (id, files) => tearDown(stages, id, files),

@@ -7,8 +7,10 @@ import { launchError, supervisorLost } from '../launch/failure.js'
 import { compileRun, type Fault, type LaunchPlan } from '../launch/run-plan.js'
 import { Session } from '../launch/session.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { assemble, type Stages } from './assemble.js'
+import { assemble, assembleExec, type Stages } from './assemble.js'
 import { requestedProcess } from './exec-process.js'
+import { updateLinkingHosts } from './linking-hosts.js'
+import { wire } from './wiring.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
@@ -18,13 +20,25 @@ export const faults: { next: Fault | undefined; steps: LaunchPlan['steps'] } = {
 /** Spawns the supervisor of a container, which gets the lock, and waits until its program runs. */
 export async function launchContainer(
   stages: Stages,
+  context: ContainerContext,
   record: ContainerRecord,
   lock: number,
   streams: StartStreams,
 ): Promise<Launched> {
-  await prepareFiles(stages, record)
-  const plan = compileRun({ ...assemble(stages, record, streams), ...takeFault() })
-  return spawnSupervisor(plan, lock, [], `cannot start container ${record.name}`)
+  const wiring = await wire(stages, context, record)
+  try {
+    await prepareFiles(stages, record)
+    const plan = compileRun({ ...assemble(stages, record, streams, wiring), ...takeFault() })
+    const launched = await spawnSupervisor(plan, lock, wiring.slots, `cannot start container ${record.name}`)
+    updateLinkingHosts(stages, context, record, wiring)
+    void launched.supervisorGone.then(wiring.over)
+    return launched
+  } catch (error) {
+    wiring.over()
+    throw networkFailure(error) ?? error
+  } finally {
+    wiring.passed()
+  }
 }
 
 async function prepareFiles({ images, snapshots, paths }: Stages, record: ContainerRecord): Promise<void> {
@@ -75,7 +89,7 @@ export async function launchExec(
   pidfd: number,
   request: ExecRequest,
 ): Promise<LiveExec> {
-  const assembled = assemble(stages, record, { attached: false, rows: 0, columns: 0 })
+  const assembled = assembleExec(stages, record)
   const plan = compileExec({
     id: record.id,
     process: requestedProcess(stages, record, request, pid),

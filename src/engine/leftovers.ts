@@ -4,11 +4,12 @@ import { native, supervisorExecutable } from '../host/index.js'
 import { Session } from '../launch/session.js'
 import { compileTeardown } from '../launch/teardown-plan.js'
 import type { Stages } from './assemble.js'
+import { clearNetwork } from './network-leftovers.js'
 
-type Places = Pick<Stages, 'cgroups' | 'paths'>
+type Places = Pick<Stages, 'cgroups' | 'paths' | 'networking'>
 
 /** Whether a run has left cgroups or, with `files`, the container's directory. */
-export function hasLeft({ cgroups, paths }: Places, id: string, files: boolean): boolean {
+export function hasLeft({ cgroups, paths }: Pick<Places, 'cgroups' | 'paths'>, id: string, files: boolean): boolean {
   return cgroups.existing(id).length > 0 || (files && existsSync(`${paths.containers}/${id}`))
 }
 
@@ -17,7 +18,9 @@ export function hasLeft({ cgroups, paths }: Places, id: string, files: boolean):
  *
  * @throws {CleanupError} when something cannot be removed
  */
-export async function tearDown({ cgroups, paths }: Places, id: string, files: boolean): Promise<void> {
+export async function tearDown(stages: Places, id: string, files: boolean): Promise<void> {
+  const { cgroups, paths } = stages
+  await clearNetwork(stages, id)
   if (!hasLeft({ cgroups, paths }, id, files)) return
   const directories = cgroups.existing(id)
   const freezer = cgroups.freezer(id)

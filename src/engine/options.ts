@@ -1,5 +1,11 @@
 import { InvalidOptionError } from '../errors/index.js'
 import type { TarLimits } from '../layer/index.js'
+import {
+  type AddressPool,
+  type AddressPoolOption,
+  dockerAddressPools,
+  normalizeAddressPools,
+} from '../network/address-pools.js'
 import type { RegistriesOptions } from '../registry/types.js'
 
 /** Options of {@link Engine.open}. */
@@ -16,6 +22,12 @@ export interface EngineOptions extends RegistriesOptions {
   readonly maxConcurrentUploads?: number
   /** Bounds on every layer that is pulled, loaded or imported; the defaults of {@link TarLimits}. Beyond them: LAYER_TOO_LARGE. */
   readonly layerLimits?: TarLimits
+  /**
+   * Where networks without a subnet of their own take theirs: blocks of the prefix length `size` of each `base`. Default:
+   * Docker's, 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/16 by /20. One that overlaps an address or route of the
+   * host is passed over.
+   */
+  readonly defaultAddressPools?: readonly AddressPoolOption[]
 }
 
 export interface NormalizedEngineOptions {
@@ -25,6 +37,7 @@ export interface NormalizedEngineOptions {
   readonly maxConcurrentDownloads: number
   readonly maxConcurrentUploads: number
   readonly layerLimits: TarLimits
+  readonly addressPools: readonly AddressPool[]
   readonly registries: RegistriesOptions
 }
 
@@ -49,6 +62,9 @@ export function normalizeEngineOptions(options: EngineOptions, env: NodeJS.Proce
     maxConcurrentDownloads: count('maxConcurrentDownloads', options.maxConcurrentDownloads ?? 3),
     maxConcurrentUploads: count('maxConcurrentUploads', options.maxConcurrentUploads ?? 5),
     layerLimits: limits(options.layerLimits ?? {}),
+    addressPools: options.defaultAddressPools
+      ? normalizeAddressPools(options.defaultAddressPools)
+      : dockerAddressPools,
     registries: registriesOptions(options),
   }
 }

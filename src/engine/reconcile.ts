@@ -6,6 +6,7 @@ import { settle } from '../container/settle.js'
 import { failpoint } from '../errors/failpoint.js'
 import { isAbandoned, native } from '../host/index.js'
 import type { Stages } from './assemble.js'
+import { reconcileNetworks } from './reconcile-networks.js'
 
 const id = /^[0-9a-f]{64}$/
 
@@ -28,6 +29,7 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
     failpoint('reconcile.orphan')
     await clearRun(context, name, record === undefined)
   }
+  await reconcileNetworks(stages, context)
   await stages.snapshots.sweepAbandoned()
   // `.gone-`: renamed aside before it is removed.
   for (const directory of [runRoot, root])

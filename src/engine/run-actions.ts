@@ -14,6 +14,7 @@ import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
+import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
 
 /** What the verbs need: the engine's stages, and a way to get images that are not here. */
@@ -33,12 +34,14 @@ export function runActions(stages: RunStages, context: ContainerContext): RunAct
 
 async function create(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<Container> {
   const record = await withImage(stages, request, () => newRecord(stages, context, request))
+  const membership = await membershipOf(stages.networking, context, record)
   failpoint('create.insert')
-  return new Container(context, await insert(context, record))
+  return new Container(context, await insert(stages, context, record, membership))
 }
 
 async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
   const draft = await withImage(stages, request, () => newRecord(stages, context, request))
+  const membership = await membershipOf(stages.networking, context, draft)
   // The lock is held before the record says that it was started: nobody takes it for lost.
   const lock = lockRunDirectory(context.runRoot, draft.id)
   if (lock === undefined)
@@ -46,7 +49,8 @@ async function run(stages: RunStages, context: ContainerContext, request: RunReq
   let record: ContainerRecord
   try {
     failpoint('run.insert')
-    record = await insert(context, { ...draft, phase: 'started', attempt: 1, bootId: context.bootId })
+    const started = { ...draft, phase: 'started', attempt: 1, bootId: context.bootId } as const
+    record = await insert(stages, context, started, membership)
   } catch (error) {
     await clearHeld(context, draft.id, false).finally(() => closeSync(lock))
     throw error
@@ -89,13 +93,21 @@ function newRecord(
   return record
 }
 
-/** Inserts under the given name, or under the first random one that is free. */
-async function insert(context: ContainerContext, record: ContainerRecord): Promise<ContainerRecord> {
+/** Inserts under the given name, or under the first random one that is free, with its places on networks. */
+async function insert(
+  stages: Stages,
+  context: ContainerContext,
+  record: ContainerRecord,
+  membership: Membership,
+): Promise<ContainerRecord> {
   const isNamed = record.name !== ''
   for (let attempt = 0; ; attempt++) {
     const named = isNamed ? record : { ...record, name: randomName(attempt) }
     try {
-      context.containers.insert(named)
+      stages.networking.store.transaction(() => {
+        context.containers.insert(named)
+        join(stages.networking, named, membership)
+      })
       return named
     } catch (error) {
       if (!isNameInUse(error) || attempt > 8 || (isNamed && !(await isFreed(context, named.name)))) throw error

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x3c9ad923
+export const fingerprint = 0xbb8fc4ae
 export const modes = {
   run: 0,
   exec: 1,
@@ -295,7 +295,7 @@ export interface Resolver {
   readonly open: number | bigint
 }
 
-/** Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Under flock(2) of `path`.lock; written aside and renamed. */
+/** Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Both come without their newline. Under flock(2) of `path`.lock; written aside and renamed. */
 export interface NamesAdd {
   readonly path: string
   readonly header: string
@@ -686,7 +686,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Under flock(2) of `path`.lock; written aside and renamed. (beside) */
+  /** Puts a line that begins with `id` and a space into a record file, for any that it has there; a missing file begins with the line `header`. Both come without their newline. Under flock(2) of `path`.lock; written aside and renamed. (beside) */
   namesAdd(fields: NamesAdd): void {
     this.begin(65, 'names_add')
     this.str(fields.path)
@@ -1108,6 +1108,12 @@ export interface FrozenFrame {
   readonly errno: number
 }
 
+/** Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself; ENODEV: its plan has no `resolver`. */
+export interface ResolvingFrame {
+  readonly type: 'resolving'
+  readonly errno: number
+}
+
 /** Bits: 1 stdin, 2 stdout, 4 stderr. */
 export interface AttachFrame {
   readonly type: 'attach'
@@ -1162,6 +1168,7 @@ export type Frame =
   | AttachedFrame
   | CompletedFrame
   | FrozenFrame
+  | ResolvingFrame
   | AttachFrame
   | StdinFrame
   | StdinEndFrame
@@ -1182,6 +1189,7 @@ export const frameCodes = {
   attached: 8,
   completed: 9,
   frozen: 10,
+  resolving: 11,
   attach: 32,
   stdin: 33,
   stdinEnd: 34,
@@ -1202,6 +1210,7 @@ const layouts: readonly FrameLayout[] = [
   { name: 'attached', code: 8, fields: ['logBytes'], tail: undefined },
   { name: 'completed', code: 9, fields: [], tail: undefined },
   { name: 'frozen', code: 10, fields: ['hold', 'errno'], tail: undefined },
+  { name: 'resolving', code: 11, fields: ['errno'], tail: undefined },
   { name: 'attach', code: 32, fields: ['streams'], tail: undefined },
   { name: 'stdin', code: 33, fields: [], tail: 'bytes' },
   { name: 'stdinEnd', code: 34, fields: [], tail: undefined },

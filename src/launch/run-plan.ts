@@ -1,8 +1,8 @@
-import type { NetlinkStep } from '../network/host-network-types.js'
 import type { OverlayRootfs, Rootfs } from '../snapshot/rootfs.js'
 import type { Mount, Spec } from '../spec/types.js'
 import type { ContainerCgroups, Hierarchy } from './cgroups.js'
 import { MS, parseMountOptions } from './mount-options.js'
+import { type NetworkPlan, networkFiles, writeNetwork, writeNetworkEnding } from './network-plan.js'
 import { writeProcess } from './process-steps.js'
 import { type OperationName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from './protocol.gen.js'
 import { writeTeardown } from './teardown-plan.js'
@@ -13,6 +13,7 @@ const CLONE = {
   NEWUTS: 0x4000000,
   NEWIPC: 0x8000000,
   NEWPID: 0x20000000,
+  NEWNET: 0x40000000,
 } as const
 const cloneFlags = {
   mount: CLONE.NEWNS,
@@ -46,55 +47,12 @@ export interface RunPlanInput {
   readonly hierarchies: readonly Hierarchy[]
   readonly seccomp: Uint8Array | undefined
   readonly network: NetworkPlan
+  /** How many descriptors are passed to the supervisor: the plan's own come behind them. */
+  readonly slots: number
   readonly stdio: RunStdio
   /** Its files go when it ends. */
   readonly remove: boolean
   readonly fault?: Fault
-}
-
-/** Which network namespace the container runs in, and what is made for it. */
-export type NetworkPlan =
-  | { readonly kind: 'host' }
-  /** That of another container, by a descriptor in a slot. */
-  | { readonly kind: 'join'; readonly slot: number }
-  | OwnNetworkPlan
-
-/** A network namespace of its own. */
-export interface OwnNetworkPlan {
-  readonly kind: 'own'
-  /** In order: its loopback, then its interfaces. */
-  readonly steps: readonly NetlinkStep[]
-  /** When its program has ended: what makes its interfaces mute at once. */
-  readonly endSteps: readonly NetlinkStep[]
-  /** Changes of the firewall, through the socket in a slot; each is a transaction of its own. */
-  readonly firewall:
-    | { readonly slot: number; readonly add: readonly Uint8Array[]; readonly remove: readonly Uint8Array[] }
-    | undefined
-  /** Held ports, by their slots. */
-  readonly ports: readonly HeldPort[]
-  readonly names: NamesPlan | undefined
-}
-
-/** A published port's socket. */
-export interface HeldPort {
-  readonly slot: number
-  readonly protocol: 'tcp' | 'udp' | 'sctp'
-  /** The container's address, 4 or 16 bytes, and port. */
-  readonly address: Uint8Array
-  readonly port: number
-}
-
-/** How the container finds others by name, and they it. */
-export interface NamesPlan {
-  /** `runRoot/dns` */
-  readonly directory: string
-  /** The file in it that tells the container's resolver of its networks: its id. */
-  readonly view: string
-  readonly viewContent: string
-  /** Whether 127.0.0.11 answers from the start: it is on a network with names. */
-  readonly open: boolean
-  /** Its line in each network's record file. */
-  readonly records: readonly { readonly path: string; readonly header: string; readonly line: string }[]
 }
 
 /** Where a plan is made to fail; tests only. */
@@ -132,6 +90,8 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   writeEntrance(plan, input, trees)
   writeFilesystems(plan, input, trees)
   writeKernelSettings(plan, input)
+  // Its interfaces were made meanwhile.
+  if (input.network.kind === 'own') plan.awaitRelease()
   writeProcess(plan, {
     process: input.spec.process,
     seccomp: input.seccomp,
@@ -139,6 +99,8 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
     createWorkingDirectory: true,
     bindConsole: true,
   })
+  plan.section('ending')
+  if (input.network.kind === 'own') writeNetworkEnding(plan, input.id, input.network)
   plan.section('teardown')
   writeTeardown(plan, input)
   return { bytes: plan.finish({ mode: 'run', ...planFault(input.fault) }), steps: plan.names }
@@ -149,7 +111,8 @@ export function planFault(fault: Fault | undefined): { faultStep?: number; fault
   return fault ? { faultStep: fault.step, faultKind: fault.kind === 'kill' ? 2 : 1 } : {}
 }
 
-function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroups, stdio }: RunPlanInput): void {
+function writePrepare(plan: PlanWriter, input: RunPlanInput): void {
+  const { id, spec, rootfs, paths, cgroups, stdio } = input
   plan.title({ text: `inboard ${id.slice(0, 7)}` })
   plan.runDirectory({ path: paths.run })
   plan.makeDirectory({ path: paths.directory, mode: 0o710, existOk: 1 })
@@ -158,7 +121,8 @@ function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroup
     plan.makeDirectory({ path: rootfs.work, mode: 0o700, existOk: 1 })
     plan.makeDirectory({ path: rootfs.target, mode: 0o700, existOk: 1 })
   }
-  for (const { path, content } of files) plan.writeFile({ path, mode: 0o644, data: Buffer.from(content) })
+  for (const { path, content } of [...input.files, ...networkFiles(input.network)])
+    plan.writeFile({ path, mode: 0o644, data: Buffer.from(content) })
   if (cgroups.unified) plan.makeDirectory({ path: cgroups.unified, mode: 0o755, existOk: 0 })
   if (cgroups.unified && cgroups.deviceFilter)
     plan.deviceFilter({ cgroup: cgroups.unified, program: cgroups.deviceFilter })
@@ -177,12 +141,12 @@ function writePrepare(plan: PlanWriter, { id, spec, rootfs, paths, files, cgroup
 }
 
 /** What takes the kernel as long as the mounts, and is made while the container's first process does those. */
-function writeBeside(plan: PlanWriter, { paths, cgroups, netlink }: RunPlanInput): void {
+function writeBeside(plan: PlanWriter, { id, paths, cgroups, network }: RunPlanInput): void {
   for (const { path } of cgroups.directories)
     if (path !== cgroups.unified) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
   for (const { path, value, optional } of cgroups.knobs) plan.writeKnob({ path, value, optional: optional ? 1 : 0 })
   plan.release()
-  if (netlink) plan.networkNamespace({ messages: netlink })
+  if (network.kind === 'own') writeNetwork(plan, id, network)
   if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
   if (cgroups.freezer) plan.freezer(cgroups.freezer)
   plan.openLog({ path: paths.log, mode: 0o640 })
@@ -197,11 +161,13 @@ function flagsOf(stdio: RunStdio): number {
 }
 
 /** From the host's view of the filesystem to the container's. Host paths are opened before the pivot, attached after it. */
-function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput, trees: Map<Mount, number>): void {
+function writeEntrance(plan: PlanWriter, input: RunPlanInput, trees: Map<Mount, number>): void {
+  const { spec, rootfs, cgroups, slots } = input
   for (const mount of spec.mounts) {
     if (mount.type !== 'bind') continue
-    plan.treeOpen({ slot: trees.size, path: mount.source, recursive: mount.options.includes('rbind') ? 1 : 0 })
-    trees.set(mount, trees.size)
+    const slot = slots + trees.size
+    plan.treeOpen({ slot, path: mount.source, recursive: mount.options.includes('rbind') ? 1 : 0 })
+    trees.set(mount, slot)
   }
   // After the trees were opened: a bind that asks for shared or slave propagation needs its peer group.
   plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
@@ -230,7 +196,7 @@ function overlayData({ lowerdirs, upper, work, volatile }: OverlayRootfs): strin
 
 function writeFilesystems(
   plan: PlanWriter,
-  { spec, hierarchies, netlink }: RunPlanInput,
+  { spec, hierarchies, network }: RunPlanInput,
   trees: ReadonlyMap<Mount, number>,
 ): void {
   // sysfs shows the network namespace that it is mounted in.
@@ -239,7 +205,7 @@ function writeFilesystems(
     spec.mounts.findIndex(({ destination }) => destination === '/sys'),
   )
   for (const [index, mount] of spec.mounts.entries()) {
-    if (netlink && index === first) plan.networkJoin()
+    if (index === first) joinNetwork(plan, network)
     const slot = trees.get(mount)
     if (slot !== undefined) {
       if (mount.destination === '/dev') writeNullDevice(plan)
@@ -248,6 +214,11 @@ function writeFilesystems(
     else writeMount(plan, mount)
     if (mount.destination === '/dev' && slot === undefined) writeDevices(plan, spec)
   }
+}
+
+function joinNetwork(plan: PlanWriter, network: NetworkPlan): void {
+  if (network.kind === 'own') plan.networkJoin()
+  else if (network.kind === 'join') plan.setns({ slot: network.slot, flags: CLONE.NEWNET })
 }
 
 const kernelFilesystems = new Set(['/proc', '/sys', '/dev'])

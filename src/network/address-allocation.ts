@@ -43,12 +43,21 @@ function claim(what: string, address: Address, subnet: Subnet, taken: Set<bigint
   taken.add(address.value)
 }
 
+/** The addresses that a network's endpoints have: questions, since there may be many. */
+export interface TakenAddresses {
+  has(address: Address): boolean
+  /** How many of those from `first` to `last`, both included. */
+  count(first: Address, last: Address): number
+}
+
+const nothingTaken: TakenAddresses = { has: () => false, count: () => 0 }
+
 /** What an endpoint asks of a network's subnets of one family. */
 export interface AddressRequest {
   /** In the order of the network's options; the first with a free address gives it. */
   readonly subnets: readonly NetworkSubnet[]
-  /** What endpoints of this network have of that family. */
-  readonly taken: Iterable<Address>
+  /** What endpoints of this network have. */
+  readonly taken: TakenAddresses
   /** `--ip` or `--ip6`. */
   readonly requested?: Address | undefined
   /** How messages name the network: `web (0123456789ab)`. */
@@ -69,17 +78,15 @@ export interface Allocation {
  * @throws {ConflictError} ADDRESS_IN_USE, or ADDRESSES_EXHAUSTED
  */
 export function allocateAddress({ subnets, taken, requested, network }: AddressRequest): Allocation {
-  const values = new Set<bigint>()
-  for (const { value } of taken) values.add(value)
-  if (requested) return requestedAddress(subnets, values, requested)
+  if (requested) return requestedAddress(subnets, taken, requested)
   for (const subnet of subnets) {
-    const address = firstUsable(subnet.subnet, subnet.range ?? subnet.subnet, withOwn(values, subnet))
+    const address = firstUsable(subnet.subnet, subnet.range ?? subnet.subnet, ownAddresses(subnet), taken)
     if (address) return { address, subnet }
   }
   throw exhausted(subnets[0]?.subnet.family ?? 4, network)
 }
 
-function requestedAddress(subnets: readonly NetworkSubnet[], taken: Set<bigint>, address: Address): Allocation {
+function requestedAddress(subnets: readonly NetworkSubnet[], taken: TakenAddresses, address: Address): Allocation {
   const subnet = subnets.find((candidate) => containsAddress(candidate.subnet, address))
   if (!subnet) {
     throw new InvalidOptionError(
@@ -88,28 +95,49 @@ function requestedAddress(subnets: readonly NetworkSubnet[], taken: Set<bigint>,
       { code: 'INVALID_OPTION', details: { value: formatAddress(address) } },
     )
   }
-  if (isReserved(subnet.subnet, address.value) || withOwn(taken, subnet).has(address.value)) throw inUse(address)
+  const isOwn = ownAddresses(subnet).has(address.value) || reserved(subnet.subnet).includes(address.value)
+  if (isOwn || taken.has(address)) throw inUse(address)
   return { address, subnet }
 }
 
-/** Adds what the network itself has of the subnet; subnets do not overlap, so that it is taken for all of them. */
-function withOwn(taken: Set<bigint>, { gateway, auxAddresses = {} }: NetworkSubnet): Set<bigint> {
-  for (const { value } of [gateway, ...Object.values(auxAddresses)]) taken.add(value)
-  return taken
+/** What the network itself has of the subnet. */
+function ownAddresses({ gateway, auxAddresses = {} }: NetworkSubnet): Set<bigint> {
+  return new Set([gateway, ...Object.values(auxAddresses)].map(({ value }) => value))
 }
 
-function firstUsable(subnet: Subnet, range: Subnet, taken: Set<bigint>): Address | undefined {
-  const { value: last } = lastAddress(range)
-  for (let value = range.base; value <= last; value++) {
-    if (!taken.has(value) && !isReserved(subnet, value)) return { family: range.family, value }
+/**
+ * By halves: an address is the lowest free one when as many as there are lie before it, and it is not taken. So it takes
+ * a few counts, however many there are.
+ */
+function firstUsable(
+  subnet: Subnet,
+  range: Subnet,
+  own: ReadonlySet<bigint>,
+  taken = nothingTaken,
+): Address | undefined {
+  const { family } = range
+  const unusable = [...new Set([...own, ...reserved(subnet)])]
+  const usedFrom = (first: bigint, last: bigint) =>
+    BigInt(unusable.filter((value) => value >= first && value <= last).length) +
+    BigInt(taken.count({ family, value: first }, { family, value: last }))
+  const end = lastAddress(range).value
+  let low = range.base
+  const used = usedFrom(low, end)
+  if (used > end - low) return
+  let high = low + used
+  while (low < high) {
+    const middle = (low + high) >> 1n
+    if (usedFrom(low, middle) === middle - low + 1n) low = middle + 1n
+    else high = middle
   }
-  return
+  return { family, value: low }
 }
 
 /** The first address of a subnet is the network's own; the last of an IPv4 one is for broadcasts. RFC 3021: /31 has neither. */
-function isReserved(subnet: Subnet, value: bigint): boolean {
-  if (subnet.family === 6) return subnet.prefix < 127 && value === subnet.base
-  return subnet.prefix < 31 && (value === firstAddress(subnet).value || value === lastAddress(subnet).value)
+function reserved(subnet: Subnet): bigint[] {
+  const first = firstAddress(subnet).value
+  if (subnet.family === 6) return subnet.prefix < 127 ? [first] : []
+  return subnet.prefix < 31 ? [first, lastAddress(subnet).value] : []
 }
 
 function noMatch(what: string, value: string, subnet: Subnet): InvalidOptionError {

@@ -5,8 +5,13 @@ export type NetworkDriver = 'bridge' | 'macvlan' | 'ipvlan' | 'host' | 'null'
 /** One of a network's subnets, as text. @see NetworkSubnet */
 export interface SubnetDefinition {
   readonly subnet: string
+  /** Taken from the pools, not asked for: nobody may ask for an address of it. */
+  readonly isPicked?: boolean
   readonly range?: string
+  /** Complete, whether it was given or chosen. */
   readonly gateway?: string
+  /** Asked for, not chosen. */
+  readonly isGatewayGiven?: boolean
   readonly auxAddresses?: Readonly<Record<string, string>>
 }
 

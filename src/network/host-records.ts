@@ -1,6 +1,6 @@
 import { type Address, addressFromBytes, type Family } from './address.js'
 import { type Answer, type Attributes, readAttributes, readText } from './answers.js'
-import { dumpRequest, type Message } from './messages.js'
+import { attribute, dumpRequest, type Message, request, text, u32 } from './messages.js'
 import { addressFamily, everywhere } from './routes.js'
 import { type Subnet, subnetOf } from './subnet.js'
 
@@ -17,10 +17,14 @@ const IFLA_IFNAME = 3
 const IFLA_MTU = 4
 const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
+const IFLA_IFALIAS = 20
+const IFLA_EXT_MASK = 29
+const RTEXT_FILTER_SKIP_STATS = 8
 const IFLA_GROUP = 27
 const IFLA_INFO_KIND = 1
 const IFA_ADDRESS = 1
 const IFA_LOCAL = 2
+const IFA_PROTO = 11
 const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
@@ -40,6 +44,7 @@ export interface Link {
   readonly mac: Uint8Array
   readonly mtu: number
   readonly group: number
+  readonly alias?: string
 }
 
 /** An address of an interface. */
@@ -47,6 +52,8 @@ export interface LinkAddress {
   readonly link: number
   readonly address: Address
   readonly prefix: number
+  /** Who added it, if it told: see `addAddress`. */
+  readonly origin: number
 }
 
 /** A route to hosts elsewhere, of any table. */
@@ -60,6 +67,12 @@ export interface Route {
 
 export function dumpLinks(): Message {
   return dumpRequest(RTM_GETLINK, Buffer.alloc(16))
+}
+
+/** Asks for one interface by its name: ENODEV when there is none. */
+export function queryLink(name: string): Message {
+  const parts = [attribute(IFLA_IFNAME, text(name)), attribute(IFLA_EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS))]
+  return request(RTM_GETLINK, 0, Buffer.alloc(16), ...parts)
 }
 
 export function dumpAddresses(): Message {
@@ -79,6 +92,7 @@ function readLink({ body }: Answer): Link {
   const info = attributes.get(IFLA_LINKINFO)
   const kind = info && readAttributes(info).get(IFLA_INFO_KIND)
   const master = numberOf(attributes, IFLA_MASTER)
+  const alias = attributes.get(IFLA_IFALIAS)
   return {
     index: body.readInt32LE(4),
     name: readText(attributes.get(IFLA_IFNAME) ?? Buffer.alloc(0)),
@@ -88,6 +102,7 @@ function readLink({ body }: Answer): Link {
     mac: attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(6),
     mtu: numberOf(attributes, IFLA_MTU) ?? 0,
     group: numberOf(attributes, IFLA_GROUP) ?? 0,
+    ...(alias && { alias: readText(alias) }),
   }
 }
 
@@ -100,7 +115,8 @@ function readAddress({ body }: Answer): LinkAddress[] {
   // IFA_ADDRESS is the other end's on a point-to-point link, ours is then in IFA_LOCAL; IPv6 has no IFA_LOCAL.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS)
   if (!bytes) return []
-  return [{ link: body.readUInt32LE(4), address: addressFromBytes(bytes), prefix: body.readUInt8(1) }]
+  const origin = attributes.get(IFA_PROTO)?.readUInt8(0) ?? 0
+  return [{ link: body.readUInt32LE(4), address: addressFromBytes(bytes), prefix: body.readUInt8(1), origin }]
 }
 
 export function readRoutes(answers: readonly Answer[]): Route[] {

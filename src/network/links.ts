@@ -10,6 +10,7 @@ const IFLA_IFNAME = 3
 const IFLA_MTU = 4
 const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
+const IFLA_IFALIAS = 20
 const IFLA_AF_SPEC = 26
 const IFLA_GROUP = 27
 const IFLA_NET_NS_FD = 28
@@ -18,6 +19,8 @@ const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
 const IFLA_INFO_SLAVE_DATA = 5
 const IFLA_BR_MCAST_SNOOPING = 23
+const IFLA_BRPORT_STATE = 1
+const BR_STATE_DISABLED = 0
 const IFLA_BRPORT_MODE = 4
 const IFLA_BRPORT_ISOLATED = 33
 const IFLA_INET6_ADDR_GEN_MODE = 8
@@ -29,7 +32,7 @@ const loopbackIndex = 1
 export type LinkReference = number | string
 
 /** What any new interface may have. */
-interface LinkOptions {
+export interface LinkOptions {
   readonly name: string
   /** Six bytes; random when absent. */
   readonly mac?: Uint8Array | undefined
@@ -50,16 +53,14 @@ export interface BridgeOptions extends LinkOptions {
 
 /** Makes a bridge and raises it. Multicast snooping is off: it costs a timer for each port, and hides neighbours from IPv6. */
 export function createBridge(options: BridgeOptions): Message[] {
-  const data = nested(IFLA_INFO_DATA, attribute(IFLA_BR_MCAST_SNOOPING, u8(0)))
-  return [newLink(linkAttributes(options), linkInfo('bridge', data)), ...raiseLink(options.name, options.ipv6)]
+  const info = linkInfo('bridge', attribute(IFLA_BR_MCAST_SNOOPING, u8(0)))
+  return [newLink(linkAttributes(options), info), ...raiseLink(options.name, options.ipv6)]
 }
 
-/** A pair of interfaces: one on a bridge of the host, the other, its peer, in a container. */
-export interface VethOptions extends LinkOptions {
+/** How an interface is on a bridge. */
+export interface PortOptions {
   /** The index of the bridge. */
   readonly master: number
-  /** Whether the host's end gets a link-local address by itself: a bridge port needs none. */
-  readonly ipv6: boolean
   /** Whether the port may reach the bridge, but no other isolated port of it. */
   readonly isolated?: boolean | undefined
   /**
@@ -67,6 +68,14 @@ export interface VethOptions extends LinkOptions {
    * a published port of its own needs it: its frames are translated before they are switched.
    */
   readonly hairpin?: boolean | undefined
+  /** What it says of itself: up to 255 bytes. */
+  readonly alias?: string | undefined
+}
+
+/** A pair of interfaces: one on a bridge of the host, the other, its peer, in a container. */
+export interface VethOptions extends LinkOptions, PortOptions {
+  /** Whether the host's end gets a link-local address by itself: a bridge port needs none. */
+  readonly ipv6: boolean
   readonly peer: LinkOptions & {
     /** A descriptor of the network namespace; of the process that sends the messages. */
     readonly namespace: number
@@ -79,14 +88,26 @@ export interface VethOptions extends LinkOptions {
  */
 export function createVeth(options: VethOptions): Message[] {
   const { name, peer, master, ipv6 } = options
+  const alias = options.alias === undefined ? [] : [attribute(IFLA_IFALIAS, text(options.alias))]
   const namespace = attribute(IFLA_NET_NS_FD, u32(peer.namespace))
-  const data = nested(IFLA_INFO_DATA, nested(VETH_INFO_PEER, linkHeader(0), linkAttributes(peer), namespace))
+  const pair = nested(VETH_INFO_PEER, linkHeader(0), linkAttributes(peer), namespace)
   return [
-    newLink(linkAttributes(options), attribute(IFLA_MASTER, u32(master)), linkInfo('veth', data)),
+    newLink(linkAttributes(options), attribute(IFLA_MASTER, u32(master)), linkInfo('veth', pair)),
     // Only what exists takes options of a bridge port and of IPv6. It has no carrier while its peer is down, so that it
     // can be raised by the same message.
-    changeLink(name, IFF_UP, ...(ipv6 ? [] : [withoutLinkLocal()]), portOptions(options)),
+    changeLink(name, IFF_UP, ...alias, ...(ipv6 ? [] : [withoutLinkLocal()]), portOptions(options)),
   ]
+}
+
+/** Puts an interface on a bridge, as `createVeth` does with a new one. */
+export function attachPort(name: string, options: PortOptions): Message[] {
+  const master = attribute(IFLA_MASTER, u32(options.master))
+  return [changeLink(name, 0, master), changeLink(name, IFF_UP, portOptions(options))]
+}
+
+/** Makes a bridge port mute at once, in both directions: what it is paired with is not found by neighbours any more. */
+export function mutePort(name: string): Message {
+  return changeLink(name, 0, portData(attribute(IFLA_BRPORT_STATE, u8(BR_STATE_DISABLED))))
 }
 
 /** Raises an interface; without IPv6 it gets no link-local address by itself. */
@@ -116,11 +137,11 @@ export function deleteLinks(group: number): Message {
   return request(RTM_DELLINK, 0, linkHeader(0), attribute(IFLA_GROUP, u32(group)))
 }
 
-function newLink(...parts: readonly Uint8Array[]): Message {
+export function newLink(...parts: readonly Uint8Array[]): Message {
   return request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(0), ...parts)
 }
 
-function changeLink(link: LinkReference, flags: number, ...parts: readonly Uint8Array[]): Message {
+export function changeLink(link: LinkReference, flags: number, ...parts: readonly Uint8Array[]): Message {
   return request(RTM_NEWLINK, 0, ...reference(link, flags), ...parts)
 }
 
@@ -138,7 +159,7 @@ function linkHeader(index: number, flags = 0): Uint8Array {
   return header
 }
 
-function linkAttributes({ name, mac, mtu, group }: LinkOptions): Uint8Array {
+export function linkAttributes({ name, mac, mtu, group }: LinkOptions): Uint8Array {
   return Buffer.concat([
     attribute(IFLA_IFNAME, text(name)),
     ...(mac ? [attribute(IFLA_ADDRESS, mac)] : []),
@@ -147,8 +168,8 @@ function linkAttributes({ name, mac, mtu, group }: LinkOptions): Uint8Array {
   ])
 }
 
-function linkInfo(kind: string, data: Uint8Array): Uint8Array {
-  return nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, text(kind)), data)
+export function linkInfo(kind: string, ...data: readonly Uint8Array[]): Uint8Array {
+  return nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, text(kind)), nested(IFLA_INFO_DATA, ...data))
 }
 
 /** No address comes with the link; those that are given to it work all the same. */
@@ -157,11 +178,14 @@ function withoutLinkLocal(): Uint8Array {
   return nested(IFLA_AF_SPEC, nested(AF_INET6, mode))
 }
 
-function portOptions({ isolated = false, hairpin = false }: VethOptions): Uint8Array {
-  const options = [
+function portOptions({ isolated = false, hairpin = false }: PortOptions): Uint8Array {
+  return portData(
     attribute(IFLA_BRPORT_MODE, u8(Number(hairpin))),
     attribute(IFLA_BRPORT_ISOLATED, u8(Number(isolated))),
-  ]
+  )
+}
+
+function portData(...options: readonly Uint8Array[]): Uint8Array {
   const kind = attribute(IFLA_INFO_SLAVE_KIND, text('bridge'))
   return nested(IFLA_LINKINFO, kind, nested(IFLA_INFO_SLAVE_DATA, ...options))
 }

@@ -9,8 +9,9 @@ const NLM_F_DUMP = 0x300
 const NLA_F_NESTED = 0x8000
 const headerLength = 16
 
-/** Flags of a request that makes something: not if it is there; at all; at the end of a list. */
+/** Flags of a request that makes something: not if it is there; in place of what is there; at all; at the end of a list. */
 export const NLM_F_EXCL = 0x200
+export const NLM_F_REPLACE = 0x100
 export const NLM_F_CREATE = 0x400
 export const NLM_F_APPEND = 0x800
 

@@ -15,6 +15,11 @@ const NFPROTO = { ip: 2, ip6: 10 } as const
 const NFT_REG_VERDICT = 0
 const NFT_REG32_00 = 8
 const NFT_NAT_DNAT = 1
+const NFT_FIB_RESULT_OIF = 1
+const NFT_FIB_RESULT_ADDRTYPE = 3
+const NFTA_FIB_F_SADDR = 1
+const NFTA_FIB_F_DADDR = 2
+const NFTA_FIB_F_IIF = 8
 
 const metaKeys = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const
 const ctKeys = { state: 0, status: 2 } as const
@@ -61,13 +66,20 @@ export function loadConnection(key: keyof typeof ctKeys, into: Register): Expres
 
 /** Loads what kind of address the destination is (RTN_LOCAL is 2), in the host's order. */
 export function loadDestinationType(into: Register): Expression {
-  const addressType = 3
-  const destination = 2
+  return loadRoute(into, NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR)
+}
+
+/** Loads the index of the interface that leads to the packet's source, if it is the one the packet came in by; else 0. */
+export function loadWayBack(into: Register): Expression {
+  return loadRoute(into, NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF)
+}
+
+function loadRoute(into: Register, result: number, flags: number): Expression {
   return expression(
     'fib',
     attribute(1, registerNumber(into)),
-    attribute(2, be32(addressType)),
-    attribute(3, be32(destination)),
+    attribute(2, be32(result)),
+    attribute(3, be32(flags)),
   )
 }
 

@@ -7,6 +7,7 @@ import {
   loadDestinationType,
   loadMeta,
   loadPayload,
+  loadWayBack,
   maskBits,
   type Register,
 } from './nft-expressions.js'
@@ -41,6 +42,11 @@ export function loopbackAddress(which: 'source' | 'destination'): Expression[] {
 /** The destination is an address of this host. */
 export function toThisHost(): Expression[] {
   return [loadDestinationType(0), compare(0, 'equal', u32(RTN_LOCAL))]
+}
+
+/** No route leads back to the packet's source by the interface that it came in by. Where packets arrive only. */
+export function fromElsewhere(): Expression[] {
+  return [loadWayBack(0), compare(0, 'equal', u32(0))]
 }
 
 /** The packet is of a connection that was let through before, or that one has opened. */

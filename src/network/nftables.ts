@@ -29,6 +29,7 @@ const NFT_MSG = {
   newSet: 9,
   newElements: 12,
   deleteElements: 14,
+  destroyElements: 30,
 } as const
 const AF_UNSPEC = 0
 const NFPROTO_INET = 1
@@ -174,8 +175,18 @@ export function deleteElements(table: string, set: string, elements: readonly Se
   return elementMessages('deleteElements', 0, table, set, elements)
 }
 
+/** Adds elements, or leaves those that are there. EBUSY when one maps to something else. */
+export function putElements(table: string, set: string, elements: readonly SetElement[]): Message[] {
+  return elementMessages('newElements', NLM_F_CREATE, table, set, elements)
+}
+
+/** Removes elements if they are there; from Linux 6.3 on. */
+export function destroyElements(table: string, set: string, elements: readonly SetElement[]): Message[] {
+  return elementMessages('destroyElements', 0, table, set, elements)
+}
+
 function elementMessages(
-  type: 'newElements' | 'deleteElements',
+  type: 'newElements' | 'deleteElements' | 'destroyElements',
   flags: number,
   table: string,
   set: string,
@@ -200,6 +211,15 @@ function encodeElement({ key, data, end }: SetElement): Uint8Array {
 }
 
 function message(type: keyof typeof NFT_MSG, flags: number, ...parts: readonly Uint8Array[]): Message {
-  const header = Buffer.from([NFPROTO_INET, 0, 0, 0])
-  return request((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG[type], flags, header, ...parts)
+  return nftRequest(NFT_MSG[type], flags, NFPROTO_INET, ...parts)
+}
+
+/** A message about tables of any family, by its number. */
+export function nftRequest(type: number, flags: number, family: number, ...parts: readonly Uint8Array[]): Message {
+  return request(nftType(type), flags, Buffer.from([family, 0, 0, 0]), ...parts)
+}
+
+/** A message's number among those of all of netfilter's subsystems. */
+export function nftType(type: number): number {
+  return (NFNL_SUBSYS_NFTABLES << 8) | type
 }

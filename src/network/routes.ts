@@ -1,5 +1,5 @@
 import { type Address, addressBytes, type Family } from './address.js'
-import { attribute, type Message, NLM_F_CREATE, NLM_F_EXCL, request, u32 } from './messages.js'
+import { attribute, type Message, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, request, u8, u32 } from './messages.js'
 import { broadcastAddress, firstAddress, type Subnet, subnetOf } from './subnet.js'
 
 /** Addresses and routes by rtnetlink. Numbers of <linux/rtnetlink.h> and <linux/if_addr.h>. @see rtnetlink(7) */
@@ -10,6 +10,7 @@ const RTM_DELROUTE = 25
 const IFA_ADDRESS = 1
 const IFA_LOCAL = 2
 const IFA_BROADCAST = 4
+const IFA_PROTO = 11
 const IFA_F_NODAD = 2
 const RTA_DST = 1
 const RTA_OIF = 4
@@ -25,14 +26,19 @@ export function addressFamily(family: Family): number {
   return family === 4 ? 2 : 10
 }
 
-/** Gives an interface an address; with it comes the route to its subnet. IPv6 is usable at once: nobody else hands out addresses. */
-export function addAddress(index: number, address: Address, prefix: number): Message {
+/**
+ * Gives an interface an address; with it comes the route to its subnet. IPv6 is usable at once: nobody else hands out addresses.
+ *
+ * @param origin a number from 0 to 255 by which who added it knows it again, from Linux 5.18 on
+ */
+export function addAddress(index: number, address: Address, prefix: number, origin = 0): Message {
   const broadcast = broadcastAddress(subnetOf(address, prefix))
   return request(
     RTM_NEWADDR,
     NLM_F_CREATE | NLM_F_EXCL,
     ...addressParts(index, address, prefix, address.family === 6 ? IFA_F_NODAD : 0),
     ...(broadcast ? [attribute(IFA_BROADCAST, addressBytes(broadcast))] : []),
+    ...(origin > 0 ? [attribute(IFA_PROTO, u8(origin))] : []),
   )
 }
 
@@ -62,6 +68,11 @@ export function everywhere(family: Family): Subnet {
 
 export function addRoute(route: RouteOptions): Message {
   return request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ...routeParts(route))
+}
+
+/** Adds a route in place of the one to the same destination. */
+export function replaceRoute(route: RouteOptions): Message {
+  return request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, ...routeParts(route))
 }
 
 export function removeRoute(route: RouteOptions): Message {

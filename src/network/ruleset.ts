@@ -1,4 +1,4 @@
-import { type Address, addressBits, addressBytes } from './address.js'
+import { type Address, addressBits, addressBytes, type Family } from './address.js'
 import type { Message } from './messages.js'
 import {
   decide,
@@ -13,6 +13,7 @@ import {
 import {
   addressWords,
   endpointData,
+  fromElsewhere,
   interfaceName,
   loadAddress,
   loadService,
@@ -43,11 +44,13 @@ import { firstAddress, lastAddress, type Subnet } from './subnet.js'
  * The rules of one root: one table, made once. A network is two chains and a few elements, a published port is one element;
  * so what a packet or a change costs does not grow with the number of containers.
  *
+ * - `own` has all bridges, `bridges` those that are not internal.
  * - `arriving` and `departing` map the bridge a packet goes to, or comes from, to the network's own chain.
  * - `sources4` and `sources6` map a network's subnets to what it translates of what leaves it.
  * - `published*` map an address of the host, `wildcard*` any of them, with protocol and port, to a container's.
  */
 const sets: readonly SetOptions[] = [
+  { name: 'own', key: ['ifname'] },
   { name: 'bridges', key: ['ifname'] },
   { name: 'departing', key: ['ifname'], data: 'verdict' },
   { name: 'arriving', key: ['ifname'], data: 'verdict' },
@@ -63,6 +66,11 @@ const sets: readonly SetOptions[] = [
 const accept = decide({ kind: 'accept' })
 const drop = decide({ kind: 'drop' })
 
+/** The name of a root's table. */
+export function tableName(rootId: string): string {
+  return `inboard-${rootId}`
+}
+
 /** The messages that make a root's table. It must not be there. */
 export function createRuleset(table: string): Message[] {
   const rule = (chain: string, ...expressions: Expression[]) => addRule(table, chain, expressions)
@@ -77,6 +85,8 @@ export function createRuleset(table: string): Message[] {
     createChain(table, 'forward', { type: 'filter', at: 'forward', priority: 0 }),
     // Bridges route 127.0.0.0/8, so that the host reaches ports published there; nobody else may (CVE-2020-8558).
     rule('raw', ...notThroughInterface('iifname', 'lo'), ...loopbackAddress('destination'), drop),
+    // What rp_filter does for IPv4: nobody sends as somebody whom this host would look for elsewhere.
+    rule('raw', ...ofFamily(6), loadMeta('iifname', 0), lookup('own', 0), ...fromElsewhere(), drop),
     rule('publish', ...ofFamily(4), ...translation(4, 'published4', true)),
     rule('publish', ...ofFamily(6), ...translation(6, 'published6', true)),
     rule('publish', ...toThisHost(), ...ofFamily(4), ...translation(4, 'wildcard4', false)),
@@ -100,6 +110,25 @@ function translation(family: 4 | 6, map: string, withAddress: boolean): Expressi
     lookup(map, 0, 0),
     translateDestination(family === 4 ? 'ip' : 'ip6', 0, words),
   ]
+}
+
+/**
+ * The messages that make a host, which forwards a family's packets only because of this root, forward none but those of its
+ * own bridges.
+ */
+export function addGuard(table: string, family: Family): Message[] {
+  const chain = guardChain(family)
+  return [
+    createChain(table, chain, { type: 'filter', at: 'forward', priority: 0 }),
+    addRule(table, chain, [loadMeta('iifname', 0), lookup('own', 0), accept]),
+    addRule(table, chain, [loadMeta('oifname', 0), lookup('own', 0), accept]),
+    addRule(table, chain, [...ofFamily(family), drop]),
+  ]
+}
+
+/** The name of the chain that `addGuard` makes, in whichever root's table. */
+export function guardChain(family: Family): string {
+  return `guard${family}`
 }
 
 /** What the rules need to know of a network. */
@@ -130,9 +159,14 @@ export function removeNetworkRules(table: string, network: NetworkRules): Messag
   return [...elements, ...networkChains(network).flatMap(({ chain }) => deleteChain(table, chain))]
 }
 
+/** The chain that every network has. */
+export function arrivalChain(bridge: string): string {
+  return `arrive-${bridge}`
+}
+
 function networkChains(network: NetworkRules): { chain: string; rules: Expression[][] }[] {
   const { bridge, internal } = network
-  const arriving = { chain: `arrive-${bridge}`, rules: arrivalRules(network) }
+  const arriving = { chain: arrivalChain(bridge), rules: arrivalRules(network) }
   if (internal) {
     return [arriving, { chain: `depart-${bridge}`, rules: [[...notThroughInterface('oifname', bridge), drop]] }]
   }
@@ -161,17 +195,18 @@ function translationRules({ bridge, masquerade: hides }: NetworkRules): Expressi
   return hides ? [[...notThroughInterface('oifname', bridge), masquerade()], hairpin] : [hairpin]
 }
 
-function networkElements({ bridge, subnets, internal }: NetworkRules): { set: string; elements: SetElement[] }[] {
+function networkElements({ bridge, subnets, internal }: NetworkRules): ElementsOfSet[] {
   const key = interfaceName(bridge)
-  const arriving = { set: 'arriving', elements: [{ key, data: goTo(`arrive-${bridge}`) }] }
+  const own = { set: 'own', elements: [{ key }] }
+  const arriving = { set: 'arriving', elements: [{ key, data: goTo(arrivalChain(bridge)) }] }
   // What it does not decide goes on to where the packet arrives.
   const departing: SetElement = { key, data: { kind: 'jump', chain: `depart-${bridge}` } }
-  if (internal) return [arriving, { set: 'departing', elements: [departing] }]
+  if (internal) return [own, arriving, { set: 'departing', elements: [departing] }]
   const sources = subnets.map((subnet) => ({
     set: `sources${subnet.family}`,
     elements: rangeElements(subnet, goTo(`translate-${bridge}`)),
   }))
-  return [arriving, { set: 'bridges', elements: [{ key }] }, ...sources]
+  return [own, arriving, { set: 'bridges', elements: [{ key }] }, ...sources]
 }
 
 /** A range's first key, and the first one behind it; behind the last of all there is none. */
@@ -196,15 +231,21 @@ export interface PublishedPort {
   readonly port: number
 }
 
-/** The messages that publish ports. EEXIST when one leads elsewhere. */
-export function publishPorts(table: string, ports: readonly PublishedPort[]): Message[] {
-  return bySet(ports, publishedSet).flatMap(([set, some]) => addElements(table, set, some.map(publishedElement)))
+/** Elements, and the set they belong to. */
+export interface ElementsOfSet {
+  readonly set: string
+  readonly elements: readonly SetElement[]
 }
 
-/** The messages that end what `publishPorts` began. */
-export function unpublishPorts(table: string, ports: readonly PublishedPort[]): Message[] {
-  const keys = (some: readonly PublishedPort[]) => some.map((port) => ({ key: publishedElement(port).key }))
-  return bySet(ports, publishedSet).flatMap(([set, some]) => deleteElements(table, set, keys(some)))
+/** The elements that published ports are. */
+export function portElements(ports: readonly PublishedPort[]): ElementsOfSet[] {
+  const groups = new Map<string, SetElement[]>()
+  for (const port of ports) {
+    const elements = groups.get(publishedSet(port)) ?? []
+    elements.push(publishedElement(port))
+    groups.set(publishedSet(port), elements)
+  }
+  return [...groups].map(([set, elements]) => ({ set, elements }))
 }
 
 function publishedSet({ hostAddress: { family, value } }: PublishedPort): string {
@@ -217,12 +258,6 @@ function publishedElement({ protocol, hostAddress, hostPort, address, port }: Pu
   return { key, data: endpointData(address, port) }
 }
 
-function bySet<Item>(items: readonly Item[], setOf: (item: Item) => string): [string, Item[]][] {
-  const groups = new Map<string, Item[]>()
-  for (const item of items) groups.set(setOf(item), [...(groups.get(setOf(item)) ?? []), item])
-  return [...groups]
-}
-
 /** A port of a container that a linked neighbour reaches on a network without `icc`. */
 export interface LinkedPort {
   readonly from: Address
@@ -231,14 +266,9 @@ export interface LinkedPort {
   readonly port: number
 }
 
-/** The messages that open ports to linked neighbours. */
-export function openLinkedPorts(table: string, ports: readonly LinkedPort[]): Message[] {
-  return addElements(table, 'links4', ports.map(linkedElement))
-}
-
-/** The messages that close them again. */
-export function closeLinkedPorts(table: string, ports: readonly LinkedPort[]): Message[] {
-  return deleteElements(table, 'links4', ports.map(linkedElement))
+/** The elements that linked ports are. */
+export function linkElements(ports: readonly LinkedPort[]): ElementsOfSet[] {
+  return ports.length > 0 ? [{ set: 'links4', elements: ports.map(linkedElement) }] : []
 }
 
 function linkedElement({ from, to, protocol, port }: LinkedPort): SetElement {

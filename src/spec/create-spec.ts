@@ -1,6 +1,7 @@
 import { deviceNodes, deviceRules } from './device-nodes.js'
 import { containerMounts, type ManagedFiles } from './filesystem.js'
 import type { HostFacts, ResolvedDevice } from './host-facts.js'
+import { hasOwnNetwork } from './network-mode.js'
 import type { ContainerConfig } from './options.js'
 import { containerHostname, containerProcess, type ProcessInput } from './process.js'
 import { compact, deepFreeze } from './records.js'
@@ -48,15 +49,16 @@ const networkSysctls = {
  * @see https://github.com/opencontainers/runtime-spec/blob/main/config.md
  */
 export function createSpec(input: SpecInput): Spec {
-  const { id, config, host, files } = input
+  const { config, host, files } = input
+  const domainname = input.shared?.domainname ?? config.domainname
   const process = containerProcess(input)
   const mounts = containerMounts(config, files, host.initPath)
   return deepFreeze({
     ociVersion: '1.2.1',
     process,
     root: { readonly: config.readOnly },
-    hostname: containerHostname(id, config, host),
-    ...(config.domainname !== '' && { domainname: config.domainname }),
+    hostname: containerHostname(input),
+    ...(domainname !== '' && { domainname }),
     mounts,
     linux: linuxOf(input, process, mounts),
   })
@@ -69,7 +71,7 @@ function linuxOf({ config, host, devices }: SpecInput, process: Process, mounts:
   const boundDev = mounts.some(({ destination, type }) => destination === '/dev' && type === 'bind')
   return {
     namespaces: namespacesOf(config, host).map((type) => ({ type })),
-    sysctl: { ...(config.network === 'host' ? {} : networkSysctls), ...config.sysctls },
+    sysctl: { ...(hasOwnNetwork(config.network) ? networkSysctls : {}), ...config.sysctls },
     devices: boundDev ? [] : deviceNodes(devices),
     resources: resourcesOf(config, devices),
     maskedPaths: open ? [] : maskedPaths,
@@ -81,7 +83,7 @@ function linuxOf({ config, host, devices }: SpecInput, process: Process, mounts:
 function namespacesOf(config: ContainerConfig, host: HostFacts): NamespaceType[] {
   const separate: Readonly<Partial<Record<NamespaceType, boolean>>> = {
     mount: true,
-    network: config.network !== 'host',
+    network: hasOwnNetwork(config.network),
     uts: config.utsMode === 'private',
     pid: config.pidMode === 'private',
     ipc: config.ipcMode === 'private',

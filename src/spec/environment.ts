@@ -86,6 +86,8 @@ export interface EnvironmentInput {
   readonly hostname: string
   readonly tty: boolean
   readonly home: string
+  /** What tells of linked containers. */
+  readonly linkEnv?: readonly string[] | undefined
   /** What the user gave. */
   readonly env: readonly string[]
   /** What the image has; the user's win. */
@@ -95,17 +97,18 @@ export interface EnvironmentInput {
 }
 
 /**
- * The environment of a container's process, in Docker's order: PATH, HOSTNAME, TERM, the user's variables, the image's,
- * HOME. A variable that comes again replaces the earlier one in its place; one without `=` removes it.
+ * The environment of a container's process, in Docker's order: PATH, HOSTNAME, TERM, links, the user's variables, the
+ * image's, HOME. A variable that comes again replaces the earlier one in its place; one without `=` removes it.
  */
 export function processEnvironment(input: EnvironmentInput): string[] {
-  const { hostname, tty, home, env, imageEnv, execEnv = [] } = input
+  const { hostname, tty, home, linkEnv = [], env, imageEnv, execEnv = [] } = input
   const given = new Set(env.map(nameOf))
   const variables = new Map([
     ['PATH', `PATH=${defaultPath}`],
     ['HOSTNAME', `HOSTNAME=${hostname}`],
   ])
   if (tty) variables.set('TERM', 'TERM=xterm')
+  assign(variables, linkEnv)
   assign(variables, env)
   assign(
     variables,

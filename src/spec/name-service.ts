@@ -1,4 +1,8 @@
+import { isAddress } from './addresses.js'
 import { checkText, checkTexts, invalidOption } from './invalid.js'
+
+/** Stands for the default bridge's gateway in `--add-host`. */
+export const hostGateway = 'host-gateway'
 
 /** `--dns`: addresses of name servers. @throws {InvalidOptionError} INVALID_OPTION */
 export function parseDns(values: readonly string[] | undefined): string[] {
@@ -25,19 +29,18 @@ export function parseDnsOptions(values: readonly string[] | undefined): string[]
   })
 }
 
-/** `--add-host`: `name:address` or `name=address`, as `name:address`. @throws {InvalidOptionError} INVALID_OPTION */
+/**
+ * `--add-host`: `name:address` or `name=address`, as `name:address`. The address `host-gateway` stays as it is: which one
+ * it is, is known when the container starts.
+ *
+ * @throws {InvalidOptionError} INVALID_OPTION
+ */
 export function parseExtraHosts(values: readonly string[] | undefined): string[] {
   return checkTexts('addHost', values).map((value) => {
     const [, name, given = ''] = /^([^:=\s]+)[:=](.+)$/.exec(checkText('addHost', value)) ?? []
     if (name === undefined)
       throw invalidOption('addHost', `bad format for add-host: "${value}"`, "write 'name:address'", value)
-    if (given === 'host-gateway')
-      throw invalidOption(
-        'addHost',
-        'unable to derive the IP value for host-gateway',
-        "the networks 'none' and 'host' have no gateway; give an address",
-        value,
-      )
+    if (given === hostGateway) return `${name}:${given}`
     const address = given.replace(/^\[(.*)\]$/, '$1')
     if (!isAddress(address))
       throw invalidOption(
@@ -48,26 +51,4 @@ export function parseExtraHosts(values: readonly string[] | undefined): string[]
       )
     return `${name}:${address}`
   })
-}
-
-function isAddress(text: string): boolean {
-  return isIPv4(text) || isIPv6(text)
-}
-
-function isIPv4(text: string): boolean {
-  const parts = text.split('.')
-  return parts.length === 4 && parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)
-}
-
-function isIPv6(text: string): boolean {
-  const [address = '', ...zones] = text.split('%')
-  if (zones.length > 1 || zones[0] === '') return false
-  const embedded = /^(.*:)([^:]*\.[^:]*)$/.exec(address)
-  if (embedded && !isIPv4(embedded[2] ?? '')) return false
-  const plain = embedded ? `${embedded[1]}0:0` : address
-  const halves = plain.split('::')
-  if (halves.length > 2) return false
-  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')))
-  const valid = groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group))
-  return valid && (halves.length === 2 ? groups.length <= 7 : groups.length === 8)
 }

@@ -7,6 +7,7 @@ import { cleanPath } from './mount-target.js'
 import { parseMounts } from './mounts.js'
 import { parseDns, parseDnsOptions, parseDnsSearch, parseExtraHosts } from './name-service.js'
 import { checkContainerName, checkHostName } from './names.js'
+import { parseNetworking } from './networking.js'
 import type { ContainerConfig, RunOptions } from './options.js'
 import { parsePlatform } from './platform.js'
 import { compact, deepFreeze } from './records.js'
@@ -103,7 +104,7 @@ export function workingDirectory(path: string): string {
 
 /** Namespaces, and the names and parameters that belong to them. */
 function parseNames(raw: RunOptions) {
-  const network = parseNetwork(raw.network)
+  const networking = parseNetworking(raw)
   const ipcMode = parseMode('ipc', 'IPC', raw.ipc, ['private', 'shareable'])
   const utsMode = parseMode('uts', 'UTS', raw.uts)
   if (utsMode === 'host' && raw.hostname)
@@ -114,7 +115,7 @@ function parseNames(raw: RunOptions) {
       raw.hostname,
     )
   return {
-    network,
+    ...networking,
     ipcMode,
     utsMode,
     pidMode: parseMode('pid', 'PID', raw.pid),
@@ -125,14 +126,8 @@ function parseNames(raw: RunOptions) {
     dns: parseDns(raw.dns),
     dnsSearch: parseDnsSearch(raw.dnsSearch),
     dnsOptions: parseDnsOptions(raw.dnsOption),
-    sysctls: parseSysctls(raw.sysctl, { hostNetwork: network === 'host', hostIpc: ipcMode === 'host' }),
+    sysctls: parseSysctls(raw.sysctl, { hostNetwork: networking.network === 'host', hostIpc: ipcMode === 'host' }),
   }
-}
-
-function parseNetwork(network: string | undefined): 'none' | 'host' {
-  if (network === undefined || network === 'none') return 'none'
-  if (network === 'host') return 'host'
-  throw invalidOption('network', `network ${network} not found`, "this version has 'none' and 'host'", network)
 }
 
 function parseMode(

@@ -16,6 +16,10 @@ export interface ProcessInput {
   readonly image: ImageRunConfig
   readonly user: ResolvedUser
   readonly host: HostFacts
+  /** Of the container whose network it shares. */
+  readonly shared?: { readonly hostname: string; readonly domainname: string }
+  /** Variables that tell of linked containers. */
+  readonly linkEnv?: readonly string[]
 }
 
 /** A further process of a running container. */
@@ -36,16 +40,18 @@ export interface ExecInput extends ProcessInput {
  *
  * @throws {InvalidOptionError} INVALID_OPTION when neither the user nor the image names a program
  */
-export function containerProcess({ id, config, image, user, host }: ProcessInput): Process {
+export function containerProcess(input: ProcessInput): Process {
+  const { config, image, user, host } = input
   const args = processArgs(config, image)
   return {
     terminal: config.tty,
     user: processUser(user),
     args: usesInit(config) ? [initTarget, '--', ...args] : args,
     env: processEnvironment({
-      hostname: containerHostname(id, config, host),
+      hostname: containerHostname(input),
       tty: config.tty,
       home: user.home,
+      linkEnv: input.linkEnv,
       env: config.env,
       imageEnv: image.Env ?? [],
     }),
@@ -63,7 +69,7 @@ export function containerProcess({ id, config, image, user, host }: ProcessInput
  * @throws {InvalidOptionError} INVALID_OPTION when there is no program
  */
 export function execProcess({ exec, ...input }: ExecInput): Process {
-  const { id, config, image, user, host } = input
+  const { config, image, user, host } = input
   if (exec.command.length === 0 || exec.command[0] === '')
     throw invalidOption('exec', 'No exec command specified', "give a program, as in ['sh', '-c', 'true']")
   const granted = grantedCapabilities(exec.privileged ? { ...config, privileged: true } : config, host.capabilities)
@@ -72,9 +78,10 @@ export function execProcess({ exec, ...input }: ExecInput): Process {
     user: processUser(user),
     args: exec.command,
     env: processEnvironment({
-      hostname: containerHostname(id, config, host),
+      hostname: containerHostname(input),
       tty: exec.tty,
       home: user.home,
+      linkEnv: input.linkEnv,
       env: config.env,
       imageEnv: image.Env ?? [],
       execEnv: exec.env,
@@ -87,9 +94,9 @@ export function execProcess({ exec, ...input }: ExecInput): Process {
   }
 }
 
-/** The user's name for it, the host's on the host's network, or the short id. */
-export function containerHostname(id: string, { hostname, network }: ContainerConfig, host: HostFacts): string {
-  return hostname || (network === 'host' ? host.hostname : id.slice(0, 12))
+/** The user's name for it; or that of whom it shares its network with, the host or another container; or the short id. */
+export function containerHostname({ id, config, host, shared }: ProcessInput): string {
+  return shared?.hostname ?? (config.hostname || (config.network === 'host' ? host.hostname : id.slice(0, 12)))
 }
 
 /**

@@ -62,8 +62,8 @@ export interface ContainerStore {
   list(): ContainerRecord[]
   /** created or exited → started with the next attempt; undefined when another process was first. */
   begin(id: string, bootId: string): ContainerRecord | undefined
-  /** started (that attempt) → exited, or back to `phase`; false when it was settled already. */
-  settle(id: string, attempt: number, outcome: Outcome, phase?: 'exited' | 'created'): boolean
+  /** started (that attempt) → exited, or `phase`; false when it was settled already. */
+  settle(id: string, attempt: number, outcome: Outcome, phase?: 'exited' | 'created' | 'removing'): boolean
   /** created, exited → removing; false when it was started meanwhile (or is gone). */
   beginRemove(id: string): boolean
   delete(id: string): boolean

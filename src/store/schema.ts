@@ -74,15 +74,18 @@ export const migrations: readonly string[] = [
   `
   CREATE TABLE networks (
     id          TEXT PRIMARY KEY,               -- 64 hex digits
-    name        TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL,
     created_at  INTEGER NOT NULL,               -- ms
-    definition  TEXT NOT NULL                   -- NetworkDefinition
+    definition  TEXT NOT NULL,                  -- NetworkDefinition
+    is_removed  INTEGER NOT NULL DEFAULT 0      -- 1: what the kernel has of it is being removed; its name is free
   ) STRICT;
+  CREATE UNIQUE INDEX networks_by_name ON networks (name) WHERE NOT is_removed;
 
   -- A container's places on networks. A network may go while a container that does not run is on it.
   CREATE TABLE endpoints (
     container   TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
     network     TEXT NOT NULL,
+    name        TEXT NOT NULL,                  -- the network's, as it was when it was connected
     position    INTEGER NOT NULL,               -- in the order they were connected: 0 is eth0
     settings    TEXT NOT NULL,                  -- EndpointSettings
     -- Of a run; all null while the container has none.
@@ -107,6 +110,16 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (protocol, host_port, host_address)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX ports_by_container ON ports (container);
+
+  -- Links on the default bridge: the alias that a container knows another by.
+  CREATE TABLE links (
+    container    TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
+    alias        TEXT NOT NULL,
+    target       TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
+    position     INTEGER NOT NULL,
+    PRIMARY KEY (container, alias)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX links_by_target ON links (target);
 
   ALTER TABLE containers ADD COLUMN shares_network TEXT;  -- the id of the container whose network namespace this run has
   `,

@@ -1,4 +1,11 @@
-import { type ModeName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from '../../src/launch/protocol.gen.js'
+import {
+  type ModeName,
+  netlinkSockets,
+  PlanWriter,
+  stdioFlags,
+  stdioKinds,
+  targetFlags,
+} from '../../src/launch/protocol.gen.js'
 
 const MS_RDONLY = 1
 const MS_NOSUID = 2
@@ -28,8 +35,9 @@ export interface ContainerPlan {
   readonly seccomp?: Uint8Array
   /** False: the host's network namespace. */
   readonly network?: boolean
-  /** Executed in the new network namespace; by default what brings the loopback up. */
-  readonly networkMessages?: Uint8Array
+  /** Made beside the mounts, once the network namespace and its loopback are there. */
+  readonly beside?: (plan: PlanWriter) => void
+  readonly ending?: (plan: PlanWriter) => void
   readonly mask?: readonly string[]
   readonly workingDirectory?: string
   readonly extra?: (plan: PlanWriter) => void
@@ -98,7 +106,31 @@ function prepare(plan: PlanWriter, options: ContainerPlan): void {
   plan.clone({ flags: namespaces, cgroup: '' })
   if (options.network === false) return
   plan.section('beside')
-  plan.networkNamespace({ messages: options.networkMessages ?? loopbackUp() })
+  plan.networkNamespace()
+  writeBatch(plan, 'container', loopbackUp())
+  options.beside?.(plan)
+  plan.release()
+}
+
+/** What the supervisor puts into a batch. */
+export interface Filling {
+  readonly slot?: number
+  readonly link?: string
+  readonly linkAt?: readonly number[]
+  readonly namespaceAt?: number
+}
+
+const nowhere = 0xffffffff
+
+/** One batch of netlink messages. */
+export function writeBatch(
+  plan: PlanWriter,
+  socket: keyof typeof netlinkSockets,
+  messages: Uint8Array,
+  { slot = 0, link = '', linkAt = [], namespaceAt = nowhere }: Filling = {},
+): void {
+  const offsets = new Uint8Array(Uint32Array.from(linkAt).buffer)
+  plan.netlink({ socket: netlinkSockets[socket], slot, messages, link, linkAt: offsets, namespaceAt })
 }
 
 function mountDevices(plan: PlanWriter): void {
@@ -210,9 +242,12 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   mountSystem(plan, options)
   plan.hostname({ name: 'native-test' })
   options.extra?.(plan)
+  if (options.network !== false) plan.awaitRelease()
   becomeProgram(plan, options)
   plan.section('monitor')
   plan.title({ text: 'inboard' })
+  if (options.ending) plan.section('ending')
+  options.ending?.(plan)
   plan.section('teardown')
   for (const { path } of options.cgroups) plan.cgroupRemove({ path })
   plan.removeTree({ path: options.directory })

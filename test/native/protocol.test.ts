@@ -60,7 +60,7 @@ function everything(): { plan: Uint8Array; shown: string[] } {
   const shown: string[] = []
   for (const section of Object.keys(sections) as (keyof typeof sections)[]) {
     plan.section(section)
-    const last = { prepare: 'clone', beside: '', container: 'execute', monitor: '', teardown: '' }[section]
+    const last = section === 'prepare' ? 'clone' : section === 'container' ? 'execute' : ''
     const here = operations.filter((operation) => operation.in?.[0] === section && operation.name !== last)
     for (const operation of [...here, ...operations.filter(({ name }) => name === last)]) {
       shown.push(`${sections[section]} ${plan.steps} ${writeSample(plan, operation)}`)
@@ -162,15 +162,17 @@ describe('the frames', () => {
     { type: 'stdinEnd' },
     { type: 'resize', rows: 24, columns: 80 },
     { type: 'signal', signal: 15, everyone: 0 },
+    { type: 'resolve' },
   ]
   const understand = (bytes: Buffer) => execFileSync(join(programs, 'frame-dump'), { input: bytes, encoding: 'utf8' })
 
   it('reach the supervisor as they were sent', () => {
-    const { attach, stdinEnd, resize, signal } = frameCodes
+    const { attach, stdinEnd, resize, signal, resolve } = frameCodes
     const lines = understand(Buffer.concat(requests.map(encodeFrame)))
       .split('\n')
       .map((line) => line.split(' '))
-    expect(lines.map(([type]) => type)).toEqual([`${attach}`, 'input', `${stdinEnd}`, `${resize}`, `${signal}`, ''])
+    const codes = [`${attach}`, 'input', `${stdinEnd}`, `${resize}`, `${signal}`, `${resolve}`, '']
+    expect(lines.map(([type]) => type)).toEqual(codes)
     expect(lines[3]?.slice(1)).toEqual(['24', '80'])
   })
 

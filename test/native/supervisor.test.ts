@@ -337,12 +337,6 @@ describe.each([
     expect(result.left).toEqual([])
   })
 
-  it('names the network namespace when its messages are refused', async () => {
-    const result = await run(executable, { argv: ['true'], networkMessages: Buffer.alloc(8, 1) })
-    expect(await result.status.next('failed')).toMatchObject({ errno: EBADMSG, opcode: opcodes.network_namespace })
-    expect(result.left).toEqual([])
-  })
-
   it('does not talk to other users', async () => {
     const started = start(executable, { argv: ['sleep', '1000'] })
     await started.status.next('started')

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 export const imageTags = {
   busybox: 'busybox:latest',
   debian: 'debian:latest',
+  nettools: 'nettools:latest',
   redis: 'redis:7',
   nginx: 'nginx:latest',
   postgres: 'postgres:15',

@@ -1,7 +1,7 @@
 # What images there are: `build_NAME` makes $output/NAME.tar; `customise_NAME ROOT` finishes the root of a program's layer.
 
-image_names=(busybox debian redis nginx postgres flask registry)
-image_packages=(redis-server redis-tools nginx-light postgresql-15 python3-flask docker-registry)
+image_names=(busybox debian nettools redis nginx postgres flask registry)
+image_packages=(bind9-dnsutils curl iperf3 iproute2 iputils-ping netcat-openbsd redis-server redis-tools nginx-light postgresql-15 python3-flask python3-psycopg2 docker-registry)
 
 path_env='"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
 
@@ -24,6 +24,12 @@ build_busybox() {
 build_debian() {
   debian_layer
   docker_archive debian debian:latest '{"Env":['$path_env'],"Cmd":["bash"]}' debian
+}
+
+# What looks at a network from inside a container.
+build_nettools() {
+  package_layer nettools bind9-dnsutils curl iperf3 iproute2 iputils-ping netcat-openbsd python3-minimal
+  docker_archive nettools nettools:latest '{"Env":['$path_env'],"Cmd":["bash"]}' debian nettools
 }
 
 build_redis() {
@@ -89,7 +95,7 @@ END
 }
 
 build_flask() {
-  package_layer flask python3-flask
+  package_layer flask python3-flask python3-psycopg2
   docker_archive flask flask:latest '{"Env":['$path_env',"PYTHONUNBUFFERED=1"],"Cmd":["python","app.py"],"WorkingDir":"/opt/webapp","ExposedPorts":{"5000/tcp":{}}}' debian flask
 }
 

@@ -1,0 +1,89 @@
+import { ConflictError } from '../errors/index.js'
+import type { ImageStore } from '../image/index.js'
+import { parseAddress } from '../network/address.js'
+import type { LinkedPort } from '../network/ruleset.js'
+import type { ContainerRecord, ContainerStore } from '../store/containers.js'
+import { hasNames, type Networking, type Place, placesOf } from './networking.js'
+
+/** What links are looked up in. */
+export interface LinkContext {
+  readonly containers: Pick<ContainerStore, 'get' | 'find'>
+  readonly images: Pick<ImageStore, 'resolve'>
+  readonly networking: Networking
+}
+
+/** A container that another knows by an alias, on the default bridge, where it runs. */
+export interface LinkTarget {
+  readonly alias: string
+  readonly record: ContainerRecord
+  readonly ipv4: string
+  readonly exposedPorts: readonly string[]
+}
+
+/**
+ * What a container links to on the default bridge.
+ *
+ * @throws {ConflictError} LINK_FAILED when one of them does not run
+ */
+export function linkTargets(context: LinkContext, { id, name }: ContainerRecord): LinkTarget[] {
+  return context.networking.links.of(id).map(({ alias, target }) => {
+    const record = context.containers.get(target)
+    const ipv4 = placesOf(context.networking, target).find(({ network }) => !hasNames(network))?.endpoint.active.ipv4
+    if (!record || ipv4 === undefined) throw notRunning(record?.name ?? target, name, alias)
+    return { alias, record, ipv4, exposedPorts: exposedPorts(context, record) }
+  })
+}
+
+/** Those that it publishes or exposes, and its image's: `80/tcp`. */
+export function exposedPorts({ images }: Pick<LinkContext, 'images'>, { config, image }: ContainerRecord): string[] {
+  const exposed = Object.keys(images.resolve(image).config.ExposedPorts ?? {})
+  return [...new Set([...config.exposedPorts, ...exposed])]
+}
+
+/** What links open between a container and its neighbours, both ways, on networks that keep neighbours apart. */
+export function linkedPorts(context: LinkContext, container: string, places: readonly Place[]): LinkedPort[] {
+  return places.filter(({ network: { definition } }) => !definition.icc).flatMap((place) => portsAt(context, container, place))
+}
+
+function portsAt(context: LinkContext, container: string, { network, endpoint }: Place): LinkedPort[] {
+  const neighbours = context.networking.store.endpointsOn(network.id)
+  const addressOf = (id: string) => neighbours.find((one) => one.container === id)?.active?.ipv4
+  const pairs = hasNames(network)
+    ? neighbours.flatMap(({ container: from, settings }) =>
+        settings.links.flatMap((link) => known(context, link.container).map((target) => ({ from, target }))),
+      )
+    : [...context.networking.links.of(container), ...context.networking.links.to(container)].map((link) => ({
+        from: link.container,
+        target: link.target,
+      }))
+  const own = pairs.filter(({ from, target }) => from === container || target === container)
+  return own.flatMap(({ from, target }) => {
+    const record = context.containers.get(target)
+    const addresses = { from: addressOf(from), to: addressOf(target) }
+    if (!record || !endpoint.active || addresses.from === undefined || addresses.to === undefined) return []
+    const between = { from: parseAddress(addresses.from), to: parseAddress(addresses.to) }
+    return exposedPorts(context, record).map((text) => ({ ...between, ...exposedPort(text) }))
+  })
+}
+
+/** On a network with names, a link may come before its target. */
+function known({ containers }: LinkContext, nameOrId: string): string[] {
+  try {
+    return [containers.find(nameOrId).id]
+  } catch {
+    return []
+  }
+}
+
+/** `80/tcp`, parsed. */
+export function exposedPort(text: string): Pick<LinkedPort, 'protocol' | 'port'> {
+  const [port = '', protocol = 'tcp'] = text.split('/')
+  return { protocol: protocol as LinkedPort['protocol'], port: Number.parseInt(port, 10) }
+}
+
+function notRunning(target: string, container: string, alias: string): ConflictError {
+  return new ConflictError(
+    `Cannot link to a non running container: /${target} AS /${container}/${alias}: start ${target} first`,
+    { code: 'LINK_FAILED', details: { target, container, alias } },
+  )
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { type Address, addressBytes, formatAddress, formatMac, macOf, parseAddress } from '../network/address.js'
+import { allocateAddress, type TakenAddresses } from '../network/address-allocation.js'
+import type { ActiveEndpoint, NetworkDefinition } from '../network/definition.js'
+import { ofFamily, subnetsOf } from '../network/subnets.js'
+import { type EndpointRecord, type NetworkRecord, type NetworkStore, noSuchNetwork } from '../store/networks.js'
+
+/** An endpoint of a run, and its network. */
+export interface RunEndpoint {
+  readonly record: EndpointRecord
+  readonly network: NetworkRecord
+  readonly active: ActiveEndpoint
+}
+
+/**
+ * Gives every place that a container has on a network what it needs for a run: addresses, the hardware address, names of
+ * interfaces. To be called in the transaction that starts the container: then no two have the same, and a start that is
+ * not recorded has nothing.
+ *
+ * @throws {NotFoundError} NETWORK_NOT_FOUND when a network has gone; {ConflictError} ADDRESS_IN_USE, ADDRESSES_EXHAUSTED;
+ *   {InvalidOptionError} for a requested address that is not the network's
+ */
+export function activateEndpoints(networks: NetworkStore, container: string, attempt: number): RunEndpoint[] {
+  let interfaces = 0
+  return networks.endpointsOf(container).map((record) => {
+    const endpoint = activateEndpoint(networks, record, attempt, interfaces)
+    if (endpoint.active.interface !== '') interfaces++
+    return endpoint
+  })
+}
+
+/**
+ * The same for one more place of a container that runs.
+ *
+ * @param index of its interface: 1 is `eth1`
+ */
+export function activateEndpoint(
+  networks: NetworkStore,
+  record: EndpointRecord,
+  attempt: number,
+  index: number,
+): RunEndpoint {
+  const network = networks.get(record.network)
+  if (!network) throw noSuchNetwork(record.network)
+  const { ipv4, ipv6 } = allocate(networks, network, record)
+  const active = activeEndpoint(network.definition, record, index, { ipv4, ipv6 })
+  networks.activate(record, attempt, active, {
+    ipv4: ipv4 && addressBytes(ipv4),
+    ipv6: ipv6 && addressBytes(ipv6),
+  })
+  return { record: { ...record, attempt, active }, network, active }
+}
+
+/** The number that the next interface of a running container has. */
+export function nextInterface(endpoints: readonly EndpointRecord[]): number {
+  const numbers = endpoints.map(({ active }) => Number(/^eth(\d+)$/.exec(active?.interface ?? '')?.[1] ?? -1))
+  return Math.max(-1, ...numbers) + 1
+}
+
+interface Addresses {
+  readonly ipv4?: Address | undefined
+  readonly ipv6?: Address | undefined
+}
+
+function allocate(networks: NetworkStore, { id, name, definition }: NetworkRecord, record: EndpointRecord): Addresses {
+  const all = subnetsOf(definition)
+  const taken: TakenAddresses = {
+    has: (address) => networks.hasAddress(id, addressBytes(address)),
+    count: (first, last) => networks.countAddresses(id, addressBytes(first), addressBytes(last)),
+  }
+  const give = (family: 4 | 6, asked: string | undefined) => {
+    const subnets = ofFamily(all, family)
+    if (subnets.length === 0 && asked === undefined) return
+    const requested = asked === undefined ? undefined : parseAddress(asked)
+    return allocateAddress({ subnets, taken, requested, network: `${name} (${id.slice(0, 12)})` }).address
+  }
+  const { ip, ip6 } = record.settings
+  return { ipv4: give(4, ip), ipv6: definition.ipv6 ? give(6, ip6) : undefined }
+}
+
+function activeEndpoint(
+  { driver }: NetworkDefinition,
+  { settings }: EndpointRecord,
+  index: number,
+  { ipv4, ipv6 }: Addresses,
+): ActiveEndpoint {
+  const id = randomBytes(32).toString('hex')
+  const isLinked = driver !== 'host' && driver !== 'null'
+  return {
+    id,
+    ...(ipv4 && { ipv4: formatAddress(ipv4) }),
+    ...(ipv6 && { ipv6: formatAddress(ipv6) }),
+    // An ipvlan interface has its parent's hardware address.
+    mac: isLinked && driver !== 'ipvlan' ? (settings.mac ?? formatMac(ipv4 ? macOf(ipv4) : randomMac())) : '',
+    hostInterface: driver === 'bridge' ? `veth${id.slice(0, 11)}` : '',
+    interface: isLinked ? `eth${index}` : '',
+  }
+}
+
+/** Locally administered, of one station. */
+const randomMac = () => Buffer.from([0x02, 0x42, ...randomBytes(4)])

@@ -1,0 +1,80 @@
+import type { ContainerContext } from '../container/context.js'
+import { InvalidOptionError, NotFoundError } from '../errors/index.js'
+import { checkEndpointSettings, networkContainer } from '../spec/index.js'
+import type { EndpointSettings } from '../network/definition.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { LinkRecord } from '../store/links.js'
+import type { NetworkRecord } from '../store/networks.js'
+import { activateEndpoints } from './endpoints.js'
+import { hasInterfaces, hasNames, type Networking } from './networking.js'
+
+/** Which network a container is made on, and what it asks there. */
+export interface Membership {
+  /** Undefined: it shares another container's. */
+  readonly network: NetworkRecord | undefined
+  readonly settings: EndpointSettings
+  /** On the default bridge. */
+  readonly links: readonly LinkRecord[]
+}
+
+/**
+ * Finds the network that a container asks for, and the containers that it links to.
+ *
+ * @throws {NotFoundError} NETWORK_NOT_FOUND, CONTAINER_NOT_FOUND; {InvalidOptionError} INVALID_OPTION
+ */
+export async function membershipOf(
+  networking: Networking,
+  context: ContainerContext,
+  { id, name, config }: ContainerRecord,
+): Promise<Membership> {
+  const settings = settingsOf(config)
+  const other = networkContainer(config.network)
+  if (other !== undefined) {
+    context.containers.find(other)
+    return { network: undefined, settings, links: [] }
+  }
+  const network = config.network === 'bridge' ? await networking.bridge() : networking.store.find(config.network)
+  const isUserDefined = hasNames(network)
+  checkEndpointSettings(settings, isUserDefined)
+  if (isUserDefined || !hasInterfaces(network)) return { network, settings, links: [] }
+  return {
+    network,
+    settings: { ...settings, links: [] },
+    links: config.links.map(({ container, alias }) => ({ container: id, alias, target: linked(context, name, container) })),
+  }
+}
+
+/** Makes a container's places in the transaction that inserts its record; with `attempt` above 0 it is being started. */
+export function join({ store, links }: Networking, record: ContainerRecord, membership: Membership): void {
+  if (membership.network) store.connect(record.id, membership.network, membership.settings)
+  links.insert(membership.links)
+  if (record.attempt > 0) activateEndpoints(store, record.id, record.attempt)
+}
+
+function settingsOf({ ip, ip6, macAddress, networkAliases, links }: ContainerRecord['config']): EndpointSettings {
+  return {
+    ...(ip !== undefined && { ip }),
+    ...(ip6 !== undefined && { ip6 }),
+    ...(macAddress !== undefined && { mac: macAddress }),
+    aliases: networkAliases,
+    links,
+  }
+}
+
+function linked({ containers }: ContainerContext, name: string, container: string): string {
+  if (name !== '' && container === name)
+    throw new InvalidOptionError(`Cannot link to ${container}: a container cannot link to itself`, {
+      code: 'INVALID_OPTION',
+      details: { option: 'link', value: container },
+    })
+  try {
+    return containers.find(container).id
+  } catch (cause) {
+    if (!(cause instanceof NotFoundError)) throw cause
+    throw new NotFoundError(`could not get container for ${container}: No such container: ${container}: make it first`, {
+      code: 'CONTAINER_NOT_FOUND',
+      cause,
+      details: { option: 'link', container },
+    })
+  }
+}

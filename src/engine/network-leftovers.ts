@@ -1,0 +1,89 @@
+import { closeSync, readFileSync } from 'node:fs'
+import { failpoint } from '../errors/failpoint.js'
+import { native } from '../host/index.js'
+import { addressBytes, formatAddress, parseAddress } from '../network/address.js'
+import { forgetNames } from '../network/name-records.js'
+import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
+import type { Stages } from './assemble.js'
+import { protocolNumbers } from './published-ports.js'
+
+/** What a run adds to the kernel that does not go with its namespaces. */
+export interface NetworkLeftovers {
+  readonly ports: readonly PublishedPort[]
+  readonly links: readonly LinkedPort[]
+}
+
+const fileName = 'network'
+
+/** A run's leftovers as a file of its run directory, written before any of them is made. */
+export function leftoversFile(runDirectory: string, { ports, links }: NetworkLeftovers) {
+  const content = JSON.stringify({
+    ports: ports.map((port) => ({
+      ...port,
+      hostAddress: formatAddress(port.hostAddress),
+      address: formatAddress(port.address),
+    })),
+    links: links.map((link) => ({ ...link, from: formatAddress(link.from), to: formatAddress(link.to) })),
+  })
+  return { path: `${runDirectory}/${fileName}`, content }
+}
+
+/**
+ * Takes back what a run has added whose supervisor was killed. Its run directory is locked, and its addresses are still
+ * its own. A port may be another container's by now: who holds its socket owns its rule.
+ */
+export async function clearNetwork(
+  { networking, paths }: Pick<Stages, 'networking' | 'paths'>,
+  id: string,
+): Promise<void> {
+  const left = readLeftovers(`${paths.runRoot}/${id}/${fileName}`)
+  if (!left) return
+  failpoint('network.clear')
+  await forgetNames(networking.names, id)
+  if (left.links.length > 0) await networking.host.closeLinks(left.links)
+  for (const port of left.ports) {
+    const held = tryHold(port)
+    if (held === undefined) continue
+    await networking.host.unpublish([port]).finally(() => closeSync(held))
+  }
+}
+
+function tryHold({ protocol, hostAddress, hostPort }: PublishedPort): number | undefined {
+  try {
+    return native().holdPort(protocolNumbers[protocol], addressBytes(hostAddress), hostPort).fd
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined
+    throw error
+  }
+}
+
+interface Port extends Omit<PublishedPort, 'hostAddress' | 'address'> {
+  readonly hostAddress: string
+  readonly address: string
+}
+
+interface Link extends Omit<LinkedPort, 'from' | 'to'> {
+  readonly from: string
+  readonly to: string
+}
+
+function readLeftovers(path: string): NetworkLeftovers | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  // The supervisor was killed while it wrote it: nothing had been made yet.
+  if (!text.endsWith('}')) return undefined
+  const { ports, links } = JSON.parse(text) as { ports: Port[]; links: Link[] }
+  return {
+    ports: ports.map((port) => ({
+      ...port,
+      hostAddress: parseAddress(port.hostAddress),
+      address: parseAddress(port.address),
+    })),
+    links: links.map((link) => ({ ...link, from: parseAddress(link.from), to: parseAddress(link.to) })),
+  }
+}

@@ -1,0 +1,95 @@
+import type { ContainerNetworking } from '../container/networking.js'
+import { parseAddress } from '../network/address.js'
+import type { BoundPort, KernelNetwork } from '../network/definition.js'
+import type { HostNetwork, WantedState } from '../network/host-network-types.js'
+import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
+import type { LinkStore } from '../store/links.js'
+import type { NetworkStages } from './predefined-networks.js'
+import type { EndpointRecord, NetworkRecord, NetworkStore } from '../store/networks.js'
+
+/** What the engine knows networks by: the records of them, and the kernel's side. */
+export interface Networking {
+  readonly store: NetworkStore
+  readonly links: LinkStore
+  readonly host: HostNetwork
+  /** `runRoot/dns`: record and view files. */
+  readonly names: string
+  /** What networks are made from. */
+  readonly stages: NetworkStages
+  /** The default network, of which the record is made with its first use. */
+  bridge(): Promise<NetworkRecord>
+  /** Removes what the kernel has of the default network, when nothing runs on it: the last engine of the root closes. */
+  leave(): Promise<void>
+  /** The port that was given last of those that nobody has named. */
+  readonly dynamicPorts: { last: number }
+}
+
+/** A container's place on a network that is there. */
+export interface Place {
+  readonly endpoint: EndpointRecord & { readonly active: NonNullable<EndpointRecord['active']> }
+  readonly network: NetworkRecord
+}
+
+/** Where a running container is, in the order of its interfaces; networks without interfaces are left out. */
+export function placesOf({ store }: Pick<Networking, 'store'>, container: string): Place[] {
+  return store.endpointsOf(container).flatMap((endpoint) => {
+    const network = store.get(endpoint.network)
+    if (!network || !endpoint.active || !hasInterfaces(network)) return []
+    return [{ endpoint: { ...endpoint, active: endpoint.active }, network }]
+  })
+}
+
+/** Whether a container gets an interface on it. */
+export function hasInterfaces({ definition: { driver } }: NetworkRecord): boolean {
+  return driver === 'bridge' || driver === 'macvlan' || driver === 'ipvlan'
+}
+
+/** Whether containers on it find each other by name: on all but those that are there from the start. */
+export function hasNames(network: NetworkRecord): boolean {
+  return hasInterfaces(network) && network.name !== 'bridge'
+}
+
+/** Where published ports lead: the first network that the host routes to. */
+export function publishingPlace(places: readonly Place[]): Place | undefined {
+  return places.find(({ network: { definition } }) => definition.driver === 'bridge' && !definition.internal)
+}
+
+/** What of a published port is done by a rule: an address of the same family as the host's. */
+export function publishedPort(port: BoundPort, { endpoint: { active } }: Place): PublishedPort[] {
+  const hostAddress = parseAddress(port.hostAddress)
+  const address = hostAddress.family === 4 ? active.ipv4 : active.ipv6
+  if (address === undefined) return []
+  const { protocol, hostPort } = port
+  return [{ protocol, hostAddress, hostPort, address: parseAddress(address), port: port.port }]
+}
+
+/** All that the kernel should have of this root, by the store. */
+export function wantedState(networking: Networking, linkedPorts: (container: string) => LinkedPort[]): WantedState {
+  const { store } = networking
+  const ports = store.ports()
+  const publishing = new Map([...new Set(ports.map(({ container }) => container))].map((id) => [id, publishingPlace(placesOf(networking, id))]))
+  const networks: KernelNetwork[] = store.list().filter(hasInterfaces)
+  const running = new Set(networks.flatMap(({ id }) => store.endpointsOn(id)).filter(({ active }) => active).map(({ container }) => container))
+  return {
+    networks,
+    ports: ports.flatMap((port) => {
+      const place = publishing.get(port.container)
+      return place ? publishedPort(port, place) : []
+    }),
+    links: [...running].flatMap(linkedPorts),
+  }
+}
+
+/** What inspecting a container tells of its networks. */
+export function containerNetworking({ store }: Networking, container: string): ContainerNetworking {
+  return {
+    endpoints: store.endpointsOf(container).map(({ network, networkName, settings, active }) => ({
+      networkId: network,
+      networkName,
+      definition: store.get(network)?.definition,
+      settings,
+      active,
+    })),
+    ports: store.portsOf(container),
+  }
+}

@@ -1,0 +1,48 @@
+import { mkdirSync } from 'node:fs'
+import type { AddressPool } from '../network/address-pools.js'
+import { openHostNetwork } from '../network/host-network.js'
+import type { Database } from '../store/database.js'
+import { openLinks } from '../store/links.js'
+import { type NetworkRecord, openNetworks } from '../store/networks.js'
+import type { Networking } from './networking.js'
+import type { Paths } from './paths.js'
+import { ensureBridge, ensurePredefined, type NetworkStages } from './predefined-networks.js'
+
+/** Opens a root's networks. Nothing is made of them in the kernel before something needs it. */
+export function openNetworking(paths: Paths, database: Database, pools: readonly AddressPool[]): Networking {
+  const { rootId, runRoot } = paths
+  const store = openNetworks(database)
+  const host = openHostNetwork({ rootId, runRoot })
+  const stages: NetworkStages = {
+    networks: store,
+    rootId,
+    runRoot,
+    pools,
+    occupied: (besides) => host.occupied(besides),
+    removeFromKernel: (network) => host.remove(network),
+  }
+  const names = `${runRoot}/dns`
+  mkdirSync(names, { recursive: true, mode: 0o755 })
+  ensurePredefined(stages)
+  let bridge: Promise<NetworkRecord> | undefined
+  return {
+    store,
+    links: openLinks(database),
+    host,
+    names,
+    stages,
+    dynamicPorts: { last: 0 },
+    bridge() {
+      // Its subnet is chosen anew only while no engine is open.
+      bridge ??= ensureBridge(stages).catch((error: unknown) => {
+        bridge = undefined
+        throw error
+      })
+      return bridge
+    },
+    async leave() {
+      const record = store.getByName('bridge')
+      if (record && !store.endpointsOn(record.id).some(({ active }) => active)) await host.remove(record)
+    },
+  }
+}

@@ -1,0 +1,25 @@
+import { readdirSync } from 'node:fs'
+import type { ContainerContext } from '../container/context.js'
+import { failpoint } from '../errors/failpoint.js'
+import { native } from '../host/index.js'
+import type { Stages } from './assemble.js'
+
+const id = /^[0-9a-f]{64}$/
+
+/** Networks whose removal was cut short, and files of names that belong to no network and no container. */
+export async function reconcileNetworks({ networking }: Stages, { containers }: ContainerContext): Promise<void> {
+  const { store, host, names } = networking
+  // Listed before the records are read: each file is made after its record.
+  const found = readdirSync(names)
+  for (const record of store.removing()) {
+    failpoint('reconcile.network')
+    await host.remove(record)
+    store.delete(record.id)
+  }
+  for (const name of found) {
+    const [owner = ''] = name.split('.')
+    if (id.test(owner) && (store.get(owner) || containers.get(owner)?.phase === 'started')) continue
+    failpoint('reconcile.names')
+    await native().removeTree(`${names}/${name}`)
+  }
+}

@@ -1,0 +1,29 @@
+import type { ContainerContext } from '../container/context.js'
+import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { activateEndpoints } from './endpoints.js'
+import type { Networking } from './networking.js'
+
+type Records = Pick<ContainerContext, 'containers' | 'bootId'>
+
+/** created or exited → started, with its places on networks taken; undefined when another process was first. */
+export function beginRun({ store }: Networking, { containers, bootId }: Records, id: string) {
+  return store.transaction(() => {
+    const record = containers.begin(id, bootId)
+    if (record) activateEndpoints(store, id, record.attempt)
+    return record
+  })
+}
+
+/** The end of a run, with its places free: an `rm` container is no more, any other has exited. */
+export function endRun({ store }: Networking, { containers }: Records, record: ContainerRecord, outcome: Outcome): void {
+  store.transaction(() => {
+    if (record.config.rm) containers.delete(record.id)
+    else if (containers.settle(record.id, record.attempt, outcome)) store.release(record.id, record.attempt)
+  })
+}
+
+/** Frees what a container still has of networks, of whichever run. */
+export function releaseRun({ store }: Networking, { containers }: Records, id: string): void {
+  const record = containers.get(id)
+  if (record) store.release(id, record.attempt)
+}

@@ -1,0 +1,51 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Family } from './address.js'
+
+/**
+ * Parameters of the network namespace that the calling thread is in: whatever reads and writes them must not be done by
+ * a thread pool. @see Documentation/networking/ip-sysctl.rst of Linux
+ */
+const root = '/proc/sys/net'
+const forwarding = { 4: 'ipv4/ip_forward', 6: 'ipv6/conf/all/forwarding' } as const
+
+function read(name: string): string {
+  return readFileSync(`${root}/${name}`, 'latin1').trim()
+}
+
+/** Only what differs is written: some hosts have these read-only, and right. */
+function write(name: string, value: number): void {
+  if (read(name) !== String(value)) writeFileSync(`${root}/${name}`, `${value}\n`)
+}
+
+/** A kernel without IPv6 has no parameters of it. */
+export function hasIpv6(): boolean {
+  return existsSync(`${root}/ipv6`)
+}
+
+/** Makes the host a router. Whether it was none. */
+export function enableForwarding(family: Family): boolean {
+  if (read(forwarding[family]) === '1') return false
+  // A router believes no other routers, unless it is told to: the host keeps the routes that it lives by.
+  if (family === 6) for (const link of readdirSync(`${root}/ipv6/conf`)) keepAdvertisements(link)
+  write(forwarding[family], 1)
+  return true
+}
+
+function keepAdvertisements(link: string): void {
+  const name = `ipv6/conf/${link}/accept_ra`
+  if (link !== 'all' && read(name) === '1') write(name, 2)
+}
+
+/** How the host treats what comes from containers by their bridge. */
+export function restrictBridge(bridge: string, icc: boolean): void {
+  const ipv4 = `ipv4/conf/${bridge}`
+  // The host reaches ports that are published on its loopback interface; the firewall keeps everybody else from it.
+  write(`${ipv4}/route_localnet`, 1)
+  write(`${ipv4}/rp_filter`, 1)
+  write(`${ipv4}/send_redirects`, 0)
+  if (hasIpv6()) write(`ipv6/conf/${bridge}/accept_ra`, 0)
+  if (icc) return
+  // Isolated ports do not hear each other's questions: the bridge answers, and the firewall decides.
+  write(`${ipv4}/proxy_arp_pvlan`, 1)
+  write(`ipv4/neigh/${bridge}/proxy_delay`, 0)
+}

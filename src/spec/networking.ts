@@ -1,0 +1,73 @@
+import { checkAddress, checkEndpointSettings, checkMacAddress } from './endpoint-settings.js'
+import { checkFlag, checkTexts, invalidOption } from './invalid.js'
+import { checkAlias, parseLinks } from './links.js'
+import { isUserDefined, networkContainer, parseNetworkMode } from './network-mode.js'
+import type { RunOptions } from './options.js'
+import { parseExpose, parsePublish, portName } from './ports.js'
+import { compact } from './records.js'
+
+/**
+ * The container's network, what it asks of it, and what it publishes.
+ *
+ * @throws {InvalidOptionError} INVALID_OPTION; also for options that the network cannot have
+ */
+export function parseNetworking(raw: RunOptions) {
+  const network = parseNetworkMode(raw.network)
+  checkConflicts(network, raw)
+  const ports = parsePublish(raw.publish)
+  const asked = parseAsked(raw)
+  checkEndpointSettings({ ...asked, aliases: asked.networkAliases }, isUserDefined(network))
+  return {
+    network,
+    ports,
+    publishAll: checkFlag('publishAll', raw.publishAll),
+    exposedPorts: [...new Set([...parseExpose(raw.expose), ...ports.map(portName)])],
+    links: parseLinks(raw.link),
+    ...asked,
+  }
+}
+
+function parseAsked({ networkAlias, ip, ip6, macAddress }: RunOptions) {
+  return {
+    networkAliases: checkTexts('networkAlias', networkAlias).map((alias) => checkAlias('networkAlias', alias)),
+    ...compact({
+      ip: ip === undefined ? undefined : checkAddress('ip', ip),
+      ip6: ip6 === undefined ? undefined : checkAddress('ip6', ip6),
+      macAddress: macAddress === undefined ? undefined : checkMacAddress(macAddress),
+    }),
+  }
+}
+
+type Conflict = readonly [option: keyof RunOptions, what: string]
+
+const withContainer: readonly Conflict[] = [
+  ['hostname', 'conflicting options: hostname and the network mode'],
+  [
+    'link',
+    "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+  ],
+  ['dns', 'conflicting options: dns and the network mode'],
+  ['addHost', 'conflicting options: custom host-to-IP mapping and the network mode'],
+  ['macAddress', 'conflicting options: mac-address and the network mode'],
+  ['publish', 'conflicting options: port publishing and the container type network mode'],
+  ['publishAll', 'conflicting options: port publishing and the container type network mode'],
+  ['expose', 'conflicting options: port exposing and the container type network mode'],
+]
+
+const withHost: readonly Conflict[] = [
+  [
+    'link',
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+  ],
+  ['macAddress', 'conflicting options: mac-address and the network mode'],
+]
+
+/** Another container's network comes with its names and ports; the host's has ports and addresses already. */
+function checkConflicts(network: string, raw: RunOptions): void {
+  const conflicts = networkContainer(network) !== undefined ? withContainer : network === 'host' ? withHost : []
+  for (const [option, what] of conflicts) {
+    const value = raw[option]
+    if (value !== undefined && value !== '' && value !== false && !(Array.isArray(value) && value.length === 0))
+      throw invalidOption(option, what, `leave out ${option}, or use another network than '${network}'`, value)
+  }
+}
