@@ -26,25 +26,29 @@ export async function makeRunRoot(workspace: Workspace): Promise<string> {
   return runRoot
 }
 
-/** `engine.run('busybox', ['true']).network(network).rm().output()`, which answers first and removes afterwards. */
-export function inboardRun(engine: Engine, network: 'none' | 'host'): Peer {
+/** `engine.run('busybox', ['true']).network(network).publish(...).rm().output()`, which answers first and removes afterwards. */
+export function inboardRun(engine: Engine, network: string, ...ports: readonly string[]): Peer {
   const run = async () => {
     const before = countFiles(engine)
     // Asking again and again would keep the supervisor from the directories it removes.
     const watcher = watch(engine.runRoot)
     const start = performance.now()
-    await outputOfTrue(engine, network)
+    await outputOfTrue(engine, network, ...ports)
     const answered = performance.now() - start
     while (countFiles(engine) > before) await once(watcher, 'change')
     const removed = performance.now() - start
     watcher.close()
     return { answered, removed }
   }
-  return { name: `inboard run().rm().output(), ${network}`, run }
+  return { name: ['inboard run().rm().output()', network, ...ports].join(', '), run }
 }
 
-export async function outputOfTrue(engine: Engine, network: 'none' | 'host'): Promise<void> {
-  const { exitCode } = await engine.run('busybox', ['true']).network(network).rm().output()
+export async function outputOfTrue(engine: Engine, network: string, ...ports: readonly string[]): Promise<void> {
+  const run = engine.run('busybox', ['true']).network(network)
+  const { exitCode } = await run
+    .publish(...ports)
+    .rm()
+    .output()
   if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`)
 }
 

@@ -1,9 +1,15 @@
 import { images } from './images.js'
+import { network } from './network.js'
 import { isInOwnNetwork, runAgainInOwnNetwork } from './own-network.js'
 import { scale } from './scale.js'
 import { start } from './start.js'
 
-const benches: Readonly<Record<string, (options: readonly string[]) => Promise<void>>> = { start, scale, images }
+const benches: Readonly<Record<string, (options: readonly string[]) => Promise<void>>> = {
+  start,
+  scale,
+  images,
+  network,
+}
 
 const [name = '', ...options] = process.argv.slice(2)
 const bench = benches[name]

@@ -11,7 +11,10 @@ export interface DockerDaemon {
   readonly pid: number
 }
 
-const daemons = new WeakMap<Workspace, Promise<DockerDaemon | undefined>>()
+/** What a daemon has of networks, besides those named `none` and `host`. */
+type DaemonNetworks = 'none' | 'bridge'
+
+const daemons = new WeakMap<Workspace, Map<DaemonNetworks, Promise<DockerDaemon | undefined>>>()
 
 /** The socket of {@link dockerDaemon}. */
 export async function dockerSocket(workspace: Workspace): Promise<string | undefined> {
@@ -19,17 +22,21 @@ export async function dockerSocket(workspace: Workspace): Promise<string | undef
 }
 
 /** A Docker daemon that the bench starts for itself and ends; undefined where there is none to start. */
-export function dockerDaemon(workspace: Workspace): Promise<DockerDaemon | undefined> {
-  const known = daemons.get(workspace)
-  if (known) return known
-  const started = startDaemon(workspace)
-  daemons.set(workspace, started)
+export function dockerDaemon(
+  workspace: Workspace,
+  networks: DaemonNetworks = 'none',
+): Promise<DockerDaemon | undefined> {
+  const known = daemons.get(workspace) ?? new Map<DaemonNetworks, Promise<DockerDaemon | undefined>>()
+  daemons.set(workspace, known)
+  const started = known.get(networks) ?? startDaemon(workspace, networks)
+  known.set(networks, started)
   return started
 }
 
-async function startDaemon(workspace: Workspace): Promise<DockerDaemon | undefined> {
+async function startDaemon(workspace: Workspace, networks: DaemonNetworks): Promise<DockerDaemon | undefined> {
   if (!(await ensureProgram('dockerd', 'docker.io'))) return undefined
-  const place = (name: string) => join(workspace.directory, 'docker', name)
+  if (networks === 'bridge' && !(await ensureProgram('iptables', 'iptables'))) return undefined
+  const place = (name: string) => join(workspace.directory, `docker-${networks}`, name)
   await mkdir(place('.'))
   const socket = place('socket')
   const files = [
@@ -42,10 +49,12 @@ async function startDaemon(workspace: Workspace): Promise<DockerDaemon | undefin
     '--cgroup-parent',
     `/${workspace.cgroup}`,
   ]
-  // Only network `none` and a registry on loopback are measured: the daemon gets a namespace of its own and need touch no firewall.
-  const network = ['--bridge', 'none', '--iptables=false', '--ip6tables=false']
+  // A daemon without a bridge need touch no firewall.
+  const network = networks === 'none' ? ['--bridge', 'none', '--iptables=false', '--ip6tables=false'] : []
   const command = ['sh', '-c', 'ip link set lo up; exec dockerd "$@"', 'sh', ...files, ...network]
-  const daemon = spawn('unshare', ['--net', ...command, '--host', `unix://${socket}`], { stdio: 'ignore' })
+  // What it mounts ends with it.
+  const own = ['--net', '--mount']
+  const daemon = spawn('unshare', [...own, ...command, '--host', `unix://${socket}`], { stdio: 'ignore' })
   const ended = once(daemon, 'exit')
   workspace.defer(async () => {
     daemon.kill('SIGTERM')

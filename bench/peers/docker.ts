@@ -1,19 +1,29 @@
-import { compileProgram } from '../workspace.js'
+import { compileProgram, type Workspace } from '../workspace.js'
 import { Coprocess } from './coprocess.js'
 import { DockerApi } from './docker-api.js'
-import { dockerSocket } from './docker-daemon.js'
+import { dockerDaemon, dockerSocket } from './docker-daemon.js'
 import { type OpenPeer, timed } from './peer.js'
 
 const skipped = { skipped: 'dockerd is not installed' }
 
 /** `docker run --rm --network none`, by its CLI. */
-export const openDockerCli: OpenPeer = async (workspace) => {
-  const socket = await dockerSocket(workspace)
-  if (!socket) return skipped
-  const run = ['run', '--rm', '--network', 'none', 'busybox', 'true']
-  const process = new Coprocess([await compileProgram('timed'), 'docker', '--host', `unix://${socket}`, ...run])
+export const openDockerCli: OpenPeer = (workspace) => openCli(workspace, 'none', ['--network', 'none'])
+
+/** `docker run --rm -p`, by its CLI. */
+export const openPublishingDockerCli: OpenPeer = (workspace) => openCli(workspace, 'bridge', ['-p', '18080:80'])
+
+async function openCli(
+  workspace: Workspace,
+  networks: 'none' | 'bridge',
+  options: readonly string[],
+): ReturnType<OpenPeer> {
+  const daemon = await dockerDaemon(workspace, networks)
+  if (!daemon) return skipped
+  const run = ['run', '--rm', ...options, 'busybox', 'true']
+  const docker = ['docker', '--host', `unix://${daemon.socket}`]
+  const process = new Coprocess([await compileProgram('timed'), ...docker, ...run])
   workspace.defer(() => process[Symbol.asyncDispose]())
-  return { name: 'docker run --rm (CLI)', run: () => process.run(), slow: true }
+  return { name: `docker run --rm ${options.join(' ')} (CLI)`, run: () => process.run(), slow: true }
 }
 
 /** The same through the daemon's socket from this process. */

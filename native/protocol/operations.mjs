@@ -169,14 +169,14 @@ export const operations = [
     name: 'netlink',
     in: ['beside', 'ending', 'teardown'],
     fields: { socket: 'u64', slot: 'u64', messages: 'bytes', link: 'str', linkAt: 'bytes', namespaceAt: 'u64' },
-    doc: 'Sends a batch of netlink messages and awaits the acknowledgements it asks for. Before that, the index of the interface `link` of that namespace is written at each offset of `linkAt` (u32 each), and the descriptor of the container\'s namespace at `namespaceAt` (0xffffffff: nowhere). In ending and teardown ENOENT, ENODEV and ESRCH are success.',
+    doc: "Sends a batch of netlink messages and awaits the acknowledgements it asks for. Before that, the index of the interface `link` of that namespace is written at each offset of `linkAt` (u32 each), and the descriptor of the container's namespace at `namespaceAt` (0xffffffff: nowhere). In ending and teardown ENOENT, ENODEV and ESRCH are success.",
   },
   {
     code: 62,
     name: 'port',
     in: ['beside'],
     fields: { slot: 'u64', protocol: 'u64', address: 'bytes', port: 'u64' },
-    doc: 'Keeps the bound socket (TCP: it listens) in a slot until `network_end`: a published port is held. What reaches the socket itself, because no rule of the firewall leads it elsewhere, is relayed to the container\'s address (4 or 16 bytes) and port, by a process that is forked at the first of it.',
+    doc: "Keeps the bound socket (TCP: it listens) in a slot until `network_end`: a published port is held. What reaches the socket itself, because no rule of the firewall leads it elsewhere, is relayed to the container's address (4 or 16 bytes) and port, by a process that is forked at the first of it.",
   },
   {
     code: 63,
@@ -190,7 +190,7 @@ export const operations = [
     name: 'resolver',
     in: ['beside'],
     fields: { directory: 'str', view: 'str', filter: 'bytes', open: 'u64' },
-    doc: 'How the container\'s names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`.',
+    doc: "How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`.",
   },
   {
     code: 65,

@@ -148,7 +148,7 @@ static void send_signal(struct supervisor *s, uint64_t signal_number, uint64_t e
 
 static void open_resolver(struct supervisor *s, struct client *client) {
     struct frame answer = {FRAME_RESOLVING, 1, {0}, NULL, 0};
-    if (resolver_open(&s->network) < 0) answer.fields[0] = (uint64_t)errno;
+    if (queries_open(&s->network) < 0) answer.fields[0] = (uint64_t)errno;
     client_send(s, client, &answer);
 }
 

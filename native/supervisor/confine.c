@@ -14,7 +14,7 @@
 #endif
 #endif
 
-enum { NOBODY = 65534, ADDRESS_BYTES = 256 << 20, RESOLVER_FILES = 512, RELAY_FILES = 8192 };
+enum { NOBODY = 65534, ADDRESS_BYTES = 256 << 20, FILES = 8192 };
 
 /* The plan holds the program's environment, these buffers what it printed and was told. */
 static void forget_container(struct supervisor *s) {
@@ -50,12 +50,12 @@ static int limit(int resource, rlim_t value) {
     return setrlimit(resource, &(struct rlimit){value, value});
 }
 
-static int set_limits(rlim_t files) {
+static int set_limits(void) {
 #ifndef SANITIZED
     if (limit(RLIMIT_AS, ADDRESS_BYTES) < 0) return -1;
 #endif
     if (limit(RLIMIT_FSIZE, 0) < 0 || limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NPROC, 0) < 0) return -1;
-    return limit(RLIMIT_NOFILE, files);
+    return limit(RLIMIT_NOFILE, FILES);
 }
 
 /* The same operations as make a container's program what it is. */
@@ -90,7 +90,7 @@ static int resolve(struct supervisor *s, pid_t parent, const union filter *filte
     if (setup.directory < 0 || network_enter(network) < 0 || enter_root(setup.directory) < 0) return -1;
     forget_container(s);
     close_others((int[]){setup.udp, setup.tcp, setup.directory}, 3);
-    if (set_limits(RESOLVER_FILES) < 0 || give_up_powers(s, parent, &filter->blob) < 0) return -1;
+    if (set_limits() < 0 || give_up_powers(s, parent, &filter->blob) < 0) return -1;
     return resolver_run(&setup);
 }
 
@@ -100,7 +100,7 @@ static int relay(struct supervisor *s, pid_t parent, const union filter *filter)
     for (unsigned i = 0; i < setup.count; i++) kept[i] = setup.ports[i].fd;
     forget_container(s);
     close_others(kept, setup.count);
-    if (set_limits(RELAY_FILES) < 0 || give_up_powers(s, parent, &filter->blob) < 0) return -1;
+    if (set_limits() < 0 || give_up_powers(s, parent, &filter->blob) < 0) return -1;
     return relay_run(&setup);
 }
 

@@ -69,7 +69,7 @@ static int open_both(struct network *network) {
     return network_leave(network) < 0 || network->queries[1] < 0 ? -1 : 0;
 }
 
-int resolver_open(struct network *network) {
+int queries_open(struct network *network) {
     struct helper *resolver = &network->helpers[HELPER_RESOLVER];
     if (network->queries[0] >= 0) return 0;
     if (resolver->watch < 0) return fail(ENODEV);
@@ -85,7 +85,7 @@ int do_resolver(struct supervisor *s, const struct op_resolver *op) {
     if (strlen(op->view) > NAME_MAX) return fail(ENAMETOOLONG);
     s->network.resolver = *op;
     if (set_up(&s->network.helpers[HELPER_RESOLVER], op->filter) < 0) return -1;
-    return op->open ? resolver_open(&s->network) : 0;
+    return op->open ? queries_open(&s->network) : 0;
 }
 
 /* One that dies again and again must not keep us busy: how long it is not forked for. */

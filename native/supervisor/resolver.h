@@ -185,7 +185,6 @@ struct origin {
     struct sockaddr_storage peer;
 };
 
-/* resolver-forward.c */
 struct forward {
     int fd; /* -1: free */
     bool stream;
@@ -201,11 +200,10 @@ struct forward {
     uint8_t *body; /* of an answer that comes by TCP */
 };
 
-/* resolver-tcp.c */
 enum { OUT_BYTES = 512 * 1024 };
 struct connection {
     int fd; /* -1: free */
-    bool ended;
+    bool ended, delivered;
     uint32_t generation, events, pending;
     int64_t active;
     size_t in_length, out_from, out_end;
@@ -223,7 +221,9 @@ struct batch {
 struct resolver {
     int udp, tcp, epoll;
     int64_t now, active;
-    unsigned forwards, connections;
+    int64_t accept_again; /* when connections could not be accepted; INT64_MAX: they can */
+    unsigned forwards, connections;   /* in use */
+    int32_t forwards_made, connections_made; /* ever in use: what is behind them was never touched */
     int32_t free, oldest, newest;
     size_t random_left;
     uint16_t random[128];
@@ -245,9 +245,12 @@ enum watched { WATCHED_UDP, WATCHED_TCP, WATCHED_FORWARD, WATCHED_CONNECTION };
 /* Adds or changes what is waited for; -1 with errno. */
 int resolver_watch(struct resolver *r, int operation, int fd, uint32_t events, enum watched kind, uint32_t index,
                    uint32_t generation);
-/* Answers a query, or has it forwarded: the length of the answer in `to`, of at least `limit` bytes; 0: none yet. */
+/* Answers a query, or has it forwarded: the length of the answer in `to`; 0: there is none yet. `to` has room for
+ * UDP_ANSWER_MAX bytes, or MESSAGE_MAX when the query came through a connection. */
 size_t resolver_answer(struct resolver *r, const uint8_t *message, size_t length, const struct origin *origin,
-                       uint8_t *to, size_t limit);
+                       uint8_t *to);
+/* Sends an answer to whoever asked. */
+void resolver_deliver(struct resolver *r, const struct origin *origin, uint8_t *message, size_t length);
 
 /* resolver-udp.c */
 void udp_receive(struct resolver *r);
@@ -262,15 +265,16 @@ void forward_expire(struct resolver *r);
 void forward_cancel(struct resolver *r, int connection);
 /* When the first of them gives its server up; INT64_MAX: there is none. */
 int64_t forward_deadline(const struct resolver *r);
-/* An answer on its way to whoever asked. */
-void resolver_deliver(struct resolver *r, const struct origin *origin, uint8_t *message, size_t length);
+void forward_close_all(struct resolver *r);
 
-void tcp_open(struct resolver *r);
+/* resolver-tcp.c */
 void tcp_accept(struct resolver *r);
 void tcp_event(struct resolver *r, uint32_t index, uint32_t events);
+/* The answer to a query that was forwarded; it is sent by tcp_advance. */
 void tcp_deliver(struct resolver *r, int connection, const uint8_t *message, size_t length);
+void tcp_advance(struct resolver *r);
 void tcp_expire(struct resolver *r);
 int64_t tcp_deadline(const struct resolver *r);
-void tcp_close(struct resolver *r, struct connection *connection);
+void tcp_close_all(struct resolver *r);
 
 #endif

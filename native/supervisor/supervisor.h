@@ -176,7 +176,7 @@ int network_leave(const struct network *network);
 int netlink_open(void);
 
 /* helpers.c */
-int resolver_open(struct network *network);
+int queries_open(struct network *network);
 struct pollfd helper_poll(const struct helper *helper);
 /* Forks it, or reaps it: what `helper_poll` waits for has come. */
 void helper_serve(struct supervisor *s, struct helper *helper);

@@ -1,7 +1,7 @@
 import type { StartStreams } from '../container/context.js'
 import type { ImageContent, ImageStore } from '../image/index.js'
 import { cgroupDirectories, compileCgroups } from '../launch/cgroups.js'
-import type { ContainerPaths, RunPlanInput } from '../launch/run-plan.js'
+import type { ContainerPaths, ManagedFile, RunPlanInput } from '../launch/run-plan.js'
 import type { SnapshotDriver } from '../snapshot/index.js'
 import {
   compileSeccomp,
@@ -10,15 +10,21 @@ import {
   type HostFacts,
   type HostLimits,
   type ResolvedUser,
+  type SpecInput,
   resolveUser,
 } from '../spec/index.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Spec } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { CgroupParents } from './cgroup-parents.js'
+import { linkVariables } from './container-links.js'
 import { hostDevices } from './host-devices.js'
-import { managedFiles, managedPaths } from './managed-files.js'
+import { managedFiles, managedPaths, readHostFiles } from './managed-files.js'
+import { linkedHost } from './linking-hosts.js'
+import { leftoversFile } from './network-leftovers.js'
+import { gatewaysOf, hasNames, type Networking } from './networking.js'
 import type { Paths } from './paths.js'
+import type { Wiring } from './wiring.js'
 
 /** The stages that a start goes through. */
 export interface Stages {
@@ -31,12 +37,7 @@ export interface Stages {
 }
 
 /** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */
-export function assemble(
-  stages: Stages,
-  record: ContainerRecord,
-  streams: StartStreams,
-  wiring: Wiring,
-): RunPlanInput {
+export function assemble(stages: Stages, record: ContainerRecord, streams: StartStreams, wiring: Wiring): RunPlanInput {
   const { id, config } = record
   const image = stages.images.resolve(record.image)
   const spec = startSpec(stages, record, image, wiring)
@@ -84,6 +85,39 @@ function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Spec) {
   return { paths, cgroups, hierarchies }
 }
 
+/** The spec of a start: with links and a shared network, its own each time. */
+function startSpec(stages: Stages, record: ContainerRecord, image: ImageContent, wiring: Wiring): Spec {
+  const { links, shared } = wiring
+  if (links.length === 0 && !shared) return containerSpec(stages, record, image)
+  return makeSpec(stages, record, image, {
+    linkEnv: linkVariables(stages, record, links),
+    ...(shared && {
+      files: managedPaths(`${stages.paths.runRoot}/${shared.id}`),
+      shared: { hostname: shared.config.hostname || shared.id.slice(0, 12), domainname: shared.config.domainname },
+    }),
+  })
+}
+
+/** Files of a run: those that are bound over the image's, and what tells what is to be undone. */
+function runFiles({ paths, networking }: Stages, record: ContainerRecord, spec: Spec, wiring: Wiring): ManagedFile[] {
+  const directory = `${paths.runRoot}/${record.id}`
+  const { places, leftovers, shared, hostFiles } = wiring
+  if (shared) return []
+  const files = managedFiles(
+    {
+      config: record.config,
+      hostname: spec.hostname,
+      addresses: places.flatMap(({ endpoint: { active } }) => [active.ipv4, active.ipv6].filter((one) => one !== undefined)),
+      links: wiring.links.map(linkedHost),
+      hasNames: places.some(({ network }) => hasNames(network)),
+      gateway: gatewaysOf(networking),
+      host: hostFiles,
+    },
+    managedPaths(directory),
+  )
+  return leftovers ? [...files, leftoversFile(directory, leftovers)] : files
+}
+
 const specs = new WeakMap<ContainerConfig, Spec>()
 
 /** A container's spec; made once for a record in memory, until its own files may tell otherwise. */
@@ -97,16 +131,21 @@ export function containerSpec(stages: Stages, record: ContainerRecord, image: Im
   return spec
 }
 
-function makeSpec(stages: Stages, record: ContainerRecord, image: ImageContent): Spec {
+function makeSpec(
+  stages: Stages,
+  record: ContainerRecord,
+  image: ImageContent,
+  network: Pick<SpecInput, 'linkEnv' | 'shared'> & Partial<Pick<SpecInput, 'files'>> = {},
+): Spec {
   const { id, config } = record
-  const files = managedPaths(`${stages.paths.runRoot}/${id}`)
   return createSpec({
+    files: managedPaths(`${stages.paths.runRoot}/${id}`),
+    ...network,
     id,
     config,
     image: image.config,
     user: imageUser(stages, record, image),
     host: stages.host,
-    files,
     devices: hostDevices(config),
   })
 }

@@ -3,6 +3,7 @@ import type { ImageStore } from '../image/index.js'
 import { parseAddress } from '../network/address.js'
 import type { LinkedPort } from '../network/ruleset.js'
 import type { ContainerRecord, ContainerStore } from '../store/containers.js'
+import { linkEnvironment } from '../spec/index.js'
 import { hasNames, type Networking, type Place, placesOf } from './networking.js'
 
 /** What links are looked up in. */
@@ -31,6 +32,18 @@ export function linkTargets(context: LinkContext, { id, name }: ContainerRecord)
     const ipv4 = placesOf(context.networking, target).find(({ network }) => !hasNames(network))?.endpoint.active.ipv4
     if (!record || ipv4 === undefined) throw notRunning(record?.name ?? target, name, alias)
     return { alias, record, ipv4, exposedPorts: exposedPorts(context, record) }
+  })
+}
+
+/** The variables that tell a container of what it links to. */
+export function linkVariables(
+  { images }: Pick<LinkContext, 'images'>,
+  { name }: ContainerRecord,
+  targets: readonly LinkTarget[],
+): string[] {
+  return targets.flatMap(({ alias, record, ipv4, exposedPorts: ports }) => {
+    const environment = [...(images.resolve(record.image).config.Env ?? []), ...record.config.env]
+    return linkEnvironment(name, { alias, address: ipv4, exposedPorts: ports, environment })
   })
 }
 

@@ -124,6 +124,30 @@ describe('the endpoints of a run', () => {
     expect(addressesOn(net)).toEqual([])
   })
 
+  it("are on the network that has their network's name by then, until the first run", () => {
+    const before = store.network('net')
+    const container = store.container('app')
+    store.networks.connect(container, before, settings())
+    store.networks.beginRemove(before.id)
+    expect(() => activateEndpoints(store.networks, container, 1)).toThrow('network net not found')
+    const after = { ...before, id: 'f'.repeat(64) }
+    store.networks.insert(after)
+    expect(() => activateEndpoints(store.networks, container, 2)).toThrow(`network ${before.id} not found`)
+    expect(activateEndpoints(store.networks, container, 1)).toMatchObject([
+      { network: after, active: { ipv4: '10.1.0.2' } },
+    ])
+    expect(store.networks.endpointsOn(after.id)).toHaveLength(1)
+  })
+
+  it('are refused an address of a subnet that nobody asked for, or of a family that the network has not', () => {
+    const picked = store.network('picked', {
+      subnets: [{ subnet: '10.3.0.0/16', gateway: '10.3.0.1', isPicked: true }],
+    })
+    const words = 'user specified IP address is supported only when connecting to networks with user configured subnets'
+    expect(() => start('first', [[picked, settings({ ip: '10.3.0.9' })]])).toThrow(words)
+    expect(() => start('second', [[store.network('net'), settings({ ip6: 'fd00::9' })]])).toThrow(words)
+  })
+
   it('are refused an address that is taken, or of no subnet', () => {
     const net = store.network('net')
     start('first', [[net, settings()]])

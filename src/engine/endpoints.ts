@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { InvalidOptionError } from '../errors/index.js'
 import { type Address, addressBytes, formatAddress, formatMac, macOf, parseAddress } from '../network/address.js'
-import { allocateAddress, type TakenAddresses } from '../network/address-allocation.js'
+import { allocateAddress, type NetworkSubnet, type TakenAddresses } from '../network/address-allocation.js'
 import type { ActiveEndpoint, NetworkDefinition } from '../network/definition.js'
+import { formatSubnet } from '../network/subnet.js'
 import { ofFamily, subnetsOf } from '../network/subnets.js'
 import { type EndpointRecord, type NetworkRecord, type NetworkStore, noSuchNetwork } from '../store/networks.js'
 
@@ -40,15 +42,22 @@ export function activateEndpoint(
   attempt: number,
   index: number,
 ): RunEndpoint {
-  const network = networks.get(record.network)
-  if (!network) throw noSuchNetwork(record.network)
-  const { ipv4, ipv6 } = allocate(networks, network, record)
-  const active = activeEndpoint(network.definition, record, index, { ipv4, ipv6 })
-  networks.activate(record, attempt, active, {
+  const network = networkOf(networks, record, attempt)
+  const place = network.id === record.network ? record : networks.move(record, network)
+  const { ipv4, ipv6 } = allocate(networks, network, place)
+  const active = activeEndpoint(network.definition, place, index, { ipv4, ipv6 })
+  networks.activate(place, attempt, active, {
     ipv4: ipv4 && addressBytes(ipv4),
     ipv6: ipv6 && addressBytes(ipv6),
   })
-  return { record: { ...record, attempt, active }, network, active }
+  return { record: { ...place, attempt, active }, network, active }
+}
+
+/** Until its first run a container is on a network by name: one that was removed and made again will do. */
+function networkOf(networks: NetworkStore, { network, networkName }: EndpointRecord, attempt: number): NetworkRecord {
+  const found = networks.get(network) ?? (attempt === 1 ? networks.getByName(networkName) : undefined)
+  if (found) return found
+  throw noSuchNetwork(attempt === 1 ? networkName : network)
 }
 
 /** The number that the next interface of a running container has. */
@@ -69,13 +78,24 @@ function allocate(networks: NetworkStore, { id, name, definition }: NetworkRecor
     count: (first, last) => networks.countAddresses(id, addressBytes(first), addressBytes(last)),
   }
   const give = (family: 4 | 6, asked: string | undefined) => {
-    const subnets = ofFamily(all, family)
-    if (subnets.length === 0 && asked === undefined) return
+    const subnets = family === 4 || definition.ipv6 ? ofFamily(all, family) : []
+    if (asked !== undefined) checkAsked(definition, subnets, asked)
+    else if (subnets.length === 0) return
     const requested = asked === undefined ? undefined : parseAddress(asked)
     return allocateAddress({ subnets, taken, requested, network: `${name} (${id.slice(0, 12)})` }).address
   }
   const { ip, ip6 } = record.settings
-  return { ipv4: give(4, ip), ipv6: definition.ipv6 ? give(6, ip6) : undefined }
+  return { ipv4: give(4, ip), ipv6: give(6, ip6) }
+}
+
+/** Nobody knows what a picked subnet will be with the next picking. */
+function checkAsked(definition: NetworkDefinition, subnets: readonly NetworkSubnet[], asked: string): void {
+  const texts = new Set(subnets.map(({ subnet }) => formatSubnet(subnet)))
+  if (definition.subnets.some(({ subnet, isPicked }) => texts.has(subnet) && !isPicked)) return
+  throw new InvalidOptionError(
+    `user specified IP address is supported only when connecting to networks with user configured subnets: ${asked}: create the network with a subnet`,
+    { code: 'INVALID_OPTION', details: { value: asked } },
+  )
 }
 
 function activeEndpoint(

@@ -6,11 +6,12 @@ import { compileExec } from '../launch/exec-plan.js'
 import { launchError, supervisorLost } from '../launch/failure.js'
 import { compileRun, type Fault, type LaunchPlan } from '../launch/run-plan.js'
 import { Session } from '../launch/session.js'
+import { networkFailure } from '../network/network-failure.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { assemble, assembleExec, type Stages } from './assemble.js'
 import { requestedProcess } from './exec-process.js'
 import { updateLinkingHosts } from './linking-hosts.js'
-import { wire } from './wiring.js'
+import { type Wiring, wire } from './wiring.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
@@ -30,15 +31,22 @@ export async function launchContainer(
     await prepareFiles(stages, record)
     const plan = compileRun({ ...assemble(stages, record, streams, wiring), ...takeFault() })
     const launched = await spawnSupervisor(plan, lock, wiring.slots, `cannot start container ${record.name}`)
-    updateLinkingHosts(stages, context, record, wiring)
+    updateLinkingHosts(stages.networking, context, record, wiring)
     void launched.supervisorGone.then(wiring.over)
     return launched
   } catch (error) {
     wiring.over()
-    throw networkFailure(error) ?? error
+    throw meaningOf(error, wiring)
   } finally {
     wiring.passed()
   }
+}
+
+/** A bridge that takes no more interfaces is a matter of the network, not of the plan. */
+function meaningOf(error: unknown, { places }: Wiring): unknown {
+  const { details } = error as { details?: { operation?: string; syscallError?: string } }
+  if (details?.operation !== 'netlink' || details.syscallError === undefined) return error
+  return networkFailure(details.syscallError, places.map(({ network }) => network.name).join(', '), error) ?? error
 }
 
 async function prepareFiles({ images, snapshots, paths }: Stages, record: ContainerRecord): Promise<void> {

@@ -93,3 +93,9 @@ export function containerNetworking({ store }: Networking, container: string): C
     ports: store.portsOf(container),
   }
 }
+
+/** What `host-gateway` stands for: the default bridge's gateways. */
+export function gatewaysOf({ store }: Pick<Networking, 'store'>): string[] {
+  const subnets = store.getByName('bridge')?.definition.subnets ?? []
+  return subnets.map(({ gateway }) => gateway).filter((gateway) => gateway !== undefined)
+}

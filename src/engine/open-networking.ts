@@ -8,11 +8,14 @@ import type { Networking } from './networking.js'
 import type { Paths } from './paths.js'
 import { ensureBridge, ensurePredefined, type NetworkStages } from './predefined-networks.js'
 
+/** What is left undone of the host's network is not worth an error. @see https://nodejs.org/api/process.html#processemitwarningwarning-options */
+const warn = (error: unknown) => process.emitWarning(error instanceof Error ? error : String(error))
+
 /** Opens a root's networks. Nothing is made of them in the kernel before something needs it. */
 export function openNetworking(paths: Paths, database: Database, pools: readonly AddressPool[]): Networking {
   const { rootId, runRoot } = paths
   const store = openNetworks(database)
-  const host = openHostNetwork({ rootId, runRoot })
+  const host = openHostNetwork({ rootId, runRoot, onWarning: warn })
   const stages: NetworkStages = {
     networks: store,
     rootId,

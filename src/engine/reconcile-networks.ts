@@ -4,7 +4,7 @@ import { failpoint } from '../errors/failpoint.js'
 import { native } from '../host/index.js'
 import type { Stages } from './assemble.js'
 
-const id = /^[0-9a-f]{64}$/
+const id = /[0-9a-f]{64}/
 
 /** Networks whose removal was cut short, and files of names that belong to no network and no container. */
 export async function reconcileNetworks({ networking }: Stages, { containers }: ContainerContext): Promise<void> {
@@ -17,8 +17,8 @@ export async function reconcileNetworks({ networking }: Stages, { containers }: 
     store.delete(record.id)
   }
   for (const name of found) {
-    const [owner = ''] = name.split('.')
-    if (id.test(owner) && (store.get(owner) || containers.get(owner)?.phase === 'started')) continue
+    const owner = id.exec(name)?.[0] ?? ''
+    if (store.get(owner) || containers.get(owner)?.phase === 'started') continue
     failpoint('reconcile.names')
     await native().removeTree(`${names}/${name}`)
   }

@@ -8,7 +8,7 @@ import { addressBytes, parseAddress } from '../network/address.js'
 import { endpointSteps, loopbackSteps, quietSteps } from '../network/endpoint-steps.js'
 import type { BoundPort } from '../network/definition.js'
 import type { EndpointLink } from '../network/host-network-types.js'
-import { recordLine, viewContent } from '../network/name-records.js'
+import { recordHeader, recordLine, viewContent } from '../network/name-records.js'
 import { linkBatches, publishBatches, unlinkBatches, unpublishBatches } from '../network/plan-batches.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import { networkContainer, type PortBinding } from '../spec/index.js'
@@ -18,6 +18,8 @@ import type { Stages } from './assemble.js'
 import { exposedPort, exposedPorts, type LinkTarget, linkedPorts, linkTargets } from './container-links.js'
 import { helperFilter } from './helper-filters.js'
 import type { NetworkLeftovers } from './network-leftovers.js'
+import { namesView, nameRecord } from './container-names.js'
+import { type HostFiles, readHostFiles } from './managed-files.js'
 import { hasNames, type Place, placesOf, publishedPort, publishingPlace, wantedState } from './networking.js'
 import { type HeldSocket, holdPorts, releasePorts } from './published-ports.js'
 
@@ -28,6 +30,8 @@ export interface Wiring {
   readonly slots: readonly number[]
   readonly places: readonly Place[]
   readonly links: readonly LinkTarget[]
+  /** What the host's files say. */
+  readonly hostFiles: HostFiles
   /** The container whose network namespace it shares. */
   readonly shared: ContainerRecord | undefined
   /** What is to be undone when its supervisor is killed. */
@@ -38,7 +42,7 @@ export interface Wiring {
   over(): void
 }
 
-const nothing: Omit<Wiring, 'plan'> = {
+const nothing: Omit<Wiring, 'plan' | 'hostFiles'> = {
   slots: [],
   places: [],
   links: [],
@@ -55,7 +59,7 @@ const nothing: Omit<Wiring, 'plan'> = {
  */
 export async function wire(stages: Stages, context: ContainerContext, record: ContainerRecord): Promise<Wiring> {
   const { network } = record.config
-  if (network === 'host') return { ...nothing, plan: { kind: 'host' } }
+  if (network === 'host') return { ...nothing, hostFiles: readHostFiles(network), plan: { kind: 'host' } }
   const other = networkContainer(network)
   if (other !== undefined) return joinOther(context, record, other)
   return wireOwn(stages, context, record)
@@ -66,6 +70,7 @@ function joinOther(context: ContainerContext, record: ContainerRecord, other: st
   const namespace = openNamespace(context, shared)
   return {
     ...nothing,
+    hostFiles: readHostFiles(record.config.network),
     plan: { kind: 'join', slot: 0 },
     slots: [namespace],
     shared,
@@ -97,6 +102,7 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
   const held = publish(stages, record, places)
   const firewall = held.length + opened.length > 0 ? networking.host.takeFirewallSocket() : undefined
   const endpoints = endpointLinks(places)
+  const hostFiles = readHostFiles(record.config.network)
   const slots = [...(firewall === undefined ? [] : [firewall]), ...held.map(({ fd }) => fd).filter((fd) => fd >= 0)]
   return {
     ...nothing,
@@ -106,10 +112,11 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
       endSteps: endpoints.flatMap(quietSteps),
       firewall: firewall === undefined ? undefined : firewallPlan(stages, places, held, opened),
       ports: portsPlan(stages, places, held, firewall === undefined ? 0 : 1),
-      names: namesPlan(stages, record, places),
+      names: namesPlan(stages, context, record, places, hostFiles),
     },
     slots,
     places,
+    hostFiles,
     links: targets,
     leftovers: places.length > 0 ? { ports: held.flatMap((port) => publishedBy(port, places)), links: opened } : undefined,
     passed: () => releasePorts(held),
@@ -197,20 +204,26 @@ function portsPlan(
 }
 
 /** Also for one that is on no network with names yet: it may come to one while it runs. */
-function namesPlan(stages: Stages, record: ContainerRecord, places: readonly Place[]): NamesPlan | undefined {
+function namesPlan(
+  stages: Stages,
+  context: ContainerContext,
+  record: ContainerRecord,
+  places: readonly Place[],
+  host: HostFiles,
+): NamesPlan | undefined {
   if (places.length === 0) return undefined
   const { names: directory } = stages.networking
   const named = places.filter(({ network }) => hasNames(network))
   return {
     directory,
     view: record.id,
-    viewContent: viewContent(viewOf(record, places)),
+    viewContent: viewContent(namesView(context.containers, record, places, host)),
     resolverFilter: helperFilter('resolver', stages.host),
     open: named.length > 0,
     records: named.map(({ network, endpoint }) => ({
       path: `${directory}/${network.id}`,
-      header: `network ${network.name}`,
-      line: recordLine(nameRecord(record, endpoint)),
+      header: recordHeader(network.name),
+      line: recordLine(nameRecord(record, { network, endpoint })),
     })),
   }
 }

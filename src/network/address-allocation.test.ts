@@ -46,7 +46,12 @@ describe('planSubnet', () => {
     [{ gateway: 'fd00::1' }, 'no matching subnet for gateway fd00::1'],
     [{ range: '172.16.0.0/12' }, 'no matching subnet for range 172.16.0.0/12'],
     [{ aux: { printer: '10.0.0.1' } }, 'no matching subnet for aux-address 10.0.0.1'],
-    [{ gateway: '172.17.0.5', aux: { printer: '172.17.0.5' } }, 'Address already in use'],
+    [
+      { gateway: '172.17.0.5', aux: { printer: '172.17.0.5' } },
+      'failed to allocate secondary ip address (printer:172.17.0.5): Address already in use',
+    ],
+    [{ gateway: '172.17.0.0' }, 'failed to allocate gateway (172.17.0.0): Address already in use'],
+    [{ gateway: '172.17.255.255' }, 'failed to allocate gateway (172.17.255.255): Address already in use'],
   ])('refuses %j', (more, message) => {
     expect(() => plan('172.17.0.0/16', more)).toThrow(message)
   })

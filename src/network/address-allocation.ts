@@ -29,19 +29,22 @@ export interface SubnetRequest {
  */
 export function planSubnet({ subnet, range, gateway, auxAddresses = {} }: SubnetRequest): NetworkSubnet {
   if (range && !containsSubnet(subnet, range)) throw noMatch('range', formatSubnet(range), subnet)
-  const taken = new Set<bigint>()
-  for (const address of Object.values(auxAddresses)) claim('aux-address', address, subnet, taken)
-  if (gateway) claim('gateway', gateway, subnet, taken)
+  const taken = new Set(reserved(subnet))
+  if (gateway) claim('gateway', '', gateway, subnet, taken)
+  for (const [name, address] of Object.entries(auxAddresses)) claim('aux-address', `${name}:`, address, subnet, taken)
   const chosen = gateway ?? firstUsable(subnet, range ?? subnet, taken)
   if (!chosen) throw exhausted(subnet.family, formatSubnet(subnet))
   return { subnet, ...(range && { range }), gateway: chosen, auxAddresses }
 }
 
-function claim(what: string, address: Address, subnet: Subnet, taken: Set<bigint>): void {
+function claim(what: keyof typeof claims, name: string, address: Address, subnet: Subnet, taken: Set<bigint>): void {
   if (!containsAddress(subnet, address)) throw noMatch(what, formatAddress(address), subnet)
-  if (taken.has(address.value)) throw inUse(address)
+  if (taken.has(address.value))
+    throw inUse(address, `failed to allocate ${claims[what]} (${name}${formatAddress(address)}): `)
   taken.add(address.value)
 }
+
+const claims = { gateway: 'gateway', 'aux-address': 'secondary ip address' } as const
 
 /** The addresses that a network's endpoints have: questions, since there may be many. */
 export interface TakenAddresses {
@@ -147,8 +150,8 @@ function noMatch(what: string, value: string, subnet: Subnet): InvalidOptionErro
   })
 }
 
-function inUse(address: Address): ConflictError {
-  return new ConflictError(`Address already in use: ${formatAddress(address)}`, {
+function inUse(address: Address, what = ''): ConflictError {
+  return new ConflictError(`${what}Address already in use: ${formatAddress(address)}`, {
     code: 'ADDRESS_IN_USE',
     details: { address: formatAddress(address) },
   })

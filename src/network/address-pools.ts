@@ -27,6 +27,12 @@ export const dockerAddressPools: readonly AddressPool[] = normalizeAddressPools(
   { base: '192.168.0.0/16', size: 20 },
 ])
 
+/** The pools of a root whose engine names none: Docker's, and for IPv6 addresses unique to the root. @see RFC 4193 */
+export function rootAddressPools(rootId: string): readonly AddressPool[] {
+  const [high, middle, low] = [rootId.slice(0, 2), rootId.slice(2, 6), rootId.slice(6, 8)]
+  return [...dockerAddressPools, ...normalizeAddressPools([{ base: `fd${high}:${middle}:${low}00::/48`, size: 64 }])]
+}
+
 /**
  * Checks the option `defaultAddressPools`.
  *

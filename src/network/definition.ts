@@ -59,6 +59,8 @@ export interface EndpointSettings {
   readonly aliases: readonly string[]
   /** Containers that it calls by names of its own: `container` as it was given, a name or an id. */
   readonly links: readonly { readonly container: string; readonly alias: string }[]
+  /** The driver's options for it, as they were given. */
+  readonly driverOptions?: Readonly<Record<string, string>>
 }
 
 /** What it has while it runs. */

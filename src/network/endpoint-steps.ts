@@ -46,12 +46,10 @@ export function endpointSteps(link: EndpointLink): NetlinkStep[] {
 /** What makes an endpoint whose program has ended mute at once, while its interfaces still are there. */
 export function quietSteps(link: EndpointLink): NetlinkStep[] {
   const { network, endpoint } = link
-  if (network.definition.driver === 'bridge') {
-    const messages = encodeMessages([mutePort(endpoint.hostInterface)])
-    return [{ socket: 'host', messages, link: '', linkAt: [], namespaceAt: undefined }]
-  }
+  if (network.definition.driver === 'bridge')
+    return [{ ...indexedStep(endpoint.hostInterface, [mutePort(unknown)]), socket: 'host' }]
   const removals = addressesOf(link).map(({ address, prefix }) => removeAddress(unknown, address, prefix))
-  return removals.length > 0 ? [containerStep(endpoint.interface, removals)] : []
+  return removals.length > 0 ? [indexedStep(endpoint.interface, removals)] : []
 }
 
 /** A pair of interfaces, one of them on the network's bridge. */
@@ -111,11 +109,11 @@ function addressStep(link: EndpointLink, name: string): NetlinkStep {
   const { endpoint } = link
   const rename = name === endpoint.interface ? [] : [renameLink(unknown, endpoint.interface)]
   const addresses = addressesOf(link).map(({ address, prefix }) => addAddress(unknown, address, prefix))
-  return containerStep(name, [...rename, ...raiseLink(unknown, false), ...addresses], defaultRoutes(link))
+  return indexedStep(name, [...rename, ...raiseLink(unknown, false), ...addresses], defaultRoutes(link))
 }
 
 /** Messages about an interface of the container's, and routes through it. */
-function containerStep(name: string, messages: readonly Message[], routes: readonly Message[] = []): NetlinkStep {
+function indexedStep(name: string, messages: readonly Message[], routes: readonly Message[] = []): NetlinkStep {
   const all = [...messages, ...routes]
   const linkAt = bodyPlaces(all).map((start, at) => {
     const { body } = all[at] as Message
@@ -129,7 +127,7 @@ function containerStep(name: string, messages: readonly Message[], routes: reado
 /** What gives a family's default route to this endpoint, from whichever had it. */
 export function defaultRouteStep(link: EndpointLink): NetlinkStep | undefined {
   const routes = defaultRoutes(link)
-  return routes.length > 0 ? containerStep(link.endpoint.interface, [], routes) : undefined
+  return routes.length > 0 ? indexedStep(link.endpoint.interface, [], routes) : undefined
 }
 
 function defaultRoutes({ network, endpoint, defaultRoute }: EndpointLink): Message[] {

@@ -1,8 +1,16 @@
 import { attribute, type Message, NLM_F_CREATE, nested, text } from './messages.js'
-import { compare, decide, loadMeta } from './nft-expressions.js'
-import { type ChainRecord, commentData, dumpChains, dumpRules, type RuleRecord, readChains, readRules } from './nft-records.js'
-import { nftRequest } from './nftables.js'
 import type { NetlinkSocket } from './netlink-socket.js'
+import { compare, decide, loadMeta } from './nft-expressions.js'
+import {
+  type ChainRecord,
+  commentData,
+  dumpChains,
+  dumpRules,
+  type RuleRecord,
+  readChains,
+  readRules,
+} from './nft-records.js'
+import { nftRequest } from './nftables.js'
 
 /**
  * Rules in chains of others who drop what they do not know of all that is forwarded: what comes from and goes to our bridges
@@ -44,7 +52,10 @@ export class Exceptions {
       const missing = bridges
         .flatMap((bridge) => exceptionsOf(this.table, bridge))
         .filter(({ comment }) => !known.has(comment))
-      await this.socket.commit('exceptions in the firewall of others', missing.map((rule) => insertRule(chain, rule)))
+      await this.socket.commit(
+        'exceptions in the firewall of others',
+        missing.map((rule) => insertRule(chain, rule)),
+      )
     }
     return signatureOf(await this.#chains())
   }
@@ -56,7 +67,10 @@ export class Exceptions {
       names ? names.includes(comment) : comment.startsWith(`${this.table} `)
     for (const chain of await this.#chains()) {
       const rules = (await this.#rules(chain)).filter(isOurs)
-      await this.socket.commit('exceptions in the firewall of others', rules.map((rule) => deleteRule(chain, rule)))
+      await this.socket.commit(
+        'exceptions in the firewall of others',
+        rules.map((rule) => deleteRule(chain, rule)),
+      )
     }
   }
 

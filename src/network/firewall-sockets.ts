@@ -15,9 +15,11 @@ export class FirewallSockets {
   }
 
   give(fd: number): void {
-    if (this.#isClosed || this.#idle.length >= limit) return close(fd)
-    native().netlinkDrain(fd)
-    this.#idle.push(fd)
+    if (this.#isClosed || this.#idle.length >= limit) close(fd)
+    else {
+      native().netlinkDrain(fd)
+      this.#idle.push(fd)
+    }
   }
 
   close(): void {

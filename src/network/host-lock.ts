@@ -8,14 +8,13 @@ const retryMs = 3
  * Runs `work` while nobody else does who holds the same file's flock, in whichever process.
  *
  * @param path a file, which is made, and stays
- * @param work gets a descriptor of the file
  */
-export async function withHostLock<Result>(path: string, work: (file: number) => Promise<Result>): Promise<Result> {
+export async function withHostLock<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   const file = openSync(path, 'a+', 0o600)
   try {
     // Polls: a blocking flock would stop the event loop, and with it whoever holds the lock in this process.
     while (!native().flock(file, 'exclusive', false)) await delay(retryMs)
-    return await work(file)
+    return await work()
   } finally {
     closeSync(file)
   }

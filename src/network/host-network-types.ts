@@ -31,8 +31,8 @@ export interface WantedState {
 
 /** What a root's networks have in the kernel, in the network namespace that this process is in. Nothing here forks. */
 export interface HostNetwork {
-  /** What new subnets must not overlap: addresses and routes of the host. */
-  occupied(): Promise<Subnet[]>
+  /** What new subnets must not overlap: addresses and routes of the host; those of the interface `besides` left out. */
+  occupied(besides?: string): Promise<Subnet[]>
   /**
    * Makes a network's interface, its kernel parameters and its rules; the table as well when it is the first.
    * Undone as a whole when a part fails. What is there already of this very network stays.

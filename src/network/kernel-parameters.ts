@@ -22,18 +22,27 @@ export function hasIpv6(): boolean {
   return existsSync(`${root}/ipv6`)
 }
 
-/** Makes the host a router. Whether it was none. */
-export function enableForwarding(family: Family): boolean {
-  if (read(forwarding[family]) === '1') return false
+/** Whether the host is a router. */
+export function isForwarding(family: Family): boolean {
+  return read(forwarding[family]) === '1'
+}
+
+/** Makes the host a router. */
+export function enableForwarding(family: Family): void {
   // A router believes no other routers, unless it is told to: the host keeps the routes that it lives by.
   if (family === 6) for (const link of readdirSync(`${root}/ipv6/conf`)) keepAdvertisements(link)
   write(forwarding[family], 1)
-  return true
 }
 
 function keepAdvertisements(link: string): void {
+  if (link === 'all' || link === 'default') return
   const name = `ipv6/conf/${link}/accept_ra`
-  if (link !== 'all' && read(name) === '1') write(name, 2)
+  try {
+    if (read(name) === '1') write(name, 2)
+  } catch (error) {
+    // Interfaces come and go.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }
 
 /** How the host treats what comes from containers by their bridge. */

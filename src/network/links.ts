@@ -3,12 +3,15 @@ import { attribute, type Message, NLM_F_CREATE, NLM_F_EXCL, nested, request, tex
 /** Network interfaces by rtnetlink. Numbers of <linux/rtnetlink.h>, <linux/if_link.h>, <linux/veth.h>. @see rtnetlink(7) */
 const RTM_NEWLINK = 16
 const RTM_DELLINK = 17
+const RTM_SETLINK = 19
 const IFF_UP = 1
 const AF_INET6 = 10
+const AF_BRIDGE = 7
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
 const IFLA_MASTER = 10
+const IFLA_PROTINFO = 12
 const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
 const IFLA_AF_SPEC = 26
@@ -105,9 +108,13 @@ export function attachPort(name: string, options: PortOptions): Message[] {
   return [changeLink(name, 0, master), changeLink(name, IFF_UP, portOptions(options))]
 }
 
-/** Makes a bridge port mute at once, in both directions: what it is paired with is not found by neighbours any more. */
-export function mutePort(name: string): Message {
-  return changeLink(name, 0, portData(attribute(IFLA_BRPORT_STATE, u8(BR_STATE_DISABLED))))
+/**
+ * Makes a bridge port mute at once, in both directions: what it is paired with is not found by neighbours any more. By the
+ * bridge's own message: after any other change of a port, the kernel enables it again.
+ */
+export function mutePort(index: number): Message {
+  const state = attribute(IFLA_BRPORT_STATE, u8(BR_STATE_DISABLED))
+  return request(RTM_SETLINK, 0, linkHeader(index, 0, AF_BRIDGE), nested(IFLA_PROTINFO, state))
 }
 
 /** Raises an interface; without IPv6 it gets no link-local address by itself. */
@@ -151,8 +158,9 @@ function reference(link: LinkReference, flags: number): Uint8Array[] {
 }
 
 /** A struct ifinfomsg; of the flags, those to be set. */
-function linkHeader(index: number, flags = 0): Uint8Array {
+function linkHeader(index: number, flags = 0, family = 0): Uint8Array {
   const header = Buffer.alloc(16)
+  header.writeUInt8(family, 0)
   header.writeInt32LE(index, 4)
   header.writeUInt32LE(flags, 8)
   header.writeUInt32LE(flags, 12)
@@ -179,13 +187,10 @@ function withoutLinkLocal(): Uint8Array {
 }
 
 function portOptions({ isolated = false, hairpin = false }: PortOptions): Uint8Array {
-  return portData(
+  const options = [
     attribute(IFLA_BRPORT_MODE, u8(Number(hairpin))),
     attribute(IFLA_BRPORT_ISOLATED, u8(Number(isolated))),
-  )
-}
-
-function portData(...options: readonly Uint8Array[]): Uint8Array {
+  ]
   const kind = attribute(IFLA_INFO_SLAVE_KIND, text('bridge'))
   return nested(IFLA_LINKINFO, kind, nested(IFLA_INFO_SLAVE_DATA, ...options))
 }

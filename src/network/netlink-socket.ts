@@ -23,6 +23,11 @@ export class NetlinkSocket {
 
   /** What the kernel answers to messages, refusals included. */
   exchange(messages: readonly Message[]): Promise<Answer[]> {
+    return this.exchangeBytes(encodeMessages(messages))
+  }
+
+  /** The same with messages that are encoded. */
+  exchangeBytes(messages: Uint8Array): Promise<Answer[]> {
     const answers = this.#last.then(() => this.#send(messages))
     this.#last = answers.catch(() => undefined)
     return answers
@@ -58,14 +63,8 @@ export class NetlinkSocket {
     })
   }
 
-  async #send(messages: readonly Message[]): Promise<Answer[]> {
+  async #send(messages: Uint8Array): Promise<Answer[]> {
     this.#fd ??= native().netlinkOpen(this.protocol, this.namespace)
-    try {
-      return readAnswers(await native().netlinkExchange(this.#fd, encodeMessages(messages)))
-    } catch (error) {
-      // Answers that come late are nobody's.
-      native().netlinkDrain(this.#fd)
-      throw error
-    }
+    return readAnswers(await native().netlinkExchange(this.#fd, messages))
   }
 }

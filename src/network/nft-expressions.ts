@@ -75,12 +75,7 @@ export function loadWayBack(into: Register): Expression {
 }
 
 function loadRoute(into: Register, result: number, flags: number): Expression {
-  return expression(
-    'fib',
-    attribute(1, registerNumber(into)),
-    attribute(2, be32(result)),
-    attribute(3, be32(flags)),
-  )
+  return expression('fib', attribute(1, registerNumber(into)), attribute(2, be32(result)), attribute(3, be32(flags)))
 }
 
 /** Keeps the bits of `mask`. */

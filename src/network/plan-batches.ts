@@ -1,7 +1,14 @@
 import { release } from 'node:os'
 import { encodeMessages, type Message } from './messages.js'
 import { addElements, deleteElements, destroyElements, putElements, type SetElement, transaction } from './nftables.js'
-import { type ElementsOfSet, type LinkedPort, linkElements, type PublishedPort, portElements, tableName } from './ruleset.js'
+import {
+  type ElementsOfSet,
+  type LinkedPort,
+  linkElements,
+  type PublishedPort,
+  portElements,
+  tableName,
+} from './ruleset.js'
 
 /**
  * Changes of the firewall that a container's supervisor makes, each a transaction of its own. What is there of the same
@@ -52,9 +59,7 @@ export function replaceMessages(table: string, sets: readonly ElementsOfSet[]): 
 export function removalTransactions(table: string, sets: readonly ElementsOfSet[]): Message[][] {
   if (sets.length === 0) return []
   if (canDestroy()) return [sets.flatMap(({ set, elements }) => destroyElements(table, set, keysOf(elements)))]
-  return sets.flatMap(({ set, elements }) =>
-    keysOf(elements).map((element) => deleteElements(table, set, [element])),
-  )
+  return sets.flatMap(({ set, elements }) => keysOf(elements).map((element) => deleteElements(table, set, [element])))
 }
 
 function keysOf(elements: readonly SetElement[]): SetElement[] {

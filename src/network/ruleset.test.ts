@@ -4,16 +4,16 @@ import { checkObeyed, refusals } from './answers.js'
 import { Namespaces, NETLINK_NETFILTER } from './fixture.js'
 import type { Message } from './messages.js'
 import { deleteTable, queryTable, transaction } from './nftables.js'
+import { removalTransactions, replaceMessages } from './plan-batches.js'
 import {
+  addGuard,
   addNetworkRules,
-  closeLinkedPorts,
   createRuleset,
+  linkElements,
   type NetworkRules,
-  openLinkedPorts,
   type PublishedPort,
-  publishPorts,
+  portElements,
   removeNetworkRules,
-  unpublishPorts,
 } from './ruleset.js'
 import { parseSubnet } from './subnet.js'
 
@@ -67,6 +67,7 @@ describe('createRuleset', () => {
     expect(await listed(namespace, 'chain', 'raw')).toEqual([
       'type filter hook prerouting priority raw; policy accept;',
       'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+      'iifname @own fib saddr . iif oif 0 drop',
     ])
     expect(await listed(namespace, 'chain', 'publish')).toEqual([
       'dnat ip to ip daddr . meta l4proto . th dport map @published4',
@@ -180,16 +181,27 @@ describe('addNetworkRules', () => {
   })
 })
 
-describe('publishPorts', () => {
-  it('adds an element for each port, and takes exactly it away', async () => {
+describe('addGuard', () => {
+  it('makes the host forward nothing of a family but what is of the own bridges', async () => {
     const namespace = await withRuleset()
-    const ports = [
+    await obeyed(namespace, ...addGuard(table, 4), ...addGuard(table, 6))
+    const rules = ['iifname @own accept', 'oifname @own accept']
+    const hook = 'type filter hook forward priority filter; policy accept;'
+    expect(await listed(namespace, 'chain', 'guard4')).toEqual([hook, ...rules, 'meta nfproto ipv4 drop'])
+    expect(await listed(namespace, 'chain', 'guard6')).toEqual([hook, ...rules, 'meta nfproto ipv6 drop'])
+  })
+})
+
+describe('portElements', () => {
+  it('has an element for each port, which is taken away exactly', async () => {
+    const namespace = await withRuleset()
+    const ports = portElements([
       port('127.0.0.1', 8080, '172.17.0.2'),
       port('0.0.0.0', 8081, '172.17.0.3', 'udp'),
       port('::', 8082, 'fd00::2'),
       port('2001:db8::1', 8083, 'fd00::3'),
-    ]
-    await obeyed(namespace, ...publishPorts(table, ports))
+    ])
+    await obeyed(namespace, ...replaceMessages(table, ports))
     const shown = { published4: '127.0.0.1 . tcp . 8080 : 172.17.0.2 . 80', wildcard4: 'udp . 8081 : 172.17.0.3 . 80' }
     expect(await listed(namespace, 'map', 'published4')).toContain(`elements = { ${shown.published4} }`)
     expect(await listed(namespace, 'map', 'wildcard4')).toContain(`elements = { ${shown.wildcard4} }`)
@@ -197,34 +209,27 @@ describe('publishPorts', () => {
     expect(await listed(namespace, 'map', 'published6')).toContain(
       'elements = { 2001:db8::1 . tcp . 8083 : fd00::3 . 80 }',
     )
-    await obeyed(namespace, ...unpublishPorts(table, ports))
+    await obeyed(namespace, ...removalTransactions(table, ports).flat())
     expect((await namespaces.run(namespace, 'nft', 'list', 'ruleset')).stdout).not.toContain('elements')
   })
 
-  it('refuses a port that leads elsewhere, and to take away what is not there', async () => {
-    const namespace = await withRuleset()
-    await obeyed(namespace, ...publishPorts(table, [port('0.0.0.0', 80, '172.17.0.2')]))
-    expect(await refused(namespace, ...publishPorts(table, [port('0.0.0.0', 80, '172.17.0.3')]))).toEqual(['EEXIST'])
-    expect(await refused(namespace, ...unpublishPorts(table, [port('0.0.0.0', 81, '172.17.0.2')]))).toEqual(['ENOENT'])
-  })
-
-  it('publishes thousands in one transaction', async () => {
+  it('is added by the thousand in one transaction', async () => {
     const namespace = await withRuleset()
     const ports = Array.from({ length: 3000 }, (_, at) => port('192.0.2.1', 10_000 + at, '172.17.0.2'))
-    await obeyed(namespace, ...publishPorts(table, ports))
+    await obeyed(namespace, ...replaceMessages(table, portElements(ports)))
     const { stdout } = await namespaces.run(namespace, 'nft', 'list', 'map', 'inet', table, 'published4')
     expect(stdout.match(/192\.0\.2\.1/g)).toHaveLength(3000)
   })
 })
 
-describe('openLinkedPorts', () => {
+describe('linkElements', () => {
   it('opens a port of one address to another, until it is closed', async () => {
     const namespace = await withRuleset()
     const from = parseAddress('172.17.0.3')
-    const ports = [{ from, to: parseAddress('172.17.0.2'), protocol: 'tcp' as const, port: 5432 }]
-    await obeyed(namespace, ...openLinkedPorts(table, ports))
+    const links = linkElements([{ from, to: parseAddress('172.17.0.2'), protocol: 'tcp', port: 5432 }])
+    await obeyed(namespace, ...replaceMessages(table, links))
     expect(await listed(namespace, 'set', 'links4')).toContain('elements = { 172.17.0.3 . 172.17.0.2 . tcp . 5432 }')
-    await obeyed(namespace, ...closeLinkedPorts(table, ports))
+    await obeyed(namespace, ...removalTransactions(table, links).flat())
     expect((await listed(namespace, 'set', 'links4')).join()).not.toContain('elements')
   })
 })

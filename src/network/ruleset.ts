@@ -85,8 +85,9 @@ export function createRuleset(table: string): Message[] {
     createChain(table, 'forward', { type: 'filter', at: 'forward', priority: 0 }),
     // Bridges route 127.0.0.0/8, so that the host reaches ports published there; nobody else may (CVE-2020-8558).
     rule('raw', ...notThroughInterface('iifname', 'lo'), ...loopbackAddress('destination'), drop),
-    // What rp_filter does for IPv4: nobody sends as somebody whom this host would look for elsewhere.
-    rule('raw', ...ofFamily(6), loadMeta('iifname', 0), lookup('own', 0), ...fromElsewhere(), drop),
+    // Nobody sends as somebody whom this host would look for elsewhere. rp_filter is of IPv4 only, and where all interfaces
+    // have 2, as some distributions set it, 1 means nothing.
+    rule('raw', loadMeta('iifname', 0), lookup('own', 0), ...fromElsewhere(), drop),
     rule('publish', ...ofFamily(4), ...translation(4, 'published4', true)),
     rule('publish', ...ofFamily(6), ...translation(6, 'published6', true)),
     rule('publish', ...toThisHost(), ...ofFamily(4), ...translation(4, 'wildcard4', false)),

@@ -6,8 +6,9 @@ import { dumpLinks, readLinks } from './host-records.js'
 import { createBridge, createVeth, raiseLink, raiseLoopbackLink } from './links.js'
 import type { Message } from './messages.js'
 import { transaction } from './nftables.js'
+import { replaceMessages } from './plan-batches.js'
 import { addAddress, addRoute, everywhere } from './routes.js'
-import { addNetworkRules, createRuleset, type NetworkRules, openLinkedPorts, publishPorts } from './ruleset.js'
+import { addNetworkRules, createRuleset, linkElements, type NetworkRules, portElements } from './ruleset.js'
 import { parseSubnet } from './subnet.js'
 
 const table = 'inboard-0011aabb'
@@ -119,11 +120,14 @@ beforeAll(async () => {
   containers.y = await container(br3, 3, 3, true)
   const port = { protocol: 'tcp' as const, address: parseAddress('172.17.0.2'), port: 80 }
   await filter(
-    ...publishPorts(table, [
-      { ...port, hostAddress: parseAddress('0.0.0.0'), hostPort: 8080 },
-      { ...port, hostAddress: parseAddress('127.0.0.1'), hostPort: 8081 },
-      { ...port, hostAddress: parseAddress('::'), hostPort: 8080, address: parseAddress('fd00::2') },
-    ]),
+    ...replaceMessages(
+      table,
+      portElements([
+        { ...port, hostAddress: parseAddress('0.0.0.0'), hostPort: 8080 },
+        { ...port, hostAddress: parseAddress('127.0.0.1'), hostPort: 8081 },
+        { ...port, hostAddress: parseAddress('::'), hostPort: 8080, address: parseAddress('fd00::2') },
+      ]),
+    ),
   )
 })
 afterAll(() => namespaces[Symbol.asyncDispose]())
@@ -210,7 +214,7 @@ describe('a container on a network without icc', () => {
     expect(await namespaces.connect(containers.x, '192.0.2.2', 80)).toBe('192.0.2.1')
     expect(await namespaces.connect(containers.x, '172.20.0.3', 80)).toBe(unreachable)
     const [from, to] = [parseAddress('172.20.0.2'), parseAddress('172.20.0.3')]
-    await filter(...openLinkedPorts(table, [{ from, to, protocol: 'tcp', port: 80 }]))
+    await filter(...replaceMessages(table, linkElements([{ from, to, protocol: 'tcp', port: 80 }])))
     expect(await namespaces.connect(containers.x, '172.20.0.3', 80)).toBe('172.20.0.2')
     expect(await namespaces.connect(containers.y, '172.20.0.2', 80)).toBe(unreachable)
     expect(await namespaces.connect(containers.x, 'fd03::3', 80)).not.toBe('fd03::2')

@@ -29,6 +29,7 @@ interface Overrides {
   readonly host?: Partial<HostFacts>
   readonly devices?: SpecInput['devices']
   readonly command?: readonly string[]
+  readonly shared?: SpecInput['shared']
 }
 
 function specOf(
@@ -38,7 +39,17 @@ function specOf(
   const context = { envFiles: new Map(), processEnv: {}, host: { cpus: 2 } }
   const config = normalizeOptions('busybox', command, raw, context)
   const user = resolveUser(config.user || image.User || '', passwd, undefined, config.groupAdd)
-  return createSpec({ id, config, image, user, host: { ...host, ...given.host }, files, devices })
+  const { shared } = given
+  return createSpec({
+    id,
+    config,
+    image,
+    user,
+    host: { ...host, ...given.host },
+    files,
+    devices,
+    ...(shared && { shared }),
+  })
 }
 
 interface DockerSpec {
@@ -178,6 +189,15 @@ test('the host’s name is the container’s on the host’s network only', () =
     hostname: 'web',
     domainname: 'lan',
   })
+})
+
+test('a container that shares another’s network has its name, and neither a network namespace nor parameters of one', () => {
+  const spec = specOf({ network: 'container:web' }, { shared: { hostname: 'web', domainname: 'lan' } })
+  expect(spec).toMatchObject({ hostname: 'web', domainname: 'lan' })
+  expect(spec.process.env).toContain('HOSTNAME=web')
+  expect(spec.linux.sysctl).toEqual({})
+  expect(spec.linux.namespaces).not.toContainEqual({ type: 'network' })
+  expect(spec.linux.namespaces).toContainEqual({ type: 'uts' })
 })
 
 test('a host without cgroup namespaces gives none, nor does one that is asked to share its own', () => {

@@ -8,12 +8,13 @@ const name = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$/
 
 /**
  * `--link`: `container[:alias]`, or as inspect shows it, `/container:/this/alias`. Without an alias, the container's name or
- * id as it was given.
+ * id as it was given. Of several with one alias the first counts.
  *
  * @throws {InvalidOptionError} INVALID_OPTION
  */
 export function parseLinks(input: RunOptions['link']): Link[] {
-  return (input ?? []).map((entry) => checkLink(typeof entry === 'string' ? linkText(entry) : linkObject(entry)))
+  const links = (input ?? []).map((entry) => checkLink(typeof entry === 'string' ? linkText(entry) : linkObject(entry)))
+  return links.filter(({ alias }, at) => links.findIndex((link) => link.alias === alias) === at)
 }
 
 function linkText(text: string): Link {

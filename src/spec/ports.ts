@@ -96,9 +96,8 @@ function rangeOf(text: PortText, name: 'containerPort' | 'hostPort', value: stri
 function hostAddressOf(text: PortText): string {
   const { hostAddress } = text
   const address = /^\[(.*)\]$/.exec(hostAddress)?.[1] ?? hostAddress
-  const isPlain = address === hostAddress
-  if (hostAddress === '' || (isPlain && isIPv4(address)) || (isIPv6(address) && !address.includes('%'))) return address
-  const what = hostAddress.startsWith('[')
+  if (hostAddress === '' || isIPv4(address) || (isIPv6(address) && !address.includes('%'))) return address
+  const what = /^\[[^\]]*$/.test(hostAddress)
     ? `invalid IP address ${hostAddress}: address ${hostAddress}:: missing ']' in address`
     : `invalid IP address: ${hostAddress}`
   throw invalid(text, what, "write it as in '127.0.0.1:8080:80' or '[::1]:8080:80'")

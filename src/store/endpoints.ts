@@ -26,6 +26,10 @@ export function openEndpoints({ prepare }: Database): EndpointStore & Pick<Netwo
        SELECT $container, $network, $name, coalesce(max(position) + 1, 0), $settings FROM endpoints WHERE container = $container
        RETURNING *`,
   )
+  const move = prepare<[{ container: string; network: string; to: string; name: string }], Row>(
+    `UPDATE endpoints SET network = $to, name = $name WHERE container = $container AND network = $network RETURNING *`,
+  )
+  const nameOf = prepare<[string], { name: string }>('SELECT name FROM containers WHERE id = ?')
   const disconnect = prepare<[string, string], Row>(
     'DELETE FROM endpoints WHERE container = ? AND network = ? RETURNING *',
   )
@@ -58,7 +62,15 @@ export function openEndpoints({ prepare }: Database): EndpointStore & Pick<Netwo
         const row = connect.get({ container, network: id, name, settings: JSON.stringify(settings) })
         return decode(row as Row)
       } catch (error) {
-        if (isUniqueViolation(error)) throw alreadyConnected(container, name, error)
+        if (isUniqueViolation(error)) throw alreadyConnected(nameOf.get(container)?.name ?? container, name, error)
+        throw error
+      }
+    },
+    move({ container, network }, { id, name }) {
+      try {
+        return decode(move.get({ container, network, to: id, name }) as Row)
+      } catch (error) {
+        if (isUniqueViolation(error)) throw alreadyConnected(nameOf.get(container)?.name ?? container, name, error)
         throw error
       }
     },
@@ -97,7 +109,7 @@ function decode(row: Row): EndpointRecord {
 }
 
 function alreadyConnected(container: string, network: string, cause: unknown): ConflictError {
-  return new ConflictError(`endpoint of container ${container} already exists in network ${network}`, {
+  return new ConflictError(`endpoint with name ${container} already exists in network ${network}`, {
     code: 'ALREADY_CONNECTED',
     cause,
     details: { container, network },

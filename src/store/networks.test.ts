@@ -115,7 +115,9 @@ describe('endpoints', () => {
 
   it('are one for a container and network', () => {
     const { container, network } = run('app')
-    expect(() => store.networks.connect(container, network, plain)).toThrow(code('ALREADY_CONNECTED'))
+    expect(() => store.networks.connect(container, network, plain)).toThrow(
+      code('ALREADY_CONNECTED', 'endpoint with name app already exists in network net'),
+    )
     expect(store.networks.disconnect(container, network.id)?.active).toEqual(active)
     expect(store.networks.disconnect(container, network.id)).toBeUndefined()
   })

@@ -49,6 +49,8 @@ export interface EndpointAddresses {
 export interface EndpointStore {
   /** Behind the container's other places. @throws {ConflictError} ALREADY_CONNECTED */
   connect(container: string, network: NetworkRecord, settings: EndpointSettings): EndpointRecord
+  /** Puts a place on another network. @throws {ConflictError} ALREADY_CONNECTED */
+  move(endpoint: EndpointRecord, network: NetworkRecord): EndpointRecord
   /** What it was; undefined when there was none. */
   disconnect(container: string, network: string): EndpointRecord | undefined
   /** In the order they were connected. */
@@ -177,7 +179,7 @@ export function noSuchNetwork(network: string): NotFoundError {
   return new NotFoundError(`network ${network} not found`, { code: 'NETWORK_NOT_FOUND', details: { network } })
 }
 
-function networkExists(name: string, cause: unknown): ConflictError {
+export function networkExists(name: string, cause?: unknown): ConflictError {
   return new ConflictError(`network with name ${name} already exists`, {
     code: 'NETWORK_EXISTS',
     cause,

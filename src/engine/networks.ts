@@ -1,0 +1,176 @@
+import { ConflictError, NotFoundError } from '../errors/index.js'
+import { reporting } from '../errors/system.js'
+import { type CreateNetworkOptions, normalizeNetwork } from '../network/network-options.js'
+import type { NetworkRecord } from '../store/networks.js'
+import { Network, type NetworksContext } from './network.js'
+import { type NetworkBlueprint, NetworkBuilder } from './network-builder.js'
+import { createNetwork, finishRemovals, removeNetwork } from './network-creation.js'
+import { type NetworkFilters, networkFilter, type PruneNetworksFilters, pruneFilter } from './network-filters.js'
+
+/** A line of `docker network ls`. */
+export interface NetworkSummary {
+  readonly id: string
+  readonly name: string
+  readonly driver: string
+  readonly scope: 'local'
+  readonly internal: boolean
+  readonly ipv6: boolean
+  readonly createdAt: Date
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** Options of {@link Networks.list}. */
+export interface ListNetworksOptions {
+  readonly filters?: NetworkFilters
+}
+
+/** Options of {@link Networks.prune}. */
+export interface PruneNetworksOptions {
+  readonly filters?: PruneNetworksFilters
+  readonly signal?: AbortSignal
+}
+
+/** The networks of a root. */
+export class Networks {
+  readonly #context: NetworksContext
+
+  /** @internal */
+  constructor(context: NetworksContext) {
+    this.#context = context
+  }
+
+  /**
+   * A network to be made, with `docker network create`'s options as methods or as an object. Made once it is awaited.
+   *
+   * @param name letters, digits, `_`, `.` and `-`; no other network's
+   * @throws {ConflictError} NETWORK_EXISTS, SUBNET_OVERLAPS, ADDRESSES_EXHAUSTED, NETWORK_PREDEFINED; {InvalidOptionError}
+   *   INVALID_OPTION, INVALID_NAME. Nothing is left behind then.
+   *
+   * @example
+   * ```ts
+   * const net = await engine.networks.create('net')
+   * const lan = await engine.networks.create('lan', { driver: 'macvlan', subnet: '192.168.7.0/24', option: { parent: 'eth0' } })
+   * ```
+   */
+  create(name: string, options: CreateNetworkOptions & { readonly signal?: AbortSignal } = {}): NetworkBuilder {
+    const { signal, ...rest } = options
+    return new NetworkBuilder((blueprint) => this.#make(blueprint), { name, options: rest, signal })
+  }
+
+  /**
+   * A network by name, id, or unique prefix of an id.
+   *
+   * @throws {NotFoundError} NETWORK_NOT_FOUND; {ConflictError} AMBIGUOUS_ID
+   *
+   * @example
+   * ```ts
+   * const { IPAM } = await (await engine.networks.get('bridge')).inspect()
+   * ```
+   */
+  async get(nameOrId: string): Promise<Network> {
+    this.#context.closing.throwIfAborted()
+    if (nameOrId === 'bridge') await this.#act('cannot make the default network', () => this.#context.networking.bridge())
+    return this.#network(this.#context.networking.store.find(nameOrId))
+  }
+
+  /**
+   * The networks, by name.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION for a filter that is none
+   *
+   * @example
+   * ```ts
+   * const unused = await engine.networks.list({ filters: { dangling: true, label: 'stage=ci' } })
+   * ```
+   */
+  async list({ filters = {} }: ListNetworksOptions = {}): Promise<readonly NetworkSummary[]> {
+    this.#context.closing.throwIfAborted()
+    const { networking } = this.#context
+    const fits = networkFilter(networking.store, filters)
+    if (filters.dangling !== undefined) await this.#settleAll()
+    await this.#act('cannot make the default network', () => networking.bridge())
+    const records = networking.store.list().filter(fits)
+    return records.map(summaryOf).sort((one, other) => (one.name < other.name ? -1 : 1))
+  }
+
+  /**
+   * Removes the networks that were created and that no running container is on.
+   *
+   * @returns their names
+   * @throws {InvalidOptionError} INVALID_OPTION for a filter that is none
+   *
+   * @example
+   * ```ts
+   * await engine.networks.prune({ filters: { until: '24h' } })
+   * ```
+   */
+  async prune({ filters = {}, signal }: PruneNetworksOptions = {}): Promise<readonly string[]> {
+    this.#context.closing.throwIfAborted()
+    const { networking } = this.#context
+    const fits = pruneFilter(networking.store, filters)
+    await this.#settleAll()
+    const removed: string[] = []
+    for (const { id, name } of networking.store.list().filter(fits))
+      if (await this.#act(`cannot remove network ${name}`, () => this.#isRemoved(id, signal))) removed.push(name)
+    return removed
+  }
+
+  /**
+   * Makes everything that the kernel has of this root's networks again: what was flushed or removed by others, such as a
+   * reloaded firewall. Each start of a container does so by itself for what it needs.
+   *
+   * @example
+   * ```ts
+   * await engine.networks.reload()
+   * ```
+   */
+  async reload({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#context.closing.throwIfAborted()
+    signal?.throwIfAborted()
+    const { networking, wanted } = this.#context
+    await this.#act('cannot reload the networks', async () => {
+      await finishRemovals(networking, signal)
+      await networking.host.reload(wanted())
+    })
+  }
+
+  async #make({ name, options, signal }: NetworkBlueprint): Promise<Network> {
+    this.#context.closing.throwIfAborted()
+    signal?.throwIfAborted()
+    const request = normalizeNetwork(name, options)
+    const record = await this.#act(`cannot create network ${name}`, () =>
+      createNetwork(this.#context.networking, request, signal),
+    )
+    return this.#network(record)
+  }
+
+  /** What was connected to or removed since it was looked at stays, or has gone already. */
+  async #isRemoved(id: string, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await removeNetwork(this.#context.networking, id, signal)
+      return true
+    } catch (error) {
+      if (error instanceof ConflictError || error instanceof NotFoundError) return false
+      throw error
+    }
+  }
+
+  /** Containers whose end nobody has seen yet would keep their networks in use. */
+  async #settleAll(): Promise<void> {
+    const { networking } = this.#context
+    for (const { id } of networking.store.list()) await this.#context.settleUsers(id)
+  }
+
+  #act<Result>(what: string, body: () => Result | Promise<Result>): Promise<Result> {
+    return reporting(what, async () => body())
+  }
+
+  #network(record: NetworkRecord): Network {
+    return new Network(this.#context, record)
+  }
+}
+
+function summaryOf({ id, name, createdAtMs, definition }: NetworkRecord): NetworkSummary {
+  const { driver, internal, ipv6, labels } = definition
+  return { id, name, driver, scope: 'local', internal, ipv6, createdAt: new Date(createdAtMs), labels }
+}

@@ -1,0 +1,202 @@
+import { appendFileSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Family } from './address.js'
+import type { KernelNetwork } from './definition.js'
+import { Firewall } from './firewall.js'
+import { FirewallSockets } from './firewall-sockets.js'
+import { HostLinks } from './host-links.js'
+import { withHostLock } from './host-lock.js'
+import type { EndpointLink, HostNetwork, WantedState } from './host-network-types.js'
+import { dumpAddresses, dumpRoutes, occupiedSubnets, readAddresses, readRoutes } from './host-records.js'
+import { enableForwarding, isForwarding } from './kernel-parameters.js'
+import { attachEndpoint, detachEndpoint } from './live-endpoint.js'
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.js'
+import { type LinkedPort, linkElements, type PublishedPort, portElements, tableName } from './ruleset.js'
+import type { Subnet } from './subnet.js'
+
+export interface HostNetworkOptions {
+  /** Eight hex digits. */
+  readonly rootId: string
+  /**
+   * All processes of the root share the file `networks` in it: its flock lets one at a time change networks, its content is
+   * what the root has made of the host: `4` and `6` for each family whose packets it made the host forward.
+   */
+  readonly runRoot: string
+  /** What was left undone although all that was asked for is done. */
+  readonly onWarning?: (error: unknown) => void
+}
+
+/** The networks of a root in the network namespace of the calling thread. Nothing is opened before it is needed. */
+export function openHostNetwork(options: HostNetworkOptions): HostNetwork {
+  return new KernelSide(options)
+}
+
+class KernelSide implements HostNetwork {
+  readonly #route = new NetlinkSocket(NETLINK_ROUTE)
+  readonly #filter = new NetlinkSocket(NETLINK_NETFILTER)
+  readonly #sockets = new FirewallSockets()
+  readonly #links: HostLinks
+  readonly #firewall: Firewall
+  readonly #lock: string
+  readonly #onWarning: ((error: unknown) => void) | undefined
+
+  constructor({ rootId, runRoot, onWarning }: HostNetworkOptions) {
+    this.#links = new HostLinks(this.#route, Number.parseInt(rootId, 16))
+    this.#firewall = new Firewall(this.#filter, tableName(rootId))
+    this.#lock = join(runRoot, 'networks')
+    this.#onWarning = onWarning
+  }
+
+  async occupied(besides?: string): Promise<Subnet[]> {
+    const except = besides === undefined ? undefined : await this.#links.indexOf(besides)
+    const [addresses, routes4, routes6] = await Promise.all([
+      this.#route.dump('addresses', dumpAddresses()),
+      this.#route.dump('routes', dumpRoutes(4)),
+      this.#route.dump('routes', dumpRoutes(6)),
+    ])
+    const others = <Item extends { readonly link?: number }>(items: readonly Item[]) =>
+      items.filter(({ link }) => link === undefined || link !== except)
+    return occupiedSubnets(others(readAddresses(addresses)), others([...readRoutes(routes4), ...readRoutes(routes6)]))
+  }
+
+  async create(network: KernelNetwork): Promise<void> {
+    if (!hasInterface(network)) return
+    await this.#alone(async () => {
+      const isNew = await this.#links.make(network)
+      try {
+        await this.#firewall.add(network, this.#forward([network]))
+      } catch (error) {
+        if (isNew) await this.#links.remove(network)
+        throw error
+      }
+    })
+  }
+
+  async remove(network: KernelNetwork): Promise<void> {
+    if (!hasInterface(network)) return
+    await this.#alone(async () => {
+      await this.#firewall.remove(network)
+      await this.#links.remove(network)
+    })
+  }
+
+  async ensure(networks: readonly KernelNetwork[], wanted: () => WantedState): Promise<void> {
+    const needed = networks.filter(hasInterface)
+    if (needed.length === 0 || (await this.#missing(needed)) === 'nothing') return
+    await this.#alone(async () => {
+      // Somebody else may have repaired it while this one waited.
+      const missing = await this.#missing(needed)
+      if (missing === 'nothing') return
+      const state = including(wanted(), needed)
+      if (missing === 'exceptions') await this.#firewall.except(state.networks)
+      else await this.#restore(state, needed)
+    })
+  }
+
+  async reload(wanted: WantedState): Promise<void> {
+    await this.#alone(async () => {
+      await this.#links.sweep(wanted.networks)
+      await this.#restore(wanted, wanted.networks)
+    })
+  }
+
+  async clear(networks: readonly KernelNetwork[]): Promise<void> {
+    await this.#alone(async () => {
+      await this.#firewall.clear()
+      await this.#links.removeAll()
+      // What is left of them are addresses of bridges of others.
+      for (const network of networks.filter(hasInterface)) await this.#links.remove(network)
+    })
+  }
+
+  attach(link: EndpointLink, namespace: number): Promise<void> {
+    return attachEndpoint(this.#route, link, namespace)
+  }
+
+  detach(link: EndpointLink, namespace: number, next: EndpointLink | undefined): Promise<void> {
+    return detachEndpoint(this.#route, link, namespace, next)
+  }
+
+  publish(ports: readonly PublishedPort[]): Promise<void> {
+    return this.#firewall.put(portElements(ports))
+  }
+
+  unpublish(ports: readonly PublishedPort[]): Promise<void> {
+    return this.#firewall.take(portElements(ports))
+  }
+
+  openLinks(ports: readonly LinkedPort[]): Promise<void> {
+    return this.#firewall.put(linkElements(ports))
+  }
+
+  closeLinks(ports: readonly LinkedPort[]): Promise<void> {
+    return this.#firewall.take(linkElements(ports))
+  }
+
+  takeFirewallSocket(): number {
+    return this.#sockets.take()
+  }
+
+  giveFirewallSocket(fd: number): void {
+    this.#sockets.give(fd)
+  }
+
+  close(): void {
+    this.#sockets.close()
+    this.#filter.close()
+    this.#route.close()
+  }
+
+  async #missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'all'> {
+    const [links, rules] = await Promise.all([this.#links.missing(networks), this.#firewall.missing(networks)])
+    return links.length > 0 || rules === 'rules' ? 'all' : rules
+  }
+
+  /** Makes all of it again. What fails of a network that is not needed now keeps nobody from the others. */
+  async #restore(wanted: WantedState, needed: readonly KernelNetwork[]): Promise<void> {
+    const made: KernelNetwork[] = []
+    for (const network of wanted.networks.filter(hasInterface)) {
+      try {
+        if (await this.#links.make(network)) await this.#links.reattach(network)
+        made.push(network)
+      } catch (error) {
+        if (needed.some(({ id }) => id === network.id)) throw error
+        this.#onWarning?.(error)
+      }
+    }
+    await this.#firewall.rebuild({ ...wanted, networks: made }, this.#forward(made))
+  }
+
+  /** Makes the host a router where these networks need one. Which families it forwards only because of this root. */
+  #forward(networks: readonly KernelNetwork[]): Family[] {
+    for (const family of familiesOf(networks)) {
+      if (isForwarding(family)) continue
+      // Before it is one: who comes after a crash knows whose router it is.
+      appendFileSync(this.#lock, String(family))
+      enableForwarding(family)
+    }
+    const text = readFileSync(this.#lock, 'latin1')
+    return ([4, 6] as const).filter((family) => text.includes(String(family)))
+  }
+
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    return withHostLock(this.#lock, work)
+  }
+}
+
+function hasInterface({ definition }: KernelNetwork): boolean {
+  return definition.interface !== ''
+}
+
+/** The families that these networks' bridges are to be routed of. */
+function familiesOf(networks: readonly KernelNetwork[]): Family[] {
+  const bridges = networks.filter(({ definition }) => definition.driver === 'bridge')
+  const has = (isIpv6: boolean) =>
+    bridges.some(({ definition }) => definition.subnets.some(({ subnet }) => subnet.includes(':') === isIpv6))
+  return ([4, 6] as const).filter((family) => has(family === 6))
+}
+
+function including(wanted: WantedState, networks: readonly KernelNetwork[]): WantedState {
+  const known = new Set(wanted.networks.map(({ id }) => id))
+  return { ...wanted, networks: [...wanted.networks, ...networks.filter(({ id }) => !known.has(id))] }
+}

@@ -1,0 +1,342 @@
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { native } from '../../src/host/index.js'
+import type { PlanWriter } from '../../src/launch/protocol.gen.js'
+import { parseAddress } from '../../src/network/address.js'
+import { createVeth, raiseLink } from '../../src/network/links.js'
+import { encodeMessages } from '../../src/network/messages.js'
+import { addAddress } from '../../src/network/routes.js'
+import { type ContainerPlan, writeBatch } from './container-plan.js'
+import { Bench, buildTestPrograms, plainSupervisor, sanitizedSupervisor } from './driver.js'
+import { childrenOf, nameOf, start } from './start.js'
+
+const ENODEV = 19
+const EADDRINUSE = 98
+const IPPROTO_TCP = 6
+/** Filters of one instruction, BPF_RET: SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS. */
+const allowAll = Buffer.from('060000000000ff7f', 'hex')
+const killAll = Buffer.from('0600000000000080', 'hex')
+const container = 'c'.repeat(64)
+
+let bench: Bench
+let directory: string
+
+beforeAll(() => {
+  buildTestPrograms()
+  bench = new Bench()
+})
+afterAll(() => bench.dispose())
+beforeEach(() => {
+  directory = mkdtempSync('/tmp/inboard-helpers-')
+  writeFileSync(join(directory, 'front'), `network front\n${container} 10.0.0.2 - one\n`)
+  writeFileSync(join(directory, container), 'network front\ninternal\n')
+  return () => rmSync(directory, { recursive: true })
+})
+
+/** A container that lives until it is told to end, by its input. */
+function live(executable: string, options: Partial<ContainerPlan>, slots: readonly number[] = []) {
+  const stdio = { kind: 'pipes', flags: ['attached', 'stdin'] } as const
+  const ending = (plan: PlanWriter) => plan.networkEnd()
+  return start(bench, executable, { argv: ['cat'], stdio, ending, ...options }, slots)
+}
+
+const resolver =
+  (open: number, filter = allowAll) =>
+  (plan: PlanWriter) =>
+    plan.resolver({ directory, view: container, filter, open })
+
+async function withResolver(executable: string, filter = allowAll) {
+  const supervised = live(executable, { beside: resolver(1, filter) })
+  const { pid } = await supervised.status.next('started')
+  return { ...supervised, pid }
+}
+
+async function end({ status, ended }: ReturnType<typeof start>) {
+  status.send({ type: 'stdinEnd' })
+  await ended
+}
+
+const question = `
+import socket, struct, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.settimeout(float(sys.argv[1]))
+client.sendto(struct.pack('>6H', 7, 256, 1, 0, 0, 0) + b'\\x03one\\x00' + struct.pack('>2H', 1, 1), ('127.0.0.11', 53))
+try:
+    print(socket.inet_ntoa(client.recv(512)[-4:]), end='')
+except OSError as error:
+    print(type(error).__name__, end='')
+`
+
+/** Asks 127.0.0.11 of the namespace of a process for the address of \`one\`. */
+async function ask(pid: number, patienceSeconds = 20): Promise<string> {
+  const inside = [`--net=/proc/${pid}/ns/net`, 'python3', '-c', question, `${patienceSeconds}`]
+  return (await promisify(execFile)('nsenter', inside)).stdout
+}
+
+const helper = (supervisor: number | undefined, name: string) =>
+  childrenOf(supervisor).find((pid) => nameOf(pid) === name)
+
+const descriptorsOf = (pid: number | undefined) =>
+  readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+
+function statusOf(pid: number | undefined): Record<string, string> {
+  const lines = readFileSync(`/proc/${pid}/status`, 'utf8').trimEnd().split('\n')
+  return Object.fromEntries(lines.map((line) => line.split(/:\s*/, 2) as [string, string]))
+}
+
+const powerless = {
+  Uid: '65534\t65534\t65534\t65534',
+  Gid: '65534\t65534\t65534\t65534',
+  Groups: '',
+  CapInh: '0000000000000000',
+  CapPrm: '0000000000000000',
+  CapEff: '0000000000000000',
+  CapBnd: '0000000000000000',
+  CapAmb: '0000000000000000',
+  NoNewPrivs: '1',
+  Seccomp: '2',
+}
+
+const limitsOf = (pid: number | undefined) => readFileSync(`/proc/${pid}/limits`, 'utf8')
+
+/** Which of some words are in the memory of a process. */
+const scan = `
+import re, sys
+memory = open('/proc/%s/mem' % sys.argv[1], 'rb')
+words = [word.encode() for word in sys.argv[2:]]
+found = set()
+for line in open('/proc/%s/maps' % sys.argv[1]):
+    start, end, mode, path = re.match('([0-9a-f]+)-([0-9a-f]+) (\\\\S+) \\\\S+ \\\\S+ \\\\S+ *(.*)', line).groups()
+    if mode[0] != 'r' or path in ('[vvar]', '[vvar_vclock]', '[vsyscall]'): continue
+    memory.seek(int(start, 16))
+    data = memory.read(int(end, 16) - int(start, 16))
+    found |= {word for word in words if word in data}
+print(' '.join(sorted(word.decode() for word in found)), end='')
+`
+
+/** A container with an address that the host reaches, and a published port of it. */
+function published(executable: string, argv: readonly string[]) {
+  const held = native().holdPort(IPPROTO_TCP, Uint8Array.of(127, 0, 0, 1), 0)
+  const supervised = live(
+    executable,
+    {
+      argv,
+      beside: (plan) => {
+        reach(plan)
+        plan.relay({ filter: allowAll })
+        plan.port({ slot: 0, protocol: IPPROTO_TCP, address: Uint8Array.of(10, 9, 8, 7), port: 80 })
+      },
+    },
+    [held.fd],
+  )
+  closeSync(held.fd)
+  return { ...supervised, port: held.port }
+}
+
+const bridge = 0x7e57_0001
+const eth0 = 0x7e57_0002
+const namespace = 0x7e57_0003
+
+const placesOf = (number: number, messages: Uint8Array) => {
+  const words = new Uint32Array(Uint8Array.from(messages).buffer)
+  return [...words.keys()].filter((at) => words[at] === number).map((at) => at * 4)
+}
+
+function reach(plan: PlanWriter): void {
+  const pair = encodeMessages(
+    createVeth({ name: 'veth0', master: bridge, ipv6: false, peer: { name: 'eth0', namespace } }),
+  )
+  const inside = encodeMessages([...raiseLink(eth0, false), addAddress(eth0, parseAddress('10.9.8.7'), 24)])
+  writeBatch(plan, 'host', pair, {
+    link: 'bridge0',
+    linkAt: placesOf(bridge, pair),
+    namespaceAt: placesOf(namespace, pair)[0] as number,
+  })
+  writeBatch(plan, 'container', inside, { link: 'eth0', linkAt: placesOf(eth0, inside) })
+}
+
+async function readFrom(port: number): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of connect(port, '127.0.0.1')) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}
+
+describe.each([
+  ['release', plainSupervisor],
+  ['sanitized', sanitizedSupervisor],
+])('the %s supervisor', (_build, executable) => {
+  it('forks the resolver when the first query comes', async () => {
+    const running = await withResolver(executable)
+    const before = childrenOf(running.process.pid)
+    const answer = await ask(running.pid)
+    const after = childrenOf(running.process.pid).map(nameOf)
+    await end(running)
+    expect(before).toEqual([running.pid])
+    expect(answer).toBe('10.0.0.2')
+    expect(after).toEqual(['cat', 'inboard-dns'])
+  })
+
+  it('lets the resolver see the namespace of the container and its directory, and do nothing else', async () => {
+    const running = await withResolver(executable)
+    await ask(running.pid)
+    const pid = helper(running.process.pid, 'inboard-dns')
+    const seen = [readlinkSync(`/proc/${pid}/root`), readlinkSync(`/proc/${pid}/ns/net`)]
+    const container = readlinkSync(`/proc/${running.pid}/ns/net`)
+    const [status, limits, shared] = [statusOf(pid), limitsOf(pid), sharedDescriptors(running.process.pid, pid)]
+    await end(running)
+    expect(status).toMatchObject(powerless)
+    expect(seen).toEqual([directory, container])
+    expect(limits).toMatch(/Max file size +0 +0 .*Max core file size +0 +0 .*Max processes +0 +0 /s)
+    expect(shared).toEqual(['socket', 'socket'])
+  })
+
+  it('has the resolver forget what the program was given and has printed', async () => {
+    const running = live(executable, {
+      argv: ['sh', '-c', 'echo word-printed; cat'],
+      env: ['PATH=/bin', 'SECRET=word-given'],
+      beside: resolver(1),
+    })
+    const { pid } = await running.status.next('started')
+    await running.status.printed('word-printed')
+    await ask(pid)
+    const words = ['word-printed', 'word-given', 'network front']
+    const found = (process: number | undefined) =>
+      execFileSync('python3', ['-c', scan, `${process}`, ...words], { encoding: 'utf8' })
+    const [mine, its] = [found(running.process.pid), found(helper(running.process.pid, 'inboard-dns'))]
+    await end(running)
+    expect(mine).toBe('word-given word-printed')
+    expect(its).not.toContain('word')
+  })
+
+  it('forks the resolver again when it was killed', async () => {
+    const running = await withResolver(executable)
+    await ask(running.pid)
+    const killed = helper(running.process.pid, 'inboard-dns') as number
+    process.kill(killed, 'SIGKILL')
+    await expect.poll(() => existsSync(`/proc/${killed}`)).toBe(false)
+    const answer = await ask(running.pid)
+    const again = helper(running.process.pid, 'inboard-dns')
+    await end(running)
+    expect(answer).toBe('10.0.0.2')
+    expect(again).not.toBe(killed)
+  })
+
+  it('is not kept busy by a resolver that dies at once', async () => {
+    const running = await withResolver(executable, killAll)
+    const answer = await ask(running.pid, 1.5)
+    const ticks = readFileSync(`/proc/${running.process.pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 15)
+    await end(running)
+    expect(answer).toBe('TimeoutError')
+    expect(ticks?.map(Number).reduce((sum, each) => sum + each)).toBeLessThan(60)
+    expect(await running.status.next('exited')).toMatchObject({ status: 0 })
+  })
+
+  it('takes the resolver with it when it is killed', async () => {
+    const running = await withResolver(executable)
+    await ask(running.pid)
+    const pid = helper(running.process.pid, 'inboard-dns')
+    running.process.kill('SIGKILL')
+    await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false)
+    rmSync(running.directory, { recursive: true })
+  })
+
+  it('has ended the resolver before it tells of the end', async () => {
+    const running = await withResolver(executable)
+    await ask(running.pid)
+    const pid = helper(running.process.pid, 'inboard-dns')
+    running.status.send({ type: 'stdinEnd' })
+    await running.status.next('exited')
+    const alive = existsSync(`/proc/${pid}`)
+    await running.ended
+    expect(pid).toBeGreaterThan(0)
+    expect(alive).toBe(false)
+  })
+
+  it('answers queries from when it is asked to', async () => {
+    const running = live(executable, { beside: resolver(0) })
+    const { pid } = await running.status.next('started')
+    const before = await ask(pid)
+    running.status.send({ type: 'resolve' })
+    const answer = await running.status.next('resolving')
+    running.status.send({ type: 'resolve' })
+    const after = await ask(pid)
+    await end(running)
+    expect([before, after]).toEqual(['ConnectionRefusedError', '10.0.0.2'])
+    expect(answer).toMatchObject({ errno: 0 })
+    expect(running.status.frames.filter(({ type }) => type === 'resolving')).toHaveLength(2)
+  })
+
+  it('says that no resolver was planned', async () => {
+    const running = live(executable, {})
+    await running.status.next('started')
+    running.status.send({ type: 'resolve' })
+    const answer = await running.status.next('resolving')
+    await end(running)
+    expect(answer).toMatchObject({ errno: ENODEV })
+  })
+
+  it('says that the container has a name server of its own', async () => {
+    const running = live(executable, {
+      argv: ['sh', '-c', 'busybox nc -l -p 53 & echo; cat; kill $!'],
+      beside: resolver(0),
+    })
+    const { pid } = await running.status.next('started')
+    await expect.poll(() => readFileSync(`/proc/${pid}/net/tcp`, 'utf8')).toContain('00000000:0035')
+    running.status.send({ type: 'resolve' })
+    const answer = await running.status.next('resolving')
+    await end(running)
+    expect(answer).toMatchObject({ errno: EADDRINUSE })
+  })
+
+  describe('with a published port', () => {
+    beforeEach(() => {
+      for (const line of ['link add bridge0 type bridge', 'address add 10.9.8.1/24 dev bridge0', 'link set bridge0 up'])
+        execFileSync('ip', line.split(' '))
+      return () => execFileSync('ip', ['link', 'delete', 'bridge0'])
+    })
+    const serve = ['sh', '-c', 'busybox nc -ll -p 80 -e echo served & echo; cat; kill $!']
+
+    it('relays what reaches its socket to the container', async () => {
+      const running = published(executable, serve)
+      const { pid } = await running.status.next('started')
+      await expect.poll(() => readFileSync(`/proc/${pid}/net/tcp`, 'utf8')).toContain(':0050 ')
+      const answer = await readFrom(running.port)
+      const children = childrenOf(running.process.pid).map(nameOf)
+      await end(running)
+      expect(answer).toBe('served\n')
+      expect(children).toContain('inboard-relay')
+    })
+
+    it('lets the relay have its port, and nothing else', async () => {
+      const running = published(executable, serve)
+      const { pid } = await running.status.next('started')
+      await expect.poll(() => readFileSync(`/proc/${pid}/net/tcp`, 'utf8')).toContain(':0050 ')
+      await readFrom(running.port)
+      const relay = helper(running.process.pid, 'inboard-relay')
+      const [status, shared] = [statusOf(relay), sharedDescriptors(running.process.pid, relay)]
+      await end(running)
+      expect(status).toMatchObject(powerless)
+      expect(shared).toEqual(['socket'])
+    })
+  })
+})
+
+/** The kinds of what both processes have open. */
+function sharedDescriptors(one: number | undefined, other: number | undefined): string[] {
+  const first = new Set(descriptorsOf(one))
+  const both = descriptorsOf(other).filter((name) => first.has(name) && !name.startsWith('anon_inode:'))
+  return both.map((name) => name.split(':')[0] as string)
+}
