@@ -53,6 +53,9 @@ Descriptor hold(int protocol, const Address& address, socklen_t size) {
   // Connections of the last holder that still linger do not matter; two sockets of UDP would share the port.
   if (protocol == IPPROTO_TCP) enable(held.get(), SOL_SOCKET, SO_REUSEADDR);
   if (address.any.sa_family == AF_INET6) enable(held.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  // Set before anything can come, since the kernel looks then: which of our addresses it was sent to.
+  if (protocol == IPPROTO_UDP && address.any.sa_family == AF_INET) enable(held.get(), IPPROTO_IP, IP_PKTINFO);
+  if (protocol == IPPROTO_UDP && address.any.sa_family == AF_INET6) enable(held.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO);
   check(bind(held.get(), &address.any, size), "bind");
   if (type == SOCK_STREAM) check(listen(held.get(), backlog), "listen");
   return held;

@@ -11,7 +11,6 @@ union control {
 };
 
 void datagram_open_all(struct relay *r) {
-    static const int on = 1;
     memset(r->bucket, 0xff, sizeof r->bucket);
     r->newest = r->oldest = NONE;
     r->free_client = 0;
@@ -22,9 +21,6 @@ void datagram_open_all(struct relay *r) {
     for (unsigned i = 0; i < r->setup->count; i++) {
         const struct relay_port *port = &r->setup->ports[i];
         if (port->protocol != IPPROTO_UDP) continue;
-        // Which of our addresses was written to: a client takes answers from that one only.
-        setsockopt(port->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
-        setsockopt(port->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
         relay_watch(r, EPOLL_CTL_ADD, port->fd, EPOLLIN, WATCHED_PORT, i, 0, 0);
     }
 }
@@ -113,7 +109,8 @@ static struct client *add(struct relay *r, const struct client *like) {
     return client;
 }
 
-/* Which of our addresses a datagram was sent to. */
+/* Which of our addresses a datagram was sent to, as held ports tell: its sender takes answers from that one
+ * only. */
 static void read_local(struct msghdr *message, union endpoint *local) {
     for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
         if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {

@@ -2,9 +2,11 @@ import { ConflictError, NotFoundError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { type CreateNetworkOptions, normalizeNetwork } from '../network/network-options.js'
 import type { NetworkRecord } from '../store/networks.js'
-import { Network, type NetworksContext } from './network.js'
+import { Network, type NetworksContext, settleUsers } from './network.js'
 import { type NetworkBlueprint, NetworkBuilder } from './network-builder.js'
+import type { Networking } from './networking.js'
 import { createNetwork, finishRemovals, removeNetwork } from './network-creation.js'
+import { wantedOf } from './live-network.js'
 import { type NetworkFilters, networkFilter, type PruneNetworksFilters, pruneFilter } from './network-filters.js'
 
 /** A line of `docker network ls`. */
@@ -68,9 +70,10 @@ export class Networks {
    * ```
    */
   async get(nameOrId: string): Promise<Network> {
-    this.#context.closing.throwIfAborted()
-    if (nameOrId === 'bridge') await this.#act('cannot make the default network', () => this.#context.networking.bridge())
-    return this.#network(this.#context.networking.store.find(nameOrId))
+    this.#context.containers.closing.throwIfAborted()
+    if (nameOrId === 'bridge')
+      await this.#act('cannot make the default network', () => this.#context.stages.networking.bridge())
+    return this.#network(this.#context.stages.networking.store.find(nameOrId))
   }
 
   /**
@@ -84,11 +87,11 @@ export class Networks {
    * ```
    */
   async list({ filters = {} }: ListNetworksOptions = {}): Promise<readonly NetworkSummary[]> {
-    this.#context.closing.throwIfAborted()
-    const { networking } = this.#context
+    this.#context.containers.closing.throwIfAborted()
+    const { networking } = this.#context.stages
     const fits = networkFilter(networking.store, filters)
     if (filters.dangling !== undefined) await this.#settleAll()
-    await this.#act('cannot make the default network', () => networking.bridge())
+    await this.#act('cannot make the default network', () => bridgeIfPossible(networking))
     const records = networking.store.list().filter(fits)
     return records.map(summaryOf).sort((one, other) => (one.name < other.name ? -1 : 1))
   }
@@ -105,8 +108,8 @@ export class Networks {
    * ```
    */
   async prune({ filters = {}, signal }: PruneNetworksOptions = {}): Promise<readonly string[]> {
-    this.#context.closing.throwIfAborted()
-    const { networking } = this.#context
+    this.#context.containers.closing.throwIfAborted()
+    const { networking } = this.#context.stages
     const fits = pruneFilter(networking.store, filters)
     await this.#settleAll()
     const removed: string[] = []
@@ -125,21 +128,21 @@ export class Networks {
    * ```
    */
   async reload({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    this.#context.closing.throwIfAborted()
+    this.#context.containers.closing.throwIfAborted()
     signal?.throwIfAborted()
-    const { networking, wanted } = this.#context
+    const { networking } = this.#context.stages
     await this.#act('cannot reload the networks', async () => {
       await finishRemovals(networking, signal)
-      await networking.host.reload(wanted())
+      await networking.host.reload(wantedOf(this.#context))
     })
   }
 
   async #make({ name, options, signal }: NetworkBlueprint): Promise<Network> {
-    this.#context.closing.throwIfAborted()
+    this.#context.containers.closing.throwIfAborted()
     signal?.throwIfAborted()
     const request = normalizeNetwork(name, options)
     const record = await this.#act(`cannot create network ${name}`, () =>
-      createNetwork(this.#context.networking, request, signal),
+      createNetwork(this.#context.stages.networking, request, signal),
     )
     return this.#network(record)
   }
@@ -147,7 +150,7 @@ export class Networks {
   /** What was connected to or removed since it was looked at stays, or has gone already. */
   async #isRemoved(id: string, signal: AbortSignal | undefined): Promise<boolean> {
     try {
-      await removeNetwork(this.#context.networking, id, signal)
+      await removeNetwork(this.#context.stages.networking, id, signal)
       return true
     } catch (error) {
       if (error instanceof ConflictError || error instanceof NotFoundError) return false
@@ -157,8 +160,8 @@ export class Networks {
 
   /** Containers whose end nobody has seen yet would keep their networks in use. */
   async #settleAll(): Promise<void> {
-    const { networking } = this.#context
-    for (const { id } of networking.store.list()) await this.#context.settleUsers(id)
+    const { networking } = this.#context.stages
+    for (const { id } of networking.store.list()) await settleUsers(this.#context, id)
   }
 
   #act<Result>(what: string, body: () => Result | Promise<Result>): Promise<Result> {
@@ -168,6 +171,14 @@ export class Networks {
   #network(record: NetworkRecord): Network {
     return new Network(this.#context, record)
   }
+}
+
+/** Where no subnet is free for it, nobody can be on it. */
+async function bridgeIfPossible({ store, bridge }: Networking): Promise<void> {
+  if (store.getByName('bridge')) return
+  await bridge().catch((error: unknown) => {
+    if (!(error instanceof ConflictError)) throw error
+  })
 }
 
 function summaryOf({ id, name, createdAtMs, definition }: NetworkRecord): NetworkSummary {

@@ -229,7 +229,7 @@ function namesPlan(
 }
 
 /** The first place with each family gets its default route. */
-function endpointLinks(places: readonly Place[]): EndpointLink[] {
+export function endpointLinks(places: readonly Place[]): EndpointLink[] {
   const routed = places.filter(({ network }) => !network.definition.internal)
   const first4 = routed.find(({ endpoint }) => endpoint.active.ipv4 !== undefined)
   const first6 = routed.find(({ endpoint }) => endpoint.active.ipv6 !== undefined)

@@ -95,7 +95,7 @@ export interface Native {
   netlinkDrain(fd: number): void
   /**
    * Binds, and for TCP and SCTP listens on, a port of the calling thread's network namespace: it is held. SO_REUSEADDR for
-   * TCP, IPV6_V6ONLY; close-on-exec, non-blocking. Fails with the errno: EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT.
+   * TCP, IPV6_V6ONLY; for UDP IP_PKTINFO or IPV6_RECVPKTINFO; close-on-exec, non-blocking. Fails with the errno: EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT.
    */
   holdPort(protocol: number, address: Uint8Array, port: number): { readonly fd: number; readonly port: number }
   /** Moves the calling thread to a network namespace: the descriptor's, or a new one with its loopback up. For tests. */

@@ -8,6 +8,7 @@ import {
   type Frame,
   type FrozenFrame,
   type HelloFrame,
+  type ResolvingFrame,
   type TorndownFrame,
 } from './protocol.gen.js'
 
@@ -38,6 +39,7 @@ export class Session {
   #listener: SessionListener = {}
   #pending: { stream: 'stdout' | 'stderr'; chunk: Buffer }[] = []
   #holds: ((answer: FrozenFrame | undefined) => void)[] = []
+  #openings: ((answer: ResolvingFrame | undefined) => void)[] = []
   #waiting = 0
   #released = false
 
@@ -82,6 +84,8 @@ export class Session {
           return attached.resolve()
         case 'frozen':
           return this.#holds.shift()?.(frame)
+        case 'resolving':
+          return this.#openings.shift()?.(frame)
         default:
           return
       }
@@ -96,6 +100,7 @@ export class Session {
       torndown.resolve(undefined)
       attached.resolve()
       for (const resolve of this.#holds.splice(0)) resolve(undefined)
+      for (const resolve of this.#openings.splice(0)) resolve(undefined)
       closed.resolve()
     })
   }
@@ -123,6 +128,18 @@ export class Session {
     return new Promise((resolve) => {
       this.#holds.push(resolve)
       this.send({ type: 'freeze', hold: hold ? 1 : 0 })
+    })
+  }
+
+  /**
+   * Lets the container's resolver answer, if it does not yet. The answer also says that its program had not ended when
+   * the supervisor read this. Undefined: the connection has ended.
+   */
+  resolve(): Promise<ResolvingFrame | undefined> {
+    if (this.#socket.destroyed) return Promise.resolve(undefined)
+    return new Promise((done) => {
+      this.#openings.push(done)
+      this.send({ type: 'resolve' })
     })
   }
 

@@ -67,8 +67,6 @@ const socketOptions = {
   SO_ERROR: [1, 4],
   SO_KEEPALIVE: [1, 9],
   SO_LINGER: [1, 13],
-  IP_PKTINFO: [0, 8],
-  IPV6_RECVPKTINFO: [41, 49],
 } as const
 
 const withOption = (call: 'setsockopt' | 'getsockopt', name: keyof typeof socketOptions): SeccompProfileRule => {
@@ -110,8 +108,6 @@ export const relayProfile: SeccompProfile = {
     withOption('setsockopt', 'TCP_SYNCNT'),
     withOption('setsockopt', 'SO_KEEPALIVE'),
     withOption('setsockopt', 'SO_LINGER'),
-    withOption('setsockopt', 'IP_PKTINFO'),
-    withOption('setsockopt', 'IPV6_RECVPKTINFO'),
     withOption('getsockopt', 'SO_ERROR'),
     allowWith('mmap', equal(2, data), equal(3, ownMemory)),
     allowWith('madvise', equal(2, MADV_DONTNEED)),

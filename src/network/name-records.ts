@@ -45,8 +45,8 @@ export function recordHeader(network: string): string {
 
 /** A container's line in it. Names that are told apart by case only are one. */
 export function recordLine({ container, ipv4 = '-', ipv6 = '-', names }: NameRecord): string {
-  const different = new Map([...names].reverse().map((name) => [name.toLowerCase(), name]))
-  return fields(container, ipv4, ipv6, ...[...different.values()].reverse())
+  const folded = names.map((name) => name.toLowerCase())
+  return fields(container, ipv4, ipv6, ...names.filter((_, at) => folded.indexOf(folded[at] as string) === at))
 }
 
 /** A container's view. */

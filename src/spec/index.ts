@@ -1,5 +1,6 @@
 export { createSpec, type SpecInput } from './create-spec.js'
 export { defaultDeviceRules } from './device-nodes.js'
+export { type ConnectOptions, parseConnect } from './connect-options.js'
 export { checkEndpointSettings } from './endpoint-settings.js'
 export type { ManagedFiles } from './filesystem.js'
 export type { HostFacts, ResolvedDevice } from './host-facts.js'
