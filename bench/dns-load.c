@@ -1,6 +1,7 @@
-/* Asks a name server for one name over UDP, as fast as it answers: dns-load ADDRESS NAME SECONDS [OUTSTANDING [TYPE]]. That many
- * queries (64) are always on their way, in batches. Prints a line of JSON: answers, lost (not answered in time), wrong (without
- * the answer that was asked for), seconds, and answers per second. Build: cc -O2 -o dns-load dns-load.c */
+/* Asks a name server for one name over UDP, as fast as it answers: dns-load ADDRESS NAME SECONDS [OUTSTANDING
+ * [TYPE]]. That many queries (64) are always on their way, in batches. Prints a line of JSON: answers, lost
+ * (not answered in time), wrong (without the answer that was asked for), seconds, and answers per second.
+ * Build: cc -O2 -o dns-load dns-load.c */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,7 +79,8 @@ static unsigned hear(struct load *load) {
     }
     int count = recvmmsg(load->fd, messages, OUTSTANDING_MAX, MSG_DONTWAIT, NULL);
     if (count < 0 && errno != EAGAIN) fail("recvmmsg");
-    for (int i = 0; i < count; i++) load->wrong += (answers[i][3] & 15) != 0 || (answers[i][6] | answers[i][7]) == 0;
+    for (int i = 0; i < count; i++)
+        load->wrong += (answers[i][3] & 15) != 0 || (answers[i][6] | answers[i][7]) == 0;
     return count > 0 ? (unsigned)count : 0;
 }
 
@@ -106,7 +108,7 @@ int main(int count, char **arguments) {
     drive(&load, from + atof(arguments[3]));
     double took = seconds() - from;
     printf("{\"answers\":%llu,\"lost\":%llu,\"wrong\":%llu,\"seconds\":%.3f,\"answersPerSecond\":%.0f}\n",
-           (unsigned long long)load.answers, (unsigned long long)load.lost, (unsigned long long)load.wrong, took,
-           (double)load.answers / took);
+           (unsigned long long)load.answers, (unsigned long long)load.lost, (unsigned long long)load.wrong,
+           took, (double)load.answers / took);
     return 0;
 }

@@ -30,14 +30,15 @@ static int lock_within(int fd, int64_t end_ms) {
     return 0;
 }
 
-/* Holds `path`.lock: the file that has that name, not one that was removed while we waited for it. */
+/* Holds `path`.lock: the file that has that name, not one that was removed while we waited for it. Resolvers
+ * must not be able to open it: whoever can, can keep all others waiting. */
 static int take_lock(struct record *record) {
     char path[PATH_MAX + 8];
     int64_t end_ms = monotonic_ms() + PATIENCE_MS;
     put_text(put_text(path, record->path), ".lock");
     for (struct stat status = {0}; status.st_nlink == 0;) {
         close_and_forget(&record->lock);
-        record->lock = open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        record->lock = open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (record->lock < 0 || lock_within(record->lock, end_ms) < 0 || fstat(record->lock, &status) < 0)
             return -1;
     }

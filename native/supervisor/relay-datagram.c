@@ -90,18 +90,16 @@ static struct client *add(struct relay *r, const struct client *like) {
     if (r->free_client == NONE) forget(r, &r->client[r->oldest]);
     uint16_t index = r->free_client;
     struct client *client = &r->client[index];
-    int fd = relay_connect(&r->setup->ports[like->port], SOCK_DGRAM);
-    if (fd < 0) return NULL;
-    if (relay_watch(r, EPOLL_CTL_ADD, fd, EPOLLIN, WATCHED_CLIENT, index, 0, client->generation) < 0) {
-        close(fd);
-        return NULL;
-    }
     uint32_t generation = client->generation;
+    autoclose fd = relay_socket(&r->setup->ports[like->port], SOCK_DGRAM);
+    if (fd < 0 || relay_connect(&r->setup->ports[like->port], fd) < 0) return NULL;
+    if (relay_watch(r, EPOLL_CTL_ADD, fd, EPOLLIN, WATCHED_CLIENT, index, 0, generation) < 0) return NULL;
     uint16_t *bucket = bucket_of(r, like);
     r->free_client = client->next;
     *client = *like;
     client->fd = fd;
     client->generation = generation;
+    fd = -1;
     client->next = *bucket;
     *bucket = index;
     r->clients++;

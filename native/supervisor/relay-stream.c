@@ -165,39 +165,37 @@ void stream_event(struct relay *r, unsigned index, enum side side, uint32_t even
         settle(r, stream);
 }
 
-static bool exhausted(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-static void stream_open(struct relay *r, const struct relay_port *port, int client) {
+static void stream_open(struct relay *r, const struct relay_port *port, int client, int container) {
     struct stream *stream = &r->stream[r->free_stream];
-    int container = relay_connect(port, SOCK_STREAM);
-    if (container < 0) {
-        if (exhausted(errno)) stop_accepting(r, r->now + EXHAUSTED_MS);
-        reset(client);
-        close(client);
-        return;
-    }
-    prepare(client);
-    prepare(container);
     r->free_stream = stream->next;
     r->streams++;
     stream->fd[SIDE_CLIENT] = client;
     stream->fd[SIDE_CONTAINER] = container;
     stream->connecting = true;
-    settle(r, stream);
+    prepare(client);
+    prepare(container);
+    if (relay_connect(port, container) < 0)
+        stream_abort(r, stream);
+    else
+        settle(r, stream);
+}
+
+/* What cannot be carried on is not accepted: it can wait. False when there are no more, or no means for one.
+ */
+static bool accept_one(struct relay *r, const struct relay_port *port) {
+    autoclose container = relay_socket(port, SOCK_STREAM);
+    int client = container < 0 ? -1 : accept4(port->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client >= 0) {
+        stream_open(r, port, client, container);
+        container = -1;
+        return true;
+    }
+    // A connection may be gone before it is taken.
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) stop_accepting(r, r->now + EXHAUSTED_MS);
+    return false;
 }
 
 void stream_accept(struct relay *r, const struct relay_port *port) {
-    for (int i = 0; i < BATCH && r->accepting; i++) {
-        int client = accept4(port->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (client < 0) {
-            // The connection was gone before it was taken; or there are none, or no means for one.
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                stop_accepting(r, r->now + EXHAUSTED_MS);
-            return;
-        }
-        stream_open(r, port, client);
+    for (int i = 0; i < BATCH && r->accepting && accept_one(r, port); i++)
         if (r->streams == STREAMS_MAX) stop_accepting(r, 0);
-    }
 }

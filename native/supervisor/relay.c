@@ -39,14 +39,14 @@ static socklen_t container_address(const struct relay_port *port, union endpoint
     return sizeof address->v6;
 }
 
-int relay_connect(const struct relay_port *port, int type) {
+int relay_socket(const struct relay_port *port, int type) {
+    return socket(port->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, port->protocol);
+}
+
+int relay_connect(const struct relay_port *port, int fd) {
     union endpoint address;
     socklen_t length = container_address(port, &address);
-    int fd = socket(port->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, port->protocol);
-    if (fd < 0) return -1;
-    if (connect(fd, &address.any, length) == 0 || errno == EINPROGRESS) return fd;
-    close_scoped(&fd);
-    return -1;
+    return connect(fd, &address.any, length) < 0 && errno != EINPROGRESS ? -1 : 0;
 }
 
 static void serve_port(struct relay *r, unsigned index) {

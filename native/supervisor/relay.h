@@ -81,8 +81,10 @@ enum watched { WATCHED_PORT, WATCHED_STREAM, WATCHED_CLIENT };
 /* Adds, changes or removes what is waited for; -1 with errno. */
 int relay_watch(struct relay *r, int operation, int fd, uint32_t events, enum watched kind, unsigned index,
                 unsigned side, uint32_t generation);
-/* A socket, not blocking, that is connected or on its way to the container's address; -1 with errno. */
-int relay_connect(const struct relay_port *port, int type);
+/* A socket towards the container, not blocking; -1 with errno. */
+int relay_socket(const struct relay_port *port, int type);
+/* Has it connected, or on its way; -1 with errno. */
+int relay_connect(const struct relay_port *port, int fd);
 
 /* relay-stream.c */
 void stream_open_all(struct relay *r);

@@ -1,5 +1,6 @@
-/* Names and addresses of containers. A name is looked for as it is on each network, then as `name.network`; the first
- * network that has an address of the kind asked for gives the answer. A known name is never forwarded. */
+/* Names and addresses of containers. A name is looked for as it is on each network, then as `name.network`;
+ * the first network that has an address of the kind asked for gives the answer. A known name is never
+ * forwarded. */
 #include <string.h>
 #include "resolver.h"
 
@@ -21,7 +22,8 @@ static bool add_address(struct reply *reply, const struct record *record, enum f
 }
 
 /* Each answer begins with another of the containers. */
-static void add_rotated(struct lookup *lookup, const struct table *table, struct entry *first, enum family family) {
+static void add_rotated(struct lookup *lookup, const struct table *table, struct entry *first,
+                        enum family family) {
     uint32_t skip = first->count > 1 ? first->turn[family]++ % first->count : 0;
     const struct entry *start = first;
     for (; skip > 0; skip--) start = &table->entries[start->same - 1];
@@ -140,7 +142,8 @@ static void add_pointer(struct reply *reply, struct slice name, struct slice net
     memcpy(text, name.at, name.length);
     text[name.length] = '.';
     if (network.length > 0) memcpy(text + name.length + 1, network.at, network.length);
-    size_t length = encode_name(encoded, (struct slice){text, name.length + (network.length > 0) + network.length});
+    size_t length =
+        encode_name(encoded, (struct slice){text, name.length + (network.length > 0) + network.length});
     if (length > 0) reply_add(reply, TYPE_PTR, encoded, length);
 }
 
@@ -161,7 +164,9 @@ size_t answer_locally(struct view *view, const struct query *query, uint8_t *to,
     if (query->class != CLASS_IN || !query->plain || query->name_length == 0) return 0;
     reply_begin(&reply, to, limit, query);
     size_t length = reverse_address(query, address);
-    if (length > 0) find_address(&lookup, (struct slice){(char *)address, length});
-    else find_name(&lookup);
+    if (length > 0)
+        find_address(&lookup, (struct slice){(char *)address, length});
+    else
+        find_name(&lookup);
     return lookup.known ? reply_end(&reply, query, RCODE_SUCCESS) : 0;
 }

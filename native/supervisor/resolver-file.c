@@ -79,10 +79,15 @@ static void take_text(struct file *file, struct memory *memory, off_t size) {
     file->text = (struct slice){text, read_text(file->fd, text, length)};
 }
 
-void file_read(struct file *file, struct memory *memory, int directory, const char *name) {
+int file_open(int directory, const char *name) {
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool exhausted = fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM);
+    return exhausted ? FILE_LATER : fd;
+}
+
+void file_read(struct file *file, struct memory *memory, int opened) {
     struct stat found;
-    file_forget(file, memory);
-    autoclose fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    autoclose fd = opened;
     if (fd < 0 || fstat(fd, &found) < 0 || !S_ISREG(found.st_mode)) return;
     file->fd = fd;
     fd = -1;

@@ -1,5 +1,5 @@
-/* Queries for names that are not ours: sent to one server after the other, each from a socket of its own, so that the kernel
- * picks a random port and takes answers from that server only. */
+/* Queries for names that are not ours: sent to one server after the other, each from a socket of its own, so
+ * that the kernel picks a random port and takes answers from that server only. */
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -19,7 +19,9 @@ static uint16_t random_id(struct resolver *r) {
     return r->random[--r->random_left];
 }
 
-static int32_t index_of(const struct resolver *r, const struct forward *f) { return (int32_t)(f - r->forward); }
+static int32_t index_of(const struct resolver *r, const struct forward *f) {
+    return (int32_t)(f - r->forward);
+}
 
 /* All wait equally long: who comes last gives up last. */
 static void enqueue(struct resolver *r, struct forward *f) {
@@ -27,16 +29,22 @@ static void enqueue(struct resolver *r, struct forward *f) {
     f->deadline = r->now + SERVER_MS;
     f->before = r->newest;
     f->after = NONE;
-    if (r->newest != NONE) r->forward[r->newest].after = index;
-    else r->oldest = index;
+    if (r->newest != NONE)
+        r->forward[r->newest].after = index;
+    else
+        r->oldest = index;
     r->newest = index;
 }
 
 static void dequeue(struct resolver *r, struct forward *f) {
-    if (f->before != NONE) r->forward[f->before].after = f->after;
-    else r->oldest = f->after;
-    if (f->after != NONE) r->forward[f->after].before = f->before;
-    else r->newest = f->before;
+    if (f->before != NONE)
+        r->forward[f->before].after = f->after;
+    else
+        r->oldest = f->after;
+    if (f->after != NONE)
+        r->forward[f->after].before = f->before;
+    else
+        r->newest = f->before;
 }
 
 static void hang_up(struct forward *f) {
@@ -72,13 +80,14 @@ static bool ask(struct resolver *r, struct forward *f) {
     int type = (f->stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
     f->fd = socket(server->any.sa_family, type, 0);
     if (f->fd < 0) return false;
-    if (connect(f->fd, &server->any, address_length(server)) < 0 && (!f->stream || errno != EINPROGRESS)) return false;
+    if (connect(f->fd, &server->any, address_length(server)) < 0 && (!f->stream || errno != EINPROGRESS))
+        return false;
     f->id = random_id(r);
     message_set_id(query_of(r, f), f->id);
     if (!f->stream && send(f->fd, query_of(r, f), f->length, MSG_NOSIGNAL) < 0) return false;
     uint32_t events = f->stream ? EPOLLIN | EPOLLOUT : EPOLLIN;
-    return resolver_watch(r, EPOLL_CTL_ADD, f->fd, events, WATCHED_FORWARD, (uint32_t)index_of(r, f), f->generation) ==
-           0;
+    return resolver_watch(r, EPOLL_CTL_ADD, f->fd, events, WATCHED_FORWARD, (uint32_t)index_of(r, f),
+                          f->generation) == 0;
 }
 
 static void fail_query(struct resolver *r, struct forward *f) {
@@ -106,8 +115,10 @@ static void ask_next(struct resolver *r, struct forward *f) {
 static struct forward *find_place(struct resolver *r) {
     if (r->free == NONE && r->forwards_made == FORWARDS_MAX) return NULL;
     struct forward *f = &r->forward[r->free != NONE ? r->free : r->forwards_made];
-    if (r->free != NONE) r->free = f->after;
-    else r->forwards_made++;
+    if (r->free != NONE)
+        r->free = f->after;
+    else
+        r->forwards_made++;
     r->forwards++;
     f->fd = -1;
     return f;
@@ -194,8 +205,10 @@ static void stream_event(struct resolver *r, struct forward *f, uint32_t events)
 
 void forward_event(struct resolver *r, uint32_t index, uint32_t events) {
     struct forward *f = &r->forward[index];
-    if (f->stream) stream_event(r, f, events);
-    else receive_datagrams(r, f);
+    if (f->stream)
+        stream_event(r, f, events);
+    else
+        receive_datagrams(r, f);
 }
 
 int64_t forward_deadline(const struct resolver *r) {

@@ -1,5 +1,5 @@
-/* DNS messages (RFC 1035, 6891). Of queries the header, the question and EDNS's record are read; of upstream answers no more
- * than is needed to tell whose they are. No compression pointer is ever followed. */
+/* DNS messages (RFC 1035, 6891). Of queries the header, the question and EDNS's record are read; of upstream
+ * answers no more than is needed to tell whose they are. No compression pointer is ever followed. */
 #include <string.h>
 #include "resolver.h"
 
@@ -38,7 +38,8 @@ static size_t read_name(struct query *query) {
     while (at < query->length && at - HEADER < NAME_WIRE_MAX) {
         size_t length = query->message[at++];
         if (length == 0) return at;
-        if (length > LABEL_MAX || length > query->length - at || at + length - HEADER >= NAME_WIRE_MAX) return 0;
+        if (length > LABEL_MAX || length > query->length - at || at + length - HEADER >= NAME_WIRE_MAX)
+            return 0;
         add_label(query, query->message + at, length);
         at += length;
     }
@@ -85,7 +86,8 @@ static enum rcode read_records(struct query *query, unsigned count) {
 }
 
 enum rcode query_parse(struct query *query, const uint8_t *message, size_t length) {
-    // A query has an answer in a transfer or a notification only, and EDNS's and a signature's records behind them.
+    // A query has an answer in a transfer or a notification only, and EDNS's and a signature's records behind
+    // them.
     enum { ANSWERS_MAX = 1, AUTHORITIES_MAX = 1, ADDITIONALS_MAX = 2 };
     query->message = message;
     query->length = length;
@@ -93,7 +95,8 @@ enum rcode query_parse(struct query *query, const uint8_t *message, size_t lengt
     query->question_end = 0;
     if (length < HEADER || message[2] & FLAG_RESPONSE >> 8) return RCODE_DROP;
     if (get16(message + 2) & MASK_OPCODE) return RCODE_NOT_IMPLEMENTED;
-    unsigned answers = get16(message + 6), authorities = get16(message + 8), additionals = get16(message + 10);
+    unsigned answers = get16(message + 6), authorities = get16(message + 8),
+             additionals = get16(message + 10);
     if (get16(message + 4) != 1 || answers > ANSWERS_MAX || authorities > AUTHORITIES_MAX ||
         additionals > ADDITIONALS_MAX)
         return RCODE_FORMAT_ERROR;

@@ -1,4 +1,5 @@
-/* What the name server has of the kernel beside its sockets and files: the seccomp filter allows mappings of this kind only. */
+/* What the name server has of the kernel beside its sockets and files: the seccomp filter allows mappings of
+ * this kind only. */
 #include <sys/mman.h>
 #include <time.h>
 #include "resolver.h"

@@ -1,5 +1,6 @@
-/* The record file of a network, indexed by names and by addresses. Its first line names the network; each line behind it is
- * a container: id, IPv4 and IPv6 address or "-", and names, of which the first one answers for its addresses. */
+/* The record file of a network, indexed by names and by addresses. Its first line names the network; each
+ * line behind it is a container: id, IPv4 and IPv6 address or "-", and names, of which the first one answers
+ * for its addresses. */
 #include <arpa/inet.h>
 #include <string.h>
 #include "resolver.h"
@@ -99,7 +100,8 @@ static bool make_room(struct table *table, struct memory *memory) {
     size_t buckets = 16;
     if (entries > ENTRIES_MAX) entries = ENTRIES_MAX;
     while (buckets < entries) buckets *= 2;
-    table->mapped = entries * sizeof(struct entry) + records * sizeof(struct record) + buckets * sizeof(uint32_t);
+    table->mapped =
+        entries * sizeof(struct entry) + records * sizeof(struct record) + buckets * sizeof(uint32_t);
     table->block = memory_take(memory, table->mapped);
     if (table->block == NULL) return false;
     table->entries = table->block;

@@ -1,5 +1,5 @@
-/* Clients' connections: queries one after the other, each behind its length (RFC 7766). A query is taken only when there is
- * room for the longest answers to it and to those before it. */
+/* Clients' connections: queries one after the other, each behind its length (RFC 7766). A query is taken only
+ * when there is room for the longest answers to it and to those before it. */
 #include <errno.h>
 #include <string.h>
 #include "resolver.h"
@@ -56,20 +56,21 @@ static void take_query(struct resolver *r, struct connection *c, const uint8_t *
     if (answer > 0) append(c, r->scratch, answer);
 }
 
-/* Takes the whole queries that are there, as long as there is room; false when what comes can't be one. */
-static bool take_queries(struct resolver *r, struct connection *c) {
+/* Takes the whole queries that are there, as long as there is room. What can't be one is the end. */
+static void take_queries(struct resolver *r, struct connection *c) {
     size_t at = 0;
-    bool sound = true;
     while (c->in_length - at >= 2 && has_room(c)) {
         size_t length = (size_t)(c->in[at] << 8 | c->in[at + 1]);
-        sound = length > 0 && length <= QUERY_MAX;
-        if (!sound || c->in_length - at - 2 < length) break;
+        if (length == 0 || length > QUERY_MAX) {
+            c->ended = true;
+            at = c->in_length;
+        }
+        if (c->in_length - at < 2 + length) break;
         take_query(r, c, c->in + at + 2, length);
         at += 2 + length;
     }
     memmove(c->in, c->in + at, c->in_length - at);
     c->in_length -= at;
-    return sound;
 }
 
 static bool done(const struct connection *c) { return c->ended && c->pending == 0 && waiting(c) == 0; }
@@ -89,7 +90,8 @@ static void advance(struct resolver *r, struct connection *c) {
     c->delivered = false;
     do {
         before = c->in_length;
-        if (!take_queries(r, c) || !flush(r, c)) return drop(r, c);
+        take_queries(r, c);
+        if (!flush(r, c)) return drop(r, c);
     } while (c->in_length != before);
     if (done(c) || !watch(r, c)) drop(r, c);
 }
@@ -148,11 +150,13 @@ static bool begin(struct resolver *r, struct connection *c, int fd) {
     uint32_t generation = c->generation;
     uint8_t *out = system_take(OUT_BYTES);
     if (out == NULL) return false;
-    if (resolver_watch(r, EPOLL_CTL_ADD, fd, EPOLLIN, WATCHED_CONNECTION, (uint32_t)index_of(r, c), generation) < 0) {
+    if (resolver_watch(r, EPOLL_CTL_ADD, fd, EPOLLIN, WATCHED_CONNECTION, (uint32_t)index_of(r, c),
+                       generation) < 0) {
         system_give(out, OUT_BYTES);
         return false;
     }
-    *c = (struct connection){.fd = fd, .generation = generation, .events = EPOLLIN, .active = r->now, .out = out};
+    *c = (struct connection){
+        .fd = fd, .generation = generation, .events = EPOLLIN, .active = r->now, .out = out};
     r->connections++;
     return true;
 }
@@ -179,7 +183,8 @@ int64_t tcp_deadline(const struct resolver *r) {
     int64_t first = r->accept_again;
     for (int i = 0; i < r->connections_made && r->connections > 0; i++) {
         const struct connection *c = &r->connection[i];
-        if (c->fd >= 0 && c->pending == 0 && c->active + CONNECTION_MS < first) first = c->active + CONNECTION_MS;
+        if (c->fd >= 0 && c->pending == 0 && c->active + CONNECTION_MS < first)
+            first = c->active + CONNECTION_MS;
     }
     return first;
 }

@@ -9,7 +9,8 @@ static const uint32_t own_address = 0x7f00000b; /* 127.0.0.11 */
 static void add_network(struct view *view, struct slice *line) {
     struct slice id;
     if (view->networks == NETWORKS_MAX || !next_field(line, &id)) return;
-    if (id.length >= sizeof view->network[0].id || id.at[0] == '.' || memchr(id.at, '/', id.length) != NULL) return;
+    if (id.length >= sizeof view->network[0].id || id.at[0] == '.' || memchr(id.at, '/', id.length) != NULL)
+        return;
     struct table *table = &view->network[view->networks++];
     *table = (struct table){.file = {.fd = -1}, .seed = view->seed};
     memcpy(table->id, id.at, id.length);
@@ -17,7 +18,8 @@ static void add_network(struct view *view, struct slice *line) {
 
 static void add_alias(struct view *view, struct slice *line) {
     struct alias alias;
-    if (view->aliases == ALIASES_MAX || !next_field(line, &alias.name) || !next_field(line, &alias.container)) return;
+    if (view->aliases == ALIASES_MAX || !next_field(line, &alias.name) || !next_field(line, &alias.container))
+        return;
     view->alias[view->aliases++] = alias;
 }
 
@@ -28,7 +30,8 @@ static bool read_server(struct slice text, union address *to) {
     address[text.length] = 0;
     *to = (union address){.v4 = {.sin_family = AF_INET, .sin_port = htons(DNS_PORT)}};
     // A query that went to ourselves would come back for as long as there is room.
-    if (inet_pton(AF_INET, address, &to->v4.sin_addr) == 1) return ntohl(to->v4.sin_addr.s_addr) != own_address;
+    if (inet_pton(AF_INET, address, &to->v4.sin_addr) == 1)
+        return ntohl(to->v4.sin_addr.s_addr) != own_address;
     *to = (union address){.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(DNS_PORT)}};
     return inet_pton(AF_INET6, address, &to->v6.sin6_addr) == 1;
 }
@@ -58,18 +61,24 @@ void view_forget(struct view *view) {
 
 static void read_view(struct view *view) {
     struct slice line;
+    int opened = file_open(view->directory, view->name);
+    if (opened == FILE_LATER) return;
     view_forget(view);
-    file_read(&view->file, &view->memory, view->directory, view->name);
+    file_read(&view->file, &view->memory, opened);
     for (struct slice text = view->file.text; next_line(&text, &line);) read_line(view, line);
+}
+
+static void read_table(struct view *view, struct table *table) {
+    int opened = file_open(view->directory, table->id);
+    if (opened == FILE_LATER) return;
+    table_forget(table, &view->memory);
+    file_read(&table->file, &view->memory, opened);
+    table_index(table, &view->memory);
 }
 
 void view_refresh(struct view *view) {
     if (file_changed(&view->file, view->directory, view->name)) read_view(view);
-    for (unsigned i = 0; i < view->networks; i++) {
-        struct table *table = &view->network[i];
-        if (!file_changed(&table->file, view->directory, table->id)) continue;
-        table_forget(table, &view->memory);
-        file_read(&table->file, &view->memory, view->directory, table->id);
-        table_index(table, &view->memory);
-    }
+    for (unsigned i = 0; i < view->networks; i++)
+        if (file_changed(&view->network[i].file, view->directory, view->network[i].id))
+            read_table(view, &view->network[i]);
 }

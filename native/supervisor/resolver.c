@@ -1,5 +1,5 @@
-/* The name server's loop. What it holds is lost with it, so it ends only while it holds nothing: what comes later waits in the
- * sockets, which are the supervisor's as well. */
+/* The name server's loop. What it holds is lost with it, so it ends only while it holds nothing: what comes
+ * later waits in the sockets, which are the supervisor's as well. */
 #include "resolver.h"
 #include <errno.h>
 #include <string.h>
@@ -13,8 +13,8 @@ static uint64_t token(enum watched kind, uint32_t index, uint32_t generation) {
     return (uint64_t)kind << 56 | (uint64_t)(generation & ((1u << GENERATION_BITS) - 1)) << 32 | index;
 }
 
-int resolver_watch(struct resolver *r, int operation, int fd, uint32_t events, enum watched kind, uint32_t index,
-                   uint32_t generation) {
+int resolver_watch(struct resolver *r, int operation, int fd, uint32_t events, enum watched kind,
+                   uint32_t index, uint32_t generation) {
     struct epoll_event event = {.events = events, .data.u64 = token(kind, index, generation)};
     return epoll_ctl(r->epoll, operation, fd, &event);
 }
@@ -57,7 +57,8 @@ static size_t answer_limit(const struct query *query, const struct origin *origi
     return query->udp_size < UDP_ANSWER_MAX ? query->udp_size : UDP_ANSWER_MAX;
 }
 
-/* With an option ndots of the user's own, a name without a dot is to be completed by a search domain first. */
+/* With an option ndots of the user's own, a name without a dot is to be completed by a search domain first.
+ */
 static bool stays_here(const struct view *view, const struct query *query) {
     bool address = query->type == TYPE_A || query->type == TYPE_AAAA;
     return view->ndots && address && memchr(query->name, '.', query->name_length) == NULL;
@@ -79,8 +80,10 @@ size_t resolver_answer(struct resolver *r, const uint8_t *message, size_t length
 }
 
 void resolver_deliver(struct resolver *r, const struct origin *origin, uint8_t *message, size_t length) {
-    if (origin->connection < 0) udp_send(r, origin, message, length);
-    else tcp_deliver(r, origin->connection, message, length);
+    if (origin->connection < 0)
+        udp_send(r, origin, message, length);
+    else
+        tcp_deliver(r, origin->connection, message, length);
 }
 
 static void dispatch(struct resolver *r, const struct epoll_event *event) {

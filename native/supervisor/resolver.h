@@ -1,5 +1,6 @@
-/* The parts of the embedded name server, which a container on a network with names has on 127.0.0.11. It runs in a process
- * of its own: queries and upstream answers are hostile, the files are the engine's. Docker's limits and times are kept. */
+/* The parts of the embedded name server, which a container on a network with names has on 127.0.0.11. It runs
+ * in a process of its own: queries and upstream answers are hostile, the files are the engine's. Docker's
+ * limits and times are kept. */
 #ifndef INBOARD_RESOLVER_H
 #define INBOARD_RESOLVER_H
 #include <netinet/in.h>
@@ -60,7 +61,11 @@ struct file {
     size_t mapped;
 };
 bool file_changed(const struct file *file, int directory, const char *name);
-void file_read(struct file *file, struct memory *memory, int directory, const char *name);
+/* FILE_LATER: descriptors are short, so what was read stays until they are not. -1: there is no such file. */
+enum { FILE_LATER = -2 };
+int file_open(int directory, const char *name);
+/* Takes the descriptor into a file that is forgotten, or was never read. */
+void file_read(struct file *file, struct memory *memory, int opened);
 void file_forget(struct file *file, struct memory *memory);
 
 /* resolver-message.c */
@@ -85,7 +90,8 @@ struct query {
     size_t name_length;
     char name[256]; /* lower case, without the last dot */
 };
-/* What a message is to be answered with before its question is looked at: RCODE_SUCCESS when it is well-formed. */
+/* What a message is to be answered with before its question is looked at: RCODE_SUCCESS when it is
+ * well-formed. */
 enum rcode query_parse(struct query *query, const uint8_t *message, size_t length);
 /* Whether an answer is one to the query, sent with `id`. */
 bool answer_matches(const struct query *query, uint16_t id, const uint8_t *answer, size_t length);
@@ -122,9 +128,9 @@ struct entry {
     uint32_t hash;
     enum key kind;
     const struct record *record;
-    uint32_t bucket_next;      /* index + 1 */
-    uint32_t same, last;       /* entries with the same key, in the order of the file: index + 1 */
-    uint32_t count, turn[2];   /* of the first one with the key */
+    uint32_t bucket_next;    /* index + 1 */
+    uint32_t same, last;     /* entries with the same key, in the order of the file: index + 1 */
+    uint32_t count, turn[2]; /* of the first one with the key */
 };
 
 struct table {
@@ -221,8 +227,8 @@ struct batch {
 struct resolver {
     int udp, tcp, epoll;
     int64_t now, active;
-    int64_t accept_again; /* when connections could not be accepted; INT64_MAX: they can */
-    unsigned forwards, connections;   /* in use */
+    int64_t accept_again;                    /* when connections could not be accepted; INT64_MAX: they can */
+    unsigned forwards, connections;          /* in use */
     int32_t forwards_made, connections_made; /* ever in use: what is behind them was never touched */
     int32_t free, oldest, newest;
     size_t random_left;
@@ -243,10 +249,10 @@ bool resolver_turn(struct resolver *r);
 void resolver_close(struct resolver *r);
 enum watched { WATCHED_UDP, WATCHED_TCP, WATCHED_FORWARD, WATCHED_CONNECTION };
 /* Adds or changes what is waited for; -1 with errno. */
-int resolver_watch(struct resolver *r, int operation, int fd, uint32_t events, enum watched kind, uint32_t index,
-                   uint32_t generation);
-/* Answers a query, or has it forwarded: the length of the answer in `to`; 0: there is none yet. `to` has room for
- * UDP_ANSWER_MAX bytes, or MESSAGE_MAX when the query came through a connection. */
+int resolver_watch(struct resolver *r, int operation, int fd, uint32_t events, enum watched kind,
+                   uint32_t index, uint32_t generation);
+/* Answers a query, or has it forwarded: the length of the answer in `to`; 0: there is none yet. `to` has room
+ * for UDP_ANSWER_MAX bytes, or MESSAGE_MAX when the query came through a connection. */
 size_t resolver_answer(struct resolver *r, const uint8_t *message, size_t length, const struct origin *origin,
                        uint8_t *to);
 /* Sends an answer to whoever asked. */

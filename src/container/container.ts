@@ -15,6 +15,7 @@ import { type ContainerInspect, inspectContainer } from './inspect.js'
 import { kill } from './kill.js'
 import { Logs } from './log-reader.js'
 import type { LogsOptions } from './logs.js'
+import { type PublishedPorts, portAddresses, publishedPorts } from './ports.js'
 import { remove } from './remove.js'
 import { settle } from './settle.js'
 import { start } from './start.js'
@@ -116,14 +117,51 @@ export class Container {
     const record = this.#record()
     const observed = await this.#act('inspect', () => settle(this.#context, record))
     const now = this.#record()
-    return inspectContainer(now, observed ?? { status: 'removing' }, this.#context.inspectImage(now), this.#context)
+    const { root, runRoot } = this.#context
+    return inspectContainer(now, observed ?? { status: 'removing' }, this.#context.inspectImage(now), {
+      root,
+      runRoot,
+      networking: this.#context.networking(this.id),
+    })
+  }
+
+  /**
+   * Which of its ports the host publishes where, as `docker port` tells it: none while it does not run.
+   *
+   * @example
+   * ```ts
+   * const [address] = (await container.ports())['5000/tcp'] ?? []
+   * ```
+   */
+  async ports(): Promise<PublishedPorts> {
+    return publishedPorts(await this.#boundPorts())
+  }
+
+  /**
+   * Where one of its ports is reached: `'0.0.0.0:32768'` for each address that it is published at.
+   *
+   * @param port `'5000/tcp'`; the protocol is TCP when it is left out
+   * @throws {NotFoundError} PORT_NOT_PUBLISHED; {InvalidOptionError} INVALID_OPTION when it is no port
+   * @example
+   * ```ts
+   * const [address] = await container.port('5000/tcp')
+   * ```
+   */
+  async port(port: string | number): Promise<string[]> {
+    return portAddresses(this.name, await this.#boundPorts(), port)
+  }
+
+  async #boundPorts() {
+    const record = this.#record()
+    await this.#act('tell the ports of', () => settle(this.#context, record))
+    return this.#context.networking(this.id).ports
   }
 
   /** Gives it another name. @throws {InvalidOptionError} INVALID_NAME; {ConflictError} NAME_IN_USE */
   async rename(name: string): Promise<void> {
     this.#record()
     checkContainerName(name)
-    this.#context.containers.rename(this.id, name)
+    await this.#act('rename', () => this.#context.rename(this.id, name))
   }
 
   /**

@@ -5,6 +5,7 @@ import type { Session } from '../launch/session.js'
 import type { Change, PackResult } from '../snapshot/index.js'
 import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
 import type { InspectImage } from './inspect.js'
+import type { ContainerNetworking } from './networking.js'
 
 /** How the first process gets its streams from the caller that starts it. */
 export interface StartStreams {
@@ -79,6 +80,8 @@ export interface ContainerContext {
   end(record: ContainerRecord, outcome: Outcome): void
   /** Frees the addresses and ports of a container whose run directory the caller has locked: nothing of its run is left. */
   releaseNetwork(id: string): void
+  /** Gives it another name, also where it is found by that. @throws {ConflictError} NAME_IN_USE */
+  rename(id: string, name: string): Promise<void>
   /** Spawns a supervisor for a record in phase `started`; the lock stays the caller's. Rejects when the supervisor has gone. */
   launch(
     record: ContainerRecord,
@@ -94,6 +97,8 @@ export interface ContainerContext {
    */
   teardown(id: string, files: boolean): Promise<void>
   inspectImage(record: ContainerRecord): InspectImage
+  /** Its places on networks, ports and links, by the store. */
+  networking(id: string): ContainerNetworking
   files(record: ContainerRecord): ContainerFiles
   /** What makes its processes stand still, while it has cgroups. */
   freezer(id: string): Freezer | undefined

@@ -1,6 +1,9 @@
 import type { ContainerConfig, ImageRunConfig } from '../spec/options.js'
 import type { Spec } from '../spec/types.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { inspectHostConfig } from './inspect-host-config.js'
+import { type InspectNetworkSettings, inspectNetworkSettings } from './inspect-network.js'
+import type { ContainerNetworking } from './networking.js'
 import type { Observed } from './observe.js'
 
 /** What inspect needs of the image and the spec made from it. */
@@ -31,7 +34,7 @@ export interface ContainerInspect {
   readonly HostConfig: Readonly<Record<string, unknown>>
   readonly Mounts: readonly InspectMount[]
   readonly Config: InspectConfig
-  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, object>> }
+  readonly NetworkSettings: InspectNetworkSettings
 }
 
 export interface ContainerState {
@@ -65,6 +68,8 @@ export interface InspectConfig {
   readonly AttachStdin: boolean
   readonly AttachStdout: boolean
   readonly AttachStderr: boolean
+  /** `80/tcp` */
+  readonly ExposedPorts?: Readonly<Record<string, object>>
   readonly Tty: boolean
   readonly OpenStdin: boolean
   readonly StdinOnce: boolean
@@ -74,6 +79,8 @@ export interface InspectConfig {
   readonly Volumes: Readonly<Record<string, object>> | null
   readonly WorkingDir: string
   readonly Entrypoint: readonly string[] | null
+  /** The one that was asked for. */
+  readonly MacAddress?: string
   readonly Labels: Readonly<Record<string, string>>
   readonly StopSignal?: string
   readonly StopTimeout?: number
@@ -92,20 +99,29 @@ export function rfc3339(ns: string | undefined): string {
   return `${whole}${fraction ? `.${fraction}` : ''}Z`
 }
 
+/** Where a container's things are. */
+export interface InspectPlaces {
+  readonly root: string
+  readonly runRoot: string
+  readonly networking: ContainerNetworking
+}
+
 export function inspectContainer(
   record: ContainerRecord,
   observed: Exclude<Observed, { status: 'ended' }>,
   image: InspectImage,
-  { root, runRoot }: { readonly root: string; readonly runRoot: string },
+  { root, runRoot, networking }: InspectPlaces,
 ): ContainerInspect {
   const { config, id } = record
+  const state = inspectState(record.outcome, observed)
+  const exposedPorts = exposedPortsOf(record, image)
   const [path = '', ...args] = image.spec.process.args
   return {
     Id: id,
     Created: new Date(record.createdAtMs).toISOString(),
     Path: path,
     Args: args,
-    State: inspectState(record.outcome, observed),
+    State: state,
     Image: record.image,
     ResolvConfPath: `${runRoot}/${id}/resolv.conf`,
     HostnamePath: `${runRoot}/${id}/hostname`,
@@ -115,11 +131,16 @@ export function inspectContainer(
     RestartCount: 0,
     Driver: image.driver,
     Platform: 'linux',
-    HostConfig: hostConfig(config),
+    HostConfig: inspectHostConfig(config, record.name, networking),
     Mounts: config.mounts.flatMap(inspectMount),
     Config: inspectConfig(record, image),
-    NetworkSettings: { Networks: { [config.network]: {} } },
+    NetworkSettings: inspectNetworkSettings({ id, name: record.name, pid: state.Pid, exposedPorts }, networking),
   }
+}
+
+/** Its own, and its image's. */
+export function exposedPortsOf({ config }: ContainerRecord, { config: image }: InspectImage): string[] {
+  return [...new Set([...config.exposedPorts, ...Object.keys(image.ExposedPorts ?? {})])].sort()
 }
 
 function inspectState(outcome: Outcome | undefined, observed: Exclude<Observed, { status: 'ended' }>): ContainerState {
@@ -155,10 +176,10 @@ function inspectMount(mount: ContainerConfig['mounts'][number]): InspectMount[] 
   ]
 }
 
-function inspectConfig(
-  { id, config, reference }: ContainerRecord,
-  { config: image, spec }: InspectImage,
-): InspectConfig {
+function inspectConfig(record: ContainerRecord, inspected: InspectImage): InspectConfig {
+  const { id, config, reference } = record
+  const { config: image, spec } = inspected
+  const exposedPorts = exposedPortsOf(record, inspected)
   return {
     Hostname: config.hostname || spec.hostname || id.slice(0, 12),
     Domainname: config.domainname,
@@ -166,6 +187,7 @@ function inspectConfig(
     AttachStdin: config.interactive,
     AttachStdout: true,
     AttachStderr: true,
+    ...(exposedPorts.length > 0 && { ExposedPorts: Object.fromEntries(exposedPorts.map((name) => [name, {}])) }),
     Tty: config.tty,
     OpenStdin: config.interactive,
     StdinOnce: config.interactive,
@@ -175,69 +197,9 @@ function inspectConfig(
     Volumes: image.Volumes ?? null,
     WorkingDir: config.workdir || image.WorkingDir || '',
     Entrypoint: config.entrypoint ?? image.Entrypoint ?? null,
+    ...(config.macAddress !== undefined && { MacAddress: config.macAddress }),
     Labels: { ...image.Labels, ...config.labels },
     ...((config.stopSignal ?? image.StopSignal) ? { StopSignal: config.stopSignal ?? image.StopSignal } : {}),
     ...(config.stopTimeout === undefined ? {} : { StopTimeout: config.stopTimeout }),
   } as InspectConfig
-}
-
-function hostConfig(config: ContainerConfig): Record<string, unknown> {
-  const { resources } = config
-  const binds = config.mounts.filter((mount) => mount.type === 'bind')
-  const tmpfs = config.mounts.filter((mount) => mount.type === 'tmpfs')
-  return {
-    Binds:
-      binds.length > 0 ? binds.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`) : null,
-    Tmpfs:
-      tmpfs.length > 0 ? Object.fromEntries(tmpfs.map((mount) => [mount.target, mount.options.join(',')])) : undefined,
-    NetworkMode: config.network,
-    AutoRemove: config.rm,
-    CapAdd: config.capAdd.length > 0 ? config.capAdd : null,
-    CapDrop: config.capDrop.length > 0 ? config.capDrop : null,
-    CgroupnsMode: config.cgroupnsMode,
-    Dns: config.dns,
-    DnsOptions: config.dnsOptions,
-    DnsSearch: config.dnsSearch,
-    ExtraHosts: config.extraHosts.length > 0 ? config.extraHosts : null,
-    GroupAdd: config.groupAdd.length > 0 ? config.groupAdd : null,
-    IpcMode: config.ipcMode,
-    PidMode: config.pidMode === 'host' ? 'host' : '',
-    UTSMode: config.utsMode === 'host' ? 'host' : '',
-    Privileged: config.privileged,
-    ReadonlyRootfs: config.readOnly,
-    SecurityOpt: securityOpt(config),
-    ShmSize: config.shmSize,
-    Sysctls: config.sysctls,
-    Init: config.init,
-    OomScoreAdj: config.oomScoreAdj,
-    CpuShares: resources.cpuShares ?? 0,
-    Memory: resources.memory ?? 0,
-    MemoryReservation: resources.memoryReservation ?? 0,
-    MemorySwap: resources.memorySwap ?? 0,
-    CpuPeriod: resources.cpuPeriod ?? 0,
-    CpuQuota: resources.cpuQuota ?? 0,
-    CpusetCpus: resources.cpusetCpus ?? '',
-    CpusetMems: resources.cpusetMems ?? '',
-    PidsLimit: resources.pidsLimit ?? null,
-    OomKillDisable: resources.oomKillDisable ?? false,
-    Devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({
-      PathOnHost: hostPath,
-      PathInContainer: containerPath,
-      CgroupPermissions: permissions,
-    })),
-    Ulimits: config.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
-  }
-}
-
-function securityOpt({ security }: ContainerConfig): string[] | null {
-  const options = [
-    ...(security.noNewPrivileges ? ['no-new-privileges'] : []),
-    ...(security.seccomp === 'unconfined'
-      ? ['seccomp=unconfined']
-      : security.seccomp
-        ? [`seccomp=${JSON.stringify(security.seccomp)}`]
-        : []),
-    ...(security.systemPathsUnconfined ? ['systempaths=unconfined'] : []),
-  ]
-  return options.length > 0 ? options : null
 }

@@ -6,6 +6,10 @@ export interface ContainerNetworking {
   readonly endpoints: readonly ContainerEndpoint[]
   /** What is published while it runs. */
   readonly ports: readonly BoundPort[]
+  /** What it links to on the default bridge, by present names. */
+  readonly links: readonly { readonly target: string; readonly alias: string }[]
+  /** Which containers link to it there, by present names. */
+  readonly linkedFrom: readonly { readonly container: string; readonly alias: string }[]
 }
 
 /** A container's place on a network. */

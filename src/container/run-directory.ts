@@ -62,9 +62,20 @@ export async function clearHeld(context: Cleaner, id: string, files: boolean): P
   context.releaseNetwork(id)
   failpoint('run-directory.remove')
   const aside = `${context.runRoot}/.gone-${id.slice(0, 12)}-${randomBytes(4).toString('hex')}`
-  renameSync(runDirectory(context.runRoot, id), aside)
+  if (!renamed(runDirectory(context.runRoot, id), aside)) return
   failpoint('run-directory.removed')
   await native().removeTree(aside)
+}
+
+/** False when it is gone: that of an rm container, which its supervisor has torn down. */
+function renamed(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
 }
 
 async function claim(runRoot: string, id: string, files: boolean): Promise<number | undefined> {

@@ -4,6 +4,7 @@ import { parseAddress } from '../network/address.js'
 import type { LinkedPort } from '../network/ruleset.js'
 import type { ContainerRecord, ContainerStore } from '../store/containers.js'
 import { linkEnvironment } from '../spec/index.js'
+import type { LinkRecord } from '../store/links.js'
 import { hasNames, type Networking, type Place, placesOf } from './networking.js'
 
 /** What links are looked up in. */
@@ -26,13 +27,24 @@ export interface LinkTarget {
  *
  * @throws {ConflictError} LINK_FAILED when one of them does not run
  */
-export function linkTargets(context: LinkContext, { id, name }: ContainerRecord): LinkTarget[] {
-  return context.networking.links.of(id).map(({ alias, target }) => {
-    const record = context.containers.get(target)
-    const ipv4 = placesOf(context.networking, target).find(({ network }) => !hasNames(network))?.endpoint.active.ipv4
-    if (!record || ipv4 === undefined) throw notRunning(record?.name ?? target, name, alias)
-    return { alias, record, ipv4, exposedPorts: exposedPorts(context, record) }
+export function linkTargets(context: LinkContext, container: ContainerRecord): LinkTarget[] {
+  return context.networking.links.of(container.id).map((link) => {
+    const target = targetOf(context, link)
+    if (target) return target
+    throw notRunning(context.containers.get(link.target)?.name ?? link.target, container.name, link.alias)
   })
+}
+
+/** Those of them that run. */
+export function runningTargets(context: LinkContext, container: ContainerRecord): LinkTarget[] {
+  return context.networking.links.of(container.id).flatMap((link) => targetOf(context, link) ?? [])
+}
+
+function targetOf(context: LinkContext, { alias, target }: LinkRecord): LinkTarget | undefined {
+  const record = context.containers.get(target)
+  const ipv4 = placesOf(context.networking, target).find(({ network }) => !hasNames(network))?.endpoint.active.ipv4
+  if (!record || ipv4 === undefined) return undefined
+  return { alias, record, ipv4, exposedPorts: exposedPorts(context, record) }
 }
 
 /** The variables that tell a container of what it links to. */

@@ -1,6 +1,7 @@
 import { Container } from '../container/container.js'
 import type { ContainerContext } from '../container/context.js'
-import { inspectContainer } from '../container/inspect.js'
+import { exposedPortsOf, inspectContainer } from '../container/inspect.js'
+import { type ContainerPort, reachablePorts } from '../container/ports.js'
 import { settle } from '../container/settle.js'
 import { reporting } from '../errors/system.js'
 
@@ -16,6 +17,12 @@ export interface ContainerSummary {
   readonly state: 'created' | 'running' | 'exited' | 'removing'
   readonly exitCode: number | undefined
   readonly labels: Readonly<Record<string, string>>
+  /** Its name, and those that containers of the default bridge that link to it have for it: `web/db`. */
+  readonly names: readonly string[]
+  /** Names of its networks. */
+  readonly networks: readonly string[]
+  /** What is published, and what is only exposed, while it runs; {@link formatPorts} makes the text of `docker ps` of it. */
+  readonly ports: readonly ContainerPort[]
 }
 
 export interface ListOptions {
@@ -50,12 +57,10 @@ export class Containers {
       const observed = await reporting('cannot list the containers', () => settle(this.#context, record))
       const now = this.#context.containers.get(record.id)
       if (!observed || !now) continue
-      const { State, Path, Args, Config } = inspectContainer(
-        now,
-        observed,
-        this.#context.inspectImage(now),
-        this.#context,
-      )
+      const image = this.#context.inspectImage(now)
+      const networking = this.#context.networking(now.id)
+      const { root, runRoot } = this.#context
+      const { State, Path, Args, Config } = inspectContainer(now, observed, image, { root, runRoot, networking })
       if (!all && !State.Running) continue
       lines.push({
         id: now.id,
@@ -67,6 +72,9 @@ export class Containers {
         state: State.Status,
         exitCode: State.Status === 'exited' ? State.ExitCode : undefined,
         labels: Config.Labels,
+        names: [now.name, ...networking.linkedFrom.map(({ container, alias }) => `${container}/${alias}`).sort()],
+        networks: networking.endpoints.map(({ networkName }) => networkName),
+        ports: reachablePorts(networking, exposedPortsOf(now, image)),
       })
     }
     return lines

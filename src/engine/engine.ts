@@ -28,10 +28,11 @@ import { type EngineOptions, type NormalizedEngineOptions, normalizeEngineOption
 import { preparePaths } from './paths.js'
 import { type PullOptions, pullImages } from './pull.js'
 import { reconcile } from './reconcile.js'
+import { Networks } from './networks.js'
 import { openNetworking } from './open-networking.js'
 import { type LazyRegistries, lazyRegistries } from './registries.js'
 import { type RunStages, runActions } from './run-actions.js'
-import { beginRun, endRun, releaseRun } from './runs.js'
+import { beginRun, endRun, releaseRun, renameContainer } from './runs.js'
 
 /**
  * A container engine: an open root directory with its images and containers. Any number of engines, in any number of
@@ -49,6 +50,8 @@ export class Engine implements AsyncDisposable {
   readonly images: Images
   /** Containers of this root. */
   readonly containers: Containers
+  /** Networks of this root. */
+  readonly networks: Networks
   readonly #stages: RunStages
   readonly #context: ContainerContext
   readonly #database: Database
@@ -72,6 +75,7 @@ export class Engine implements AsyncDisposable {
     this.#inUse = inUse
     this.images = new Images(imagesContext(stages, context, registries))
     this.containers = new Containers(context)
+    this.networks = new Networks({ stages, containers: context })
   }
 
   /**
@@ -276,14 +280,16 @@ function containerContext(
     begin: (id) => beginRun(stages.networking, context, id),
     end: (record, outcome) => endRun(stages.networking, context, record, outcome),
     releaseNetwork: (id) => releaseRun(stages.networking, context, id),
+    rename: (id, name) => renameContainer(stages.networking, context, id, name),
     launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),
-    launchExec: (record, pid, pidfd, request) => launchExec(stages, record, pid, pidfd, request),
+    launchExec: (record, pid, pidfd, request) => launchExec(stages, context, record, pid, pidfd, request),
     hasLeft: (id, files) => hasLeft(stages, id, files),
     teardown: (id, files) => tearDown(stages, id, files),
     inspectImage(record) {
       const image = stages.images.resolve(record.image)
       return { config: image.config, spec: containerSpec(stages, record, image), driver: stages.snapshots.name }
     },
+    networking: (id) => containerNetworking(stages.networking, context.containers, id),
     files: (record) => containerFiles(stages, record),
     freezer: (id) => stages.cgroups.freezer(id),
     async commitImage(request) {

@@ -1,19 +1,35 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
-import type { ExecRequest } from '../container/context.js'
+import type { ContainerContext, ExecRequest } from '../container/context.js'
 import { native, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../host/index.js'
 import { execProcess, resolveUser } from '../spec/index.js'
 import type { Process } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { Stages } from './assemble.js'
+import { linkVariables, runningTargets } from './container-links.js'
 
 const largestFile = 1024 * 1024
 
 /** An exec's process. The user's names are those that the running container has now. */
-export function requestedProcess(stages: Stages, record: ContainerRecord, request: ExecRequest, pid: number): Process {
+export function requestedProcess(
+  stages: Stages,
+  context: ContainerContext,
+  record: ContainerRecord,
+  request: ExecRequest,
+  pid: number,
+): Process {
   const image = stages.images.resolve(record.image).config
   const name = request.user || record.config.user || image.User || ''
   const user = resolveUser(name, readInside(pid, 'etc/passwd'), readInside(pid, 'etc/group'), record.config.groupAdd)
-  return execProcess({ id: record.id, config: record.config, image, user, host: stages.host, exec: request })
+  const links = { containers: context.containers, images: stages.images, networking: stages.networking }
+  return execProcess({
+    id: record.id,
+    config: record.config,
+    image,
+    user,
+    host: stages.host,
+    linkEnv: linkVariables(links, record, runningTargets(links, record)),
+    exec: request,
+  })
 }
 
 const nothingThere: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'])

@@ -92,6 +92,7 @@ async function spawnSupervisor(
 /** Spawns a process that joins a running container. `pidfd` stays the caller's. */
 export async function launchExec(
   stages: Stages,
+  context: ContainerContext,
   record: ContainerRecord,
   pid: number,
   pidfd: number,
@@ -100,7 +101,7 @@ export async function launchExec(
   const assembled = assembleExec(stages, record)
   const plan = compileExec({
     id: record.id,
-    process: requestedProcess(stages, record, request, pid),
+    process: requestedProcess(stages, context, record, request, pid),
     cgroups: assembled.cgroups,
     seccomp: assembled.seccomp,
     rows: request.rows,

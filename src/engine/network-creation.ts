@@ -74,11 +74,17 @@ const familyOf = ({ subnet }: SubnetDefinition) => (subnet.includes(':') ? 6 : 4
 function checkInterface(store: NetworkStore, id: string, driver: string, name: string): void {
   const other = [...store.list(), ...store.removing()].find(({ definition }) => definition.interface === name)
   if (!other) return
-  const why = driver === 'bridge' ? 'networks have same bridge name' : `network ${other.name} is already using parent interface ${name}`
-  throw new ConflictError(`cannot create network ${id} (${name}): conflicts with network ${other.id} (${name}): ${why}`, {
-    code: 'NETWORK_EXISTS',
-    details: { network: other.name, interface: name },
-  })
+  const why =
+    driver === 'bridge'
+      ? 'networks have same bridge name'
+      : `network ${other.name} is already using parent interface ${name}`
+  throw new ConflictError(
+    `cannot create network ${id} (${name}): conflicts with network ${other.id} (${name}): ${why}`,
+    {
+      code: 'NETWORK_EXISTS',
+      details: { network: other.name, interface: name },
+    },
+  )
 }
 
 /** One that somebody has started a container on meanwhile is made by that start, and stays. */

@@ -99,6 +99,8 @@ function inspectContainer(
 function withPrefix({ subnets }: NetworkDefinition, text: string | undefined): string {
   const address = text === undefined ? undefined : addressOf(text)
   if (!address) return ''
-  const subnet = subnets.map(({ subnet }) => parseSubnet(subnet)).find((candidate) => containsAddress(candidate, address))
+  const subnet = subnets
+    .map(({ subnet }) => parseSubnet(subnet))
+    .find((candidate) => containsAddress(candidate, address))
   return subnet ? `${text}/${subnet.prefix}` : ''
 }

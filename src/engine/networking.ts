@@ -4,8 +4,8 @@ import type { BoundPort, KernelNetwork } from '../network/definition.js'
 import type { HostNetwork, WantedState } from '../network/host-network-types.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import type { LinkStore } from '../store/links.js'
-import type { NetworkStages } from './predefined-networks.js'
 import type { EndpointRecord, NetworkRecord, NetworkStore } from '../store/networks.js'
+import type { NetworkStages } from './predefined-networks.js'
 
 /** What the engine knows networks by: the records of them, and the kernel's side. */
 export interface Networking {
@@ -67,9 +67,16 @@ export function publishedPort(port: BoundPort, { endpoint: { active } }: Place):
 export function wantedState(networking: Networking, linkedPorts: (container: string) => LinkedPort[]): WantedState {
   const { store } = networking
   const ports = store.ports()
-  const publishing = new Map([...new Set(ports.map(({ container }) => container))].map((id) => [id, publishingPlace(placesOf(networking, id))]))
+  const publishing = new Map(
+    [...new Set(ports.map(({ container }) => container))].map((id) => [id, publishingPlace(placesOf(networking, id))]),
+  )
   const networks: KernelNetwork[] = store.list().filter(hasInterfaces)
-  const running = new Set(networks.flatMap(({ id }) => store.endpointsOn(id)).filter(({ active }) => active).map(({ container }) => container))
+  const running = new Set(
+    networks
+      .flatMap(({ id }) => store.endpointsOn(id))
+      .filter(({ active }) => active)
+      .map(({ container }) => container),
+  )
   return {
     networks,
     ports: ports.flatMap((port) => {
@@ -81,7 +88,12 @@ export function wantedState(networking: Networking, linkedPorts: (container: str
 }
 
 /** What inspecting a container tells of its networks. */
-export function containerNetworking({ store }: Networking, container: string): ContainerNetworking {
+export function containerNetworking(
+  { store, links }: Networking,
+  containers: Pick<ContainerStore, 'get'>,
+  container: string,
+): ContainerNetworking {
+  const nameOf = (id: string) => containers.get(id)?.name ?? id
   return {
     endpoints: store.endpointsOf(container).map(({ network, networkName, settings, active }) => ({
       networkId: network,
@@ -91,6 +103,8 @@ export function containerNetworking({ store }: Networking, container: string): C
       active,
     })),
     ports: store.portsOf(container),
+    links: links.of(container).map(({ target, alias }) => ({ target: nameOf(target), alias })),
+    linkedFrom: links.to(container).map((link) => ({ container: nameOf(link.container), alias: link.alias })),
   }
 }
 

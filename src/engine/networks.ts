@@ -2,12 +2,12 @@ import { ConflictError, NotFoundError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { type CreateNetworkOptions, normalizeNetwork } from '../network/network-options.js'
 import type { NetworkRecord } from '../store/networks.js'
+import { wantedOf } from './live-network.js'
 import { Network, type NetworksContext, settleUsers } from './network.js'
 import { type NetworkBlueprint, NetworkBuilder } from './network-builder.js'
-import type { Networking } from './networking.js'
 import { createNetwork, finishRemovals, removeNetwork } from './network-creation.js'
-import { wantedOf } from './live-network.js'
 import { type NetworkFilters, networkFilter, type PruneNetworksFilters, pruneFilter } from './network-filters.js'
+import type { Networking } from './networking.js'
 
 /** A line of `docker network ls`. */
 export interface NetworkSummary {

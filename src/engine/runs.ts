@@ -1,7 +1,10 @@
 import type { ContainerContext } from '../container/context.js'
+import { failpoint } from '../errors/failpoint.js'
+import { replaceNames } from '../network/name-records.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { nameRecord } from './container-names.js'
 import { activateEndpoints } from './endpoints.js'
-import type { Networking } from './networking.js'
+import { hasNames, type Networking, placesOf } from './networking.js'
 
 type Records = Pick<ContainerContext, 'containers' | 'bootId'>
 
@@ -26,4 +29,17 @@ export function endRun({ store }: Networking, { containers }: Records, record: C
 export function releaseRun({ store }: Networking, { containers }: Records, id: string): void {
   const record = containers.get(id)
   if (record) store.release(id, record.attempt)
+}
+
+/** Gives a container another name: in its record, then on the networks where it is found by it. */
+export async function renameContainer(
+  networking: Networking,
+  { containers }: Records,
+  id: string,
+  name: string,
+): Promise<void> {
+  containers.rename(id, name)
+  failpoint('rename.names')
+  for (const place of placesOf(networking, id).filter(({ network }) => hasNames(network)))
+    await replaceNames(networking.names, place.network.id, nameRecord({ id, name }, place))
 }

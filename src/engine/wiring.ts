@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import type { ContainerContext } from '../container/context.js'
+import { settledNow } from '../container/files.js'
 import { observe } from '../container/observe.js'
 import { failpoint } from '../errors/failpoint.js'
 import { InvalidStateError } from '../errors/index.js'
@@ -97,6 +98,7 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
   const wanted = () =>
     wantedState(networking, (container) => linkedPorts(links, container, placesOf(networking, container)))
   if (places.length > 0) await networking.host.ensure(places.map(({ network }) => network), wanted)
+  for (const { target } of networking.links.of(record.id)) await settledNow(context, target)
   const targets = linkTargets(links, record)
   const opened = linkedPorts(links, record.id, places)
   const held = publish(stages, record, places)

@@ -73,6 +73,8 @@ export const errorTable = {
   /** The container is on the network already. */
   ALREADY_CONNECTED: 'ConflictError',
   NOT_CONNECTED: 'ConflictError',
+  /** The host leads none of its ports to this one of the container. */
+  PORT_NOT_PUBLISHED: 'NotFoundError',
   /** A port of the host belongs to another container or program. */
   PORT_IN_USE: 'ConflictError',
   /** A linked container does not exist, or does not run. */

@@ -106,7 +106,14 @@ function refusalOf({ type, flags, sequence, body }: Answer): Refusal | undefined
   if (error >= 0) return
   const reason = flags & NLM_F_ACK_TLVS ? readAttributes(body, extensionOffset(type, flags, body)) : undefined
   const words = reason?.get(NLMSGERR_ATTR_MSG)
-  return { sequence, errno: getSystemErrorName(error), ...(words && { reason: readText(words) }) }
+  return { sequence, errno: errnoName(-error), ...(words && { reason: readText(words) }) }
+}
+
+/** Node has no name for what a bridge says that has no room for another port. */
+const EXFULL = 54
+
+function errnoName(number: number): string {
+  return number === EXFULL ? 'EXFULL' : getSystemErrorName(-number)
 }
 
 /** What extends an error stands behind the header of the refused message, or behind all of it. */

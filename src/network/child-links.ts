@@ -54,8 +54,8 @@ export function createVlan(options: LinkOptions & { readonly parent: number; rea
 }
 
 /** Makes an interface that leads nowhere. */
-export function createDummy(options: LinkOptions): Message {
-  return newLink(linkAttributes(options), linkInfo('dummy'))
+export function createDummy(kind: 'dummy' | 'ifb', options: LinkOptions): Message {
+  return newLink(linkAttributes(options), linkInfo(kind))
 }
 
 function numberOf(known: Readonly<Record<string, number>>, option: string, value: string): number {

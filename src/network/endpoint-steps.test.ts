@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatMac, macOf, parseAddress } from './address.js'
 import { checkObeyed, dumped, readAnswers } from './answers.js'
-import { createDummy } from './child-links.js'
 import type { KernelNetwork, NetworkDefinition } from './definition.js'
 import { defaultRouteStep, endpointSteps, loopbackSteps, quietSteps } from './endpoint-steps.js'
 import { Namespaces, NETLINK_ROUTE } from './fixture.js'
@@ -175,14 +174,11 @@ describe('quietSteps of a bridge', () => {
 describe('endpointSteps of macvlan', () => {
   const macvlan = { driver: 'macvlan', interface: 'parent', mode: 'bridge', masquerade: false } as const
   // An interface of the host's has the name that containers' have.
-  beforeAll(() =>
-    hostWith(
-      createDummy({ name: 'parent' }),
-      ...raiseLink('parent', false),
-      createDummy({ name: 'eth0' }),
-      ...raiseLink('eth0', false),
-    ),
-  )
+  beforeAll(async () => {
+    host = await namespaces.make()
+    await namespaces.run(host, 'ip', 'link', 'add', 'parent', 'type', 'veth', 'peer', 'name', 'eth0')
+    await route(host, ...raiseLink('parent', false), ...raiseLink('eth0', false))
+  })
 
   it('makes parts of the parent, which reach each other until one is made mute', async () => {
     const [one, other] = [link(2, macvlan), link(3, macvlan)]

@@ -106,6 +106,8 @@ for line in sys.stdin:
         answer = send(asked['namespace'], asked['protocol'], bytes.fromhex(asked['bytes'])).hex()
     elif asked['do'] == 'listen':
         answer = listen(asked['namespace'], asked['address'], asked['port'])
+    elif asked['do'] == 'open':
+        answer = os.open(asked['path'], os.O_RDONLY)
     elif asked['do'] == 'connect':
         answer = connect(asked['namespace'], asked['address'], asked['port'])
     else:
@@ -137,6 +139,16 @@ export class Namespaces implements AsyncDisposable {
   /** Another namespace, with an interface `lo` that is down. */
   async make(): Promise<number> {
     return (await this.ask({ do: 'make' })) as number
+  }
+
+  /** A namespace that is there, by its file. */
+  async open(path: string): Promise<number> {
+    return (await this.ask({ do: 'open', path })) as number
+  }
+
+  /** The file of a namespace. */
+  path(namespace: number): string {
+    return `/proc/${this.child.pid}/fd/${namespace}`
   }
 
   /** Sends messages from a namespace. */

@@ -116,9 +116,19 @@ export class HostLinks {
   async #makeParent({ id, definition }: KernelNetwork): Promise<boolean> {
     const { interface: name } = definition
     if (await this.#find(name)) return false
-    const message = name === dummyName(id) ? createDummy({ name, group: this.group }) : await this.#vlan(name)
-    await this.socket.obey(`interface ${name}`, [message, ...raiseLink(name, false)])
+    if (name === dummyName(id)) await this.#makeDummy(name)
+    else await this.socket.obey(`interface ${name}`, [await this.#vlan(name)])
+    await this.socket.obey(`interface ${name}`, raiseLink(name, false))
     return true
+  }
+
+  async #makeDummy(name: string): Promise<void> {
+    const options = { name, group: this.group }
+    const answers = await this.socket.exchange([createDummy('dummy', options)])
+    // Where the kernel has none, it may have this, which drops what is sent as well.
+    if (refusals(answers).some(({ errno }) => errno === 'ENOTSUP' || errno === 'EOPNOTSUPP'))
+      await this.socket.obey(`interface ${name}`, [createDummy('ifb', options)])
+    else checkObeyed(`interface ${name}`, answers)
   }
 
   async #vlan(name: string): Promise<Message> {
@@ -150,7 +160,7 @@ export class HostLinks {
 }
 
 /** The parent that Docker makes for macvlan and ipvlan networks that name none. */
-export function dummyName(id: string): string {
+function dummyName(id: string): string {
   return `dm-${id.slice(0, 12)}`
 }
 

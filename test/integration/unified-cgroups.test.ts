@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ContainerContext } from '../../src/container/context.js'
 import type { Stages } from '../../src/engine/assemble.js'
 import { openCgroupParents } from '../../src/engine/cgroup-parents.js'
 import { gatherHostFacts } from '../../src/engine/host-facts.js'
 import { launchContainer } from '../../src/engine/launcher.js'
+import { openNetworking } from '../../src/engine/open-networking.js'
 import { preparePaths } from '../../src/engine/paths.js'
 import { detectCgroups, native } from '../../src/host/index.js'
 import { openImages } from '../../src/image/index.js'
+import { dockerAddressPools } from '../../src/network/address-pools.js'
 import { openSnapshots } from '../../src/snapshot/index.js'
 import { normalizeOptions, type RunOptions } from '../../src/spec/index.js'
+import { openContainers } from '../../src/store/containers.js'
 import { openDatabase } from '../../src/store/database.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
@@ -17,6 +21,7 @@ const { unified } = detectCgroups()
 
 let host: TestEngine
 let stages: Stages
+let context: ContainerContext
 let close: () => void
 beforeAll(async () => {
   host = await testEngine(['busybox'])
@@ -38,7 +43,9 @@ beforeAll(async () => {
     snapshots,
     cgroups: openCgroupParents(`${paths.rootId}-v2`, layout),
     host: gatherHostFacts(),
+    networking: openNetworking(paths, database, dockerAddressPools),
   }
+  context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {
     stages.cgroups.remove()
     database.close()
@@ -51,12 +58,13 @@ afterAll(async () => {
 
 async function run(script: string, options: RunOptions = {}) {
   const id = randomBytes(32).toString('hex')
-  const context = { envFiles: new Map(), processEnv: {}, host: stages.host }
-  const config = normalizeOptions('busybox', ['sh', '-c', script], { rm: true, ...options }, context)
+  const given = { envFiles: new Map(), processEnv: {}, host: stages.host }
+  const config = normalizeOptions('busybox', ['sh', '-c', script], { rm: true, network: 'none', ...options }, given)
   const record = { id, name: 'v2', image: stages.images.resolve('busybox').id, reference: 'busybox', createdAtMs: 0 }
   const lock = native().makeLockedDirectory(`${stages.paths.runRoot}/${id}`)
   const { session, supervisorGone } = await launchContainer(
     stages,
+    context,
     { ...record, phase: 'started', attempt: 1, bootId: '', config, outcome: undefined },
     lock,
     { attached: true, rows: 0, columns: 0 },

@@ -114,7 +114,7 @@ const powerless = {
 }
 
 /** Who adopts an orphan may take a while to reap it. */
-const alive = (pid: number | undefined) => existsSync(`/proc/${pid}`) && !/^[ZX]/.test(statusOf(pid)['State'] ?? '')
+const alive = (pid: number | undefined) => existsSync(`/proc/${pid}`) && !/^[ZX]/.test(statusOf(pid).State ?? '')
 
 const limitsOf = (pid: number | undefined) => readFileSync(`/proc/${pid}/limits`, 'utf8')
 

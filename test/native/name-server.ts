@@ -69,7 +69,7 @@ export class NameServer implements AsyncDisposable {
     const server = new NameServer()
     mkdirSync(join(server.directory, 'dns'), { mode: 0o755 })
     for (const [name, text] of Object.entries(files)) server.write(name, text)
-    server.holder = server.add(spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up; echo up; exec sleep infinity']))
+    server.holder = server.add(spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up; echo up; exec cat']))
     await server.holder.next()
     server.peer = server.enter('python3', join(here, 'resolver-peer.py'))
     await server.launch(build)
@@ -121,10 +121,11 @@ export class NameServer implements AsyncDisposable {
   async dnsmasq(address: string, ...options: string[]): Promise<void> {
     const own = ['--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--user=root', '--log-facility=-']
     const listening = ['--bind-interfaces', `--listen-address=${address}`]
-    const child = spawn('nsenter', [this.network, 'dnsmasq', ...own, ...listening, ...options])
+    const mortal = ['setpriv', '--pdeathsig', 'KILL']
+    const child = spawn('nsenter', [this.network, ...mortal, 'dnsmasq', ...own, ...listening, ...options])
     const said = new Lines(Object.assign(child, { stdout: child.stderr }))
     this.children.push(said)
-    while (!(await said.next()).includes('started')) continue
+    while (!(await said.next()).includes('started'));
   }
 
   /** The exit code of the process that answered up to now, when it has ended. */

@@ -57,17 +57,22 @@ interface Relay {
 interface Options {
   readonly program?: 'relay-driver' | 'relay-driver-sanitized'
   readonly speed?: number
+  /** How many descriptors it may have. */
+  readonly files?: number
 }
 
 /** The relay of some held ports, killed when the test has ended. */
-function relay(published: readonly Published[], { program = 'relay-driver', speed = 1 }: Options = {}): Relay {
+function relay(
+  published: readonly Published[],
+  { program = 'relay-driver', speed = 1, files = 8192 }: Options = {},
+): Relay {
   const held = published.map(({ protocol, on }) => native().holdPort(protocol, Uint8Array.from(on), 0))
   const sockets = held.map(({ fd }) => fd)
   const described = published.map(({ protocol, to, port }) => `${protocol} ${to} ${port}`)
   // A sanitizer makes calls of its own.
   const filtered = program === 'relay-driver' ? filter : ''
-  const args = [`${speed}`, filtered, ...described]
-  const child = spawn(join(programs, program), args, { stdio: ['ignore', 'inherit', 'inherit', ...sockets] })
+  const args = [`--nofile=${files}`, join(programs, program), `${speed}`, filtered, ...described]
+  const child = spawn('prlimit', args, { stdio: ['ignore', 'inherit', 'inherit', ...sockets] })
   for (const socket of sockets) closeSync(socket)
   onTestFinished(() => end(child))
   return { process: child, ports: held.map(({ port }) => port) }
@@ -107,6 +112,12 @@ async function client(port: number, host = '127.0.0.1'): Promise<Socket> {
   return socket
 }
 
+/** What goes wrong with a connection, before or after it is made. */
+async function failure(port: number): Promise<unknown> {
+  const [error] = await once(connect(port, '127.0.0.1'), 'error')
+  return error
+}
+
 /** All that comes to its end; the other direction stays open. */
 function received(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -121,6 +132,17 @@ function received(socket: Socket): Promise<string> {
 async function exchange(socket: Socket, bytes: string): Promise<string> {
   socket.end(bytes)
   return received(socket)
+}
+
+/** The digest of all that comes, and the most that was measured meanwhile. */
+async function digested(socket: Socket, measure: () => number): Promise<{ digest: string; most: number }> {
+  const hash = createHash('sha256')
+  let most = 0
+  for await (const chunk of socket) {
+    hash.update(chunk)
+    most = Math.max(most, measure())
+  }
+  return { digest: hash.digest('hex'), most }
 }
 
 /** A socket of UDP that answers what it gets, and keeps who from. */
@@ -147,6 +169,13 @@ async function ask(socket: DatagramSocket, message: string, port: number, host: 
   socket.send(message, port, host)
   const [answer, { address }] = (await answered) as [Buffer, RemoteInfo]
   return `${answer} from ${address}`
+}
+
+/** One after the other. */
+async function askEach(socket: DatagramSocket, message: string, port: number, hosts: string[]): Promise<string[]> {
+  const answers: string[] = []
+  for (const host of hosts) answers.push(await ask(socket, message, port, host))
+  return answers
 }
 
 const residentKilobytes = ({ pid }: ChildProcess) =>
@@ -188,13 +217,8 @@ describe.each(['relay-driver', 'relay-driver-sanitized'] as const)('connections 
     const sent = randomBytes(50 * megabyte)
     const socket = await client(port)
     socket.end(sent)
-    const hash = createHash('sha256')
-    let most = 0
-    for await (const chunk of socket) {
-      hash.update(chunk)
-      most = Math.max(most, residentKilobytes(process))
-    }
-    expect(hash.digest('hex')).toBe(createHash('sha256').update(sent).digest('hex'))
+    const { digest, most } = await digested(socket, () => residentKilobytes(process))
+    expect(digest).toBe(createHash('sha256').update(sent).digest('hex'))
     expect(most - before).toBeLessThan(1024)
   })
 
@@ -207,6 +231,7 @@ describe.each(['relay-driver', 'relay-driver-sanitized'] as const)('connections 
       ],
       { program },
     )
+    await exchange(await client(ports[1] ?? 0), 'warm')
     const before = residentKilobytes(process)
     const socket = await client(ports[0] ?? 0)
     socket.write(Buffer.alloc(64 * megabyte))
@@ -221,14 +246,12 @@ describe.each(['relay-driver', 'relay-driver-sanitized'] as const)('connections 
   it('are reset when the container refuses them', async () => {
     const port = await serve(() => undefined)
     const { ports } = relay([{ protocol: TCP, on: loopback, to: '127.0.0.6', port }], { program })
-    const [error] = await once(await client(ports[0] ?? 0), 'error')
-    expect(error).toMatchObject({ code: 'ECONNRESET' })
+    expect(await failure(ports[0] ?? 0)).toMatchObject({ code: 'ECONNRESET' })
   })
 
   it('are reset when there is no way to the container', async () => {
     const { ports } = relay([{ protocol: TCP, on: loopback, to: nowhere, port: 80 }], { program })
-    const [error] = await once(await client(ports[0] ?? 0), 'error')
-    expect(error).toMatchObject({ code: 'ECONNRESET' })
+    expect(await failure(ports[0] ?? 0)).toMatchObject({ code: 'ECONNRESET' })
   })
 
   it('are reset for the client when the container resets them, and the other way round', async () => {
@@ -337,18 +360,18 @@ print(asking.recv(99).decode())`
     const { ports } = relay([{ protocol: UDP, on: everywhere, to: container, port }], { program })
     const socket = await bound('127.0.0.1')
     const destinations = Array.from({ length: 1500 }, (_, at) => `127.1.${at >> 8}.${at & 255}`)
-    const answers: string[] = []
-    for (const destination of destinations) answers.push(await ask(socket, 'x', ports[0] ?? 0, destination))
-    expect(answers).toEqual(destinations.map((destination) => `x back from ${destination}`))
+    expect(await askEach(socket, 'x', ports[0] ?? 0, destinations)).toEqual(
+      destinations.map((destination) => `x back from ${destination}`),
+    )
   })
 
-  it('of a client that was silent for ninety seconds come from a new socket', async () => {
-    const { port, peers } = await answering()
+  it('keep the relay until their client was silent for ninety seconds', async () => {
+    const { port } = await answering()
     const { ports, process } = relay([{ protocol: UDP, on: loopback, to: container, port }], { program, speed: 100 })
-    const socket = await bound('127.0.0.1')
-    await ask(socket, 'first', ports[0] ?? 0, '127.0.0.1')
-    expect(peers).toHaveLength(1)
+    await ask(await bound('127.0.0.1'), 'first', ports[0] ?? 0, '127.0.0.1')
+    const answered = performance.now()
     expect(await once(process, 'exit')).toEqual([0, null])
+    expect(performance.now() - answered).toBeGreaterThan(850)
   })
 })
 
@@ -359,6 +382,13 @@ describe('the relay', () => {
     await exchange(await client(port), 'hello')
     expect(await once(process, 'exit')).toEqual([0, null])
     expect(performance.now() - started).toBeGreaterThan(1500)
+  })
+
+  it('serves what it has descriptors for, and the others when some are free', async () => {
+    const { port } = await tcpRelay(echo, { files: 32 })
+    const clients = await Promise.all(Array.from({ length: 60 }, () => client(port)))
+    const answers = await Promise.all(clients.map((socket, at) => exchange(socket, `client ${at}`)))
+    expect(answers).toEqual(clients.map((_, at) => `client ${at}`))
   })
 
   it('stays as long as a connection is open, however silent', async () => {

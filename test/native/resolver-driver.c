@@ -1,6 +1,7 @@
-/* Runs the name server as a supervisor does, in the network namespace it is started in: resolver-driver DIRECTORY VIEW
- * [FILTER [RATE]]. It is confined to the directory, under the seccomp filter of a file; in the sanitized build its clock goes
- * RATE times as fast. Says `ready` when the sockets are there, and an exit code each time that the name server has ended. */
+/* Runs the name server as a supervisor does, in the network namespace it is started in: resolver-driver
+ * DIRECTORY VIEW [FILTER [RATE]]. It is confined to the directory, under the seccomp filter of a file; in the
+ * sanitized build its clock goes RATE times as fast. Says `ready` when the sockets are there, and an exit
+ * code each time that the name server has ended. */
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -25,7 +26,8 @@ static void need(int result, const char *what) {
 }
 
 static int serve(int type) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0x7f00000b)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0x7f00000b)};
     int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     need(bind(fd, (struct sockaddr *)&address, sizeof address), "bind");
     return fd;
@@ -64,8 +66,8 @@ static int run_child(const struct resolver_setup *setup, const char *directory, 
 
 int main(int count, char **arguments) {
     if (count < 3) return 64;
-    struct resolver_setup setup = {serve(SOCK_DGRAM), serve(SOCK_STREAM), open(arguments[1], O_PATH | O_DIRECTORY),
-                                   arguments[2]};
+    struct resolver_setup setup = {serve(SOCK_DGRAM), serve(SOCK_STREAM),
+                                   open(arguments[1], O_PATH | O_DIRECTORY), arguments[2]};
 #ifdef HURRIED
     if (count > 4) clock_rate = atoi(arguments[4]);
 #endif

@@ -9,6 +9,8 @@ import time
 
 server = ('127.0.0.11', 53)
 kept = []
+hearing = threading.Condition()
+heard = 0
 
 
 def udp(asked):
@@ -24,6 +26,22 @@ def udp(asked):
             answers.append(client.recv(65535).hex())
         except TimeoutError:
             break
+    client.close()
+    return answers
+
+
+def flood(asked):
+    """Sends so many that a silent server has heard each before the next ones, then the rest; what comes back for that."""
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.settimeout(5)
+    for count, message in enumerate(asked['send'][:asked['heard']], 1):
+        client.sendto(bytes.fromhex(message), server)
+        if count % 32 == 0:
+            with hearing:
+                hearing.wait_for(lambda: heard >= count, 20)
+    for message in asked['send'][asked['heard']:]:
+        client.sendto(bytes.fromhex(message), server)
+    answers = [client.recv(65535).hex() for _ in asked['send'][asked['heard']:]]
     client.close()
     return answers
 
@@ -102,7 +120,14 @@ def lying(listener, query, peer):
     listener.sendto(address_answer(query, '192.0.2.7'), peer)
 
 
-modes = {'silent': lambda *_: None, 'failing': failing, 'lying': lying}
+def silent(_listener, _query, _peer):
+    global heard
+    with hearing:
+        heard += 1
+        hearing.notify_all()
+
+
+modes = {'silent': silent, 'failing': failing, 'lying': lying}
 
 
 def answer_forever(listener, mode):
@@ -116,7 +141,7 @@ def serve(asked):
     threading.Thread(target=answer_forever, args=(listener, asked['mode']), daemon=True).start()
 
 
-verbs = {'udp': udp, 'tcp': tcp, 'trickle': trickle, 'connect': connect, 'closed': closed, 'serve': serve}
+verbs = {'udp': udp, 'flood': flood, 'tcp': tcp, 'trickle': trickle, 'connect': connect, 'closed': closed, 'serve': serve}
 for line in sys.stdin:
     request = json.loads(line)
     print(json.dumps(verbs[request['do']](request)), flush=True)

@@ -1,4 +1,5 @@
-/* In place of native/supervisor/resolver-system.c: memory whose ends the address sanitizer watches, a clock that can be hurried. */
+/* In place of native/supervisor/resolver-system.c: memory whose ends the address sanitizer watches, a clock
+ * that can be hurried. */
 #include "resolver-system.h"
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,8 +17,10 @@ void *system_take(size_t size) {
 }
 
 void system_give(void *memory, size_t size) {
-    if (size <= WATCHED_MAX) free(memory);
-    else munmap(memory, size);
+    if (size <= WATCHED_MAX)
+        free(memory);
+    else
+        munmap(memory, size);
 }
 
 int64_t system_clock_ms(void) {
@@ -27,5 +30,6 @@ int64_t system_clock_ms(void) {
 }
 
 int system_wait(int epoll, struct epoll_event *events, int count, int64_t timeout_ms) {
-    return epoll_wait(epoll, events, count, clock_rate == 0 ? 0 : (int)((timeout_ms + clock_rate - 1) / clock_rate));
+    return epoll_wait(epoll, events, count,
+                      clock_rate == 0 ? 0 : (int)((timeout_ms + clock_rate - 1) / clock_rate));
 }

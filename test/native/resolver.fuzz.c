@@ -1,6 +1,6 @@
-/* libFuzzer over the name server: its parsers by themselves, on copies whose ends are watched, and the whole of it between
- * clients, servers and files that do what the input says. The first byte chooses which. It makes a network namespace of its
- * own, so it needs root. */
+/* libFuzzer over the name server: its parsers by themselves, on copies whose ends are watched, and the whole
+ * of it between clients, servers and files that do what the input says. The first byte chooses which. It
+ * makes a network namespace of its own, so it needs root. */
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
@@ -44,7 +44,8 @@ static uint8_t *take_bytes(struct input *input, size_t wanted, size_t *length) {
 
 static void put_file(const char *name, const void *data, size_t length) {
     autoclose fd = openat(directory, "new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    expect(fd >= 0 && write(fd, data, length) == (ssize_t)length && renameat(directory, "new", directory, name) == 0);
+    expect(fd >= 0 && write(fd, data, length) == (ssize_t)length &&
+           renameat(directory, "new", directory, name) == 0);
 }
 
 static const char network_text[] =
@@ -101,7 +102,8 @@ static void fuzz_files(struct input *input) {
     uint8_t *message = take_bytes(input, take_byte(input), &length);
     size_t split = take_byte(input) * 16;
     put_file("view", input->at, split < input->left ? split : input->left);
-    put_file("n1", input->at + (split < input->left ? split : 0), input->left - (split < input->left ? split : 0));
+    put_file("n1", input->at + (split < input->left ? split : 0),
+             input->left - (split < input->left ? split : 0));
     struct view *view = open_view();
     answer_from(view, message, length);
     close_view(view);
@@ -130,7 +132,8 @@ struct stage {
 
 static socklen_t listener_address(struct sockaddr_un *address) {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int length = snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "resolver.fuzz.%d", (int)getpid());
+    int length =
+        snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "resolver.fuzz.%d", (int)getpid());
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
@@ -141,7 +144,8 @@ static void open_stage(struct stage *stage) {
     expect(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair) == 0);
     stage->datagrams = pair[0];
     stage->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    expect(bind(stage->listener, (struct sockaddr *)&address, length) == 0 && listen(stage->listener, 8) == 0);
+    expect(bind(stage->listener, (struct sockaddr *)&address, length) == 0 &&
+           listen(stage->listener, 8) == 0);
     struct resolver_setup setup = {pair[1], stage->listener, directory, "view"};
     stage->resolver = resolver_open(&setup);
     expect(stage->resolver != NULL);
@@ -204,8 +208,8 @@ static void answer_datagram(struct stage *stage, struct input *input, uint8_t co
         stage->asked[2] |= 0x80;
         if (length > 0) stage->asked[3] = bytes[0];
         if (length >= 2 && code & 1) message_set_id(bytes, message_id(stage->asked));
-        sendto(upstream_udp, code & 1 ? bytes : stage->asked, code & 1 ? length : stage->asked_length, MSG_DONTWAIT,
-               (struct sockaddr *)&stage->asker, sizeof stage->asker);
+        sendto(upstream_udp, code & 1 ? bytes : stage->asked, code & 1 ? length : stage->asked_length,
+               MSG_DONTWAIT, (struct sockaddr *)&stage->asker, sizeof stage->asker);
     }
     free(bytes);
 }
@@ -230,8 +234,10 @@ static void answer_stream(struct stage *stage, struct input *input, uint8_t code
 static void change_file(struct input *input, uint8_t code) {
     size_t length;
     uint8_t *bytes = take_bytes(input, take_byte(input) * 4u, &length);
-    if (code & 1) unlinkat(directory, code & 2 ? "view" : "n1", 0);
-    else put_file(code & 2 ? "view" : "n1", bytes, length);
+    if (code & 1)
+        unlinkat(directory, code & 2 ? "view" : "n1", 0);
+    else
+        put_file(code & 2 ? "view" : "n1", bytes, length);
     free(bytes);
 }
 
@@ -263,7 +269,8 @@ static void fuzz_whole(struct input *input) {
 }
 
 static int serve(int type) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(UPSTREAM)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(UPSTREAM)};
     int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
     expect(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
     return fd;
@@ -287,7 +294,8 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const targets[])(struct input *) = {fuzz_query, fuzz_files, fuzz_match, fuzz_whole, fuzz_whole};
+    static void (*const targets[])(struct input *) = {fuzz_query, fuzz_files, fuzz_match, fuzz_whole,
+                                                      fuzz_whole};
     struct input input = {data, size};
     targets[take_byte(&input) % 5](&input);
     return 0;

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Engine, type EngineOptions } from '../../src/index.js'
 import { imageArchive, type TestImage } from './images.js'
+import { networkLeaks } from './network-leaks.js'
 
 /** An engine with a root of its own, and everything that could be left of it. */
 export interface TestEngine extends AsyncDisposable {
@@ -62,14 +63,18 @@ export async function leaksOf(directory: string): Promise<string[]> {
     cgroups(rootId),
     mounts(directory),
     supervisors(directory),
+    networkLeaks(directory, rootId),
   ])
   return found.flat()
 }
 
 const names = async (path: string, what: string) => (await readdir(path)).map((name) => `${what} ${name}`)
 
+/** What every open engine has there. */
+const ofTheRoot: ReadonlySet<string> = new Set(['engines', 'dns', 'networks', 'networks.lock'])
+
 const runDirectories = async (path: string) =>
-  (await names(path, 'run directory')).filter((name) => !name.endsWith(' engines'))
+  (await readdir(path)).filter((name) => !ofTheRoot.has(name)).map((name) => `run directory ${name}`)
 
 async function cgroups(rootId: string): Promise<string[]> {
   const parents: string[] = []

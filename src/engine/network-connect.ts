@@ -1,0 +1,192 @@
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { runDirectory } from '../container/run-directory.js'
+import { connect as connectSupervisor } from '../container/wait.js'
+import { failpoint } from '../errors/failpoint.js'
+import { ConflictError } from '../errors/index.js'
+import type { EndpointSettings } from '../network/definition.js'
+import { addNames, removeNames } from '../network/name-records.js'
+import { checkEndpointSettings, hasOwnNetwork } from '../spec/index.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { NetworkRecord } from '../store/networks.js'
+import { linkedPorts } from './container-links.js'
+import { nameRecord } from './container-names.js'
+import { activateEndpoint, nextInterface } from './endpoints.js'
+import { hasView, updateFiles, updateView } from './live-files.js'
+import { changeNetworks, endpointLinkOf, linkContext, type RunningContainer, wantedOf } from './live-network.js'
+import type { NetworksContext } from './network.js'
+import { leftoversFile } from './network-leftovers.js'
+import { hasInterfaces, hasNames, type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
+
+/** Connects a container with a network; with one that runs, at once. */
+export async function connectContainer(
+  context: NetworksContext,
+  network: NetworkRecord,
+  nameOrId: string,
+  asked: EndpointSettings,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  checkEndpointSettings(asked, hasNames(network))
+  const settings = hasNames(network) ? asked : { ...asked, links: [] }
+  await changeNetworks(context, nameOrId, signal, {
+    idle(record) {
+      checkModes(context, record, network)
+      const { store } = context.stages.networking
+      // One that does not run is just told anew.
+      store.disconnect(record.id, network.id)
+      store.connect(record.id, network, settings)
+    },
+    running: (container) => connectRunning(context, container, network, settings),
+  })
+}
+
+/** Which networks go together. */
+function checkModes({ stages }: NetworksContext, { id, config }: ContainerRecord, network: NetworkRecord): void {
+  if (!hasOwnNetwork(config.network))
+    throw refused(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+      id,
+    )
+  if (network.definition.driver === 'host')
+    throw refused('container cannot be disconnected from host network or connected to host network', id)
+  const { store } = stages.networking
+  const others = store.endpointsOf(id).filter((endpoint) => endpoint.network !== network.id)
+  const isPrivate = others.some((endpoint) => store.get(endpoint.network)?.definition.driver === 'null')
+  if (isPrivate || (network.definition.driver === 'null' && others.length > 0))
+    throw refused(
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+      id,
+    )
+}
+
+export function refused(message: string, container: string): ConflictError {
+  return new ConflictError(message, { code: 'NETWORK_PREDEFINED', details: { container } })
+}
+
+type Undo = () => void | Promise<void>
+
+async function connectRunning(
+  context: NetworksContext,
+  container: RunningContainer,
+  network: NetworkRecord,
+  settings: EndpointSettings,
+): Promise<boolean> {
+  const { networking } = context.stages
+  const before = placesOf(networking, container.record.id)
+  const record = recordPlace(context, container.record, network, settings)
+  if (!record) return false
+  const undo: Undo[] = [() => void networking.store.disconnect(record.id, network.id)]
+  try {
+    failpoint('connect.record')
+    await attach(context, { ...container, record }, network, before, undo)
+    return true
+  } catch (error) {
+    // What cannot be undone is the container's, and goes with it.
+    for (const step of undo.reverse()) await Promise.resolve(step()).catch(() => {})
+    throw error
+  }
+}
+
+/** The record of a container with its new place, which has its addresses; undefined: its run is over. */
+function recordPlace(
+  context: NetworksContext,
+  { id, attempt }: ContainerRecord,
+  network: NetworkRecord,
+  settings: EndpointSettings,
+): ContainerRecord | undefined {
+  const { store } = context.stages.networking
+  return store.transaction(() => {
+    const now = context.containers.containers.get(id)
+    if (now?.phase !== 'started' || now.attempt !== attempt) return undefined
+    checkModes(context, now, network)
+    const index = nextInterface(store.endpointsOf(id))
+    activateEndpoint(store, store.connect(id, network, settings), attempt, index)
+    return now
+  })
+}
+
+async function attach(
+  context: NetworksContext,
+  { record, namespace }: RunningContainer,
+  network: NetworkRecord,
+  before: readonly Place[],
+  undo: Undo[],
+): Promise<void> {
+  const { networking } = context.stages
+  const { host } = networking
+  const places = placesOf(networking, record.id)
+  const place = places.find((one) => one.network.id === network.id)
+  const link = endpointLinkOf(places, network.id)
+  if (!place || !link || !hasInterfaces(network)) return
+  await host.ensure([network], () => wantedOf(context))
+  const isResolving = hasView(context, record)
+  if (isResolving) {
+    failpoint('connect.view')
+    undo.push(() => updateView(context, record, before))
+    updateView(context, record, places)
+  }
+  failpoint('connect.attach')
+  undo.push(() => host.detach(link, namespace, undefined))
+  await host.attach(link, namespace)
+  await openRoads(context, record, place, before, places, undo)
+  if (hasNames(network) && isResolving) await announce(context, record, place, undo)
+  failpoint('connect.files')
+  updateFiles(context, record, before, places)
+}
+
+/** Links and published ports that lead through the new place. */
+async function openRoads(
+  context: NetworksContext,
+  record: ContainerRecord,
+  place: Place,
+  before: readonly Place[],
+  places: readonly Place[],
+  undo: Undo[],
+): Promise<void> {
+  const { networking } = context.stages
+  const { host, store } = networking
+  const links = linkContext(context)
+  const opened = linkedPorts(links, record.id, [place])
+  const isPublishing = !publishingPlace(before) && publishingPlace(places) === place
+  const ports = isPublishing ? store.portsOf(record.id).flatMap((port) => publishedPort(port, place)) : []
+  if (opened.length + ports.length === 0) return
+  noteLeftovers(context, record, places)
+  failpoint('connect.roads')
+  undo.push(() => host.closeLinks(opened))
+  await host.openLinks(opened)
+  undo.push(() => host.unpublish(ports))
+  await host.publish(ports)
+}
+
+/** What is to be undone if its supervisor is killed: written before it is made. */
+function noteLeftovers(context: NetworksContext, { id }: ContainerRecord, places: readonly Place[]): void {
+  const { store } = context.stages.networking
+  const place = publishingPlace(places)
+  const ports = place ? store.portsOf(id).flatMap((port) => publishedPort(port, place)) : []
+  const links = linkedPorts(linkContext(context), id, places)
+  const directory = runDirectory(context.containers.runRoot, id)
+  const { path, content } = leftoversFile(directory, { ports, links })
+  if (!existsSync(path)) return
+  writeFileSync(`${path}.new`, content, { mode: 0o644 })
+  renameSync(`${path}.new`, path)
+}
+
+/**
+ * Lets others find it, and it them. The supervisor takes names back once, when the program has ended: when it answers, it
+ * has not done so yet, or the view is gone.
+ */
+async function announce(
+  { containers, stages }: NetworksContext,
+  record: ContainerRecord,
+  place: Place,
+  undo: Undo[],
+): Promise<void> {
+  const { names } = stages.networking
+  const withdraw = () => removeNames(names, place.network.id, record.id)
+  failpoint('connect.names')
+  undo.push(withdraw)
+  await addNames(names, place.network, nameRecord(record, place))
+  const session = await connectSupervisor(containers, record.id)
+  const answer = session && (await session.hold(session.resolve()))
+  session?.close()
+  if (!answer || !hasView({ stages }, record)) await withdraw()
+}

@@ -1,0 +1,131 @@
+import { failpoint } from '../errors/failpoint.js'
+import { ConflictError, NotFoundError } from '../errors/index.js'
+import { removeNames } from '../network/name-records.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { NetworkRecord } from '../store/networks.js'
+import { linkedPorts } from './container-links.js'
+import { hasView, updateFiles, updateView } from './live-files.js'
+import { changeNetworks, endpointLinkOf, linkContext, type RunningContainer } from './live-network.js'
+import type { NetworksContext } from './network.js'
+import { refused } from './network-connect.js'
+import { type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
+import { endpointLinks } from './wiring.js'
+
+/** Takes a container off a network; one that runs, at once. */
+export async function disconnectContainer(
+  context: NetworksContext,
+  network: NetworkRecord,
+  nameOrId: string,
+  { force, signal }: { readonly force: boolean; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  const { store } = context.stages.networking
+  const checked = (record: ContainerRecord) => checkConnected(context, record, network)
+  try {
+    await changeNetworks(context, nameOrId, signal, {
+      idle(record) {
+        checked(record)
+        store.disconnect(record.id, network.id)
+      },
+      async running(container) {
+        checked(container.record)
+        return disconnectRunning(context, container, network)
+      },
+    })
+  } catch (error) {
+    if (force && error instanceof NotFoundError) throw noEndpoint(nameOrId, error)
+    throw error
+  }
+}
+
+function checkConnected({ stages }: NetworksContext, { id, config }: ContainerRecord, network: NetworkRecord): void {
+  if (config.network === 'host' || network.definition.driver === 'host')
+    throw refused('container cannot be disconnected from host network or connected to host network', id)
+  if (stages.networking.store.endpointsOf(id).some((endpoint) => endpoint.network === network.id)) return
+  throw new ConflictError(`container ${id} is not connected to network ${network.name}`, {
+    code: 'NOT_CONNECTED',
+    details: { container: id, network: network.name },
+  })
+}
+
+function noEndpoint(container: string, cause: unknown): NotFoundError {
+  return new NotFoundError(`endpoint ${container} not found`, {
+    code: 'CONTAINER_NOT_FOUND',
+    cause,
+    details: { container },
+  })
+}
+
+/** Its interface goes first: when that fails all is as it was. What follows can be done again, by whoever tries again. */
+async function disconnectRunning(
+  context: NetworksContext,
+  { record, namespace }: RunningContainer,
+  network: NetworkRecord,
+): Promise<boolean> {
+  const { networking } = context.stages
+  const before = placesOf(networking, record.id)
+  const place = before.find((one) => one.network.id === network.id)
+  if (place) await leave(context, { record, namespace }, place, before)
+  failpoint('disconnect.record')
+  return networking.store.transaction(() => {
+    const now = context.containers.containers.get(record.id)
+    if (now?.phase !== 'started' || now.attempt !== record.attempt) return false
+    networking.store.disconnect(record.id, network.id)
+    return true
+  })
+}
+
+async function leave(
+  context: NetworksContext,
+  { record, namespace }: RunningContainer,
+  place: Place,
+  before: readonly Place[],
+): Promise<void> {
+  const { host, names } = context.stages.networking
+  const after = before.filter((one) => one !== place)
+  failpoint('disconnect.detach')
+  await detach(context, namespace, place, before, after)
+  failpoint('disconnect.names')
+  await removeNames(names, place.network.id, record.id)
+  failpoint('disconnect.roads')
+  await host.closeLinks(linkedPorts(linkContext(context), record.id, [place]))
+  await movePorts(context, record, place, before, after)
+  failpoint('disconnect.files')
+  if (hasView(context, record)) updateView(context, record, after)
+  updateFiles(context, record, before, after)
+}
+
+/** The default routes that it had go to those that have them without it. */
+async function detach(
+  { stages }: NetworksContext,
+  namespace: number,
+  place: Place,
+  before: readonly Place[],
+  after: readonly Place[],
+): Promise<void> {
+  const link = endpointLinkOf(before, place.network.id)
+  if (!link) return
+  const { ipv4, ipv6 } = link.defaultRoute
+  const heirs = endpointLinks(after).filter(
+    ({ defaultRoute }) => (ipv4 && defaultRoute.ipv4) || (ipv6 && defaultRoute.ipv6),
+  )
+  const [first, ...others] = heirs
+  await stages.networking.host.detach(link, namespace, first)
+  for (const heir of others) await stages.networking.host.detach(link, namespace, heir)
+}
+
+/** What it publishes leads through the next place, if there is one. */
+async function movePorts(
+  { stages }: NetworksContext,
+  record: ContainerRecord,
+  place: Place,
+  before: readonly Place[],
+  after: readonly Place[],
+): Promise<void> {
+  const { host, store } = stages.networking
+  if (publishingPlace(before) !== place) return
+  const ports = store.portsOf(record.id)
+  if (ports.length === 0) return
+  await host.unpublish(ports.flatMap((port) => publishedPort(port, place)))
+  const next = publishingPlace(after)
+  if (next) await host.publish(ports.flatMap((port) => publishedPort(port, next)))
+}
