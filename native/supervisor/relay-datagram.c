@@ -165,7 +165,10 @@ static ssize_t receive(struct relay *r, struct client *from) {
 /* What cannot be sent on is lost, as datagrams are. */
 void datagram_forward(struct relay *r, unsigned port) {
     for (int i = 0; i < BATCH; i++) {
-        struct client like = {.port = (uint16_t)port};
+        struct client like;
+        // All bytes of addresses are compared.
+        memset(&like, 0, sizeof like);
+        like.port = (uint16_t)port;
         ssize_t length = receive(r, &like);
         if (length < 0) return;
         struct client *client = find(r, &like);

@@ -7,6 +7,7 @@ import { InvalidStateError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
+import { rootAddressPools } from '../network/address-pools.js'
 import type { LoginOptions, RequestOptions } from '../registry/types.js'
 import { openSnapshots } from '../snapshot/index.js'
 import type { RunOptions } from '../spec/options.js'
@@ -23,13 +24,14 @@ import { settleUsers } from './image-users.js'
 import { Images } from './images.js'
 import { launchContainer, launchExec } from './launcher.js'
 import { hasLeft, tearDown } from './leftovers.js'
+import { containerNetworking } from './networking.js'
+import { Networks } from './networks.js'
+import { openNetworking } from './open-networking.js'
 import { Operation, operationsOf } from './operation.js'
 import { type EngineOptions, type NormalizedEngineOptions, normalizeEngineOptions } from './options.js'
 import { preparePaths } from './paths.js'
 import { type PullOptions, pullImages } from './pull.js'
 import { reconcile } from './reconcile.js'
-import { Networks } from './networks.js'
-import { openNetworking } from './open-networking.js'
 import { type LazyRegistries, lazyRegistries } from './registries.js'
 import { type RunStages, runActions } from './run-actions.js'
 import { beginRun, endRun, releaseRun, renameContainer } from './runs.js'
@@ -117,7 +119,7 @@ export class Engine implements AsyncDisposable {
         snapshots,
         cgroups: openCgroupParents(paths.rootId),
         host: gatherHostFacts(),
-        networking: openNetworking(paths, database, options.addressPools),
+        networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId)),
       }
       const closing = new AbortController()
       // As many may wait as there are containers.

@@ -1,11 +1,6 @@
 import { InvalidOptionError } from '../errors/index.js'
 import type { TarLimits } from '../layer/index.js'
-import {
-  type AddressPool,
-  type AddressPoolOption,
-  dockerAddressPools,
-  normalizeAddressPools,
-} from '../network/address-pools.js'
+import { type AddressPool, type AddressPoolOption, normalizeAddressPools } from '../network/address-pools.js'
 import type { RegistriesOptions } from '../registry/types.js'
 
 /** Options of {@link Engine.open}. */
@@ -37,7 +32,8 @@ export interface NormalizedEngineOptions {
   readonly maxConcurrentDownloads: number
   readonly maxConcurrentUploads: number
   readonly layerLimits: TarLimits
-  readonly addressPools: readonly AddressPool[]
+  /** Undefined: Docker's, and one of the root's own for IPv6. */
+  readonly addressPools: readonly AddressPool[] | undefined
   readonly registries: RegistriesOptions
 }
 
@@ -62,9 +58,7 @@ export function normalizeEngineOptions(options: EngineOptions, env: NodeJS.Proce
     maxConcurrentDownloads: count('maxConcurrentDownloads', options.maxConcurrentDownloads ?? 3),
     maxConcurrentUploads: count('maxConcurrentUploads', options.maxConcurrentUploads ?? 5),
     layerLimits: limits(options.layerLimits ?? {}),
-    addressPools: options.defaultAddressPools
-      ? normalizeAddressPools(options.defaultAddressPools)
-      : dockerAddressPools,
+    addressPools: options.defaultAddressPools ? normalizeAddressPools(options.defaultAddressPools) : undefined,
     registries: registriesOptions(options),
   }
 }

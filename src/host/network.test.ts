@@ -18,8 +18,7 @@ async function onThread(program: string): Promise<unknown> {
     const here = () => readlinkSync('/proc/thread-self/ns/net')
     ${program}`
   const worker = new Worker(whole, { eval: true })
-  const [message] = await once(worker, 'message')
-  await once(worker, 'exit')
+  const [[message]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   return message
 }
 

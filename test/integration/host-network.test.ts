@@ -12,9 +12,7 @@ beforeEach(async () => {
   host = await TestHost.start()
 })
 afterEach(async () => {
-  await host.shell(
-    'nft flush ruleset; for link in $(ls /sys/class/net); do [ $link = lo ] || ip link delete $link; done',
-  )
+  await host.clean()
   await host[Symbol.asyncDispose]()
 })
 
