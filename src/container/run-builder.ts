@@ -40,7 +40,7 @@ export interface OutputOptions {
  *
  * @example
  * ```ts
- * const db = await engine.run('redis:7').name('myredis').network('none')
+ * const db = await engine.run('redis:7').name('myredis').publish('127.0.0.1:6379:6379')
  * const { stdout } = await engine.run('debian', ['echo', 'hi']).rm().output()
  * ```
  */

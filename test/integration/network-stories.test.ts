@@ -38,7 +38,8 @@ test('a Flask application asks PostgreSQL by its name on a network of their own'
   const network = await engine.networks.create('backend')
   const password = { POSTGRES_PASSWORD: 'secret' }
   const db = await listening(await engine.run('postgres:15').name('db').network('backend').env(password), 5432)
-  const schema = "create table languages (name text, born int); insert into languages values ('Python', 1991), ('C', 1972)"
+  const schema =
+    "create table languages (name text, born int); insert into languages values ('Python', 1991), ('C', 1972)"
   await db.exec(['psql', '--username', 'postgres', '--command', schema])
   const application = engine.run('flask', ['python', '-c', languages]).network('backend').publish('5000')
   const web = await listening(await application.env({ DB_PASSWORD: 'secret' }), 5000)

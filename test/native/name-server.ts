@@ -19,10 +19,13 @@ export function buildNameServer(): void {
   execFileSync('make', ['-C', here, '-s', `OUT=${programs}`, 'resolver'], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-/** How the name server is built, and how much faster than others its clock goes. */
+/** Which name server is run, and how. */
 export interface Build {
   readonly name: 'release' | 'sanitized'
+  /** How much faster than others its clock goes: the sanitized one's only. */
   readonly rate?: number
+  /** How many descriptors it may have. */
+  readonly descriptors?: number
 }
 
 /** What dig(1) understood. */
@@ -138,15 +141,16 @@ export class NameServer implements AsyncDisposable {
     rmSync(this.directory, { recursive: true })
   }
 
-  private async launch({ name, rate = 1 }: Build): Promise<void> {
+  private async launch({ name, rate = 1, descriptors = 8192 }: Build): Promise<void> {
     const filter = join(this.directory, 'filter')
     writeFileSync(filter, compileSeccomp(resolveProfile(resolverProfile, confinement), confinement.arch))
     const release = join(programs, 'resolver-driver')
     const dns = join(this.directory, 'dns')
+    const limited = ['prlimit', `--nofile=${descriptors}`]
     this.driver =
       name === 'release'
-        ? this.enter(release, dns, 'view', filter)
-        : this.enter(`${release}-sanitized`, dns, 'view', '', `${rate}`)
+        ? this.enter(...limited, release, dns, 'view', filter)
+        : this.enter(...limited, `${release}-sanitized`, dns, 'view', '', `${rate}`)
     await this.driver.next()
   }
 

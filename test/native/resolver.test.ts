@@ -160,6 +160,12 @@ describe.each(builds)('the $name name server', (build) => {
       expect((await server.dig('+tcp', 'example.com')).answers).toEqual(['example.com. 0 IN A 192.0.2.1'])
     }))
 
+  it('asks servers that have IPv6 addresses', () =>
+    withServer(build, { view: view('server ::1') }, async (server) => {
+      await server.dnsmasq('::1', '--host-record=example.com,192.0.2.1')
+      expect((await server.dig('example.com')).answers).toEqual(['example.com. 0 IN A 192.0.2.1'])
+    }))
+
   it('hands a truncated answer on, which the client then asks for by TCP', () =>
     withServer(build, {}, async (server) => {
       await server.dnsmasq(upstream, `--txt-record=big.test,${'x'.repeat(250)},${'y'.repeat(250)},${'z'.repeat(250)}`)
@@ -276,6 +282,21 @@ describe.each(builds)('the $name name server', (build) => {
       const codes = (await server.ask<string[]>({ do: 'flood', send, heard: 1024 })).map(read)
       expect(codes.filter(({ rcode }) => rcode === 5)).toHaveLength(1100 - 1024)
       expect(codes.at(-1)).toMatchObject({ id: 5000, rcode: 0, answers: 1 })
+    }))
+})
+
+describe('the name server without descriptors', () => {
+  const short: Build = { name: 'release', descriptors: 40 }
+
+  it('fails queries it cannot forward, knows what it knew, and catches up when it can', () =>
+    withServer(short, { view: view('network n1', 'server 127.0.0.6') }, async (server) => {
+      await server.serve('127.0.0.6', 'silent')
+      const asked = Array.from({ length: 60 }, (_, id) => query(`name${id}.test`, { id }))
+      const failed = (await server.udp(asked, 20)).map(read)
+      server.write('n1', network('net', `${webId} 10.0.0.9 - web`))
+      expect(failed.map(({ rcode }) => rcode)).toEqual(Array(20).fill(2))
+      expect((await server.dig('web')).answers).toEqual(['web. 600 IN A 10.0.0.2'])
+      expect((await server.dig('+tcp', 'web')).answers).toEqual(['web. 600 IN A 10.0.0.9'])
     }))
 })
 
