@@ -5,8 +5,15 @@ export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
 export type { ExportOptions } from './container/export.js'
 export type { ContainerInspect, ContainerState, InspectConfig, InspectMount } from './container/inspect.js'
+export type {
+  InspectAddresses,
+  InspectEndpoint,
+  InspectHostPort,
+  InspectNetworkSettings,
+} from './container/inspect-network.js'
 export type { Logs } from './container/log-reader.js'
 export type { LogEntry, LogsOptions } from './container/logs.js'
+export { type ContainerPort, formatPorts, type HostPort, type PublishedPorts } from './container/ports.js'
 export { type OutputOptions, RunBuilder, type RunOutput, type RunRequest } from './container/run-builder.js'
 export type { Digest } from './content/digest.js'
 export type { ContainerSummary, Containers, ListOptions } from './engine/containers.js'
@@ -15,6 +22,16 @@ export { Engine } from './engine/engine.js'
 export type { Image } from './engine/image.js'
 export type { Images, RegistryRequestOptions, SearchImagesOptions } from './engine/images.js'
 export type { ImportSource } from './engine/import-source.js'
+export { type DisconnectOptions, Network } from './engine/network.js'
+export { type NetworkBlueprint, NetworkBuilder } from './engine/network-builder.js'
+export type { NetworkFilters, PruneNetworksFilters } from './engine/network-filters.js'
+export type { NetworkInspect, NetworkInspectContainer, NetworkIpamConfig } from './engine/network-inspect.js'
+export type {
+  ListNetworksOptions,
+  NetworkSummary,
+  Networks,
+  PruneNetworksOptions,
+} from './engine/networks.js'
 export type { Operation } from './engine/operation.js'
 export type { EngineOptions } from './engine/options.js'
 export type { PullOptions } from './engine/pull.js'
@@ -65,6 +82,8 @@ export type {
   SaveTarget,
 } from './image/index.js'
 export type { TarLimits } from './layer/index.js'
+export type { AddressPoolOption } from './network/address-pools.js'
+export type { CreateNetworkOptions } from './network/network-options.js'
 export type {
   LoginOptions,
   RegistriesOptions,
@@ -76,6 +95,7 @@ export type {
 } from './registry/types.js'
 export type { Change } from './snapshot/index.js'
 export type {
+  ConnectOptions,
   Seccomp,
   SeccompAction,
   SeccompCondition,
@@ -87,7 +107,9 @@ export type {
   EnvInput,
   ImageHealthcheck,
   ImageRunConfig,
+  LinkInput,
   MountInput,
+  PortInput,
   Propagation,
   PullPolicy,
   RunOptions,

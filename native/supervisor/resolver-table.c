@@ -117,12 +117,11 @@ static void read_header(struct table *table, struct slice *text) {
     if (next_field(&line, &name)) table->name = name;
 }
 
-bool table_index(struct table *table, struct memory *memory) {
+void table_index(struct table *table, struct memory *memory) {
     struct slice text = table->file.text, line;
-    if (text.length == 0 || !make_room(table, memory)) return false;
+    if (text.length == 0 || !make_room(table, memory)) return;
     read_header(table, &text);
     while (next_line(&text, &line)) add_record(table, line);
-    return true;
 }
 
 void table_forget(struct table *table, struct memory *memory) {

@@ -111,6 +111,9 @@ void reply_begin(struct reply *reply, uint8_t *to, size_t limit, const struct qu
 bool reply_add(struct reply *reply, uint16_t type, const uint8_t *data, size_t length);
 /* The length of the whole. */
 size_t reply_end(struct reply *reply, const struct query *query, enum rcode rcode);
+/* Answers without records: to a query, of up to 512 bytes, and to what is not well-formed. */
+size_t answer_error(const struct query *query, enum rcode rcode, uint8_t *to);
+size_t answer_malformed(const uint8_t *message, enum rcode rcode, uint8_t to[12]);
 /* The labels of a name of dots; 0 when it can't be in a message. */
 size_t encode_name(uint8_t to[256], struct slice name);
 
@@ -144,8 +147,8 @@ struct table {
     size_t mapped;
     void *block;
 };
-/* Indexes the text of its file; false when there is no memory. */
-bool table_index(struct table *table, struct memory *memory);
+/* Indexes the text of its file. Without memory for that the table knows no names. */
+void table_index(struct table *table, struct memory *memory);
 void table_forget(struct table *table, struct memory *memory);
 struct entry *table_find(const struct table *table, enum key kind, struct slice key);
 
@@ -180,9 +183,6 @@ void view_forget(struct view *view);
 
 /* resolver-answer.c: the length of the answer, or 0 when the name is not known here. */
 size_t answer_locally(struct view *view, const struct query *query, uint8_t *to, size_t limit);
-size_t answer_error(const struct query *query, enum rcode rcode, uint8_t *to);
-/* To what is not well-formed. */
-size_t answer_malformed(const uint8_t *message, enum rcode rcode, uint8_t to[12]);
 
 /* Where an answer goes: to a client's address, or into a connection. */
 struct origin {

@@ -54,6 +54,8 @@ export interface InspectHostPort {
 export interface NetworkedContainer {
   readonly id: string
   readonly name: string
+  /** '' : none was given. */
+  readonly hostname: string
   /** 0: it does not run. */
   readonly pid: number
   /** `80/tcp`: its own and its image's. */
@@ -110,11 +112,11 @@ export function sortedByKey<Value>(record: Readonly<Record<string, Value>>): Rec
   return Object.fromEntries(Object.entries(record).sort(([one], [other]) => (one < other ? -1 : 1)))
 }
 
-function inspectEndpoint({ id, name }: NetworkedContainer, endpoint: ContainerEndpoint): InspectEndpoint {
+function inspectEndpoint({ id, name, hostname }: NetworkedContainer, endpoint: ContainerEndpoint): InspectEndpoint {
   const { settings, networkId, definition, networkName } = endpoint
   const { ip, ip6, links, aliases } = settings
   const hasNames = networkName !== 'bridge' && definition?.driver !== 'host' && definition?.driver !== 'null'
-  const known = [...aliases, id.slice(0, 12)]
+  const known = [...aliases, id.slice(0, 12), ...(hostname === '' ? [] : [hostname])]
   return {
     IPAMConfig:
       ip === undefined && ip6 === undefined

@@ -134,7 +134,10 @@ export function inspectContainer(
     HostConfig: inspectHostConfig(config, record.name, networking),
     Mounts: config.mounts.flatMap(inspectMount),
     Config: inspectConfig(record, image),
-    NetworkSettings: inspectNetworkSettings({ id, name: record.name, pid: state.Pid, exposedPorts }, networking),
+    NetworkSettings: inspectNetworkSettings(
+      { id, name: record.name, hostname: config.hostname, pid: state.Pid, exposedPorts },
+      networking,
+    ),
   }
 }
 

@@ -2,8 +2,8 @@ import { ConflictError } from '../errors/index.js'
 import type { ImageStore } from '../image/index.js'
 import { parseAddress } from '../network/address.js'
 import type { LinkedPort } from '../network/ruleset.js'
-import type { ContainerRecord, ContainerStore } from '../store/containers.js'
 import { linkEnvironment } from '../spec/index.js'
+import type { ContainerRecord, ContainerStore } from '../store/containers.js'
 import type { LinkRecord } from '../store/links.js'
 import { hasNames, type Networking, type Place, placesOf } from './networking.js'
 
@@ -25,13 +25,17 @@ export interface LinkTarget {
 /**
  * What a container links to on the default bridge.
  *
- * @throws {ConflictError} LINK_FAILED when one of them does not run
+ * @throws {ConflictError} LINK_FAILED when one of them does not run, or not there
  */
 export function linkTargets(context: LinkContext, container: ContainerRecord): LinkTarget[] {
   return context.networking.links.of(container.id).map((link) => {
     const target = targetOf(context, link)
     if (target) return target
-    throw notRunning(context.containers.get(link.target)?.name ?? link.target, container.name, link.alias)
+    const name = context.containers.get(link.target)?.name ?? link.target
+    const isOnBridge = context.networking.store
+      .endpointsOf(link.target)
+      .some(({ networkName }) => networkName === 'bridge')
+    throw isOnBridge ? notRunning(name, container.name, link.alias) : notOnBridge(name, container.name, link.alias)
   })
 }
 
@@ -67,7 +71,9 @@ export function exposedPorts({ images }: Pick<LinkContext, 'images'>, { config, 
 
 /** What links open between a container and its neighbours, both ways, on networks that keep neighbours apart. */
 export function linkedPorts(context: LinkContext, container: string, places: readonly Place[]): LinkedPort[] {
-  return places.filter(({ network: { definition } }) => !definition.icc).flatMap((place) => portsAt(context, container, place))
+  return places
+    .filter(({ network: { definition } }) => !definition.icc)
+    .flatMap((place) => portsAt(context, container, place))
 }
 
 function portsAt(context: LinkContext, container: string, { network, endpoint }: Place): LinkedPort[] {
@@ -104,6 +110,13 @@ function known({ containers }: LinkContext, nameOrId: string): string[] {
 export function exposedPort(text: string): Pick<LinkedPort, 'protocol' | 'port'> {
   const [port = '', protocol = 'tcp'] = text.split('/')
   return { protocol: protocol as LinkedPort['protocol'], port: Number.parseInt(port, 10) }
+}
+
+function notOnBridge(target: string, container: string, alias: string): ConflictError {
+  return new ConflictError(
+    `Cannot link to /${target}, as it does not belong to the default network: put both on a network of their own`,
+    { code: 'LINK_FAILED', details: { target, container, alias } },
+  )
 }
 
 function notRunning(target: string, container: string, alias: string): ConflictError {

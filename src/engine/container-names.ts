@@ -4,16 +4,23 @@ import type { HostFiles } from './managed-files.js'
 import { hasNames, type Place } from './networking.js'
 import { upstreamServers } from './resolv-conf.js'
 
-/** What a container is called on a network with names: its name, its short id, its aliases. */
-export function nameRecord({ id, name }: Pick<ContainerRecord, 'id' | 'name'>, { endpoint }: Place): NameRecord {
+/** What a container is called on a network with names: its name, its short id, its aliases, the hostname it was given. */
+export function nameRecord({ id, name, config }: Named, { endpoint }: Place): NameRecord {
   const { active, settings } = endpoint
   return {
     container: id,
     ...(active.ipv4 !== undefined && { ipv4: active.ipv4 }),
     ...(active.ipv6 !== undefined && { ipv6: active.ipv6 }),
-    names: [name, id.slice(0, 12), ...settings.aliases],
+    names: [
+      name,
+      id.slice(0, 12),
+      ...settings.aliases,
+      ...(/^[\w.-]+$/.test(config.hostname) ? [config.hostname] : []),
+    ],
   }
 }
+
+type Named = Pick<ContainerRecord, 'id' | 'name' | 'config'>
 
 /** What a container's resolver knows while it is at these places. */
 export function namesView(

@@ -4,6 +4,7 @@ import { exposedPortsOf, inspectContainer } from '../container/inspect.js'
 import { type ContainerPort, reachablePorts } from '../container/ports.js'
 import { settle } from '../container/settle.js'
 import { reporting } from '../errors/system.js'
+import type { ContainerRecord } from '../store/containers.js'
 
 /** A line of `docker ps`. */
 export interface ContainerSummary {
@@ -40,13 +41,20 @@ export class Containers {
   }
 
   /**
-   * A container by name, id, or unique prefix of an id.
+   * A container by name, id, unique prefix of an id, or the name that one that links to it has for it: `web/db`.
    *
    * @throws {NotFoundError} CONTAINER_NOT_FOUND; {ConflictError} AMBIGUOUS_ID
    */
   async get(nameOrId: string): Promise<Container> {
     this.#context.closing.throwIfAborted()
-    return new Container(this.#context, this.#context.containers.find(nameOrId))
+    return new Container(this.#context, this.#linked(nameOrId) ?? this.#context.containers.find(nameOrId))
+  }
+
+  #linked(name: string): ContainerRecord | undefined {
+    const [, from = '', alias] = /^\/?([^/]+)\/([^/]+)$/.exec(name) ?? []
+    const container = this.#context.containers.getByName(from)
+    const link = container && this.#context.networking(container.id).links.find((one) => one.alias === alias)
+    return link && this.#context.containers.getByName(link.target)
   }
 
   /** Newest first, as `docker ps` lists them. */

@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { constants } from 'node:os'
 import { runDirectory } from '../container/run-directory.js'
+import { connect } from '../container/wait.js'
 import { writeView } from '../network/name-records.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { namesView } from './container-names.js'
@@ -9,8 +11,26 @@ import type { NetworksContext } from './network.js'
 import { hasNames, type Place } from './networking.js'
 import { rewriteInPlace, updateHosts } from './rewrite.js'
 
-/** Whether its supervisor has a resolver for it, and has not taken its names back. */
-export function hasView({ stages }: Pick<NetworksContext, 'stages'>, { id }: ContainerRecord): boolean {
+/**
+ * What becomes of names: 127.0.0.11 answers them; or a name server of the container's has its port, and others still find
+ * the container; or nothing, since its program has ended, or it came to its first network while it ran.
+ */
+export type Resolver = 'answers' | 'hindered' | 'none'
+
+/**
+ * Lets a running container's resolver answer. A supervisor takes names back once, when the program has ended, and has no
+ * resolver from then on: what was written before any other answer than `none` it will find.
+ */
+export async function openResolver({ containers }: NetworksContext, id: string): Promise<Resolver> {
+  const session = await connect(containers, id)
+  const answer = session && (await session.hold(session.resolve()))
+  session?.close()
+  if (!answer || answer.errno === constants.errno.ENODEV) return 'none'
+  return answer.errno === 0 ? 'answers' : 'hindered'
+}
+
+/** Whether its resolver was told where it is. */
+export function hasView({ stages }: NetworksContext, { id }: ContainerRecord): boolean {
   return existsSync(`${stages.networking.names}/${id}`)
 }
 
@@ -21,22 +41,31 @@ export function updateView(context: NetworksContext, record: ContainerRecord, pl
   writeView(stages.networking.names, record.id, view)
 }
 
-/** Gives a running container's hosts and resolv.conf what belongs to its new places; the files stay the same ones. */
-export function updateFiles(
-  context: NetworksContext,
-  record: ContainerRecord,
+/** When it has ended meanwhile, nobody else will. */
+export function removeView({ stages }: NetworksContext, { id }: ContainerRecord): void {
+  rmSync(`${stages.networking.names}/${id}`, { force: true })
+}
+
+/** Gives a running container's hosts file its addresses, after a change of its places; the file stays the same one. */
+export function updateOwnHosts({ containers }: NetworksContext, record: ContainerRecord, places: readonly Place[]) {
+  const { id, config } = record
+  const { hosts } = managedPaths(runDirectory(containers.runRoot, id))
+  updateHosts(hosts, [ownEntry(config.hostname || id.slice(0, 12), config.domainname, addressesOf(places))])
+}
+
+/** The same for resolv.conf, when it comes to its first network with names, or leaves its last one. */
+export function updateResolvConf(
+  { containers }: NetworksContext,
+  { id, config }: ContainerRecord,
   before: readonly Place[],
   after: readonly Place[],
 ): void {
-  const { id, config } = record
-  const paths = managedPaths(runDirectory(context.containers.runRoot, id))
-  const addresses = addressesOf(after)
-  updateHosts(paths.hosts, [ownEntry(config.hostname || id.slice(0, 12), config.domainname, addresses)])
   const names = isNamed(after)
   // What a program has written there stays while nothing changes.
-  if (names === isNamed(before) || !hasView(context, record)) return
+  if (names === isNamed(before)) return
+  const { resolvConf } = managedPaths(runDirectory(containers.runRoot, id))
   const host = readHostFiles(config.network)
-  rewriteInPlace(paths.resolvConf, managedResolvConf({ config, addresses, hasNames: names, host }))
+  rewriteInPlace(resolvConf, managedResolvConf({ config, addresses: addressesOf(after), hasNames: names, host }))
 }
 
 const isNamed = (places: readonly Place[]) => places.some(({ network }) => hasNames(network))

@@ -1,8 +1,8 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { runDirectory } from '../container/run-directory.js'
-import { connect as connectSupervisor } from '../container/wait.js'
 import { failpoint } from '../errors/failpoint.js'
 import { ConflictError } from '../errors/index.js'
+import { reporting } from '../errors/system.js'
 import type { EndpointSettings } from '../network/definition.js'
 import { addNames, removeNames } from '../network/name-records.js'
 import { checkEndpointSettings, hasOwnNetwork } from '../spec/index.js'
@@ -11,7 +11,7 @@ import type { NetworkRecord } from '../store/networks.js'
 import { linkedPorts } from './container-links.js'
 import { nameRecord } from './container-names.js'
 import { activateEndpoint, nextInterface } from './endpoints.js'
-import { hasView, updateFiles, updateView } from './live-files.js'
+import { hasView, openResolver, removeView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
 import { changeNetworks, endpointLinkOf, linkContext, type RunningContainer, wantedOf } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { leftoversFile } from './network-leftovers.js'
@@ -81,7 +81,7 @@ async function connectRunning(
     return true
   } catch (error) {
     // What cannot be undone is the container's, and goes with it.
-    for (const step of undo.reverse()) await Promise.resolve(step()).catch(() => {})
+    for (const step of undo.reverse()) await reporting('', step).catch(() => {})
     throw error
   }
 }
@@ -118,19 +118,14 @@ async function attach(
   const link = endpointLinkOf(places, network.id)
   if (!place || !link || !hasInterfaces(network)) return
   await host.ensure([network], () => wantedOf(context))
-  const isResolving = hasView(context, record)
-  if (isResolving) {
-    failpoint('connect.view')
-    undo.push(() => updateView(context, record, before))
-    updateView(context, record, places)
-  }
   failpoint('connect.attach')
   undo.push(() => host.detach(link, namespace, undefined))
   await host.attach(link, namespace)
   await openRoads(context, record, place, before, places, undo)
-  if (hasNames(network) && isResolving) await announce(context, record, place, undo)
-  failpoint('connect.files')
-  updateFiles(context, record, before, places)
+  if (hasNames(network)) await announce(context, record, place, before, places, undo)
+  failpoint('connect.hosts')
+  undo.push(() => updateOwnHosts(context, record, before))
+  updateOwnHosts(context, record, places)
 }
 
 /** Links and published ports that lead through the new place. */
@@ -170,23 +165,30 @@ function noteLeftovers(context: NetworksContext, { id }: ContainerRecord, places
   renameSync(`${path}.new`, path)
 }
 
-/**
- * Lets others find it, and it them. The supervisor takes names back once, when the program has ended: when it answers, it
- * has not done so yet, or the view is gone.
- */
+/** Lets others find it, and it them. */
 async function announce(
-  { containers, stages }: NetworksContext,
+  context: NetworksContext,
   record: ContainerRecord,
   place: Place,
+  before: readonly Place[],
+  places: readonly Place[],
   undo: Undo[],
 ): Promise<void> {
-  const { names } = stages.networking
-  const withdraw = () => removeNames(names, place.network.id, record.id)
+  if ((await openResolver(context, record.id)) === 'none') return
+  const { names } = context.stages.networking
+  failpoint('connect.view')
+  const had = hasView(context, record)
+  undo.push(() => (had ? updateView(context, record, before) : removeView(context, record)))
+  updateView(context, record, places)
   failpoint('connect.names')
+  const withdraw = () => removeNames(names, place.network.id, record.id)
   undo.push(withdraw)
   await addNames(names, place.network, nameRecord(record, place))
-  const session = await connectSupervisor(containers, record.id)
-  const answer = session && (await session.hold(session.resolve()))
-  session?.close()
-  if (!answer || !hasView({ stages }, record)) await withdraw()
+  const resolver = await openResolver(context, record.id)
+  if (resolver === 'none') {
+    await withdraw()
+    removeView(context, record)
+  }
+  failpoint('connect.resolv-conf')
+  if (resolver === 'answers') updateResolvConf(context, record, before, places)
 }

@@ -4,7 +4,7 @@ import { removeNames } from '../network/name-records.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord } from '../store/networks.js'
 import { linkedPorts } from './container-links.js'
-import { hasView, updateFiles, updateView } from './live-files.js'
+import { hasView, openResolver, removeView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
 import { changeNetworks, endpointLinkOf, linkContext, type RunningContainer } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { refused } from './network-connect.js'
@@ -89,9 +89,14 @@ async function leave(
   failpoint('disconnect.roads')
   await host.closeLinks(linkedPorts(linkContext(context), record.id, [place]))
   await movePorts(context, record, place, before, after)
-  failpoint('disconnect.files')
-  if (hasView(context, record)) updateView(context, record, after)
-  updateFiles(context, record, before, after)
+  failpoint('disconnect.view')
+  if (hasView(context, record)) {
+    updateView(context, record, after)
+    if ((await openResolver(context, record.id)) === 'none') removeView(context, record)
+    updateResolvConf(context, record, before, after)
+  }
+  failpoint('disconnect.hosts')
+  updateOwnHosts(context, record, after)
 }
 
 /** The default routes that it had go to those that have them without it. */

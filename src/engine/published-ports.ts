@@ -138,8 +138,9 @@ function inUse({ protocol, hostPort: [first, last] }: PortBinding, { address }: 
       { code: 'PORT_IN_USE', details: { protocol, hostAddress: host } },
     )
   const ports = first === last ? `${first}` : `${first}-${last}`
+  const why = first === last ? `Bind for ${host}:${first} failed: port is already allocated` : 'all ports are allocated'
   return new ConflictError(
-    `driver failed programming external connectivity on endpoint ${container}: Bind for ${host}:${ports} failed: port is already allocated: stop what uses ${ports}/${protocol}, or publish another port`,
+    `driver failed programming external connectivity on endpoint ${container}: ${why}: stop what uses ${ports}/${protocol}, or publish another port`,
     { code: 'PORT_IN_USE', details: { protocol, hostAddress: host, hostPort: first, ...(last > first && { lastHostPort: last }) } },
   )
 }

@@ -18,7 +18,12 @@ export function beginRun({ store }: Networking, { containers, bootId }: Records,
 }
 
 /** The end of a run, with its places free: an `rm` container is no more, any other has exited. */
-export function endRun({ store }: Networking, { containers }: Records, record: ContainerRecord, outcome: Outcome): void {
+export function endRun(
+  { store }: Networking,
+  { containers }: Records,
+  record: ContainerRecord,
+  outcome: Outcome,
+): void {
   store.transaction(() => {
     if (record.config.rm) containers.delete(record.id)
     else if (containers.settle(record.id, record.attempt, outcome)) store.release(record.id, record.attempt)
@@ -40,6 +45,8 @@ export async function renameContainer(
 ): Promise<void> {
   containers.rename(id, name)
   failpoint('rename.names')
+  const record = containers.get(id)
+  if (!record) return
   for (const place of placesOf(networking, id).filter(({ network }) => hasNames(network)))
-    await replaceNames(networking.names, place.network.id, nameRecord({ id, name }, place))
+    await replaceNames(networking.names, place.network.id, nameRecord(record, place))
 }

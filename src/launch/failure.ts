@@ -8,6 +8,8 @@ const texts = getSystemErrorMap()
 const errnoNames = new Map(
   Object.entries(constants.errno).map(([name, number]) => [number, { name, text: texts.get(-number)?.[1] ?? name }]),
 )
+// Nor has Node of what a bridge says that has no room for another interface.
+errnoNames.set(54, { name: 'EXFULL', text: 'exchange full' })
 
 const sectionNames = [
   '',

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatMac, macOf, parseAddress } from './address.js'
 import { checkObeyed, dumped, readAnswers } from './answers.js'
@@ -26,6 +27,9 @@ const definition: NetworkDefinition = {
   mode: '',
 }
 const dual = [...definition.subnets, { subnet: 'fd00::/64', gateway: 'fd00::1' }]
+
+const probe = 'ip link add one type veth peer name other && ip link add part link one type ipvlan'
+const hasIpvlan = spawnSync('unshare', ['--net', 'sh', '-c', probe]).status === 0
 
 let namespaces: Namespaces
 let host: number
@@ -171,14 +175,16 @@ describe('quietSteps of a bridge', () => {
   })
 })
 
+/** An interface of the host's has the name that containers' have. */
+async function hostWithParent(): Promise<void> {
+  host = await namespaces.make()
+  await namespaces.run(host, 'ip', 'link', 'add', 'parent', 'type', 'veth', 'peer', 'name', 'eth0')
+  await route(host, ...raiseLink('parent', false), ...raiseLink('eth0', false))
+}
+
 describe('endpointSteps of macvlan', () => {
   const macvlan = { driver: 'macvlan', interface: 'parent', mode: 'bridge', masquerade: false } as const
-  // An interface of the host's has the name that containers' have.
-  beforeAll(async () => {
-    host = await namespaces.make()
-    await namespaces.run(host, 'ip', 'link', 'add', 'parent', 'type', 'veth', 'peer', 'name', 'eth0')
-    await route(host, ...raiseLink('parent', false), ...raiseLink('eth0', false))
-  })
+  beforeAll(hostWithParent)
 
   it('makes parts of the parent, which reach each other until one is made mute', async () => {
     const [one, other] = [link(2, macvlan), link(3, macvlan)]
@@ -206,5 +212,32 @@ describe('endpointSteps of macvlan', () => {
     const client = await containerOf(link(6, options))
     await namespaces.listen(server, '172.17.0.5', 80)
     expect(await namespaces.connect(client, '172.17.0.5', 80)).not.toBe('172.17.0.6')
+  })
+})
+
+describe.skipIf(!hasIpvlan)('endpointSteps of ipvlan', () => {
+  const ipvlan = { driver: 'ipvlan', interface: 'parent', mode: 'l2', masquerade: false } as const
+  beforeAll(hostWithParent)
+
+  it('makes parts of the parent, which reach each other', async () => {
+    const server = await containerOf(link(2, ipvlan))
+    const client = await containerOf(link(3, ipvlan))
+    await namespaces.listen(server, '172.17.0.2', 80)
+    expect(await namespaces.connect(client, '172.17.0.2', 80)).toBe('172.17.0.3')
+    expect(await routesOf(client, '-4')).toContain('default via 172.17.0.1 dev eth0')
+  })
+
+  it('leads all out by the interface itself where the parent routes', async () => {
+    const container = await containerOf(link(4, { ...ipvlan, mode: 'l3' }))
+    expect(await routesOf(container, '-4')).toContain('default dev eth0')
+  })
+})
+
+describe('endpointSteps of ipvlan and macvlan', () => {
+  it('name a mode that the kernel does not have', () => {
+    const mode = 'l4'
+    const steps = (driver: 'ipvlan' | 'macvlan') => () => endpointSteps(link(2, { driver, mode, interface: 'parent' }))
+    expect(steps('ipvlan')).toThrow('unknown ipvlan_mode l4: give l2, l3, l3s')
+    expect(steps('macvlan')).toThrow('unknown macvlan_mode l4: give private, vepa, bridge, passthru')
   })
 })

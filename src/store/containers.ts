@@ -77,6 +77,10 @@ export function openContainers(database: Database): ContainerStore {
   )
   const byId = prepare<[string], Row>('SELECT * FROM containers WHERE id = ?')
   const byName = prepare<[string], Row>('SELECT * FROM containers WHERE name = ?')
+  const byLink = prepare<[string], Row>(
+    `SELECT target.* FROM links JOIN containers AS target ON target.id = links.target
+     JOIN containers AS owner ON owner.id = links.container WHERE owner.name || '/' || links.alias = ?`,
+  )
   const byPrefix = prepare<[string, string], Row>('SELECT * FROM containers WHERE id >= ? AND id < ? LIMIT 2')
   const all = prepare<[], Row>('SELECT * FROM containers ORDER BY created_at DESC, rowid DESC')
   const begin = prepare<[string, string], Row>(
@@ -126,7 +130,7 @@ export function openContainers(database: Database): ContainerStore {
     getByName: (name) => decode(byName.get(name)),
     find(nameOrId) {
       const key = nameOrId.startsWith('/') ? nameOrId.slice(1) : nameOrId
-      const exact = byId.get(key) ?? byName.get(key)
+      const exact = byId.get(key) ?? byName.get(key) ?? (key.includes('/') ? byLink.get(key) : undefined)
       if (exact) return decode(exact) as ContainerRecord
       const matches = /^[0-9a-f]{1,64}$/.test(key) ? byPrefix.all(key, `${key}g`) : []
       if (matches.length > 1)

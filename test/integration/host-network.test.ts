@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseAddress } from '../../src/network/address.js'
 import { formatSubnet } from '../../src/network/subnet.js'
@@ -6,6 +7,9 @@ import { endpoint, network, TestHost, wanted } from '../support/host-network.js'
 const rootId = '0011aabb'
 const one = network(1)
 const two = network(2)
+
+const probe = 'ip link add one type veth peer name other && ip link add one.5 link one type vlan id 5'
+const hasVlan = spawnSync('unshare', ['--net', 'sh', '-c', probe]).status === 0
 
 let host: TestHost
 beforeEach(async () => {
@@ -98,6 +102,20 @@ describe('create and remove', () => {
     await root.remove(isolated)
     expect(await host.traces()).toBe(before)
   })
+
+  it.skipIf(!hasVlan)(
+    'make a VLAN of the interface that the parent of a macvlan network names, and remove it',
+    async () => {
+      await host.shell('ip link add uplink type veth peer name other')
+      const before = await host.traces()
+      const tagged = network(1, { driver: 'macvlan', mode: 'bridge', interface: 'uplink.10' })
+      const root = host.root(rootId)
+      await root.create(tagged)
+      expect(await host.shell('ip -d -o link show uplink.10')).toContain('vlan protocol 802.1Q id 10')
+      await root.remove(tagged)
+      expect(await host.traces()).toBe(before)
+    },
+  )
 
   it('refuse a parent that is not there', async () => {
     const nowhere = network(1, { driver: 'macvlan', mode: 'bridge', interface: 'nothing0' })

@@ -33,7 +33,7 @@ test('a container has loopback and eth0 with an address, a MAC made of it, and a
   const [, address = ''] = /^eth0 (.*)\/16$/.exec(eth0) ?? []
   const bytes = address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))
   expect([lo, mac]).toEqual(['lo 127.0.0.1/8', `02:42:${bytes.join(':')}`])
-  expect(route).toBe(`default via ${address.replace(/\d+\.\d+$/, '0.1')} dev eth0 `)
+  expect(route).toBe(`default via ${address.replace(/\d+\.\d+$/, '0.1')} dev eth0`)
 })
 
 test('a container on none has loopback only', async () => {

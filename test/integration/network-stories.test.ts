@@ -91,8 +91,8 @@ test('several nginx share a range of ports, and are reached from everywhere', as
 })
 
 test('containers of two networks cannot ping each other, until one is connected to the other’s', async () => {
-  const one = await engine.networks.create('one')
-  const other = await engine.networks.create('other')
+  const one = await engine.networks.create('one').internal()
+  const other = await engine.networks.create('other').internal()
   const web = await engine.run('nettools', ['sleep', '1000']).name('web').network('one')
   const db = await engine.run('nettools', ['sleep', '1000']).name('db').network('other')
   const ping = async (target: string) => (await db.exec(['ping', '-c1', '-W1', target])).exitCode

@@ -14,14 +14,12 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { native } from '../../src/host/index.js'
+import { helperFilter } from '../../src/engine/helper-filters.js'
+import { native, probeHost } from '../../src/host/index.js'
 import type { PlanWriter } from '../../src/launch/protocol.gen.js'
-import { parseAddress } from '../../src/network/address.js'
-import { createVeth, raiseLink } from '../../src/network/links.js'
-import { encodeMessages } from '../../src/network/messages.js'
-import { addAddress } from '../../src/network/routes.js'
-import { type ContainerPlan, writeBatch } from './container-plan.js'
+import type { ContainerPlan } from './container-plan.js'
 import { Bench, buildTestPrograms, plainSupervisor, sanitizedSupervisor } from './driver.js'
+import { connectToBridge } from './pair.js'
 import { childrenOf, nameOf, start } from './start.js'
 
 const ENODEV = 19
@@ -56,11 +54,11 @@ function live(executable: string, options: Partial<ContainerPlan>, slots: readon
 }
 
 const resolver =
-  (open: number, filter = allowAll) =>
+  (open: number, filter: Uint8Array = allowAll) =>
   (plan: PlanWriter) =>
     plan.resolver({ directory, view: container, filter, open })
 
-async function withResolver(executable: string, filter = allowAll) {
+async function withResolver(executable: string, filter: Uint8Array = allowAll) {
   const supervised = live(executable, { beside: resolver(1, filter) })
   const { pid } = await supervised.status.next('started')
   return { ...supervised, pid }
@@ -136,15 +134,15 @@ print(' '.join(sorted(word.decode() for word in found)), end='')
 `
 
 /** A container with an address that the host reaches, and a published port of it. */
-function published(executable: string, argv: readonly string[]) {
+function published(executable: string, argv: readonly string[], filter: Uint8Array = allowAll) {
   const held = native().holdPort(IPPROTO_TCP, Uint8Array.of(127, 0, 0, 1), 0)
   const supervised = live(
     executable,
     {
       argv,
       beside: (plan) => {
-        reach(plan)
-        plan.relay({ filter: allowAll })
+        connectToBridge(plan)
+        plan.relay({ filter })
         plan.port({ slot: 0, protocol: IPPROTO_TCP, address: Uint8Array.of(10, 9, 8, 7), port: 80 })
       },
     },
@@ -154,26 +152,14 @@ function published(executable: string, argv: readonly string[]) {
   return { ...supervised, port: held.port }
 }
 
-const bridge = 0x7e57_0001
-const eth0 = 0x7e57_0002
-const namespace = 0x7e57_0003
+const serve = ['sh', '-c', 'busybox nc -ll -p 80 -e echo served & echo; cat; kill $!']
 
-const placesOf = (number: number, messages: Uint8Array) => {
-  const words = new Uint32Array(Uint8Array.from(messages).buffer)
-  return [...words.keys()].filter((at) => words[at] === number).map((at) => at * 4)
-}
-
-function reach(plan: PlanWriter): void {
-  const pair = encodeMessages(
-    createVeth({ name: 'veth0', master: bridge, ipv6: false, peer: { name: 'eth0', namespace } }),
-  )
-  const inside = encodeMessages([...raiseLink(eth0, false), addAddress(eth0, parseAddress('10.9.8.7'), 24)])
-  writeBatch(plan, 'host', pair, {
-    link: 'bridge0',
-    linkAt: placesOf(bridge, pair),
-    namespaceAt: placesOf(namespace, pair)[0] as number,
-  })
-  writeBatch(plan, 'container', inside, { link: 'eth0', linkAt: placesOf(eth0, inside) })
+function makeBridge() {
+  for (const line of ['link add bridge0 type bridge', 'address add 10.9.8.1/24 dev bridge0', 'link set bridge0 up'])
+    execFileSync('ip', line.split(' '))
+  return () => {
+    execFileSync('ip', ['link', 'delete', 'bridge0'])
+  }
 }
 
 async function readFrom(port: number): Promise<string> {
@@ -310,12 +296,7 @@ describe.each([
   })
 
   describe('with a published port', () => {
-    beforeEach(() => {
-      for (const line of ['link add bridge0 type bridge', 'address add 10.9.8.1/24 dev bridge0', 'link set bridge0 up'])
-        execFileSync('ip', line.split(' '))
-      return () => execFileSync('ip', ['link', 'delete', 'bridge0'])
-    })
-    const serve = ['sh', '-c', 'busybox nc -ll -p 80 -e echo served & echo; cat; kill $!']
+    beforeEach(makeBridge)
 
     it('relays what reaches its socket to the container', async () => {
       const running = published(executable, serve)
@@ -339,6 +320,30 @@ describe.each([
       expect(status).toMatchObject(powerless)
       expect(shared).toEqual(['socket'])
     })
+  })
+})
+
+describe('under the filters of the engine', () => {
+  beforeEach(makeBridge)
+
+  it('the resolver answers', async () => {
+    const running = await withResolver(plainSupervisor, helperFilter('resolver', probeHost()))
+    const answers = [await ask(running.pid), await ask(running.pid)]
+    const helpers = childrenOf(running.process.pid).map(nameOf)
+    await end(running)
+    expect(answers).toEqual(['10.0.0.2', '10.0.0.2'])
+    expect(helpers).toEqual(['cat', 'inboard-dns'])
+  })
+
+  it('the relay carries', async () => {
+    const running = published(plainSupervisor, serve, helperFilter('relay', probeHost()))
+    const { pid } = await running.status.next('started')
+    await expect.poll(() => readFileSync(`/proc/${pid}/net/tcp6`, 'utf8')).toContain(':0050 ')
+    const answers = [await readFrom(running.port), await readFrom(running.port)]
+    const helpers = childrenOf(running.process.pid).map(nameOf)
+    await end(running)
+    expect(answers).toEqual(['served\n', 'served\n'])
+    expect(helpers).toContain('inboard-relay')
   })
 })
 

@@ -101,8 +101,8 @@ export class NameServer implements AsyncDisposable {
   }
 
   /** Sends datagrams, in hexadecimal; what comes back, up to so many. */
-  udp(send: readonly string[], expect: number, timeout = 5): Promise<string[]> {
-    return this.ask({ do: 'udp', send, expect, timeout })
+  udp(send: readonly string[], expect: number): Promise<string[]> {
+    return this.ask({ do: 'udp', send, expect, timeout: 10 })
   }
 
   /** Sends bytes through a connection, and reads so many answers, or up to its end. */

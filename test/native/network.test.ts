@@ -4,13 +4,11 @@ import { createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { native } from '../../src/host/index.js'
 import { opcodes, PlanWriter, sections } from '../../src/launch/protocol.gen.js'
-import { parseAddress } from '../../src/network/address.js'
-import { createVeth, raiseLink } from '../../src/network/links.js'
 import { encodeMessages } from '../../src/network/messages.js'
 import { createTable, deleteTable, queryTable, transaction } from '../../src/network/nftables.js'
-import { addAddress, addRoute, everywhere } from '../../src/network/routes.js'
 import { type Filling, writeBatch } from './container-plan.js'
 import { Bench, buildTestPrograms, plainSupervisor, sanitizedSupervisor, supervise } from './driver.js'
+import { configureEth0, connectToBridge, pairOnBridge } from './pair.js'
 import { run, start } from './start.js'
 
 const ENOENT = 2
@@ -22,9 +20,6 @@ const EADDRINUSE = 98
 const ENOTCONN = 107
 const NETLINK_NETFILTER = 12
 const IPPROTO_TCP = 6
-/** What stands for numbers that only the supervisor knows. */
-const someIndex = 0x7e57_0001
-const someNamespace = 0x7e57_0002
 
 let bench: Bench
 
@@ -41,37 +36,8 @@ beforeEach(() => {
 const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' })
 const nft = (...args: string[]) => execFileSync('nft', args, { encoding: 'utf8' })
 
-/** Where a number stands in messages. */
-function placesOf(number: number, messages: Uint8Array): number[] {
-  const words = new Uint32Array(Uint8Array.from(messages).buffer)
-  return [...words.keys()].filter((at) => words[at] === number).map((at) => at * 4)
-}
-
-const pair = encodeMessages(
-  createVeth({
-    name: 'veth0',
-    master: someIndex,
-    ipv6: false,
-    peer: { name: 'eth0', namespace: someNamespace },
-  }),
-)
-const filled: Filling = {
-  link: 'bridge0',
-  linkAt: placesOf(someIndex, pair),
-  namespaceAt: placesOf(someNamespace, pair)[0] as number,
-}
-const configuration = encodeMessages([
-  ...raiseLink(someIndex, false),
-  addAddress(someIndex, parseAddress('10.9.8.7'), 24),
-  addRoute({ destination: everywhere(4), gateway: parseAddress('10.9.8.1') }),
-])
-const ofEth0: Filling = { link: 'eth0', linkAt: placesOf(someIndex, configuration) }
-
-/** A pair of interfaces, one end on the bridge, the other in the container, with an address and a route. */
-function connectToBridge(plan: PlanWriter): void {
-  writeBatch(plan, 'host', pair, filled)
-  writeBatch(plan, 'container', configuration, ofEth0)
-}
+const pair = pairOnBridge()
+const configuration = configureEth0()
 
 const firewall = (...messages: Parameters<typeof transaction>[0]) => encodeMessages(transaction(messages))
 const addTable = firewall(createTable('inboard-test'))
@@ -123,13 +89,13 @@ describe.each([
     const ports = ip('-o', 'link', 'show', 'master', 'bridge0')
     container.status.send({ type: 'stdinEnd' })
     await container.ended
-    expect(ports).toMatch(/: veth0@.*,UP.* state UP /)
+    expect(ports).toMatch(/: veth\d+@.*,UP.* state UP /)
   })
 
   it('tells of the link that is not there', async () => {
     const { status } = await run(bench, executable, {
       argv: ['true'],
-      beside: (plan) => writeBatch(plan, 'host', pair, { ...filled, link: 'nowhere' }),
+      beside: (plan) => writeBatch(plan, 'host', pair.messages, { ...pair.filling, link: 'nowhere' }),
     })
     expect(await status.next('failed')).toMatchObject({ opcode: opcodes.netlink, errno: ENODEV, text: 'nowhere' })
   })
@@ -139,7 +105,7 @@ describe.each([
       argv: ['true'],
       beside: (plan) => {
         connectToBridge(plan)
-        writeBatch(plan, 'container', configuration, ofEth0)
+        writeBatch(plan, 'container', configuration.messages, configuration.filling)
       },
     })
     const { errno, opcode, section } = await status.next('failed')
@@ -147,12 +113,12 @@ describe.each([
   })
 
   it.each<[string, Uint8Array, Filling]>([
-    ['a number beyond the end', pair, { ...filled, linkAt: [pair.length - 3] }],
-    ['a number far beyond the end', pair, { ...filled, linkAt: [0xffff_fffc] }],
-    ['a number between words', pair, { ...filled, linkAt: [18] }],
-    ['a namespace beyond the end', pair, { ...filled, namespaceAt: pair.length }],
+    ['a number beyond the end', pair.messages, { ...pair.filling, linkAt: [pair.messages.length - 3] }],
+    ['a number far beyond the end', pair.messages, { ...pair.filling, linkAt: [0xffff_fffc] }],
+    ['a number between words', pair.messages, { ...pair.filling, linkAt: [18] }],
+    ['a namespace beyond the end', pair.messages, { ...pair.filling, namespaceAt: pair.messages.length }],
     ['bytes that are no messages', Buffer.alloc(8, 1), {}],
-    ['a message longer than the batch', pair.subarray(0, pair.length - 4), filled],
+    ['a message longer than the batch', pair.messages.subarray(0, -4), pair.filling],
   ])('refuses a batch with %s, and goes on with none of it', async (_what, messages, filling) => {
     const { status } = await run(bench, executable, {
       argv: ['true'],
@@ -227,10 +193,10 @@ describe.each([
     const { status } = await run(bench, executable, {
       argv: ['true'],
       ending: (plan) => {
-        writeBatch(plan, 'host', pair, { ...filled, link: 'nowhere' })
+        writeBatch(plan, 'host', pair.messages, { ...pair.filling, link: 'nowhere' })
         writeBatch(plan, 'slot', removeTable, { slot: 9 })
         plan.networkEnd()
-        writeBatch(plan, 'container', configuration, ofEth0)
+        writeBatch(plan, 'container', configuration.messages, configuration.filling)
       },
     })
     expect(await status.next('torndown')).toMatchObject({ failures: 1, errno: ENOTCONN })
@@ -280,7 +246,10 @@ describe.each([
     const container = start(
       bench,
       executable,
-      { argv: ['true'], beside: (plan) => writeBatch(plan, 'host', pair, { ...filled, link: 'nowhere' }) },
+      {
+        argv: ['true'],
+        beside: (plan) => writeBatch(plan, 'host', pair.messages, { ...pair.filling, link: 'nowhere' }),
+      },
       [held.fd],
     )
     closeSync(held.fd)

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { resolverProfile } from '../../src/network/helper-profiles.js'
 import { syscallNumbers } from '../../src/spec/seccomp/syscalls.js'
+import { programs } from './driver.js'
 import { type Build, buildNameServer, framed, NameServer, query, read } from './name-server.js'
 
 const webId = '1'.repeat(64)
@@ -253,8 +255,9 @@ describe.each(builds)('the $name name server', (build) => {
   it('says nothing to answers, fragments and what is too long', () =>
     withServer(build, {}, async (server) => {
       const silent = ['', '00', '1234', `12348180${query('web').slice(8)}`, `${query('web')}${'00'.repeat(5000)}`]
-      const answers = await server.udp([...silent, query('web', { id: 9 })], 2, 0.5)
-      expect(answers.map((answer) => read(answer).id)).toEqual([9])
+      // In their order, so the first one that is answered is the only one.
+      const [first] = await server.udp([...silent, query('web', { id: 9 })], 1)
+      expect(read(first ?? '').id).toBe(9)
     }))
 
   it('does not implement other operations, nor later versions of EDNS', () =>
@@ -310,7 +313,7 @@ describe('the name server and time', () => {
       const seconds = (performance.now() - from) / 1000
       expect(answers).toEqual(['example.com. 0 IN A 192.0.2.1'])
       expect(seconds).toBeGreaterThanOrEqual(4)
-      expect(seconds).toBeLessThan(6)
+      expect(seconds).toBeLessThan(8)
     }))
 
   it('says SERVFAIL when three servers have not answered, and asks no fourth', () => {
@@ -347,5 +350,13 @@ describe('the profile of the name server', () => {
   it.each(['x86_64', 'aarch64'] as const)('names calls that %s has', (abi) => {
     const names = resolverProfile.syscalls.flatMap((rule) => rule.names)
     expect(names.filter((name) => !syscallNumbers(abi).has(name))).toEqual([])
+  })
+})
+
+describe('the fuzzer', () => {
+  it('finds nothing in what the name server reads from clients, servers and files', () => {
+    const make = ['-C', 'test/native', '-s', `OUT=${programs}`, 'FUZZ_SECONDS=5', 'fuzz-resolver']
+    const output = execFileSync('sh', ['-c', 'make "$@" 2>&1', 'sh', ...make], { encoding: 'utf8' })
+    expect(output).toMatch(/stat::number_of_executed_units: *[1-9]/)
   })
 })

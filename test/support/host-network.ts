@@ -118,11 +118,14 @@ export class TestHost implements AsyncDisposable {
     const namespace = await this.container()
     const cable = `cable${at}`
     await this.shell(`ip link add ${cable} type veth peer name eth0 netns ${this.namespaces.path(namespace)}`)
-    await this.shell(`ip address add 192.0.${at}.1/24 dev ${cable}`)
-    await this.shell(`ip address add 2001:db8:${at}::1/64 dev ${cable} nodad; ip link set ${cable} up`)
+    await this.shell(`ip link set ${cable} addrgenmode none; ip link set ${cable} up`)
+    // The host asks for its neighbours with a link-local address, which needs not be probed first.
+    await this.shell(`ip address add 192.0.${at}.1/24 dev ${cable}; ip address add fe80::1/64 dev ${cable} nodad`)
+    await this.shell(`ip address add 2001:db8:${at}::1/64 dev ${cable} nodad`)
     const lines = [
+      'ip link set eth0 addrgenmode none; ip link set eth0 up',
       `ip address add 192.0.${at}.2/24 dev eth0; ip address add 2001:db8:${at}::2/64 dev eth0 nodad`,
-      `ip link set eth0 up; ip route add default via 192.0.${at}.1; ip route add default via 2001:db8:${at}::1`,
+      `ip route add default via 192.0.${at}.1; ip route add default via 2001:db8:${at}::1`,
     ]
     await this.namespaces.run(namespace, 'sh', '-ec', lines.join('\n'))
     await this.namespaces.listen(namespace, `192.0.${at}.2`, 80)

@@ -7,7 +7,7 @@ needed=(
   gcc:gcc g++:g++ make:make python3:python3 musl-gcc:musl-tools
   clang:clang clang-tidy:clang-tidy clang-format:clang-format
   busybox:busybox-static debootstrap:debootstrap redis-server:redis-server redis-cli:redis-tools
-  ip:iproute2 nft:nftables strace:strace zstd:zstd getfattr:attr setfattr:attr
+  ip:iproute2 nft:nftables iptables:iptables strace:strace zstd:zstd getfattr:attr setfattr:attr
   docker-registry:docker-registry openssl:openssl perl:perl-base setpriv:util-linux
   dig:bind9-dnsutils dnsmasq:dnsmasq-base
   skopeo:skopeo umoci:umoci podman:podman crun:crun dockerd:docker.io

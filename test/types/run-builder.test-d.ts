@@ -1,10 +1,31 @@
 import { expectTypeOf, test } from 'vitest'
-import type { Container, Engine, RunBuilder, RunOutput } from '../../src/index.js'
+import type { Container, Engine, PublishedPorts, RunBuilder, RunOutput } from '../../src/index.js'
 
 declare const engine: Engine
 
 test('every option of run gives a builder again', () => {
   expectTypeOf(engine.run('busybox').name('a').network('none').env({ A: 1 }).rm()).toEqualTypeOf<RunBuilder>()
+})
+
+test('ports, links and addresses are given as Docker’s strings or as objects', () => {
+  const run = engine.run('busybox').publishAll().ip('10.0.0.5').ip6('fd00::5').macAddress('02:42:ac:11:00:02')
+  expectTypeOf(
+    run
+      .network('mine')
+      .networkAlias('db', 'pg')
+      .publish('8080:80', 80, { port: '53-54', hostPort: 53, hostAddress: '::1', protocol: 'udp' })
+      .expose(80, '90/udp')
+      .link('db:pg', { container: 'cache', alias: 'redis' }),
+  ).toEqualTypeOf<RunBuilder>()
+  // @ts-expect-error
+  engine.run('busybox').publish({ hostPort: 80 })
+  // @ts-expect-error
+  engine.run('busybox').publish({ port: 80, protocol: 'icmp' })
+})
+
+test('a container tells its ports', () => {
+  expectTypeOf<Awaited<ReturnType<Container['ports']>>>().toEqualTypeOf<PublishedPorts>()
+  expectTypeOf<Awaited<ReturnType<Container['port']>>>().toEqualTypeOf<string[]>()
 })
 
 test('awaiting a builder gives the container', () => {

@@ -118,6 +118,7 @@ async function unusable(engine: Engine): Promise<string[]> {
 
 async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<string[]> {
   for (const { id } of await engine.images.list()) await engine.images.remove(id, { force: true })
+  await engine.networks.prune()
   const left = (directory: string, ignored: RegExp) =>
     readdirSync(directory)
       .filter((name) => !ignored.test(name))
@@ -126,7 +127,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
     ...(await engineLeaks(engine)),
     ...left(join(root, 'content/sha256'), /^$/),
     ...left(join(root, 'snapshots'), /^(driver|lock|empty-init)$/),
-    ...left(runRoot, /^engines$/),
+    ...left(runRoot, /^(engines|dns|networks|networks\.lock)$/),
   ])
 }
 

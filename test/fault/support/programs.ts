@@ -2,6 +2,7 @@ import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { failpoints } from '../../../src/errors/failpoint.js'
 import { type Container, Engine, InboardError } from '../../../src/index.js'
 import { churn } from './churn.js'
+import { networkScenario } from './network-scenario.js'
 import { Random } from './random.js'
 import { type Roots, scenario, User } from './scenario.js'
 
@@ -48,6 +49,13 @@ export const programs = {
       await step.act(user)
       say({ done: at })
     }
+  },
+
+  /** The scenario of networks. */
+  async networks({ roots, archives, point }: Life) {
+    if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
+    const user = new User(roots, archives)
+    for (const step of networkScenario) await step.act(user)
   },
 
   /** One image from a registry; says when it begins, and how long it took. */
