@@ -18,7 +18,7 @@ function write(name: string, value: number): void {
 }
 
 /** A kernel without IPv6 has no parameters of it. */
-export function hasIpv6(): boolean {
+function hasIpv6(): boolean {
   return existsSync(`${root}/ipv6`)
 }
 

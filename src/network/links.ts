@@ -148,7 +148,7 @@ export function newLink(...parts: readonly Uint8Array[]): Message {
   return request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(0), ...parts)
 }
 
-export function changeLink(link: LinkReference, flags: number, ...parts: readonly Uint8Array[]): Message {
+function changeLink(link: LinkReference, flags: number, ...parts: readonly Uint8Array[]): Message {
   return request(RTM_NEWLINK, 0, ...reference(link, flags), ...parts)
 }
 

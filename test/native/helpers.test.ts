@@ -15,7 +15,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { helperFilter } from '../../src/engine/helper-filters.js'
-import { native, probeHost } from '../../src/host/index.js'
+import { gatherHostFacts } from '../../src/engine/host-facts.js'
+import { native } from '../../src/host/index.js'
 import type { PlanWriter } from '../../src/launch/protocol.gen.js'
 import type { ContainerPlan } from './container-plan.js'
 import { Bench, buildTestPrograms, plainSupervisor, sanitizedSupervisor } from './driver.js'
@@ -327,7 +328,7 @@ describe('under the filters of the engine', () => {
   beforeEach(makeBridge)
 
   it('the resolver answers', async () => {
-    const running = await withResolver(plainSupervisor, helperFilter('resolver', probeHost()))
+    const running = await withResolver(plainSupervisor, helperFilter('resolver', gatherHostFacts()))
     const answers = [await ask(running.pid), await ask(running.pid)]
     const helpers = childrenOf(running.process.pid).map(nameOf)
     await end(running)
@@ -336,7 +337,7 @@ describe('under the filters of the engine', () => {
   })
 
   it('the relay carries', async () => {
-    const running = published(plainSupervisor, serve, helperFilter('relay', probeHost()))
+    const running = published(plainSupervisor, serve, helperFilter('relay', gatherHostFacts()))
     const { pid } = await running.status.next('started')
     await expect.poll(() => readFileSync(`/proc/${pid}/net/tcp6`, 'utf8')).toContain(':0050 ')
     const answers = [await readFrom(running.port), await readFrom(running.port)]

@@ -26,6 +26,8 @@ export interface Build {
   readonly rate?: number
   /** How many descriptors it may have. */
   readonly descriptors?: number
+  /** What it tries instead of answering, as if it were taken over: the release one's only. */
+  readonly attempt?: string
 }
 
 /** What dig(1) understood. */
@@ -141,7 +143,7 @@ export class NameServer implements AsyncDisposable {
     rmSync(this.directory, { recursive: true })
   }
 
-  private async launch({ name, rate = 1, descriptors = 8192 }: Build): Promise<void> {
+  private async launch({ name, rate = 1, descriptors = 8192, attempt = '' }: Build): Promise<void> {
     const filter = join(this.directory, 'filter')
     writeFileSync(filter, compileSeccomp(resolveProfile(resolverProfile, confinement), confinement.arch))
     const release = join(programs, 'resolver-driver')
@@ -149,7 +151,7 @@ export class NameServer implements AsyncDisposable {
     const limited = ['prlimit', `--nofile=${descriptors}`]
     this.driver =
       name === 'release'
-        ? this.enter(...limited, release, dns, 'view', filter)
+        ? this.enter(...limited, release, dns, 'view', filter, '', attempt)
         : this.enter(...limited, `${release}-sanitized`, dns, 'view', '', `${rate}`)
     await this.driver.next()
   }

@@ -1,7 +1,7 @@
 /* Runs the name server as a supervisor does, in the network namespace it is started in: resolver-driver
- * DIRECTORY VIEW [FILTER [RATE]]. It is confined to the directory, under the seccomp filter of a file; in the
- * sanitized build its clock goes RATE times as fast. Says `ready` when the sockets are there, and an exit
- * code each time that the name server has ended. */
+ * DIRECTORY VIEW [FILTER [RATE [ATTEMPT]]]. It is confined to the directory, under the seccomp filter of a
+ * file; in the sanitized build its clock goes RATE times as fast. Says `ready` when the sockets are there,
+ * and an exit code each time that the name server has ended. */
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "resolver.h"
@@ -41,6 +43,46 @@ static void filter_calls(int fd) {
     need(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), "seccomp");
 }
 
+static int attempt_raw_socket(void) { return socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 1); }
+static int attempt_local_socket(void) {
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+static int attempt_write(void) { return openat(AT_FDCWD, "view", O_RDWR | O_CLOEXEC); }
+static int attempt_create(void) { return openat(AT_FDCWD, "new", O_RDONLY | O_CREAT | O_CLOEXEC, 0644); }
+static int attempt_code(void) {
+    return mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) ==
+           MAP_FAILED;
+}
+static int attempt_protect(void) {
+    return mprotect((void *)((uintptr_t)&attempt_code & ~4095ul), 1, PROT_WRITE);
+}
+static int attempt_fork(void) { return fork(); }
+static int attempt_execute(void) { return execl("/bin/sh", "sh", NULL); }
+static int attempt_signal(void) { return kill(1, 0); }
+
+/* What one that was taken over would try. */
+static const struct {
+    const char *name;
+    int (*make)(void);
+} attempts[] = {
+    {"raw socket", attempt_raw_socket},
+    {"local socket", attempt_local_socket},
+    {"write", attempt_write},
+    {"create", attempt_create},
+    {"code", attempt_code},
+    {"protect", attempt_protect},
+    {"fork", attempt_fork},
+    {"execute", attempt_execute},
+    {"signal", attempt_signal},
+};
+
+static void make_attempt(const char *name) {
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        if (strcmp(name, attempts[i].name) == 0) attempts[i].make();
+}
+
+static const char *attempted = "";
+
 static int run_confined(const struct resolver_setup *setup, const char *directory, const char *filter) {
     autoclose code = *filter != 0 ? open(filter, O_RDONLY | O_CLOEXEC) : -1;
     need(chroot(directory), "chroot");
@@ -51,6 +93,7 @@ static int run_confined(const struct resolver_setup *setup, const char *director
     need(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
     need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
     if (code >= 0) filter_calls(code);
+    make_attempt(attempted);
     return resolver_run(setup);
 }
 
@@ -71,6 +114,7 @@ int main(int count, char **arguments) {
 #ifdef HURRIED
     if (count > 4) clock_rate = atoi(arguments[4]);
 #endif
+    if (count > 5) attempted = arguments[5];
     need(listen(setup.tcp, 64), "listen");
     need(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -8,6 +8,7 @@ import { type Build, buildNameServer, framed, NameServer, query, read } from './
 const webId = '1'.repeat(64)
 const dbId = '2'.repeat(64)
 const upstream = '127.0.0.2'
+const SIGSYS = 31
 
 const network = (name: string, ...containers: string[]) => [`network ${name}`, ...containers, ''].join('\n')
 const view = (...lines: string[]) => [...lines, ''].join('\n')
@@ -347,6 +348,15 @@ describe('the name server and time', () => {
 })
 
 describe('the profile of the name server', () => {
+  const attempts = ['raw socket', 'local socket', 'write', 'create', 'code', 'protect', 'fork', 'execute', 'signal']
+
+  it.each(attempts)('kills one that was taken over at its first attempt: %s', (attempt) =>
+    withServer({ name: 'release', attempt }, {}, async (server) => {
+      await server.udp([query('web')], 0)
+      expect(await server.exitCode()).toBe(-SIGSYS)
+    }),
+  )
+
   it.each(['x86_64', 'aarch64'] as const)('names calls that %s has', (abi) => {
     const names = resolverProfile.syscalls.flatMap((rule) => rule.names)
     expect(names.filter((name) => !syscallNumbers(abi).has(name))).toEqual([])
