@@ -58,10 +58,15 @@ export function linkVariables(
   targets: readonly LinkTarget[],
 ): string[] {
   return targets.flatMap(({ alias, record, ipv4, exposedPorts: ports }) => {
-    const environment = [...(images.resolve(record.image).config.Env ?? []), ...record.config.env]
+    const { env } = record.config
+    const own = new Set(env.map(nameOf))
+    const ofImage = images.resolve(record.image).config.Env ?? []
+    const environment = [...env, ...ofImage.filter((variable) => !own.has(nameOf(variable)))]
     return linkEnvironment(name, { alias, address: ipv4, exposedPorts: ports, environment })
   })
 }
+
+const nameOf = (variable: string) => variable.split('=', 1)[0]
 
 /** Those that it publishes or exposes, and its image's: `80/tcp`. */
 export function exposedPorts({ images }: Pick<LinkContext, 'images'>, { config, image }: ContainerRecord): string[] {

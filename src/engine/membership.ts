@@ -1,7 +1,7 @@
 import type { ContainerContext } from '../container/context.js'
 import { InvalidOptionError, NotFoundError } from '../errors/index.js'
-import { checkEndpointSettings, networkContainer } from '../spec/index.js'
 import type { EndpointSettings } from '../network/definition.js'
+import { checkEndpointSettings, networkContainer } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { LinkRecord } from '../store/links.js'
 import type { NetworkRecord } from '../store/networks.js'
@@ -30,6 +30,7 @@ export async function membershipOf(
   const settings = settingsOf(config)
   const other = networkContainer(config.network)
   if (other !== undefined) {
+    if (other === name || other === id) throw refuse('network', other, 'cannot join own network')
     context.containers.find(other)
     return { network: undefined, settings, links: [] }
   }
@@ -40,7 +41,11 @@ export async function membershipOf(
   return {
     network,
     settings: { ...settings, links: [] },
-    links: config.links.map(({ container, alias }) => ({ container: id, alias, target: linked(context, name, container) })),
+    links: config.links.map(({ container, alias }) => ({
+      container: id,
+      alias,
+      target: linked(context, name, container),
+    })),
   }
 }
 
@@ -63,18 +68,29 @@ function settingsOf({ ip, ip6, macAddress, networkAliases, links }: ContainerRec
 
 function linked({ containers }: ContainerContext, name: string, container: string): string {
   if (name !== '' && container === name)
-    throw new InvalidOptionError(`Cannot link to ${container}: a container cannot link to itself`, {
-      code: 'INVALID_OPTION',
-      details: { option: 'link', value: container },
-    })
+    throw refuse('link', container, `could not get container for ${container}: a container cannot link to itself`)
+  const target = found(containers, container)
+  if (target.config.network !== 'host') return target.id
+  throw refuse(
+    'link',
+    container,
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+  )
+}
+
+function found(containers: ContainerContext['containers'], container: string): ContainerRecord {
   try {
-    return containers.find(container).id
+    return containers.find(container)
   } catch (cause) {
     if (!(cause instanceof NotFoundError)) throw cause
-    throw new NotFoundError(`could not get container for ${container}: No such container: ${container}: make it first`, {
+    throw new NotFoundError(`could not get container for ${container}: ${cause.message}: make it first`, {
       code: 'CONTAINER_NOT_FOUND',
       cause,
       details: { option: 'link', container },
     })
   }
+}
+
+function refuse(option: string, value: string, message: string): InvalidOptionError {
+  return new InvalidOptionError(message, { code: 'INVALID_OPTION', details: { option, value } })
 }

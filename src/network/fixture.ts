@@ -85,11 +85,11 @@ def listen(namespace, address, port):
     listener.listen()
     threading.Thread(target=tell, args=(listener,), daemon=True).start()
 
-def connect(namespace, address, port):
+def connect(namespace, address, port, seconds):
     enter(namespace)
     client = socket.socket(family(address), socket.SOCK_STREAM)
     enter(home)
-    client.settimeout(0.4)
+    client.settimeout(seconds)
     try:
         client.connect((address, port))
         return client.recv(64).decode()
@@ -109,7 +109,7 @@ for line in sys.stdin:
     elif asked['do'] == 'open':
         answer = os.open(asked['path'], os.O_RDONLY)
     elif asked['do'] == 'connect':
-        answer = connect(asked['namespace'], asked['address'], asked['port'])
+        answer = connect(asked['namespace'], asked['address'], asked['port'], asked['seconds'])
     else:
         answer = run(asked['namespace'], asked['command'])
     print(json.dumps(answer), flush=True)
@@ -168,9 +168,13 @@ export class Namespaces implements AsyncDisposable {
     await this.ask({ do: 'listen', namespace, address, port })
   }
 
-  /** Connects: the address that the server saw, or the name of Python's error: TimeoutError, ConnectionRefusedError. */
-  async connect(namespace: number, address: string, port: number): Promise<string> {
-    return (await this.ask({ do: 'connect', namespace, address, port })) as string
+  /**
+   * Connects: the address that the server saw, or the name of Python's error: TimeoutError, ConnectionRefusedError.
+   *
+   * @param seconds after which nobody is there; over IPv6 a new neighbour may not hear the first question, and the next is a second later
+   */
+  async connect(namespace: number, address: string, port: number, seconds = 0.4): Promise<string> {
+    return (await this.ask({ do: 'connect', namespace, address, port, seconds })) as string
   }
 
   /** What a program that writes JSON has to say about a namespace. */

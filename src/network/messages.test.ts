@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkObeyed, dumped, readAnswers, readAttributes, readText, refusals } from './answers.js'
+import { raiseLoopbackLink } from './links.js'
 import { attribute, encodeMessages, nested, request, text, u8, u16, u32 } from './messages.js'
-import { raiseLoopback } from './netlink.js'
 
 describe('encodeMessages', () => {
   it('numbers messages, and starts each at a multiple of four bytes', () => {
@@ -13,7 +13,7 @@ describe('encodeMessages', () => {
   })
 
   it('raises the loopback interface by the bytes that launch plans have', () => {
-    expect(Buffer.from(raiseLoopback()).toString('hex')).toBe(
+    expect(Buffer.from(encodeMessages([raiseLoopbackLink()])).toString('hex')).toBe(
       '200000001000050001000000000000000000000001000000' + '0100000001000000',
     )
   })

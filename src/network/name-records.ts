@@ -169,7 +169,7 @@ const retryMs = 1
 /** Runs `change` with the lock of a record file held: of the file that has the lock's name by then. */
 async function withRecordLock(path: string, change: () => void): Promise<void> {
   for (;;) {
-    const lock = openSync(lockOf(path), constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
+    const lock = openSync(lockOf(path), constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     try {
       // Polls: a blocking flock would stop the event loop, and with it whoever holds the lock in this process.
       while (!native().flock(lock, 'exclusive', false)) await delay(retryMs)

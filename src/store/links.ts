@@ -9,7 +9,7 @@ export interface LinkRecord {
 
 /** The table of links. A link goes with either of its containers. */
 export interface LinkStore {
-  /** In a container's transaction, in the order of its options. */
+  /** In a container's transaction, in the order of its options; of two with one alias the later holds, as with Docker. */
   insert(links: readonly LinkRecord[]): void
   /** What a container links to. */
   of(container: string): LinkRecord[]
@@ -20,7 +20,7 @@ export interface LinkStore {
 export function openLinks(database: Database): LinkStore {
   const { prepare } = database
   const insert = prepare<[string, string, string, number], never>(
-    'INSERT INTO links (container, alias, target, position) VALUES (?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO links (container, alias, target, position) VALUES (?, ?, ?, ?)',
   )
   const of = prepare<[string], LinkRecord>(
     'SELECT container, alias, target FROM links WHERE container = ? ORDER BY position',

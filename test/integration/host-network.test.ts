@@ -5,6 +5,8 @@ import { formatSubnet } from '../../src/network/subnet.js'
 import { endpoint, network, TestHost, wanted } from '../support/host-network.js'
 
 const rootId = '0011aabb'
+/** Seconds. */
+const patience = 5
 const one = network(1)
 const two = network(2)
 
@@ -89,6 +91,20 @@ describe('create and remove', () => {
     expect(await host.traces()).toBe(before)
   })
 
+  it('let pass what another root, which made the host a router, would not forward', async () => {
+    await host.shell('echo 0 > /proc/sys/net/ipv4/ip_forward')
+    const outside = await host.outside(2)
+    const [first, second] = [host.root(rootId), host.root('99887766')]
+    await first.create(one)
+    await second.create(two)
+    const container = await host.server(second, endpoint(two, 2))
+    expect(await host.shell('nft list ruleset')).toContain('chain guard4')
+    expect(await host.namespaces.connect(container, '192.0.2.2', 80)).toBe('192.0.2.1')
+    expect(await host.namespaces.connect(outside, '172.22.0.2', 80)).toBe('TimeoutError')
+    await second.remove(two)
+    expect(await host.shell('nft list ruleset')).not.toContain('99887766')
+  })
+
   it('make the parent of a macvlan network that names none, and remove it', async () => {
     const before = await host.traces()
     const name = `dm-${one.id.slice(0, 12)}`
@@ -98,7 +114,7 @@ describe('create and remove', () => {
     const server = await host.server(root, endpoint(isolated, 2))
     const client = await host.server(root, endpoint(isolated, 3))
     expect(await host.namespaces.connect(client, '172.21.0.2', 80)).toBe('172.21.0.3')
-    expect(await host.namespaces.connect(server, 'fd00:1::3', 80)).toBe('fd00:1::2')
+    expect(await host.namespaces.connect(server, 'fd00:1::3', 80, patience)).toBe('fd00:1::2')
     await root.remove(isolated)
     expect(await host.traces()).toBe(before)
   })
@@ -150,7 +166,7 @@ describe('ensure', () => {
     await host.shell('ip link delete br-1')
     await root.ensure([one], () => wanted(one))
     expect(await host.namespaces.connect(client, '172.21.0.2', 80)).toBe('172.21.0.3')
-    expect(await host.namespaces.connect(host.here, 'fd00:1::2', 80)).toBe('fd00:1::1')
+    expect(await host.namespaces.connect(host.here, 'fd00:1::2', 80, patience)).toBe('fd00:1::1')
     expect(await host.namespaces.connect(server, '172.21.0.3', 80)).toBe('172.21.0.2')
   })
 

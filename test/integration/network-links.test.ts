@@ -7,7 +7,7 @@ import { addressOf, listening } from '../support/reach.js'
 let host: TestEngine
 let engine: Engine
 beforeAll(async () => {
-  host = await testEngine(['busybox'])
+  host = await testEngine(['busybox', 'nettools'])
   engine = host.engine
 })
 afterEach(async () => {
@@ -108,10 +108,11 @@ test('where neighbours are kept apart, a link opens the exposed ports of its sou
   await engine.networks.create('front').option(option)
   const script = 'mkdir /www; echo hi >/www/index.html; httpd -p 80 -h /www; exec httpd -f -p 81 -h /www'
   const db = await engine.run('busybox', ['sh', '-c', script]).network('front').name('db').expose('80')
-  const linked = await idle().network('front').link('db:data')
-  const other = await idle().network('front')
+  const curious = () => engine.run('nettools', ['sleep', '1000']).network('front')
+  const linked = await curious().link('db:data')
+  const other = await curious()
   await listening(db, 81)
   const ask = async (container: Container, port: number) =>
-    (await container.exec(['wget', '-T1', '-qO-', `http://${await addressOf(db, 'front')}:${port}/`])).stdout
+    (await container.exec(['curl', '-sS', '--max-time', '1', `http://${await addressOf(db, 'front')}:${port}/`])).stdout
   expect([await ask(linked, 80), await ask(linked, 81), await ask(other, 80)]).toEqual(['hi\n', '', ''])
 })

@@ -152,7 +152,8 @@ describe('a port published on 127.0.0.1', () => {
     ip route add 127.0.0.0/8 via ${gateway} dev eth0
     echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
     echo prepared`
-  const wget = (address: string) => `busybox wget -T2 -qO- http://${address}:8080/`
+  const fetch = (address: string) =>
+    `python3 -c 'from urllib.request import urlopen; print(urlopen("http://${address}:8080/", timeout=2).read())'`
 
   test('is not reached from a neighbour container', async () => {
     const web = await started(serving().hostname('web').publish('127.0.0.1:8080:80'))
@@ -168,8 +169,8 @@ describe('a port published on 127.0.0.1', () => {
   test('is not reached from outside, not even by packets for 127.0.0.1', async () => {
     await using outside = await OutsideHost.connect()
     await started(serving().hostname('web').publish('127.0.0.1:8080:80'))
-    const direct = await outside.run('sh', '-c', wget(outside.gateway))
-    const through = await outside.run('sh', '-c', `${throughHost(outside.gateway)}\n${wget('127.0.0.1')}`)
+    const direct = await outside.run('sh', '-c', fetch(outside.gateway))
+    const through = await outside.run('sh', '-c', `${throughHost(outside.gateway)}\n${fetch('127.0.0.1')}`)
     expect([direct.stdout, through.stdout]).toEqual(['', 'prepared\n'])
     expect(await nameFrom('127.0.0.1:8080')).toBe('web')
   })

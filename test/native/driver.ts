@@ -108,6 +108,9 @@ export interface Supervised {
   readonly ended: Promise<number | NodeJS.Signals>
 }
 
+/** Those that have not ended: of tests that failed. */
+const living = new Set<ChildProcess>()
+
 /** Starts a supervisor as the addon does: plan 3, status 4, lock 5, slots from 6. */
 export function supervise(
   executable: string,
@@ -124,6 +127,8 @@ export function supervise(
     stdio: ['ignore', 'ignore', 'inherit', planDescriptor, 'pipe', lock, ...slots],
     env: { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
   })
+  living.add(child)
+  child.once('exit', () => living.delete(child))
   closeSync(planDescriptor)
   closeSync(lock)
   const status = new Connection(child.stdio[4] as Socket)
@@ -183,6 +188,7 @@ export class Bench {
 
   /** Also ends what a failed test has left running. */
   async dispose(): Promise<void> {
+    for (const child of living) child.kill('SIGKILL')
     const plan = new PlanWriter()
     plan.section('teardown')
     for (const { path } of this.parents) plan.cgroupKill({ path })
