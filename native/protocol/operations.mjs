@@ -38,7 +38,7 @@ export const limits = {
   planBytes: 64 * 1024 * 1024,
   operations: 65536,
   fields: 10,
-  slots: 256,
+  slots: 1024,
   clients: 256,
 }
 

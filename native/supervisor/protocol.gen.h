@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0xbb8fc4aeu
+#define PLAN_FINGERPRINT 0x1a2f5710u
 #define OPCODE_LAST 83
 #define FRAME_LAST 38
 
@@ -25,7 +25,7 @@ enum {
     LIMIT_PLAN_BYTES = 67108864,
     LIMIT_OPERATIONS = 65536,
     LIMIT_FIELDS = 10,
-    LIMIT_SLOTS = 256,
+    LIMIT_SLOTS = 1024,
     LIMIT_CLIENTS = 256,
 };
 enum {

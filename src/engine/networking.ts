@@ -1,5 +1,5 @@
 import type { ContainerNetworking } from '../container/networking.js'
-import { parseAddress } from '../network/address.js'
+import { formatAddress, parseAddress } from '../network/address.js'
 import type { BoundPort, KernelNetwork } from '../network/definition.js'
 import type { HostNetwork, WantedState } from '../network/host-network-types.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
@@ -84,8 +84,15 @@ export function wantedState(networking: Networking, linkedPorts: (container: str
       const place = publishing.get(port.container)
       return place ? publishedPort(port, place) : []
     }),
-    links: [...running].flatMap(linkedPorts),
+    links: different([...running].flatMap(linkedPorts)),
   }
+}
+
+/** Both ends of a link tell of it. */
+function different(links: readonly LinkedPort[]): LinkedPort[] {
+  const key = ({ from, to, protocol, port }: LinkedPort) =>
+    `${formatAddress(from)} ${formatAddress(to)} ${protocol} ${port}`
+  return [...new Map(links.map((link) => [key(link), link])).values()]
 }
 
 /** What inspecting a container tells of its networks. */

@@ -82,7 +82,7 @@ const isTaken = ({ definition }: NetworkRecord, occupied: readonly Subnet[]) =>
 const isBusy = (networks: NetworkStore, { id }: NetworkRecord) =>
   networks.endpointsOn(id).some(({ active }) => active !== undefined)
 
-export const bridgeInterface = (rootId: string): string => `ib-${rootId}`
+const bridgeInterface = (rootId: string): string => `ib-${rootId}`
 
 const fixedId = (rootId: string, name: string) => createHash('sha256').update(`${rootId} ${name}`).digest('hex')
 

@@ -3,19 +3,17 @@ import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { native } from '../host/index.js'
 import type { Stages } from './assemble.js'
+import { finishRemovals } from './network-creation.js'
 
 const id = /[0-9a-f]{64}/
 
 /** Networks whose removal was cut short, and files of names that belong to no network and no container. */
 export async function reconcileNetworks({ networking }: Stages, { containers }: ContainerContext): Promise<void> {
-  const { store, host, names } = networking
+  const { store, names } = networking
   // Listed before the records are read: each file is made after its record.
   const found = readdirSync(names)
-  for (const record of store.removing()) {
-    failpoint('reconcile.network')
-    await host.remove(record)
-    store.delete(record.id)
-  }
+  failpoint('reconcile.network')
+  await finishRemovals(networking)
   for (const name of found) {
     const owner = id.exec(name)?.[0] ?? ''
     if (store.get(owner) || containers.get(owner)?.phase === 'started') continue

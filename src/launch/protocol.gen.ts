@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0xbb8fc4ae
+export const fingerprint = 0x1a2f5710
 export const modes = {
   run: 0,
   exec: 1,
@@ -22,7 +22,7 @@ export const limits = {
   planBytes: 67108864,
   operations: 65536,
   fields: 10,
-  slots: 256,
+  slots: 1024,
   clients: 256,
 } as const
 export const descriptors = {

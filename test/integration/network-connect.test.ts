@@ -50,7 +50,8 @@ describe('a running container that is connected', () => {
     await net.connect(web, { alias: ['www', 'api'], link: 'db:database' })
     expect(await pings(web, 'db')).toBe(true)
     expect(await pings(web, 'database')).toBe(true)
-    for (const name of ['web', 'www', 'api', web.id.slice(0, 12)]) expect(await pings(db, name)).toBe(true)
+    const names = ['web', 'www', 'api', web.id.slice(0, 12)]
+    expect(await Promise.all(names.map((name) => pings(db, name)))).toEqual([true, true, true, true])
   })
 
   it('has its address in the hosts file that it has, and asks the resolver', async () => {
@@ -248,4 +249,20 @@ it('networks that do not go together are refused, as with Docker', async () => {
   await none.disconnect(alone)
   await net.connect(alone)
   expect(await pings(alone, await addressOn(net, web))).toBe(true)
+})
+
+it('reloading leaves everybody reachable, by ports and links', async () => {
+  const apart = await engine.networks.create('apart').option({ 'com.docker.network.bridge.enable_icc': 'false' })
+  const web = (await engine
+    .run('busybox', ['sh', '-c', 'while :; do echo served | nc -l -p 80; done'])
+    .name('web')
+    .network('apart')
+    .publish('18081:80')) as Container
+  const client = await sleeper('client', 'bridge')
+  await apart.connect(client, { link: 'web' })
+  await engine.networks.reload()
+  expect(await show(client, 'nc -w 3 web 80')).toBe('served')
+  const outside = await engine.run('busybox', ['nc', '-w', '3', '127.0.0.1', '18081']).network('host').rm().output()
+  expect(outside.stdout).toBe('served\n')
+  expect(await pings(client, await addressOn(apart, web))).toBe(false)
 })

@@ -66,8 +66,8 @@ async function elements(table: string): Promise<string[]> {
   }
   return nftables
     .flatMap(({ map, set }) => map ?? set ?? [])
-    .filter(({ name, elem = [] }) => /^(published|wildcard|links)/.test(name) && elem.length > 0)
-    .map(({ name, elem }) => `elements of ${name}: ${JSON.stringify(elem)}`)
+    .filter(({ name }) => /^(published|wildcard|links)/.test(name))
+    .flatMap(({ name, elem = [] }) => elem.map((one) => `element of ${name}: ${JSON.stringify(one)}`))
 }
 
 interface NftSet {

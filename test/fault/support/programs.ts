@@ -2,6 +2,7 @@ import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { failpoints } from '../../../src/errors/failpoint.js'
 import { type Container, Engine, InboardError } from '../../../src/index.js'
 import { churn } from './churn.js'
+import { networkChurn } from './network-churn.js'
 import { networkScenario } from './network-scenario.js'
 import { Random } from './random.js'
 import { type Roots, scenario, User } from './scenario.js'
@@ -56,6 +57,13 @@ export const programs = {
     if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
     const user = new User(roots, archives)
     for (const step of networkScenario) await step.act(user)
+  },
+
+  /** Random operations on networks, from one of them on; says each. */
+  async networkChurn({ roots, ...turns }: { roots: Roots; seed: number; from: number; count: number }) {
+    const engine = await Engine.open(roots)
+    await networkChurn(engine, roots, turns, say)
+    await engine.close()
   },
 
   /** One image from a registry; says when it begins, and how long it took. */
