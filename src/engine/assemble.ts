@@ -10,8 +10,8 @@ import {
   type HostFacts,
   type HostLimits,
   type ResolvedUser,
-  type SpecInput,
   resolveUser,
+  type SpecInput,
 } from '../spec/index.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Spec } from '../spec/types.js'
@@ -19,8 +19,8 @@ import type { ContainerRecord } from '../store/containers.js'
 import type { CgroupParents } from './cgroup-parents.js'
 import { linkVariables } from './container-links.js'
 import { hostDevices } from './host-devices.js'
-import { managedFiles, managedPaths, readHostFiles } from './managed-files.js'
 import { linkedHost } from './linking-hosts.js'
+import { managedFiles, managedPaths, readHostFiles } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
 import type { Paths } from './paths.js'
@@ -107,7 +107,9 @@ function runFiles({ paths, networking }: Stages, record: ContainerRecord, spec: 
     {
       config: record.config,
       hostname: spec.hostname,
-      addresses: places.flatMap(({ endpoint: { active } }) => [active.ipv4, active.ipv6].filter((one) => one !== undefined)),
+      addresses: places.flatMap(({ endpoint: { active } }) =>
+        [active.ipv4, active.ipv6].filter((one) => one !== undefined),
+      ),
       links: wiring.links.map(linkedHost),
       hasNames: places.some(({ network }) => hasNames(network)),
       gateway: gatewaysOf(networking),

@@ -1,7 +1,7 @@
 import type { ContainerContext } from '../container/context.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { type LinkedHost, linkEntry } from './hosts-file.js'
 import type { LinkTarget } from './container-links.js'
+import { type LinkedHost, linkEntry } from './hosts-file.js'
 import { managedPaths } from './managed-files.js'
 import type { Networking } from './networking.js'
 import { updateHosts } from './rewrite.js'

@@ -1,11 +1,9 @@
-import { closeSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
-import { native } from '../host/index.js'
-import { addressBytes, formatAddress, parseAddress } from '../network/address.js'
+import { formatAddress, parseAddress } from '../network/address.js'
 import { forgetNames } from '../network/name-records.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import type { Stages } from './assemble.js'
-import { protocolNumbers } from './published-ports.js'
 
 /** What a run adds to the kernel that does not go with its namespaces. */
 export interface NetworkLeftovers {
@@ -29,8 +27,8 @@ export function leftoversFile(runDirectory: string, { ports, links }: NetworkLef
 }
 
 /**
- * Takes back what a run has added whose supervisor was killed. Its run directory is locked, and its addresses are still
- * its own. A port may be another container's by now: who holds its socket owns its rule.
+ * Takes back what a run has added whose supervisor was killed. Its run directory is locked, and by the store its addresses
+ * and ports are still its own: no other container can have them yet.
  */
 export async function clearNetwork(
   { networking, paths }: Pick<Stages, 'networking' | 'paths'>,
@@ -41,20 +39,7 @@ export async function clearNetwork(
   failpoint('network.clear')
   await forgetNames(networking.names, id)
   if (left.links.length > 0) await networking.host.closeLinks(left.links)
-  for (const port of left.ports) {
-    const held = tryHold(port)
-    if (held === undefined) continue
-    await networking.host.unpublish([port]).finally(() => closeSync(held))
-  }
-}
-
-function tryHold({ protocol, hostAddress, hostPort }: PublishedPort): number | undefined {
-  try {
-    return native().holdPort(protocolNumbers[protocol], addressBytes(hostAddress), hostPort).fd
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined
-    throw error
-  }
+  await networking.host.unpublish(left.ports)
 }
 
 interface Port extends Omit<PublishedPort, 'hostAddress' | 'address'> {

@@ -22,7 +22,7 @@ export interface PortsRequest {
   readonly container: string
 }
 
-export const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const
+const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const
 
 /**
  * Takes ports of the host: binds them, so that nobody else can while the sockets are open.
@@ -141,7 +141,10 @@ function inUse({ protocol, hostPort: [first, last] }: PortBinding, { address }: 
   const why = first === last ? `Bind for ${host}:${first} failed: port is already allocated` : 'all ports are allocated'
   return new ConflictError(
     `driver failed programming external connectivity on endpoint ${container}: ${why}: stop what uses ${ports}/${protocol}, or publish another port`,
-    { code: 'PORT_IN_USE', details: { protocol, hostAddress: host, hostPort: first, ...(last > first && { lastHostPort: last }) } },
+    {
+      code: 'PORT_IN_USE',
+      details: { protocol, hostAddress: host, hostPort: first, ...(last > first && { lastHostPort: last }) },
+    },
   )
 }
 
@@ -156,6 +159,10 @@ function refused(
   const where = `${formatAddress(address)}:${port}`
   return new InvalidOptionError(
     `driver failed programming external connectivity on endpoint ${container}: listen ${protocol} ${where}: bind: cannot assign requested address: publish on an address that the host has`,
-    { code: 'INVALID_OPTION', cause, details: { option: 'publish', hostAddress: formatAddress(address), hostPort: port } },
+    {
+      code: 'INVALID_OPTION',
+      cause,
+      details: { option: 'publish', hostAddress: formatAddress(address), hostPort: port },
+    },
   )
 }

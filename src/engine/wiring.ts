@@ -6,8 +6,8 @@ import { failpoint } from '../errors/failpoint.js'
 import { InvalidStateError } from '../errors/index.js'
 import type { FirewallPlan, NamesPlan, NetworkPlan, PortsPlan } from '../launch/network-plan.js'
 import { addressBytes, parseAddress } from '../network/address.js'
-import { endpointSteps, loopbackSteps, quietSteps } from '../network/endpoint-steps.js'
 import type { BoundPort } from '../network/definition.js'
+import { endpointSteps, loopbackSteps, quietSteps } from '../network/endpoint-steps.js'
 import type { EndpointLink } from '../network/host-network-types.js'
 import { recordHeader, recordLine, viewContent } from '../network/name-records.js'
 import { linkBatches, publishBatches, unlinkBatches, unpublishBatches } from '../network/plan-batches.js'
@@ -17,10 +17,10 @@ import type { ContainerRecord } from '../store/containers.js'
 import type { PortRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
 import { exposedPort, exposedPorts, type LinkTarget, linkedPorts, linkTargets } from './container-links.js'
+import { nameRecord, namesView } from './container-names.js'
 import { helperFilter } from './helper-filters.js'
-import type { NetworkLeftovers } from './network-leftovers.js'
-import { namesView, nameRecord } from './container-names.js'
 import { type HostFiles, readHostFiles } from './managed-files.js'
+import type { NetworkLeftovers } from './network-leftovers.js'
 import { hasNames, type Place, placesOf, publishedPort, publishingPlace, wantedState } from './networking.js'
 import { type HeldSocket, holdPorts, releasePorts } from './published-ports.js'
 
@@ -97,10 +97,15 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
   const places = placesOf(networking, record.id)
   const wanted = () =>
     wantedState(networking, (container) => linkedPorts(links, container, placesOf(networking, container)))
-  if (places.length > 0) await networking.host.ensure(places.map(({ network }) => network), wanted)
+  if (places.length > 0)
+    await networking.host.ensure(
+      places.map(({ network }) => network),
+      wanted,
+    )
   for (const { target } of networking.links.of(record.id)) await settledNow(context, target)
   const targets = linkTargets(links, record)
   const opened = linkedPorts(links, record.id, places)
+  await settlePortOwners(stages, context, record)
   const held = publish(stages, record, places)
   const firewall = held.length + opened.length > 0 ? networking.host.takeFirewallSocket() : undefined
   const endpoints = endpointLinks(places)
@@ -112,6 +117,7 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
       kind: 'own',
       steps: [...loopbackSteps(), ...endpoints.flatMap(endpointSteps)],
       endSteps: endpoints.flatMap(quietSteps),
+      sysctls: interfaceSysctls(places),
       firewall: firewall === undefined ? undefined : firewallPlan(stages, places, held, opened),
       ports: portsPlan(stages, places, held, firewall === undefined ? 0 : 1),
       names: namesPlan(stages, context, record, places, hostFiles),
@@ -120,7 +126,8 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
     places,
     hostFiles,
     links: targets,
-    leftovers: places.length > 0 ? { ports: held.flatMap((port) => publishedBy(port, places)), links: opened } : undefined,
+    leftovers:
+      places.length > 0 ? { ports: held.flatMap((port) => publishedBy(port, places)), links: opened } : undefined,
     passed: () => releasePorts(held),
     over: () => {
       if (firewall !== undefined) networking.host.giveFirewallSocket(firewall)
@@ -151,6 +158,19 @@ function publish(stages: Stages, record: ContainerRecord, places: readonly Place
   return held
 }
 
+/** A container that has ended, and nobody has looked since, still has its ports by the store. */
+async function settlePortOwners(
+  { networking }: Stages,
+  context: ContainerContext,
+  { id, config: { ports } }: ContainerRecord,
+): Promise<void> {
+  if (ports.every(({ hostPort: [first] }) => first === 0)) return
+  const isAsked = ({ protocol, hostPort }: BoundPort) =>
+    ports.some((port) => port.protocol === protocol && port.hostPort[0] <= hostPort && hostPort <= port.hostPort[1])
+  const owners = networking.store.ports().filter((port) => port.container !== id && isAsked(port))
+  for (const owner of new Set(owners.map(({ container }) => container))) await settledNow(context, owner)
+}
+
 /** What is asked for by itself, and with `publishAll` any other exposed port. */
 function portBindings(stages: Stages, record: ContainerRecord): readonly PortBinding[] {
   const { ports, publishAll } = record.config
@@ -160,7 +180,10 @@ function portBindings(stages: Stages, record: ContainerRecord): readonly PortBin
   return [...ports, ...others.map((text) => ({ ...exposedPort(text), hostAddress: '', hostPort: [0, 0] as const }))]
 }
 
-function portRecord({ id, attempt }: ContainerRecord, { protocol, hostAddress, hostPort, port }: HeldSocket): PortRecord {
+function portRecord(
+  { id, attempt }: ContainerRecord,
+  { protocol, hostAddress, hostPort, port }: HeldSocket,
+): PortRecord {
   return { container: id, attempt, protocol, hostAddress, hostPort, port }
 }
 
@@ -228,6 +251,16 @@ function namesPlan(
       line: recordLine(nameRecord(record, { network, endpoint })),
     })),
   }
+}
+
+/** No neighbour tells a container where its routes lead. CVE-2020-13401. */
+function interfaceSysctls(places: readonly Place[]): Record<string, string> {
+  const routed = places.filter(
+    ({ network, endpoint }) => network.definition.driver === 'bridge' && endpoint.active.ipv6 !== undefined,
+  )
+  return Object.fromEntries(
+    routed.map(({ endpoint }) => [`net.ipv6.conf.${endpoint.active.interface}.accept_ra`, '0']),
+  )
 }
 
 /** The first place with each family gets its default route. */

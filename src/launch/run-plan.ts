@@ -89,9 +89,12 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   plan.section('container')
   writeEntrance(plan, input, trees)
   writeFilesystems(plan, input, trees)
+  const interfaceSysctls = input.network.kind === 'own' ? Object.entries(input.network.sysctls) : []
+  // Its interfaces are made meanwhile: it waits for them as late as it can, and /proc/sys becomes read-only below.
+  if (interfaceSysctls.length > 0) plan.awaitRelease()
+  for (const [name, value] of interfaceSysctls) plan.sysctl({ name, value })
   writeKernelSettings(plan, input)
-  // Its interfaces were made meanwhile.
-  if (input.network.kind === 'own') plan.awaitRelease()
+  if (input.network.kind === 'own' && interfaceSysctls.length === 0) plan.awaitRelease()
   writeProcess(plan, {
     process: input.spec.process,
     seccomp: input.seccomp,

@@ -180,7 +180,7 @@ function gateways({ subnets }: NetworkDefinition): { address: Address; prefix: n
 }
 
 function notABridge(name: string): ConflictError {
-  return new ConflictError(`the interface ${name} is there, and is no bridge: give the network's bridge another name`, {
+  return new ConflictError(`existing interface ${name} is not a bridge: give the network's bridge another name`, {
     code: 'NETWORK_EXISTS',
     details: { interface: name },
   })

@@ -37,7 +37,6 @@ describe('a network that cannot be made is refused in Docker’s words', () => {
   test.each([
     ['badSubnet', { subnet: 'bad' }],
     ['subnetWithoutPrefix', { subnet: '10.0.0.0' }],
-    ['noRoomForGateway', { subnet: '10.1.0.0/31' }],
     ['severalSubnets', { subnet: ['10.20.0.0/16', '10.21.0.0/16'] }],
     ['gatewayOutsideByClient', { subnet: '10.20.0.0/16', gateway: '10.21.0.1' }],
     ['gatewayIsNetworkAddress', { subnet: '10.20.0.0/16', gateway: '10.20.0.0' }],
@@ -61,7 +60,7 @@ describe('a network that cannot be made is refused in Docker’s words', () => {
     expect((await engine.networks.list({ filters: { type: 'custom' } })).map((network) => network.name)).toEqual([])
   })
 
-  test.each(facts.create.predefined.names)('the name %s', async (name: string) => {
+  test.each<string>(facts.create.predefined.names)('the name %s', async (name) => {
     await expect(engine.networks.create(name)).rejects.toThrow(said(facts.create.predefined.message, name))
   })
 
@@ -82,8 +81,6 @@ describe('connecting and disconnecting are refused in Docker’s words', () => {
     await expect(net.connect('nosuch')).rejects.toThrow(said(facts.connect.missingContainer.message))
     await expect(net.connect(container)).rejects.toThrow(said(facts.connect.twice.message))
     await expect(other.disconnect(container)).rejects.toThrow(said(facts.disconnect.notConnectedRunning.message))
-    await container.stop({ timeoutMs: 0 })
-    await expect(other.disconnect(container)).rejects.toThrow(said(facts.disconnect.notConnectedStopped.message))
   })
 
   test('for networks that are not alone, or not shared', async () => {
@@ -140,8 +137,8 @@ describe('a container is refused in Docker’s words', () => {
     ['joinNothing', { network: 'container:' }],
     ['addressNotHere', { publish: ['10.250.0.1:9091:80'] }],
   ])('%s', async (name, options) => {
-    const message = facts.run[name].message.replace('endpoint p9', 'endpoint me')
-    await expect(engine.run('busybox', ['true'], options).name('me').rm()).rejects.toThrow(mainPart(message))
+    const message = withoutProxy(facts.run[name].message).replace('endpoint p9', 'endpoint me')
+    await expect(engine.run('busybox', ['true'], options).name('me').rm()).rejects.toThrow(said(message))
   })
 
   test.each(Object.entries<string>(facts.ports.refused))('the port %j', async (port, message) => {
@@ -170,6 +167,5 @@ describe('a container is refused in Docker’s words', () => {
   })
 })
 
-/** What Docker says of who it asked differs: ids, and the proxy it starts. */
-const mainPart = (message: string) =>
-  said(message.replace(/ \(<ID>\): .*: /, '').replace(/^.*endpoint me/, 'endpoint me'))
+/** Docker's words go on with the proxy that it starts for a port. */
+const withoutProxy = (message: string) => message.replace('Error starting userland proxy: ', '').replace('tcp4', 'tcp')

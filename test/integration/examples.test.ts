@@ -25,3 +25,11 @@ test('the images example moves images in every way, and through a registry', asy
   const [, pushed] = /^pushed (sha256:[0-9a-f]{64})$/m.exec(stdout) ?? []
   expect(stdout).toContain(`pulled ${registry.host}/greeting@${pushed}\n`)
 })
+
+test('the network example reaches a program by its name, by a published port, and from a container that came later', async () => {
+  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/network.ts')])
+  expect(stdout).toContain('a neighbour is told: hello ::ffff:10.77.0.3\n')
+  expect(stdout).toContain('this machine is told: hello ::ffff:10.77.0.1\n')
+  expect(stdout).toContain('who came later is told: hello ::ffff:10.77.0.99\n')
+  expect(stdout).toMatch(/^on the network: web at 10\.77\.0\.2\/24$/m)
+})

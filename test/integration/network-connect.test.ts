@@ -252,7 +252,10 @@ it('networks that do not go together are refused, as with Docker', async () => {
 })
 
 it('reloading leaves everybody reachable, by ports and links', async () => {
-  const apart = await engine.networks.create('apart').option({ 'com.docker.network.bridge.enable_icc': 'false' })
+  const apart = await engine.networks
+    .create('apart')
+    .subnet('10.99.0.0/24')
+    .option({ 'com.docker.network.bridge.enable_icc': 'false' })
   const web = (await engine
     .run('busybox', ['sh', '-c', 'while :; do echo served | nc -l -p 80; done'])
     .name('web')

@@ -76,7 +76,7 @@ const verbs = {
     const { id } = await any(engine, random)
     const state = stateOf(`${runRoot}/${id}/state`)
     const pid = Number(/^supervisorPid (\d+)$/m.exec(state)?.[1])
-    if (pid > 0) process.kill(pid, 'SIGKILL')
+    if (pid > 0) killIfThere(pid)
   },
   async restart(engine: Engine, random: Random) {
     const container = await any(engine, random)
@@ -92,6 +92,15 @@ const verbs = {
   async die(_engine: Engine, random: Random) {
     if (random.below(3) === 0) process.kill(process.pid, 'SIGKILL')
   },
+}
+
+/** It may have ended by itself. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 function stateOf(path: string): string {
