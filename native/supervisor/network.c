@@ -48,8 +48,18 @@ int do_network_join(struct supervisor *s) {
     return namespace < 0 ? fail(ENOTCONN) : setns(namespace, CLONE_NEWNET);
 }
 
+/* A connection that was open when its program ended waits for its peer, and keeps the namespace and all interfaces
+ * meanwhile: minutes, since nothing reaches the container any more. Now it gives up after its first try. */
+static void abandon_connections(const struct network *network) {
+    if (network_enter(network) < 0) return;
+    autoclose retries = open("/proc/sys/net/ipv4/tcp_orphan_retries", O_WRONLY | O_CLOEXEC);
+    if (retries >= 0) (void)!write(retries, "1", 1);
+    network_leave(network);
+}
+
 int do_network_end(struct supervisor *s) {
     struct network *network = &s->network;
+    abandon_connections(network);
     helpers_end(network);
     for (unsigned i = 0; i < network->ports; i++) close_and_forget(&network->port[i].fd);
     network->ports = 0;

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine, RunBuilder } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -68,6 +68,18 @@ describe('a port', () => {
     const { Ports } = (await web.inspect()).NetworkSettings
     expect(Object.keys(Ports)).toEqual(['53/udp', '80/tcp'])
     expect(await nameFrom(`127.0.0.1:${await portOf(web, '80/tcp')}`)).toBe('web')
+  })
+
+  test('leaves nothing behind for a connection that was open when its container was killed', async () => {
+    const web = await started(engine.run('busybox', ['sh', '-c', 'yes | nc -l -p 80']).publish('8080:80'))
+    const client = createConnection(8080, '127.0.0.1').pause()
+    // What the client does not take is left in the container's queue.
+    const isQueued = 'awk \'$4 == "01" && $5 !~ /^00000000/ { found = 1 } END { exit !found }\' /proc/net/tcp'
+    await web.exec(['sh', '-c', `until ${isQueued}; do :; done`])
+    await web.remove({ force: true })
+    const left = await host.leaks()
+    client.destroy()
+    expect(left).toEqual([])
   })
 
   test('of UDP leads to the container, and its answers back', async () => {

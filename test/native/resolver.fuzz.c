@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/un.h>
 #include "resolver-system.h"
 #include "resolver.h"
@@ -279,14 +280,16 @@ static int serve(int type) {
 int LLVMFuzzerInitialize(int *count, char ***arguments) {
     (void)count;
     (void)arguments;
-    char scratch[] = "/dev/shm/resolver.fuzz.XXXXXX";
     struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-    expect(unshare(CLONE_NEWNET) == 0 && mkdtemp(scratch) != NULL);
+    // Its files are on a filesystem that goes with it.
+    expect(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    expect(mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL) == 0);
     autoclose any = socket(AF_INET, SOCK_DGRAM, 0);
     expect(ioctl(any, SIOCSIFFLAGS, &loopback) == 0);
     upstream_udp = serve(SOCK_DGRAM);
     upstream_tcp = serve(SOCK_STREAM);
-    directory = open(scratch, O_PATH | O_DIRECTORY);
+    directory = open("/dev/shm", O_PATH | O_DIRECTORY);
     expect(listen(upstream_tcp, 64) == 0 && directory >= 0);
     clock_rate = 0;
     put_files();

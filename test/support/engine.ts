@@ -100,17 +100,29 @@ async function mounts(directory: string): Promise<string[]> {
   )
 }
 
-/** Processes that hold a file of the run directory open: supervisors hold their locks. */
+/** Supervisors hold the locks of run directories; what serves them is theirs, unless it has outlived them. */
 async function supervisors(directory: string): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-  const holding = await Promise.all(
-    pids.map(async (pid) => {
-      const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
-      const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
-      return targets.some((target) => target.startsWith(`${directory}/run/`) && target.includes('/lock'))
-        ? [`process ${pid}`]
-        : []
-    }),
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const ours = (await Promise.all(pids.map(async (pid) => ((await isOurs(pid)) ? [pid] : [])))).flat()
+  const left = await Promise.all(
+    ours.map(async (pid) => ((await holdsLock(pid, directory)) || (await isOrphan(pid)) ? [`process ${pid}`] : [])),
   )
-  return holding.flat()
+  return left.flat()
+}
+
+const target = (path: string) => readlink(path).catch(() => '')
+
+const isOurs = async (pid: string) => (await target(`/proc/${pid}/exe`)).startsWith('/memfd:sealed-')
+
+async function holdsLock(pid: string, directory: string): Promise<boolean> {
+  const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
+  const targets = await Promise.all(descriptors.map((fd) => target(`/proc/${pid}/fd/${fd}`)))
+  return targets.some((path) => path.startsWith(`${directory}/run/`) && path.includes('/lock'))
+}
+
+/** Of a resolver or a relay. */
+async function isOrphan(pid: string): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  const [, parent] = /^Name:\tinboard-(?:dns|relay)\n.*^PPid:\t(\d+)$/ms.exec(status) ?? []
+  return parent !== undefined && !(await isOurs(parent))
 }

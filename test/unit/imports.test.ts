@@ -31,7 +31,10 @@ const rules: Readonly<Record<string, Rule>> = {
   network: { values: ['errors', 'host'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network'], types: ['spec', 'snapshot'] },
   // A commit gives one of the engine's handles.
-  container: { values: ['errors', 'host', 'launch', 'network', 'spec', 'store'], types: ['image', 'snapshot', 'engine'] },
+  container: {
+    values: ['errors', 'host', 'launch', 'network', 'spec', 'store'],
+    types: ['image', 'snapshot', 'engine'],
+  },
   engine: {
     values: [
       'errors',
