@@ -38,6 +38,7 @@ export function namesView(
     ),
     servers: upstreamServers({ dns: config.dns, host: host.resolvConf, ipv6 }),
     internal: places.every(({ network }) => network.definition.internal),
+    ndots: config.dnsOptions.some((option) => option.startsWith('ndots:')),
   }
 }
 

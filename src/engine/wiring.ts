@@ -258,9 +258,7 @@ function interfaceSysctls(places: readonly Place[]): Record<string, string> {
   const routed = places.filter(
     ({ network, endpoint }) => network.definition.driver === 'bridge' && endpoint.active.ipv6 !== undefined,
   )
-  return Object.fromEntries(
-    routed.map(({ endpoint }) => [`net.ipv6.conf.${endpoint.active.interface}.accept_ra`, '0']),
-  )
+  return Object.fromEntries(routed.map(({ endpoint }) => [`net.ipv6.conf.${endpoint.active.interface}.accept_ra`, '0']))
 }
 
 /** The first place with each family gets its default route. */

@@ -47,8 +47,8 @@ test('a view names networks, links and servers, or that there is no outside', ()
     servers: ['10.0.0.1', '::5'],
   }
   const known = `network ${id('1')}\nnetwork ${id('2')}\nalias db ${id('3')}\n`
-  expect(viewContent({ ...view, internal: false })).toBe(`${known}server 10.0.0.1\nserver ::5\n`)
-  expect(viewContent({ ...view, internal: true })).toBe(`${known}internal\n`)
+  expect(viewContent({ ...view, internal: false, ndots: false })).toBe(`${known}server 10.0.0.1\nserver ::5\n`)
+  expect(viewContent({ ...view, internal: true, ndots: true })).toBe(`${known}internal\nndots\n`)
 })
 
 test.each([['a b'], ['a\nnetwork x'], [''], ['a\0']])('no name can be %j', (name) => {
@@ -93,7 +93,7 @@ test('all names of a container go with its view', async () => {
   await addNames(directory, network, record('1', 'web'))
   await addNames(directory, other, record('1', 'web'))
   await addNames(directory, other, record('2', 'db'))
-  writeView(directory, id('1'), { networks: [network.id, other.id, 'gone'], aliases: [], servers: [], internal: true })
+  writeView(directory, id('1'), { networks: [network.id, other.id, 'gone'], aliases: [], servers: [], internal: true, ndots: false })
   await forgetNames(directory, id('1'))
   await forgetNames(directory, id('1'))
   expect(content()).toBe('network mine\n')

@@ -30,12 +30,14 @@ export interface NameRecord {
 export interface NamesView {
   /** Ids of its networks with names, in order. */
   readonly networks: readonly string[]
-  /** Links: names of its own for other containers, by their ids. */
+  /** Links: names of its own for other containers, by names that they have on its networks. */
   readonly aliases: readonly { readonly alias: string; readonly container: string }[]
   /** Where the rest is asked, in order; none when it is `internal`. */
   readonly servers: readonly string[]
   /** None of its networks reaches outside. */
   readonly internal: boolean
+  /** It was asked for an `ndots` of its own: names without a dot are containers' only, and asked nowhere else. */
+  readonly ndots: boolean
 }
 
 /** The first line of a network's record file. */
@@ -50,11 +52,12 @@ export function recordLine({ container, ipv4 = '-', ipv6 = '-', names }: NameRec
 }
 
 /** A container's view. */
-export function viewContent({ networks, aliases, servers, internal }: NamesView): string {
+export function viewContent({ networks, aliases, servers, internal, ndots }: NamesView): string {
   const lines = [
     ...networks.map((network) => fields('network', network)),
     ...aliases.map(({ alias, container }) => fields('alias', alias, container)),
     ...(internal ? ['internal'] : servers.map((server) => fields('server', server))),
+    ...(ndots ? ['ndots'] : []),
   ]
   return lines.map((line) => `${line}\n`).join('')
 }
