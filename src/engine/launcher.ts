@@ -30,6 +30,7 @@ export async function launchContainer(
   try {
     await prepareFiles(stages, record)
     const plan = compileRun({ ...assemble(stages, record, streams, wiring), ...takeFault() })
+    await wiring.ready
     const launched = await spawnSupervisor(plan, lock, wiring.slots, `cannot start container ${record.name}`)
     updateLinkingHosts(stages.networking, context, record, wiring)
     void launched.supervisorGone.then(wiring.over)

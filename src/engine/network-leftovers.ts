@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { formatAddress, parseAddress } from '../network/address.js'
+import type { BoundPort } from '../network/definition.js'
 import { forgetNames } from '../network/name-records.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import type { Stages } from './assemble.js'
@@ -27,8 +28,8 @@ export function leftoversFile(runDirectory: string, { ports, links }: NetworkLef
 }
 
 /**
- * Takes back what a run has added whose supervisor was killed. Its run directory is locked, and by the store its addresses
- * and ports are still its own: no other container can have them yet.
+ * Takes back what a run has added, and its supervisor has not. Its run directory is locked. When the supervisor was killed,
+ * the addresses and ports are still the run's own by the store; when not, they may be another container's by now.
  */
 export async function clearNetwork(
   { networking, paths }: Pick<Stages, 'networking' | 'paths'>,
@@ -39,8 +40,14 @@ export async function clearNetwork(
   failpoint('network.clear')
   await forgetNames(networking.names, id)
   if (left.links.length > 0) await networking.host.closeLinks(left.links)
-  await networking.host.unpublish(left.ports)
+  const taken = new Set(networking.store.ports().flatMap((port) => (port.container === id ? [] : [endOf(port)])))
+  await networking.host.unpublish(
+    left.ports.filter((port) => !taken.has(endOf({ ...port, hostAddress: formatAddress(port.hostAddress) }))),
+  )
 }
+
+/** What a port is told from others by. */
+const endOf = ({ protocol, hostAddress, hostPort }: Omit<BoundPort, 'port'>) => `${hostAddress} ${hostPort}/${protocol}`
 
 interface Port extends Omit<PublishedPort, 'hostAddress' | 'address'> {
   readonly hostAddress: string

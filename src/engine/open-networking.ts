@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import type { AddressPool } from '../network/address-pools.js'
 import { openHostNetwork } from '../network/host-network.js'
 import type { Database } from '../store/database.js'
@@ -25,7 +25,9 @@ export function openNetworking(paths: Paths, database: Database, pools: readonly
     removeFromKernel: (network) => host.remove(network),
   }
   const names = `${runRoot}/dns`
-  mkdirSync(names, { recursive: true, mode: 0o755 })
+  mkdirSync(names, { recursive: true })
+  // Resolvers are nobody's, whatever this process's umask is.
+  chmodSync(names, 0o755)
   ensurePredefined(stages)
   let bridge: Promise<NetworkRecord> | undefined
   return {

@@ -37,6 +37,8 @@ export interface Wiring {
   readonly shared: ContainerRecord | undefined
   /** What is to be undone when its supervisor is killed. */
   readonly leftovers: NetworkLeftovers | undefined
+  /** The host has all that the plan takes for granted. */
+  readonly ready: Promise<void>
   /** Closes this process's copies of what was passed. */
   passed(): void
   /** Gives back what was lent: the supervisor has gone. */
@@ -49,6 +51,7 @@ const nothing: Omit<Wiring, 'plan' | 'hostFiles'> = {
   links: [],
   shared: undefined,
   leftovers: undefined,
+  ready: Promise.resolve(),
   passed: () => {},
   over: () => {},
 }
@@ -97,11 +100,12 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
   const places = placesOf(networking, record.id)
   const wanted = () =>
     wantedState(networking, (container) => linkedPorts(links, container, placesOf(networking, container)))
-  if (places.length > 0)
-    await networking.host.ensure(
-      places.map(({ network }) => network),
-      wanted,
-    )
+  const ready = networking.host.ensure(
+    places.map(({ network }) => network),
+    wanted,
+  )
+  // Awaited before the supervisor is spawned, unless something else fails first.
+  ready.catch(() => {})
   for (const { target } of networking.links.of(record.id)) await settledNow(context, target)
   const targets = linkTargets(links, record)
   const opened = linkedPorts(links, record.id, places)
@@ -113,6 +117,7 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
   const slots = [...(firewall === undefined ? [] : [firewall]), ...held.map(({ fd }) => fd).filter((fd) => fd >= 0)]
   return {
     ...nothing,
+    ready,
     plan: {
       kind: 'own',
       steps: [...loopbackSteps(), ...endpoints.flatMap(endpointSteps)],

@@ -1,11 +1,11 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withFileLock } from '../host/index.js'
 import type { Family } from './address.js'
 import type { KernelNetwork } from './definition.js'
 import { Firewall } from './firewall.js'
 import { FirewallSockets } from './firewall-sockets.js'
 import { HostLinks } from './host-links.js'
-import { withHostLock } from './host-lock.js'
 import type { EndpointLink, HostNetwork, WantedState } from './host-network-types.js'
 import { dumpAddresses, dumpRoutes, occupiedSubnets, readAddresses, readRoutes } from './host-records.js'
 import { enableForwarding, isForwarding } from './kernel-parameters.js'
@@ -180,7 +180,7 @@ class KernelSide implements HostNetwork {
   }
 
   #alone<Result>(work: () => Promise<Result>): Promise<Result> {
-    return withHostLock(this.#lock, work)
+    return withFileLock(this.#lock, work)
   }
 }
 

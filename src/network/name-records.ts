@@ -9,9 +9,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
-import { native } from '../host/index.js'
+import { withFileLock } from '../host/index.js'
 
 // What resolvers read, in a directory of a root: a record file for each network with names, and a view for each container
 // that is on one. The supervisor (native/supervisor/names.c) writes the same files in the same way.
@@ -100,7 +99,7 @@ export async function removeNames(directory: string, network: string, container:
 /** Removes a network's record file: nobody is on it. */
 export async function removeRecordFile(directory: string, network: string): Promise<void> {
   const path = `${directory}/${network}`
-  await withRecordLock(path, () => {
+  await withFileLock(lockOf(path), () => {
     failpoint('names.remove-file')
     rmSync(path, { force: true })
     rmSync(asideOf(path), { force: true })
@@ -127,7 +126,7 @@ export async function forgetNames(directory: string, container: string): Promise
 
 /** A record file's lines, changed under its lock; what stays the same is not written. */
 async function changeLines(path: string, change: (lines: string[]) => string[]): Promise<void> {
-  await withRecordLock(path, () => {
+  await withFileLock(lockOf(path), () => {
     const before = linesOf(path)
     const after = change(before)
     if (after.length !== before.length || after.some((line, at) => line !== before[at]))
@@ -165,20 +164,4 @@ const lockOf = (path: string) => `${path}.lock`
 function asideOf(path: string): string {
   const slash = path.lastIndexOf('/') + 1
   return `${path.slice(0, slash)}.new-${path.slice(slash)}`
-}
-
-const retryMs = 1
-
-/** Runs `change` with the lock of a record file held: of the file that has the lock's name by then. */
-async function withRecordLock(path: string, change: () => void): Promise<void> {
-  for (;;) {
-    const lock = openSync(lockOf(path), constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
-    try {
-      // Polls: a blocking flock would stop the event loop, and with it whoever holds the lock in this process.
-      while (!native().flock(lock, 'exclusive', false)) await delay(retryMs)
-      if (fstatSync(lock).nlink > 0) return change()
-    } finally {
-      closeSync(lock)
-    }
-  }
 }

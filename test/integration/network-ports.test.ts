@@ -74,7 +74,7 @@ describe('a port', () => {
     const web = await started(engine.run('busybox', ['sh', '-c', 'yes | nc -l -p 80']).publish('8080:80'))
     const client = createConnection(8080, '127.0.0.1').pause()
     // What the client does not take is left in the container's queue.
-    const isQueued = 'awk \'$4 == "01" && $5 !~ /^00000000/ { found = 1 } END { exit !found }\' /proc/net/tcp'
+    const isQueued = "grep -q ':[0-9A-F]* 01 0*[1-9A-F][0-9A-F]*:' /proc/net/tcp6"
     await web.exec(['sh', '-c', `until ${isQueued}; do :; done`])
     await web.remove({ force: true })
     const left = await host.leaks()
