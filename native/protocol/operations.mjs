@@ -189,8 +189,16 @@ export const operations = [
     code: 64,
     name: 'resolver',
     in: ['beside'],
-    fields: { directory: 'str', view: 'str', filter: 'bytes', open: 'u64' },
-    doc: "How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`.",
+    fields: {
+      directory: 'str',
+      view: 'str',
+      filter: 'bytes',
+      rules: 'bytes',
+      udpAt: 'bytes',
+      tcpAt: 'bytes',
+      open: 'u64',
+    },
+    doc: "How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. Its sockets have any free ports of 127.0.0.11; `rules`, a batch of nfnetlink messages for that namespace, lead port 53 to them, whose numbers are written, in the network's order, at the offsets of `udpAt` and `tcpAt` (u32 each; two bytes of zeros follow). Where the kernel knows no such rules (ENOENT, EOPNOTSUPP, EPROTONOSUPPORT) they have port 53 itself. With `open` 0 all of that is made later, by the frame `resolve`.",
   },
   {
     code: 65,
@@ -521,7 +529,7 @@ export const frames = {
   resolving: {
     code: 11,
     fields: ['errno'],
-    doc: 'Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself; ENODEV: its plan has no `resolver`.',
+    doc: 'Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself, and the kernel no rules that lead past it; ENODEV: its plan has no `resolver`.',
   },
   // client → supervisor
   attach: { code: 32, fields: ['streams'], doc: 'Bits: 1 stdin, 2 stdout, 4 stderr.' },

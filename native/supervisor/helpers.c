@@ -1,22 +1,19 @@
 /* The resolver and the relay: what they serve is watched here, and they are forked when something comes. */
 #include "supervisor.h"
-#include <arpa/inet.h>
-#include <limits.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-enum { FORKS_PER_PERIOD = 10, PERIOD_MS = 1000, BACKLOG = 64 };
+enum { FORKS_PER_PERIOD = 10, PERIOD_MS = 1000 };
 
-static int watch(struct helper *helper, int fd) {
+int helper_watch(struct helper *helper, int fd) {
     struct epoll_event readable = {.events = EPOLLIN};
     return epoll_ctl(helper->watch, EPOLL_CTL_ADD, fd, &readable);
 }
 
-static int set_up(struct helper *helper, const struct blob *filter) {
+int helper_set_up(struct helper *helper, const struct blob *filter) {
     if (helper->watch >= 0) return fail(EEXIST);
     if (filter->length > FILTER_BYTES) return fail(EINVAL);
     helper->filter = filter;
@@ -25,7 +22,7 @@ static int set_up(struct helper *helper, const struct blob *filter) {
 }
 
 int do_relay(struct supervisor *s, const struct op_relay *op) {
-    return set_up(&s->network.helpers[HELPER_RELAY], op->filter);
+    return helper_set_up(&s->network.helpers[HELPER_RELAY], op->filter);
 }
 
 /* Each port takes a slot, so there is room for all. */
@@ -42,50 +39,7 @@ int do_port(struct supervisor *s, const struct op_port *op) {
                                 .port = (uint16_t)op->port};
     memcpy(port->address, op->address->data, length);
     s->slots[op->slot] = -1;
-    return relay->watch < 0 ? 0 : watch(relay, port->fd);
-}
-
-static int open_queries(int type) {
-    static const int on = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(53),
-                                  .sin_addr.s_addr = htonl(0x7f00000b)};
-    int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return -1;
-    // The loopback may be down yet, and a name server in the container may want port 53 of all its addresses:
-    // root's can have it, no other user of the container can take it from us.
-    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(fd, (void *)&address, sizeof address) == 0 && (type != SOCK_STREAM || listen(fd, BACKLOG) == 0))
-        return fd;
-    close_scoped(&fd);
-    return -1;
-}
-
-static int open_both(struct network *network) {
-    if (network_enter(network) < 0) return -1;
-    network->queries[0] = open_queries(SOCK_DGRAM);
-    network->queries[1] = network->queries[0] < 0 ? -1 : open_queries(SOCK_STREAM);
-    return network_leave(network) < 0 || network->queries[1] < 0 ? -1 : 0;
-}
-
-int queries_open(struct network *network) {
-    struct helper *resolver = &network->helpers[HELPER_RESOLVER];
-    if (network->queries[0] >= 0) return 0;
-    if (resolver->watch < 0) return fail(ENODEV);
-    if (open_both(network) == 0 && watch(resolver, network->queries[0]) == 0 &&
-        watch(resolver, network->queries[1]) == 0)
-        return 0;
-    int error = errno;
-    for (int i = 0; i < 2; i++) close_and_forget(&network->queries[i]);
-    return fail(error);
-}
-
-int do_resolver(struct supervisor *s, const struct op_resolver *op) {
-    if (strlen(op->view) > NAME_MAX) return fail(ENAMETOOLONG);
-    s->network.resolver = *op;
-    if (set_up(&s->network.helpers[HELPER_RESOLVER], op->filter) < 0) return -1;
-    return op->open ? queries_open(&s->network) : 0;
+    return relay->watch < 0 ? 0 : helper_watch(relay, port->fd);
 }
 
 /* One that dies again and again must not keep us busy: how long it is not forked for. */

@@ -6,7 +6,7 @@
 
 /* The name server in the container's network namespace; its root is `directory`. */
 struct resolver_setup {
-    int udp, tcp;     /* bound to 127.0.0.11:53, not blocking; tcp listens */
+    int udp, tcp;     /* where queries to 127.0.0.11:53 come; not blocking; tcp listens */
     int directory;    /* O_PATH: where the record files and views are */
     const char *view; /* the name of the container's file there */
 };

@@ -16,7 +16,7 @@ struct batch {
     unsigned messages, awaited;
 };
 
-int netlink_open(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }
+int netlink_open(int protocol) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol); }
 
 /* How many messages there are and how many ask for an acknowledgement; -1 when it is not a sequence of them.
  */
@@ -51,6 +51,16 @@ static int put_word(char *to, uint32_t length, uint64_t at, uint32_t word) {
     return 0;
 }
 
+int netlink_put(char *messages, uint32_t length, const struct blob *offsets, uint32_t word) {
+    if (offsets->length % sizeof word != 0) return fail(EBADMSG);
+    for (uint32_t i = 0; i < offsets->length; i += sizeof word) {
+        uint32_t at;
+        memcpy(&at, offsets->data + i, sizeof at);
+        if (put_word(messages, length, at, word) < 0) return -1;
+    }
+    return 0;
+}
+
 /* Puts into a copy of the messages what only the kernel knows: the number of a link, that of a descriptor.
  * The copy lies where output is read to, which nobody does meanwhile. */
 static int fill_in(struct supervisor *s, int fd, const struct op_netlink *op, struct batch *batch) {
@@ -58,14 +68,9 @@ static int fill_in(struct supervisor *s, int fd, const struct op_netlink *op, st
     uint32_t index = 0;
     if (offsets->length == 0 && op->namespace_at == nowhere) return 0;
     if (batch->length > sizeof s->output) return fail(EMSGSIZE);
-    if (offsets->length % sizeof index != 0) return fail(EBADMSG);
     if (offsets->length > 0 && link_index(fd, op->link, &index) < 0) return -1;
     batch->data = memcpy(s->output, batch->data, batch->length);
-    for (uint32_t i = 0; i < offsets->length; i += sizeof index) {
-        uint32_t at;
-        memcpy(&at, offsets->data + i, sizeof at);
-        if (put_word(s->output, batch->length, at, index) < 0) return -1;
-    }
+    if (netlink_put(s->output, batch->length, offsets, index) < 0) return -1;
     if (op->namespace_at == nowhere) return 0;
     if (s->network.namespace < 0) return fail(ENOTCONN);
     return put_word(s->output, batch->length, op->namespace_at, (uint32_t)s->network.namespace);
@@ -134,7 +139,7 @@ static int await_answers(int fd, const struct batch *batch, struct answers *answ
 
 static int socket_of(struct supervisor *s, const struct op_netlink *op) {
     if (op->socket == NETLINK_HOST) {
-        if (s->network.host < 0) s->network.host = netlink_open();
+        if (s->network.host < 0) s->network.host = netlink_open(NETLINK_ROUTE);
         return s->network.host;
     }
     if (op->socket > NETLINK_SLOT) return fail(EINVAL);
@@ -142,17 +147,26 @@ static int socket_of(struct supervisor *s, const struct op_netlink *op) {
     return fd < 0 ? fail(ENOTCONN) : fd;
 }
 
-static int exchange(struct supervisor *s, int fd, const struct op_netlink *op) {
-    struct batch batch = {op->messages->data, op->messages->length, 0, 0};
-    struct answers answers = {.forgiving = s->undoing};
-    if (count_messages(&batch) < 0 || fill_in(s, fd, op, &batch) < 0) return -1;
-    if (batch.messages == 0) return 0;
-    if (op->socket == NETLINK_SLOT) forget_answers(fd);
-    if (send(fd, batch.data, batch.length, 0) < 0) return -1;
-    if (await_answers(fd, &batch, &answers) == 0) return 0;
+static int exchange(int fd, const struct batch *batch, bool forgiving) {
+    struct answers answers = {.forgiving = forgiving};
+    if (batch->messages == 0) return 0;
+    if (send(fd, batch->data, batch->length, 0) < 0) return -1;
+    if (await_answers(fd, batch, &answers) == 0) return 0;
     int error = errno;
     forget_answers(fd);
     return fail(error);
+}
+
+int netlink_send(int fd, const char *messages, uint32_t length) {
+    struct batch batch = {messages, length, 0, 0};
+    return count_messages(&batch) < 0 ? -1 : exchange(fd, &batch, false);
+}
+
+static int send_filled(struct supervisor *s, int fd, const struct op_netlink *op) {
+    struct batch batch = {op->messages->data, op->messages->length, 0, 0};
+    if (count_messages(&batch) < 0 || fill_in(s, fd, op, &batch) < 0) return -1;
+    if (op->socket == NETLINK_SLOT) forget_answers(fd);
+    return exchange(fd, &batch, s->undoing);
 }
 
 int do_netlink(struct supervisor *s, const struct op_netlink *op) {
@@ -160,5 +174,5 @@ int do_netlink(struct supervisor *s, const struct op_netlink *op) {
     if (op->socket == NETLINK_CONTAINER && s->undoing && s->network.container < 0) return 0;
     int fd = socket_of(s, op);
     if (fd < 0) return -1;
-    return exchange(s, fd, op) == 0 || (s->undoing && gone(errno)) ? 0 : -1;
+    return send_filled(s, fd, op) == 0 || (s->undoing && gone(errno)) ? 0 : -1;
 }

@@ -1,5 +1,6 @@
 /* The container's network namespace: made beside its mounts, which take as long, and held until its end. */
 #include "supervisor.h"
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -7,7 +8,7 @@
 /* That of the socket, which is opened in ours if it is not open. This costs a tenth of opening
  * /proc/self/ns/net. */
 static int namespace_of(int *fd) {
-    if (*fd < 0) *fd = netlink_open();
+    if (*fd < 0) *fd = netlink_open(NETLINK_ROUTE);
     return *fd < 0 ? -1 : ioctl(*fd, SIOCGSKNS);
 }
 
@@ -29,11 +30,20 @@ int network_leave(const struct network *network) {
     return 0;
 }
 
+/* No neighbour tells a container where its routes lead (CVE-2020-13401). Of any interface that comes, also to
+ * one that runs, and also where it has no IPv6 address. */
+static int refuse_advertisements(void) {
+    autoclose accept = open("/proc/sys/net/ipv6/conf/default/accept_ra", O_WRONLY | O_CLOEXEC);
+    if (accept < 0) return errno == ENOENT ? 0 : -1;
+    return write_whole(accept, "0", 1);
+}
+
 static int make_namespace(struct network *network) {
     network->home = namespace_of(&network->host);
     if (network->home < 0 || unshare(CLONE_NEWNET) < 0) return -1;
     network->namespace = namespace_of(&network->container);
-    return network_leave(network) < 0 || network->namespace < 0 ? -1 : 0;
+    int refused = refuse_advertisements();
+    return network_leave(network) < 0 || network->namespace < 0 ? -1 : refused;
 }
 
 /* A child that is dead by now has said why. */
@@ -48,23 +58,18 @@ int do_network_join(struct supervisor *s) {
     return namespace < 0 ? fail(ENOTCONN) : setns(namespace, CLONE_NEWNET);
 }
 
-/* A connection that was open when its program ended waits for its peer, and keeps the namespace and all interfaces
- * meanwhile: minutes, since nothing reaches the container any more. Now it gives up after its first try. */
-static void abandon_connections(const struct network *network) {
-    if (network_enter(network) < 0) return;
-    autoclose retries = open("/proc/sys/net/ipv4/tcp_orphan_retries", O_WRONLY | O_CLOEXEC);
-    if (retries >= 0) (void)!write(retries, "1", 1);
-    network_leave(network);
-}
-
 int do_network_end(struct supervisor *s) {
     struct network *network = &s->network;
-    abandon_connections(network);
     helpers_end(network);
     for (unsigned i = 0; i < network->ports; i++) close_and_forget(&network->port[i].fd);
     network->ports = 0;
     for (int i = 0; i < 2; i++) close_and_forget(&network->queries[i]);
     close_and_forget(&network->container);
+    // Behind the resolver, whose sockets would count.
+    if (network_enter(network) == 0) {
+        connections_end();
+        network_leave(network);
+    }
     close_and_forget(&network->namespace);
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x1a2f5710u
+#define PLAN_FINGERPRINT 0x136e2bbau
 #define OPCODE_LAST 83
 #define FRAME_LAST 38
 
@@ -236,6 +236,9 @@ struct op_resolver {
     const char *directory;
     const char *view;
     const struct blob *filter;
+    const struct blob *rules;
+    const struct blob *udp_at;
+    const struct blob *tcp_at;
     uint64_t open;
 };
 
@@ -666,7 +669,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [61] = {"netlink", 100, 6, 3, {FIELD_U64, FIELD_SLOT, FIELD_BYTES, FIELD_STR, FIELD_BYTES, FIELD_U64}},
     [62] = {"port", 4, 4, -1, {FIELD_SLOT, FIELD_U64, FIELD_BYTES, FIELD_U64}},
     [63] = {"relay", 4, 1, -1, {FIELD_BYTES}},
-    [64] = {"resolver", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_BYTES, FIELD_U64}},
+    [64] = {"resolver", 4, 7, 0, {FIELD_STR, FIELD_STR, FIELD_BYTES, FIELD_BYTES, FIELD_BYTES, FIELD_BYTES, FIELD_U64}},
     [65] = {"names_add", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR}},
     [66] = {"names_remove", 96, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
     [67] = {"network_end", 32, 0, -1, {0}},

@@ -172,11 +172,22 @@ void network_initialize(struct network *network);
 /* Go into the container's namespace, and back with errno as it was. */
 int network_enter(const struct network *network);
 int network_leave(const struct network *network);
-/* netlink.c: an rtnetlink socket in the namespace that we are in. */
-int netlink_open(void);
+/* connections.c: in the container's namespace, cuts off what outlives its program. */
+void connections_end(void);
+/* netlink.c: a socket in the namespace that we are in. */
+int netlink_open(int protocol);
+/* Writes a word at each of the offsets (u32). */
+int netlink_put(char *messages, uint32_t length, const struct blob *offsets, uint32_t word);
+/* Sends a batch, and awaits the answers to it. */
+int netlink_send(int fd, const char *messages, uint32_t length);
+
+/* queries.c: the sockets that the resolver answers on, if they are not open yet. */
+int queries_open(struct network *network);
 
 /* helpers.c */
-int queries_open(struct network *network);
+/* Has it forked when the socket is readable. */
+int helper_watch(struct helper *helper, int fd);
+int helper_set_up(struct helper *helper, const struct blob *filter);
 struct pollfd helper_poll(const struct helper *helper);
 /* Forks it, or reaps it: what `helper_poll` waits for has come. */
 void helper_serve(struct supervisor *s, struct helper *helper);

@@ -76,6 +76,8 @@ export interface ContainerContext {
    * when another process was first.
    */
   begin(id: string): ContainerRecord | undefined
+  /** Makes sure that nobody who gets the addresses of a container that has ended is taken for it. Before they are free. */
+  forgetFlows(record: ContainerRecord): Promise<void>
   /** The end of a run whose supervisor has seen it through: recorded, and its addresses and ports are free, in one transaction. */
   end(record: ContainerRecord, outcome: Outcome): void
   /** Frees the addresses and ports of a container whose run directory the caller has locked: nothing of its run is left. */

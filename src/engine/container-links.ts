@@ -5,6 +5,7 @@ import type { LinkedPort } from '../network/ruleset.js'
 import { linkEnvironment } from '../spec/index.js'
 import type { ContainerRecord, ContainerStore } from '../store/containers.js'
 import type { LinkRecord } from '../store/links.js'
+import type { NetworksContext } from './network.js'
 import { hasNames, type Networking, type Place, placesOf } from './networking.js'
 
 /** What links are looked up in. */
@@ -12,6 +13,10 @@ export interface LinkContext {
   readonly containers: Pick<ContainerStore, 'get' | 'find'>
   readonly images: Pick<ImageStore, 'resolve'>
   readonly networking: Networking
+}
+
+export function linkContext({ stages, containers }: NetworksContext): LinkContext {
+  return { containers: containers.containers, images: stages.images, networking: stages.networking }
 }
 
 /** A container that another knows by an alias, on the default bridge, where it runs. */

@@ -18,6 +18,7 @@ import { openCgroupParents } from './cgroup-parents.js'
 import { containerFiles } from './container-files.js'
 import { Containers } from './containers.js'
 import { type DiskUsage, diskUsage } from './disk-usage.js'
+import { forgetFlows } from './flows.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
 import { settleUsers } from './image-users.js'
@@ -280,6 +281,7 @@ function containerContext(
     finishing: new Set(),
     closing,
     begin: (id) => beginRun(stages.networking, context, id),
+    forgetFlows: ({ id, attempt }) => forgetFlows(stages.networking, { container: id, attempt }),
     end: (record, outcome) => endRun(stages.networking, context, record, outcome),
     releaseNetwork: (id) => releaseRun(stages.networking, context, id),
     rename: (id, name) => renameContainer(stages.networking, context, id, name),

@@ -3,11 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { invalidState } from '../container/container-errors.js'
 import { settle } from '../container/settle.js'
 import { InvalidStateError } from '../errors/index.js'
-import type { EndpointLink, WantedState } from '../network/host-network-types.js'
+import type { EndpointLink } from '../network/host-network-types.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { type LinkContext, linkedPorts } from './container-links.js'
 import type { NetworksContext } from './network.js'
-import { type Place, placesOf, wantedState } from './networking.js'
+import type { Place } from './networking.js'
 import { withContainerLock } from './networks-lock.js'
 import { endpointLinks, openNamespace } from './wiring.js'
 
@@ -70,9 +69,11 @@ async function changeRunning(
   const namespace = namespaceOf(context, record)
   if (namespace === undefined) return false
   try {
-    return await withContainerLock(`${networking.names}/${record.id}`, signal, () =>
-      change.running({ record, namespace }),
-    )
+    return await withContainerLock(`${networking.names}/${record.id}`, signal, async () => {
+      // Until this is over no other run begins: who clears this one waits for the lock.
+      const now = context.containers.get(record.id)
+      return now?.phase === 'started' && now.attempt === record.attempt && change.running({ record, namespace })
+    })
   } finally {
     closeSync(namespace)
   }
@@ -99,18 +100,6 @@ function refuse(container: string, from: string): InvalidStateError {
     from,
     to: 'connected',
   })
-}
-
-/** What links of containers are looked up in. */
-export function linkContext({ stages, containers }: NetworksContext): LinkContext {
-  return { containers: containers.containers, images: stages.images, networking: stages.networking }
-}
-
-/** All that the kernel should have of the root. */
-export function wantedOf(context: NetworksContext): WantedState {
-  const { networking } = context.stages
-  const links = linkContext(context)
-  return wantedState(networking, (container) => linkedPorts(links, container, placesOf(networking, container)))
 }
 
 /** How one of a container's places is made, among the others. */

@@ -8,14 +8,15 @@ import { addNames, removeNames } from '../network/name-records.js'
 import { checkEndpointSettings, hasOwnNetwork } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord } from '../store/networks.js'
-import { linkedPorts } from './container-links.js'
+import { linkContext, linkedPorts } from './container-links.js'
 import { nameRecord } from './container-names.js'
 import { activateEndpoint, nextInterface } from './endpoints.js'
 import { hasView, openResolver, removeView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
-import { changeNetworks, endpointLinkOf, linkContext, type RunningContainer, wantedOf } from './live-network.js'
+import { changeNetworks, endpointLinkOf, type RunningContainer } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { leftoversFile } from './network-leftovers.js'
 import { hasInterfaces, hasNames, type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
+import { roadsNow, wantedState } from './wanted-state.js'
 
 /** Connects a container with a network; with one that runs, at once. */
 export async function connectContainer(
@@ -117,7 +118,7 @@ async function attach(
   const place = places.find((one) => one.network.id === network.id)
   const link = endpointLinkOf(places, network.id)
   if (!place || !link || !hasInterfaces(network)) return
-  await host.ensure([network], () => wantedOf(context))
+  await host.ensure([network], () => wantedState(context))
   failpoint('connect.attach')
   undo.push(() => host.detach(link, namespace, undefined))
   await host.attach(link, namespace)
@@ -150,6 +151,8 @@ async function openRoads(
   await host.openLinks(opened)
   undo.push(() => host.unpublish(ports))
   await host.publish(ports)
+  const made = { ports, links: opened }
+  await host.follow(made, () => roadsNow(context, record.id, made))
 }
 
 /** What is to be undone if its supervisor is killed: written before it is made. */

@@ -1,14 +1,18 @@
 import { failpoint } from '../errors/failpoint.js'
 import { ConflictError, NotFoundError } from '../errors/index.js'
+import type { Roads } from '../network/host-network-types.js'
 import { removeNames } from '../network/name-records.js'
+import type { PublishedPort } from '../network/ruleset.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord } from '../store/networks.js'
-import { linkedPorts } from './container-links.js'
+import { linkContext, linkedPorts } from './container-links.js'
+import { forgetFlows } from './flows.js'
 import { hasView, openResolver, removeView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
-import { changeNetworks, endpointLinkOf, linkContext, type RunningContainer } from './live-network.js'
+import { changeNetworks, endpointLinkOf, type RunningContainer } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { refused } from './network-connect.js'
 import { type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
+import { roadsNow } from './wanted-state.js'
 import { endpointLinks } from './wiring.js'
 
 /** Takes a container off a network; one that runs, at once. */
@@ -64,14 +68,33 @@ async function disconnectRunning(
   const { networking } = context.stages
   const before = placesOf(networking, record.id)
   const place = before.find((one) => one.network.id === network.id)
-  if (place) await leave(context, { record, namespace }, place, before)
+  const roads = roadsThrough(context, record, place, before)
+  if (place) await leave(context, { record, namespace }, place, before, roads)
   failpoint('disconnect.record')
-  return networking.store.transaction(() => {
+  const isDone = networking.store.transaction(() => {
     const now = context.containers.containers.get(record.id)
     if (now?.phase !== 'started' || now.attempt !== record.attempt) return false
     networking.store.disconnect(record.id, network.id)
     return true
   })
+  // Who has repaired the firewall meanwhile saw the container still there.
+  await networking.host.follow(roads, () => roadsNow(context, record.id, { ports: roads.ports, links: [] }))
+  return isDone
+}
+
+/** Links and published ports that lead through a place. */
+function roadsThrough(
+  context: NetworksContext,
+  record: ContainerRecord,
+  place: Place | undefined,
+  before: readonly Place[],
+): Roads {
+  if (!place) return { ports: [], links: [] }
+  const ports = publishingPlace(before) === place ? context.stages.networking.store.portsOf(record.id) : []
+  return {
+    ports: ports.flatMap((port) => publishedPort(port, place)),
+    links: linkedPorts(linkContext(context), record.id, [place]),
+  }
 }
 
 async function leave(
@@ -79,6 +102,7 @@ async function leave(
   { record, namespace }: RunningContainer,
   place: Place,
   before: readonly Place[],
+  roads: Roads,
 ): Promise<void> {
   const { host, names } = context.stages.networking
   const after = before.filter((one) => one !== place)
@@ -87,8 +111,9 @@ async function leave(
   failpoint('disconnect.names')
   await removeNames(names, place.network.id, record.id)
   failpoint('disconnect.roads')
-  await host.closeLinks(linkedPorts(linkContext(context), record.id, [place]))
-  await movePorts(context, record, place, before, after)
+  await host.closeLinks(roads.links)
+  await movePorts(context, record, roads.ports, after)
+  await forgetFlows(context.stages.networking, { container: record.id, network: place.network.id })
   failpoint('disconnect.view')
   if (hasView(context, record)) {
     updateView(context, record, after)
@@ -122,15 +147,12 @@ async function detach(
 async function movePorts(
   { stages }: NetworksContext,
   record: ContainerRecord,
-  place: Place,
-  before: readonly Place[],
+  ports: readonly PublishedPort[],
   after: readonly Place[],
 ): Promise<void> {
-  const { host, store } = stages.networking
-  if (publishingPlace(before) !== place) return
-  const ports = store.portsOf(record.id)
   if (ports.length === 0) return
-  await host.unpublish(ports.flatMap((port) => publishedPort(port, place)))
+  const { host, store } = stages.networking
+  await host.unpublish(ports)
   const next = publishingPlace(after)
-  if (next) await host.publish(ports.flatMap((port) => publishedPort(port, next)))
+  if (next) await host.publish(store.portsOf(record.id).flatMap((port) => publishedPort(port, next)))
 }

@@ -34,7 +34,7 @@ export interface PruneNetworksFilters {
 type Test = (record: NetworkRecord) => boolean
 
 /** @throws {InvalidOptionError} INVALID_OPTION, in Docker's words */
-export function networkFilter(store: Pick<NetworkStore, 'endpointsOn'>, filters: NetworkFilters): Test {
+export function networkFilter(store: Pick<NetworkStore, 'hasActive'>, filters: NetworkFilters): Test {
   const { driver, id, label, name, scope, type, dangling } = checkNames(filters, listFilters)
   const tests: Test[] = [
     exactly(driver, ({ definition }) => definition.driver),
@@ -49,7 +49,7 @@ export function networkFilter(store: Pick<NetworkStore, 'endpointsOn'>, filters:
 }
 
 /** Those that may go, and that are wanted gone. @throws {InvalidOptionError} INVALID_OPTION */
-export function pruneFilter(store: Pick<NetworkStore, 'endpointsOn'>, filters: PruneNetworksFilters): Test {
+export function pruneFilter(store: Pick<NetworkStore, 'hasActive'>, filters: PruneNetworksFilters): Test {
   const { label, withoutLabel, until } = checkNames(filters, pruneFilters)
   const end = until === undefined ? undefined : parseMoment('until', until)
   return (record) =>
@@ -68,8 +68,8 @@ function checkNames<Filters extends object>(filters: Filters, known: readonly st
   throw invalid(`Invalid filter '${unknown}': there are ${known.join(', ')}`, unknown)
 }
 
-function isDangling(store: Pick<NetworkStore, 'endpointsOn'>, { id, name }: NetworkRecord): boolean {
-  return !isPredefined(name) && !store.endpointsOn(id).some(({ active }) => active)
+function isDangling(store: Pick<NetworkStore, 'hasActive'>, { id, name }: NetworkRecord): boolean {
+  return !isPredefined(name) && !store.hasActive(id)
 }
 
 function exactly(wanted: string | readonly string[] | undefined, of: (record: NetworkRecord) => string): Test {
@@ -101,7 +101,7 @@ function ofType(type: string | undefined): Test {
   return ({ name }) => isPredefined(name) === (type === 'builtin')
 }
 
-function ofDangling(store: Pick<NetworkStore, 'endpointsOn'>, dangling: boolean | undefined): Test {
+function ofDangling(store: Pick<NetworkStore, 'hasActive'>, dangling: boolean | undefined): Test {
   if (dangling === undefined) return () => true
   if (typeof dangling === 'boolean') return (record) => isDangling(store, record) === dangling
   throw invalid(`invalid value for filter 'dangling', must be true or false`, String(dangling))

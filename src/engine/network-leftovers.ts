@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { formatAddress, parseAddress } from '../network/address.js'
-import type { BoundPort } from '../network/definition.js'
 import { forgetNames } from '../network/name-records.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import type { Stages } from './assemble.js'
+import { awaitContainerLock } from './networks-lock.js'
+import { forgetFlows } from './flows.js'
 
 /** What a run adds to the kernel that does not go with its namespaces. */
 export interface NetworkLeftovers {
@@ -35,19 +36,19 @@ export async function clearNetwork(
   { networking, paths }: Pick<Stages, 'networking' | 'paths'>,
   id: string,
 ): Promise<void> {
+  await awaitContainerLock(`${networking.names}/${id}`)
   const left = readLeftovers(`${paths.runRoot}/${id}/${fileName}`)
   if (!left) return
   failpoint('network.clear')
   await forgetNames(networking.names, id)
   if (left.links.length > 0) await networking.host.closeLinks(left.links)
-  const taken = new Set(networking.store.ports().flatMap((port) => (port.container === id ? [] : [endOf(port)])))
-  await networking.host.unpublish(
-    left.ports.filter((port) => !taken.has(endOf({ ...port, hostAddress: formatAddress(port.hostAddress) }))),
-  )
+  const isTaken = ({ protocol, hostPort, hostAddress }: PublishedPort) =>
+    networking.store
+      .portsWithin(protocol, hostPort, hostPort)
+      .some((port) => port.container !== id && port.hostAddress === formatAddress(hostAddress))
+  await networking.host.unpublish(left.ports.filter((port) => !isTaken(port)))
+  await forgetFlows(networking, { container: id })
 }
-
-/** What a port is told from others by. */
-const endOf = ({ protocol, hostAddress, hostPort }: Omit<BoundPort, 'port'>) => `${hostAddress} ${hostPort}/${protocol}`
 
 interface Port extends Omit<PublishedPort, 'hostAddress' | 'address'> {
   readonly hostAddress: string

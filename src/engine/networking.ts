@@ -1,8 +1,8 @@
 import type { ContainerNetworking } from '../container/networking.js'
-import { formatAddress, parseAddress } from '../network/address.js'
-import type { BoundPort, KernelNetwork } from '../network/definition.js'
-import type { HostNetwork, WantedState } from '../network/host-network-types.js'
-import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
+import { parseAddress } from '../network/address.js'
+import type { BoundPort } from '../network/definition.js'
+import type { HostNetwork } from '../network/host-network-types.js'
+import type { PublishedPort } from '../network/ruleset.js'
 import type { ContainerStore } from '../store/containers.js'
 import type { LinkStore } from '../store/links.js'
 import type { EndpointRecord, NetworkRecord, NetworkStore } from '../store/networks.js'
@@ -62,37 +62,6 @@ export function publishedPort(port: BoundPort, { endpoint: { active } }: Place):
   if (address === undefined) return []
   const { protocol, hostPort } = port
   return [{ protocol, hostAddress, hostPort, address: parseAddress(address), port: port.port }]
-}
-
-/** All that the kernel should have of this root, by the store. */
-export function wantedState(networking: Networking, linkedPorts: (container: string) => LinkedPort[]): WantedState {
-  const { store } = networking
-  const ports = store.ports()
-  const publishing = new Map(
-    [...new Set(ports.map(({ container }) => container))].map((id) => [id, publishingPlace(placesOf(networking, id))]),
-  )
-  const networks: KernelNetwork[] = store.list().filter(hasInterfaces)
-  const running = new Set(
-    networks
-      .flatMap(({ id }) => store.endpointsOn(id))
-      .filter(({ active }) => active)
-      .map(({ container }) => container),
-  )
-  return {
-    networks,
-    ports: ports.flatMap((port) => {
-      const place = publishing.get(port.container)
-      return place ? publishedPort(port, place) : []
-    }),
-    links: different([...running].flatMap(linkedPorts)),
-  }
-}
-
-/** Both ends of a link tell of it. */
-function different(links: readonly LinkedPort[]): LinkedPort[] {
-  const key = ({ from, to, protocol, port }: LinkedPort) =>
-    `${formatAddress(from)} ${formatAddress(to)} ${protocol} ${port}`
-  return [...new Map(links.map((link) => [key(link), link])).values()]
 }
 
 /** What inspecting a container tells of its networks. */

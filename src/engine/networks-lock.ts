@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { withFileLock } from '../host/index.js'
 
 /** Runs `body` while no other process, and nobody else in this one, makes or removes networks of the root. */
@@ -29,4 +29,9 @@ export function withContainerLock<Result>(
     }
   }
   return withFileLock(path, removing, signal)
+}
+
+/** Waits until nobody changes the networks of a container whose end is recorded: nobody begins to from then on. */
+export async function awaitContainerLock(view: string): Promise<void> {
+  if (existsSync(`${view}.lock`)) await withContainerLock(view, undefined, async () => {})
 }

@@ -2,12 +2,12 @@ import { ConflictError, NotFoundError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { type CreateNetworkOptions, normalizeNetwork } from '../network/network-options.js'
 import type { NetworkRecord } from '../store/networks.js'
-import { wantedOf } from './live-network.js'
 import { Network, type NetworksContext, settleUsers } from './network.js'
 import { type NetworkBlueprint, NetworkBuilder } from './network-builder.js'
 import { createNetwork, finishRemovals, removeNetwork } from './network-creation.js'
 import { type NetworkFilters, networkFilter, type PruneNetworksFilters, pruneFilter } from './network-filters.js'
 import type { Networking } from './networking.js'
+import { wantedState } from './wanted-state.js'
 
 /** A line of `docker network ls`. */
 export interface NetworkSummary {
@@ -133,7 +133,7 @@ export class Networks {
     const { networking } = this.#context.stages
     await this.#act('cannot reload the networks', async () => {
       await finishRemovals(networking, signal)
-      await networking.host.reload(wantedOf(this.#context))
+      await networking.host.reload(() => wantedState(this.#context))
     })
   }
 

@@ -47,7 +47,7 @@ export function openNetworking(paths: Paths, database: Database, pools: readonly
     },
     async leave() {
       const record = store.getByName('bridge')
-      if (record && !store.endpointsOn(record.id).some(({ active }) => active)) await host.remove(record)
+      if (record && !store.hasActive(record.id)) await host.remove(record)
     },
   }
 }

@@ -79,8 +79,7 @@ export function usedSubnets(networks: NetworkStore, besides?: string): Subnet[] 
 const isTaken = ({ definition }: NetworkRecord, occupied: readonly Subnet[]) =>
   blocksOf(definition).some((own) => occupied.some((other) => overlaps(own, other)))
 
-const isBusy = (networks: NetworkStore, { id }: NetworkRecord) =>
-  networks.endpointsOn(id).some(({ active }) => active !== undefined)
+const isBusy = (networks: NetworkStore, { id }: NetworkRecord) => networks.hasActive(id)
 
 const bridgeInterface = (rootId: string): string => `ib-${rootId}`
 

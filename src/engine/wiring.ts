@@ -11,18 +11,20 @@ import { endpointSteps, loopbackSteps, quietSteps } from '../network/endpoint-st
 import type { EndpointLink } from '../network/host-network-types.js'
 import { recordHeader, recordLine, viewContent } from '../network/name-records.js'
 import { linkBatches, publishBatches, unlinkBatches, unpublishBatches } from '../network/plan-batches.js'
+import { resolverRules } from '../network/resolver-rules.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import { networkContainer, type PortBinding } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { PortRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
-import { exposedPort, exposedPorts, type LinkTarget, linkedPorts, linkTargets } from './container-links.js'
+import { exposedPort, exposedPorts, type LinkTarget, linkContext, linkedPorts, linkTargets } from './container-links.js'
 import { nameRecord, namesView } from './container-names.js'
 import { helperFilter } from './helper-filters.js'
 import { type HostFiles, readHostFiles } from './managed-files.js'
 import type { NetworkLeftovers } from './network-leftovers.js'
-import { hasNames, type Place, placesOf, publishedPort, publishingPlace, wantedState } from './networking.js'
+import { hasNames, type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
 import { type HeldSocket, holdPorts, releasePorts } from './published-ports.js'
+import { wantedState } from './wanted-state.js'
 
 /** What a start needs of networks, taken and held. */
 export interface Wiring {
@@ -96,13 +98,11 @@ export function openNamespace(context: ContainerContext, record: ContainerRecord
 
 async function wireOwn(stages: Stages, context: ContainerContext, record: ContainerRecord): Promise<Wiring> {
   const { networking } = stages
-  const links = { containers: context.containers, images: stages.images, networking }
+  const links = linkContext({ stages, containers: context })
   const places = placesOf(networking, record.id)
-  const wanted = () =>
-    wantedState(networking, (container) => linkedPorts(links, container, placesOf(networking, container)))
   const ready = networking.host.ensure(
     places.map(({ network }) => network),
-    wanted,
+    () => wantedState({ stages, containers: context }, record.id),
   )
   // Awaited before the supervisor is spawned, unless something else fails first.
   ready.catch(() => {})
@@ -169,11 +169,11 @@ async function settlePortOwners(
   context: ContainerContext,
   { id, config: { ports } }: ContainerRecord,
 ): Promise<void> {
-  if (ports.every(({ hostPort: [first] }) => first === 0)) return
-  const isAsked = ({ protocol, hostPort }: BoundPort) =>
-    ports.some((port) => port.protocol === protocol && port.hostPort[0] <= hostPort && hostPort <= port.hostPort[1])
-  const owners = networking.store.ports().filter((port) => port.container !== id && isAsked(port))
-  for (const owner of new Set(owners.map(({ container }) => container))) await settledNow(context, owner)
+  const rows = ports
+    .filter(({ hostPort: [first] }) => first > 0)
+    .flatMap(({ protocol, hostPort: [first, last] }) => networking.store.portsWithin(protocol, first, last))
+  for (const owner of new Set(rows.map(({ container }) => container)))
+    if (owner !== id) await settledNow(context, owner)
 }
 
 /** What is asked for by itself, and with `publishAll` any other exposed port. */
@@ -249,6 +249,7 @@ function namesPlan(
     view: record.id,
     viewContent: viewContent(namesView(context.containers, record, places, host)),
     resolverFilter: helperFilter('resolver', stages.host),
+    resolverRules: resolverRules(),
     open: named.length > 0,
     records: named.map(({ network, endpoint }) => ({
       path: `${directory}/${network.id}`,

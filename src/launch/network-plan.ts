@@ -1,4 +1,5 @@
 import type { NetlinkStep } from '../network/host-network-types.js'
+import type { ResolverRules } from '../network/resolver-rules.js'
 import { netlinkSockets, type PlanWriter, protocols } from './protocol.gen.js'
 import type { ManagedFile } from './run-plan.js'
 
@@ -55,6 +56,8 @@ export interface NamesPlan {
   readonly viewContent: string
   /** The seccomp filter of the resolver. */
   readonly resolverFilter: Uint8Array
+  /** What leads 127.0.0.11:53 to the resolver's sockets. */
+  readonly resolverRules: ResolverRules
   /** Whether 127.0.0.11 answers from the start: it is on a network with names. */
   readonly open: boolean
   /** Its line in each network's record file. */
@@ -80,8 +83,10 @@ export function writeNetwork(plan: PlanWriter, id: string, network: OwnNetworkPl
   }
   for (const messages of firewall?.add ?? []) writeBatch(plan, firewall?.slot ?? 0, messages)
   if (names) {
-    const { directory, view, resolverFilter, open, records } = names
-    plan.resolver({ directory, view, filter: resolverFilter, open: open ? 1 : 0 })
+    const { directory, view, resolverFilter, resolverRules, open, records } = names
+    const { messages, udpAt, tcpAt } = resolverRules
+    const ports = { rules: messages, udpAt: words(udpAt), tcpAt: words(tcpAt) }
+    plan.resolver({ directory, view, filter: resolverFilter, ...ports, open: open ? 1 : 0 })
     for (const { path, header, line } of records) plan.namesAdd({ path, header, id, line })
   }
   plan.release()
@@ -110,9 +115,13 @@ function writeStep(plan: PlanWriter, { socket, messages, link, linkAt, namespace
     slot: 0,
     messages,
     link,
-    linkAt: new Uint8Array(Uint32Array.from(linkAt).buffer),
+    linkAt: words(linkAt),
     namespaceAt: namespaceAt ?? nowhere,
   })
+}
+
+function words(numbers: readonly number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(numbers).buffer)
 }
 
 function writeBatch(plan: PlanWriter, slot: number, messages: Uint8Array): void {

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x1a2f5710
+export const fingerprint = 0x136e2bba
 export const modes = {
   run: 0,
   exec: 1,
@@ -287,11 +287,14 @@ export interface Relay {
   readonly filter: Uint8Array
 }
 
-/** How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`. */
+/** How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. Its sockets have any free ports of 127.0.0.11; `rules`, a batch of nfnetlink messages for that namespace, lead port 53 to them, whose numbers are written, in the network's order, at the offsets of `udpAt` and `tcpAt` (u32 each; two bytes of zeros follow). Where the kernel knows no such rules (ENOENT, EOPNOTSUPP, EPROTONOSUPPORT) they have port 53 itself. With `open` 0 all of that is made later, by the frame `resolve`. */
 export interface Resolver {
   readonly directory: string
   readonly view: string
   readonly filter: Uint8Array
+  readonly rules: Uint8Array
+  readonly udpAt: Uint8Array
+  readonly tcpAt: Uint8Array
   readonly open: number | bigint
 }
 
@@ -676,12 +679,15 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. With `open` 0 the sockets are opened later, by the frame `resolve`. (beside) */
+  /** How the container's names are resolved: by a process that is forked at the first query to 127.0.0.11:53 in its network namespace, sees only `directory`, and reads `view` in it. Its sockets have any free ports of 127.0.0.11; `rules`, a batch of nfnetlink messages for that namespace, lead port 53 to them, whose numbers are written, in the network's order, at the offsets of `udpAt` and `tcpAt` (u32 each; two bytes of zeros follow). Where the kernel knows no such rules (ENOENT, EOPNOTSUPP, EPROTONOSUPPORT) they have port 53 itself. With `open` 0 all of that is made later, by the frame `resolve`. (beside) */
   resolver(fields: Resolver): void {
     this.begin(64, 'resolver')
     this.str(fields.directory)
     this.str(fields.view)
     this.bytes(fields.filter)
+    this.bytes(fields.rules)
+    this.bytes(fields.udpAt)
+    this.bytes(fields.tcpAt)
     this.u64(fields.open)
     this.end()
   }
@@ -1108,7 +1114,7 @@ export interface FrozenFrame {
   readonly errno: number
 }
 
-/** Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself; ENODEV: its plan has no `resolver`. */
+/** Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself, and the kernel no rules that lead past it; ENODEV: its plan has no `resolver`. */
 export interface ResolvingFrame {
   readonly type: 'resolving'
   readonly errno: number

@@ -35,13 +35,14 @@ export class Firewall {
     this.#exceptions = new Exceptions(socket, table)
   }
 
-  /** What of these networks' rules is missing, as far as one dump of the chains tells; `exceptions`: it does not tell about these. */
-  async missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'rules'> {
+  /** What of these networks' rules is missing, as far as one dump of the chains tells; `exceptions`: it does not tell about these; `all`: there is no table. */
+  async missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'some' | 'all'> {
     const bridges = networks.filter(isBridge)
     if (bridges.length === 0) return 'nothing'
     const chains = await this.#chains()
     const own = new Set(chains.filter(({ table }) => table === this.table).map(({ name }) => name))
-    if (!bridges.every(({ definition }) => own.has(arrivalChain(definition.interface)))) return 'rules'
+    if (own.size === 0) return 'all'
+    if (!bridges.every(({ definition }) => own.has(arrivalChain(definition.interface)))) return 'some'
     const foreign = foreignChains(chains, this.table)
     return foreign.length === 0 || signatureOf(foreign) === this.#signature ? 'nothing' : 'exceptions'
   }

@@ -9,6 +9,7 @@ import {
   type Link,
   type LinkAddress,
   queryLink,
+  queryPackets,
   readAddresses,
   readLinks,
 } from './host-records.js'
@@ -42,6 +43,13 @@ export class HostLinks {
     const answers = await this.socket.exchange(networks.map(({ definition }) => queryLink(definition.interface)))
     const absent = new Set(refusals(answers).map(({ sequence }) => sequence))
     return networks.filter((_, at) => absent.has(at + 1))
+  }
+
+  /** Those by which a packet has come or gone; what is gone may have been used. */
+  async used(names: readonly string[]): Promise<Set<string>> {
+    const links = readLinks(await this.socket.exchange(names.map(queryPackets)))
+    const unused = new Set(links.filter(({ packets }) => packets === 0n).map(({ name }) => name))
+    return new Set(names.filter((name) => !unused.has(name)))
   }
 
   /** Makes a network's interface, or completes what is there. Whether there was none. */

@@ -21,12 +21,22 @@ export interface EndpointLink {
   readonly defaultRoute: { readonly ipv4: boolean; readonly ipv6: boolean }
 }
 
-/** What the kernel should have of a root: what the store knows. */
-export interface WantedState {
-  /** All networks with an interface of the host's: those that were made, of all drivers. */
-  readonly networks: readonly KernelNetwork[]
+/** What leads to containers: elements of the firewall's maps. */
+export interface Roads {
   readonly ports: readonly PublishedPort[]
   readonly links: readonly LinkedPort[]
+}
+
+/** The roads of containers that run. */
+export interface RoadsNow extends Roads {
+  /** Some are just starting or ending: their supervisors are about to change theirs. */
+  readonly isChanging: boolean
+}
+
+/** What the kernel should have of a root: what the store knows. */
+export interface WantedState extends RoadsNow {
+  /** All networks with an interface of the host's: those that were made, of all drivers. */
+  readonly networks: readonly KernelNetwork[]
 }
 
 /** What a root's networks have in the kernel, in the network namespace that this process is in. Nothing here forks. */
@@ -41,12 +51,12 @@ export interface HostNetwork {
   /** Removes them, and the table with the last; what is gone already is success. */
   remove(network: KernelNetwork): Promise<void>
   /**
-   * Looks, with one exchange with the kernel, whether the table and the interfaces of `networks` are there; makes all
-   * that `wanted` names again when they are not.
+   * Looks, with one exchange with the kernel, whether the table and the interfaces of `networks` are there; makes what is
+   * missing of them, and where there is no table all that `wanted` names.
    */
   ensure(networks: readonly KernelNetwork[], wanted: () => WantedState): Promise<void>
   /** Makes all of it again: interfaces that are missing, the table from nothing, in one transaction; other engines' rules that drop what is forwarded get their exceptions. */
-  reload(wanted: WantedState): Promise<void>
+  reload(wanted: () => WantedState): Promise<void>
   /** Removes the table and every interface of the root: nobody uses them any more. */
   clear(networks: readonly KernelNetwork[]): Promise<void>
   /** Gives a running container another interface. `namespace`: a descriptor of its network namespace. */
@@ -55,8 +65,14 @@ export interface HostNetwork {
   detach(link: EndpointLink, namespace: number, next: EndpointLink | undefined): Promise<void>
   publish(ports: readonly PublishedPort[]): Promise<void>
   unpublish(ports: readonly PublishedPort[]): Promise<void>
+  /** Puts right what was put and has been overtaken by a start or an end; `now`: the roads of the same keys. */
+  follow(put: Roads, now: () => RoadsNow): Promise<void>
   openLinks(ports: readonly LinkedPort[]): Promise<void>
   closeLinks(ports: readonly LinkedPort[]): Promise<void>
+  /** Forgets the connections of endpoints, which nobody uses any more: who has their addresses next is somebody else. */
+  forgetFlows(endpoints: readonly ActiveEndpoint[]): Promise<void>
+  /** Leads who sends datagrams to these ports to where they lead now. */
+  redirectFlows(ports: readonly PublishedPort[]): Promise<void>
   /** An nfnetlink socket for a supervisor's slot; given back when the supervisor has gone. Kept open: closing one waits. */
   takeFirewallSocket(): number
   giveFirewallSocket(fd: number): void

@@ -1,16 +1,18 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withFileLock } from '../host/index.js'
-import type { Family } from './address.js'
-import type { KernelNetwork } from './definition.js'
+import { type Family, parseAddress } from './address.js'
+import type { ActiveEndpoint, KernelNetwork } from './definition.js'
 import { Firewall } from './firewall.js'
 import { FirewallSockets } from './firewall-sockets.js'
+import { Flows } from './flows.js'
 import { HostLinks } from './host-links.js'
-import type { EndpointLink, HostNetwork, WantedState } from './host-network-types.js'
+import type { EndpointLink, HostNetwork, Roads, RoadsNow, WantedState } from './host-network-types.js'
 import { dumpAddresses, dumpRoutes, occupiedSubnets, readAddresses, readRoutes } from './host-records.js'
-import { enableForwarding, isForwarding } from './kernel-parameters.js'
+import { enableForwarding, hasFlows, isForwarding } from './kernel-parameters.js'
 import { attachEndpoint, detachEndpoint } from './live-endpoint.js'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.js'
+import { followRoads } from './roads.js'
 import { type LinkedPort, linkElements, type PublishedPort, portElements, tableName } from './ruleset.js'
 import type { Subnet } from './subnet.js'
 
@@ -37,12 +39,14 @@ class KernelSide implements HostNetwork {
   readonly #sockets = new FirewallSockets()
   readonly #links: HostLinks
   readonly #firewall: Firewall
+  readonly #flows: Flows
   readonly #lock: string
   readonly #onWarning: ((error: unknown) => void) | undefined
 
   constructor({ rootId, runRoot, onWarning }: HostNetworkOptions) {
     this.#links = new HostLinks(this.#route, Number.parseInt(rootId, 16))
     this.#firewall = new Firewall(this.#filter, tableName(rootId))
+    this.#flows = new Flows(this.#filter)
     this.#lock = join(runRoot, 'networks')
     this.#onWarning = onWarning
   }
@@ -83,21 +87,23 @@ class KernelSide implements HostNetwork {
   async ensure(networks: readonly KernelNetwork[], wanted: () => WantedState): Promise<void> {
     const needed = networks.filter(hasInterface)
     if (needed.length === 0 || (await this.#missing(needed)) === 'nothing') return
-    await this.#alone(async () => {
+    const restored = await this.#alone(async () => {
       // Somebody else may have repaired it while this one waited.
       const missing = await this.#missing(needed)
-      if (missing === 'nothing') return
-      const state = including(wanted(), needed)
-      if (missing === 'exceptions') await this.#firewall.except(state.networks)
-      else await this.#restore(state, needed)
+      if (missing === 'exceptions') await this.#firewall.except(including(wanted(), needed).networks)
+      if (missing === 'some') await this.#complete(needed)
+      return missing === 'all' ? this.#restore(including(wanted(), needed), needed) : undefined
     })
+    if (restored) await this.follow(restored, wanted)
   }
 
-  async reload(wanted: WantedState): Promise<void> {
-    await this.#alone(async () => {
-      await this.#links.sweep(wanted.networks)
-      await this.#restore(wanted, wanted.networks)
+  async reload(wanted: () => WantedState): Promise<void> {
+    const restored = await this.#alone(async () => {
+      const state = wanted()
+      await this.#links.sweep(state.networks)
+      return this.#restore(state, state.networks)
     })
+    await this.follow(restored, wanted)
   }
 
   async clear(networks: readonly KernelNetwork[]): Promise<void> {
@@ -125,12 +131,29 @@ class KernelSide implements HostNetwork {
     return this.#firewall.take(portElements(ports))
   }
 
+  follow(put: Roads, now: () => RoadsNow): Promise<void> {
+    return followRoads(this.#firewall, put, now)
+  }
+
   openLinks(ports: readonly LinkedPort[]): Promise<void> {
     return this.#firewall.put(linkElements(ports))
   }
 
   closeLinks(ports: readonly LinkedPort[]): Promise<void> {
     return this.#firewall.take(linkElements(ports))
+  }
+
+  async forgetFlows(endpoints: readonly ActiveEndpoint[]): Promise<void> {
+    if (endpoints.length === 0 || !hasFlows()) return
+    const used = await this.#links.used(endpoints.map(({ hostInterface }) => hostInterface))
+    const addresses = endpoints
+      .filter(({ hostInterface }) => used.has(hostInterface))
+      .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])
+    await this.#flows.forgetAddresses(addresses.filter((text) => text !== undefined).map(parseAddress))
+  }
+
+  async redirectFlows(ports: readonly PublishedPort[]): Promise<void> {
+    if (hasFlows()) await this.#flows.forgetOthersOf(ports)
   }
 
   takeFirewallSocket(): number {
@@ -147,13 +170,21 @@ class KernelSide implements HostNetwork {
     this.#route.close()
   }
 
-  async #missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'all'> {
+  async #missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'some' | 'all'> {
     const [links, rules] = await Promise.all([this.#links.missing(networks), this.#firewall.missing(networks)])
-    return links.length > 0 || rules === 'rules' ? 'all' : rules
+    return links.length > 0 && rules !== 'all' ? 'some' : rules
+  }
+
+  /** Makes what is missing of these networks. What the table has of others, and of ports, stays. */
+  async #complete(needed: readonly KernelNetwork[]): Promise<void> {
+    for (const network of needed) {
+      if (await this.#links.make(network)) await this.#links.reattach(network)
+      await this.#firewall.add(network, this.#forward([network]))
+    }
   }
 
   /** Makes all of it again. What fails of a network that is not needed now keeps nobody from the others. */
-  async #restore(wanted: WantedState, needed: readonly KernelNetwork[]): Promise<void> {
+  async #restore(wanted: WantedState, needed: readonly KernelNetwork[]): Promise<Roads> {
     const made: KernelNetwork[] = []
     for (const network of wanted.networks.filter(hasInterface)) {
       try {
@@ -165,6 +196,7 @@ class KernelSide implements HostNetwork {
       }
     }
     await this.#firewall.rebuild({ ...wanted, networks: made }, this.#forward(made))
+    return wanted
   }
 
   /** Makes the host a router where these networks need one. Which families it forwards only because of this root. */

@@ -18,6 +18,7 @@ const IFLA_MTU = 4
 const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
+const IFLA_STATS64 = 23
 const IFLA_EXT_MASK = 29
 const RTEXT_FILTER_SKIP_STATS = 8
 const IFLA_GROUP = 27
@@ -45,6 +46,8 @@ export interface Link {
   readonly mtu: number
   readonly group: number
   readonly alias?: string
+  /** Those that have come and those that have gone; undefined where it was not asked. */
+  readonly packets?: bigint
 }
 
 /** An address of an interface. */
@@ -75,6 +78,11 @@ export function queryLink(name: string): Message {
   return request(RTM_GETLINK, 0, Buffer.alloc(16), ...parts)
 }
 
+/** The same, with the packets that it has counted. */
+export function queryPackets(name: string): Message {
+  return request(RTM_GETLINK, 0, Buffer.alloc(16), attribute(IFLA_IFNAME, text(name)))
+}
+
 export function dumpAddresses(): Message {
   return dumpRequest(RTM_GETADDR, Buffer.alloc(8))
 }
@@ -93,6 +101,7 @@ function readLink({ body }: Answer): Link {
   const kind = info && readAttributes(info).get(IFLA_INFO_KIND)
   const master = numberOf(attributes, IFLA_MASTER)
   const alias = attributes.get(IFLA_IFALIAS)
+  const statistics = attributes.get(IFLA_STATS64)
   return {
     index: body.readInt32LE(4),
     name: readText(attributes.get(IFLA_IFNAME) ?? Buffer.alloc(0)),
@@ -103,7 +112,13 @@ function readLink({ body }: Answer): Link {
     mtu: numberOf(attributes, IFLA_MTU) ?? 0,
     group: numberOf(attributes, IFLA_GROUP) ?? 0,
     ...(alias && { alias: readText(alias) }),
+    ...(statistics && { packets: packetsOf(statistics) }),
   }
+}
+
+/** The first two numbers of a struct rtnl_link_stats64. */
+function packetsOf(statistics: Buffer): bigint {
+  return statistics.readBigUInt64LE(0) + statistics.readBigUInt64LE(8)
 }
 
 export function readAddresses(answers: readonly Answer[]): LinkAddress[] {

@@ -45,6 +45,12 @@ function keepAdvertisements(link: string): void {
   }
 }
 
+/** Whether the kernel tracks any connection. */
+export function hasFlows(): boolean {
+  const count = `${root}/netfilter/nf_conntrack_count`
+  return existsSync(count) && readFileSync(count, 'latin1').trim() !== '0'
+}
+
 /** How the host treats what comes from containers by their bridge. */
 export function restrictBridge(bridge: string, icc: boolean): void {
   const ipv4 = `ipv4/conf/${bridge}`

@@ -37,6 +37,11 @@ export function silentRequest(type: number, ...parts: readonly Uint8Array[]): Me
   return { type, flags: NLM_F_REQUEST, body: Buffer.concat(parts) }
 }
 
+/** The same message, answered only if the kernel refuses it. */
+export function silently({ type, flags, body }: Message): Message {
+  return { type, flags: flags & ~NLM_F_ACK, body }
+}
+
 /** The bytes of messages that are sent at once; the first has the sequence number `sequence`, the others those that follow. */
 export function encodeMessages(messages: readonly Message[], sequence = 1): Uint8Array {
   return Buffer.concat(messages.map((message, at) => encodeMessage(message, sequence + at)))

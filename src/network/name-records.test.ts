@@ -93,7 +93,13 @@ test('all names of a container go with its view', async () => {
   await addNames(directory, network, record('1', 'web'))
   await addNames(directory, other, record('1', 'web'))
   await addNames(directory, other, record('2', 'db'))
-  writeView(directory, id('1'), { networks: [network.id, other.id, 'gone'], aliases: [], servers: [], internal: true, ndots: false })
+  writeView(directory, id('1'), {
+    networks: [network.id, other.id, 'gone'],
+    aliases: [],
+    servers: [],
+    internal: true,
+    ndots: false,
+  })
   await forgetNames(directory, id('1'))
   await forgetNames(directory, id('1'))
   expect(content()).toBe('network mine\n')

@@ -15,6 +15,7 @@ const NFPROTO = { ip: 2, ip6: 10 } as const
 const NFT_REG_VERDICT = 0
 const NFT_REG32_00 = 8
 const NFT_NAT_DNAT = 1
+const NFT_PAYLOAD_CSUM_INET = 1
 const NFT_FIB_RESULT_OIF = 1
 const NFT_FIB_RESULT_ADDRTYPE = 3
 const NFTA_FIB_F_SADDR = 1
@@ -56,6 +57,30 @@ export function loadPayload(
     attribute(2, be32(payloadBases[base])),
     attribute(3, be32(offset)),
     attribute(4, be32(length)),
+  )
+}
+
+/** Loads these bytes. */
+export function loadBytes(bytes: Uint8Array, into: Register): Expression {
+  return expression('immediate', attribute(1, registerNumber(into)), nested(2, value(bytes)))
+}
+
+/** Writes bytes into the packet, and what that changes into its checksum, which is at another offset of the same base. */
+export function storePayload(
+  base: keyof typeof payloadBases,
+  offset: number,
+  length: number,
+  from: Register,
+  checksumOffset: number,
+): Expression {
+  return expression(
+    'payload',
+    attribute(2, be32(payloadBases[base])),
+    attribute(3, be32(offset)),
+    attribute(4, be32(length)),
+    attribute(5, registerNumber(from)),
+    attribute(6, be32(NFT_PAYLOAD_CSUM_INET)),
+    attribute(7, be32(checksumOffset)),
   )
 }
 

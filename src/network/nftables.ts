@@ -14,7 +14,7 @@ import {
 } from './messages.js'
 import { type Expression, type Verdict, value, verdictData } from './nft-expressions.js'
 
-/** Tables of nftables, of the family `inet` (IPv4 and IPv6), and what is in them. Numbers of <linux/netfilter/nf_tables.h>. */
+/** Tables of nftables, of the family `inet` (IPv4 and IPv6) unless said otherwise, and what is in them. Numbers of <linux/netfilter/nf_tables.h>. */
 const NFNL_SUBSYS_NFTABLES = 10
 const NFNL_MSG_BATCH_BEGIN = 16
 const NFNL_MSG_BATCH_END = 17
@@ -33,6 +33,7 @@ const NFT_MSG = {
 } as const
 const AF_UNSPEC = 0
 const NFPROTO_INET = 1
+const NFPROTO_IPV4 = 2
 const hooks = { prerouting: 0, forward: 2, output: 3, postrouting: 4 } as const
 const NF_ACCEPT = 1
 const NFT_SET_INTERVAL = 0x4
@@ -212,6 +213,11 @@ function encodeElement({ key, data, end }: SetElement): Uint8Array {
 
 function message(type: keyof typeof NFT_MSG, flags: number, ...parts: readonly Uint8Array[]): Message {
   return nftRequest(NFT_MSG[type], flags, NFPROTO_INET, ...parts)
+}
+
+/** The same about a table that sees IPv4 only. */
+export function inIpv4({ type, flags, body }: Message): Message {
+  return { type, flags, body: Buffer.from([NFPROTO_IPV4, ...body.subarray(1)]) }
 }
 
 /** A message about tables of any family, by its number. */

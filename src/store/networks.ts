@@ -56,6 +56,8 @@ export interface EndpointStore {
   /** In the order they were connected. */
   endpointsOf(container: string): EndpointRecord[]
   endpointsOn(network: string): NamedEndpoint[]
+  /** Whether a container runs on the network, as far as its end was recorded. */
+  hasActive(network: string): boolean
   /** Writes what an endpoint has in a run. @throws {ConflictError} ADDRESS_IN_USE */
   activate(endpoint: EndpointRecord, attempt: number, active: ActiveEndpoint, addresses: EndpointAddresses): void
   /** Whether an endpoint of the network has the address. */
@@ -70,6 +72,8 @@ export interface PortStore {
   addPorts(ports: readonly PortRecord[]): void
   portsOf(container: string): PortRecord[]
   ports(): PortRecord[]
+  /** Of one protocol, from one port of the host to another, both included, whichever address. */
+  portsWithin(protocol: PortRecord['protocol'], first: number, last: number): PortRecord[]
   /** @param attempt as with {@link NetworkStore.release} */
   removePorts(container: string, attempt?: number): void
 }

@@ -19,6 +19,9 @@ export function openPorts({ prepare, transaction }: Database): PortStore {
     'SELECT * FROM ports WHERE container = ? ORDER BY port, protocol, host_address, host_port',
   )
   const all = prepare<[], Row>('SELECT * FROM ports')
+  const within = prepare<[string, number, number], Row>(
+    'SELECT * FROM ports WHERE protocol = ? AND host_port BETWEEN ? AND ?',
+  )
   const remove = prepare<[string, number | null], never>(
     'DELETE FROM ports WHERE container = ? AND attempt = coalesce(?, attempt)',
   )
@@ -39,6 +42,7 @@ export function openPorts({ prepare, transaction }: Database): PortStore {
       })
     },
     portsOf: (container) => ofContainer.all(container).map(decode),
+    portsWithin: (protocol, first, last) => within.all(protocol, first, last).map(decode),
     ports: () => all.all().map(decode),
     removePorts: (container, attempt) => void remove.run(container, attempt ?? null),
   }

@@ -69,15 +69,15 @@ async function observed(engine: Engine, roots: Roots) {
   const networks = await Promise.all(['bridge', ...churnedNetworks].map((name) => engine.networks.get(name)))
   const inspected = await Promise.all(networks.map((network) => network.inspect()))
   const addresses = inspected.map(({ Containers }) => Object.values(Containers).map(({ IPv4Address }) => IPv4Address))
-  const ports = (
-    await Promise.all((await engine.containers.list()).map(async ({ id }) => (await engine.containers.get(id)).ports()))
-  )
-    .flatMap((bindings) => Object.values(bindings).flat())
-    .filter((binding) => binding !== undefined)
+  const running = (await engine.containers.list()).map(({ id }) => id)
+  const ports = (await Promise.all(running.map((id) => portsOf(engine, id)))).flat()
+  const connected = running.filter((id) => inspected.some(({ Containers }) => id in Containers))
+  const routed = (await Promise.all(connected.map((id) => portsOf(engine, id)))).flat()
   const records = inspected.slice(1).map(({ Id }) => recordsOf(roots, Id))
   return {
     addresses,
     ports,
+    routed,
     records,
     veths: await count('ip', '-o', 'link', 'show', 'type', 'veth'),
     held: await count('ss', '-Hlntu'),
@@ -85,16 +85,24 @@ async function observed(engine: Engine, roots: Roots) {
   }
 }
 
+async function portsOf(engine: Engine, id: string) {
+  const bindings = await (await engine.containers.get(id)).ports()
+  return Object.values(bindings)
+    .flat()
+    .filter((binding) => binding !== undefined)
+}
+
 function differences({
   addresses,
   ports,
+  routed,
   records,
   veths,
   held,
   rules,
 }: Awaited<ReturnType<typeof observed>>): string[] {
   const endpoints = addresses.flat()
-  const ipv4 = ports.filter(({ hostAddress }) => !hostAddress.includes(':'))
+  const ipv4 = routed.filter(({ hostAddress }) => !hostAddress.includes(':'))
   const compared = [
     ['interfaces', endpoints.length, veths],
     ['different addresses', endpoints.length, new Set(endpoints).size],

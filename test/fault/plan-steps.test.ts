@@ -160,8 +160,7 @@ describe.each<Kind>(['error', 'kill'])('%s at every step of a run plan', (kind) 
       wrong.push(...misreported(kind, at, error).map((how) => `${what} ${how}`))
       total.faults++
       if ((await exec()).exitCode !== 0) wrong.push(...lost(`${what}: the container does not run`))
-      const { stdout } = await container.exec(['ps', '-o', 'args'])
-      if (stdout.includes('true')) wrong.push(`${what}: left a process`)
+      wrong.push(...(await settled(() => processesOf(container, 'true'))).map((left) => `${what}: left ${left}`))
     }
     expect(await leaksOf(host.directory)).toEqual(before)
     await container.remove({ force: true })
@@ -169,6 +168,12 @@ describe.each<Kind>(['error', 'kill'])('%s at every step of a run plan', (kind) 
     expect(await settled(ownLeaks)).toEqual([])
   })
 })
+
+/** Those of a command; who has just been killed may not have been reaped yet. */
+async function processesOf(container: Container, command: string): Promise<string[]> {
+  const { stdout } = await container.exec(['ps', '-o', 'pid,args'])
+  return stdout.split('\n').filter((line) => line.includes(command))
+}
 
 /** The directory of a container that is kept is its own. */
 async function leaksOfKept({ id }: Container, what: string): Promise<string[]> {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseAddress } from '../../src/network/address.js'
 import type { HostNetwork } from '../../src/network/host-network-types.js'
 import type { PublishedPort } from '../../src/network/ruleset.js'
-import { endpoint, network, TestHost } from '../support/host-network.js'
+import { endpoint, network, TestHost, wanted } from '../support/host-network.js'
 
 const unreachable = 'TimeoutError'
 const refused = 'ConnectionRefusedError'
@@ -120,7 +120,7 @@ describe('the host', () => {
     // It is the rules that keep them out.
     await host.shell('nft flush chain inet inboard-0011aabb raw')
     expect(await connect(on.c, '127.0.0.1', 90)).toBe('172.22.0.2')
-    await root.reload({ networks: [one, two, internal, lonely], ports, links: [] })
+    await root.reload(() => ({ ...wanted(one, two, internal, lonely), ports }))
     expect(await connect(on.c, '127.0.0.1', 90)).toBe(unreachable)
   })
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Engine, type EngineOptions } from '../../src/index.js'
 import { imageArchive, type TestImage } from './images.js'
-import { networkLeaks } from './network-leaks.js'
+import { networkLeaks, rootLeaks } from './network-leaks.js'
 
 /** An engine with a root of its own, and everything that could be left of it. */
 export interface TestEngine extends AsyncDisposable {
@@ -38,8 +38,11 @@ export async function testEngine(
       const last = await Engine.open(roots)
       for (const { id } of await last.containers.list({ all: true }))
         await (await last.containers.get(id)).remove({ force: true })
+      await last.networks.prune()
       await last.close()
       await engine.close()
+      const left = await rootLeaks(await rootIdOf(directory))
+      if (left.length > 0) throw new Error(`the last engine of ${directory} has left ${left.join(', ')}`)
       await rm(directory, { recursive: true, force: true })
     },
   }
@@ -56,7 +59,7 @@ export async function settled(look: () => Promise<string[]>): Promise<string[]> 
 
 /** Containers' things on the host, found by where they are and not by what the engine says. */
 export async function leaksOf(directory: string): Promise<string[]> {
-  const rootId = (await readFile(join(directory, 'root/id'), 'utf8')).trim()
+  const rootId = await rootIdOf(directory)
   const found = await Promise.all([
     runDirectories(join(directory, 'run')),
     names(join(directory, 'root/containers'), 'container directory'),
@@ -67,6 +70,8 @@ export async function leaksOf(directory: string): Promise<string[]> {
   ])
   return found.flat()
 }
+
+const rootIdOf = async (directory: string) => (await readFile(join(directory, 'root/id'), 'utf8')).trim()
 
 const names = async (path: string, what: string) => (await readdir(path)).map((name) => `${what} ${name}`)
 
@@ -112,7 +117,7 @@ async function supervisors(directory: string): Promise<string[]> {
 
 const target = (path: string) => readlink(path).catch(() => '')
 
-const isOurs = async (pid: string) => (await target(`/proc/${pid}/exe`)).startsWith('/memfd:sealed-')
+const isOurs = async (pid: string) => (await target(`/proc/${pid}/exe`)).startsWith('/memfd:inboard-supervisor')
 
 async function holdsLock(pid: string, directory: string): Promise<boolean> {
   const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])

@@ -54,7 +54,7 @@ export function endpoint(of: KernelNetwork, last: number, name = 'eth0'): Endpoi
 }
 
 export function wanted(...networks: readonly KernelNetwork[]): WantedState {
-  return { networks, ports: [], links: [] }
+  return { networks, ports: [], links: [], isChanging: false }
 }
 
 /** The network namespace of the test, as the host of some roots, and what is connected to it. */

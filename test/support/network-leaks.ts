@@ -24,6 +24,12 @@ export async function namespaceLeaks(ours: readonly string[] = ['lo']): Promise<
   return [...(await interfaces('')).filter((name) => !ours.includes(name.slice('interface '.length))), ...tables]
 }
 
+/** What a root has left of its own in this network namespace once its last engine has closed, and it has no networks. */
+export async function rootLeaks(rootId: string): Promise<string[]> {
+  const own = [`interface ib-${rootId}`, `table inet inboard-${rootId}`]
+  return (await namespaceLeaks()).filter((leak) => own.includes(leak))
+}
+
 /** The ids of networks, and what is given to somebody: addresses and ports. */
 function records(path: string): { readonly networks: readonly unknown[]; readonly given: readonly string[] } {
   const database = new Sqlite(path, { readonly: true })

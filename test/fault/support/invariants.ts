@@ -73,7 +73,7 @@ async function misrecorded(engine: Engine): Promise<string[]> {
   const owned = (leak: string) => {
     const id = /[0-9a-f]{64}/.exec(leak)?.[0] ?? ''
     // What containers have of networks is told by where it is, not by whose it is.
-    if (/^(process|address|port|interface|elements|name) ?/.test(leak)) return running.size > 0
+    if (/^(process|address|port|interface|element|name) ?/.test(leak)) return running.size > 0
     // Who sees an end while the supervisor still tears down leaves the run directory to the next start or removal.
     return /^(container|run) directory/.test(leak) ? known.has(id) : running.has(id)
   }
