@@ -1,3 +1,4 @@
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -39,6 +40,18 @@ void enable(int socket, int level, int option) {
   check(setsockopt(socket, level, option, &on, sizeof on), "setsockopt");
 }
 
+/** Nothing comes to the socket that the firewall has given this mark. */
+void refuseMarked(int socket, uint32_t mark) {
+  sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_MARK)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mark, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  };
+  const sock_fprog program = {sizeof steps / sizeof *steps, steps};
+  check(setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), "setsockopt");
+}
+
 uint16_t portOf(int socket) {
   Address address{};
   socklen_t size = sizeof address;
@@ -47,7 +60,7 @@ uint16_t portOf(int socket) {
   return ntohs(address.v4.sin_port);
 }
 
-Descriptor hold(int protocol, const Address& address, socklen_t size) {
+Descriptor hold(int protocol, const Address& address, socklen_t size, uint32_t refusedMark) {
   const int type = protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
   Descriptor held(check(socket(address.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol), "socket"));
   // Connections of the last holder that still linger do not matter; two sockets of UDP would share the port.
@@ -56,6 +69,7 @@ Descriptor hold(int protocol, const Address& address, socklen_t size) {
   // Set before anything can come, since the kernel looks then: which of our addresses it was sent to.
   if (protocol == IPPROTO_UDP && address.any.sa_family == AF_INET) enable(held.get(), IPPROTO_IP, IP_PKTINFO);
   if (protocol == IPPROTO_UDP && address.any.sa_family == AF_INET6) enable(held.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO);
+  if (refusedMark != 0) refuseMarked(held.get(), refusedMark);
   check(bind(held.get(), &address.any, size), "bind");
   if (type == SOCK_STREAM) check(listen(held.get(), backlog), "listen");
   return held;
@@ -68,7 +82,7 @@ Napi::Value holdPort(const Napi::CallbackInfo& info) {
   Address address;
   const socklen_t size = toAddress(toView(info[1]), static_cast<uint16_t>(toUint(info[2])), address);
   try {
-    Descriptor held = hold(toInt(info[0]), address, size);
+    Descriptor held = hold(toInt(info[0]), address, size, info.Length() > 3 ? toUint(info[3]) : 0);
     auto result = Napi::Object::New(info.Env());
     result.Set("port", Napi::Number::New(info.Env(), portOf(held.get())));
     result.Set("fd", Napi::Number::New(info.Env(), held.release()));

@@ -75,7 +75,7 @@ export interface ContainerContext {
    * created or exited → started with the next attempt, with its places on networks taken, in one transaction; undefined
    * when another process was first.
    */
-  begin(id: string): ContainerRecord | undefined
+  begin(id: string): Promise<ContainerRecord | undefined>
   /** Makes sure that nobody who gets the addresses of a container that has ended is taken for it. Before they are free. */
   forgetFlows(record: ContainerRecord): Promise<void>
   /** The end of a run whose supervisor has seen it through: recorded, and its addresses and ports are free, in one transaction. */

@@ -43,7 +43,7 @@ async function begin(context: ContainerContext, id: string, lock: number): Promi
   let record: ContainerRecord | undefined
   try {
     failpoint('start.begin')
-    record = context.begin(id)
+    record = await context.begin(id)
     return record
   } finally {
     if (!record) await clearHeld(context, id, false).finally(() => closeSync(lock))

@@ -1,4 +1,3 @@
-import type { PublishedPort } from '../network/ruleset.js'
 import { type Networking, placesOf } from './networking.js'
 
 /**
@@ -16,11 +15,6 @@ export async function forgetFlows(
     .filter(({ endpoint: { attempt } }) => (of.attempt ?? attempt) === attempt)
   if (endpoints.length === 0) return
   await networking.host.forgetFlows(endpoints.map(({ endpoint }) => endpoint.active)).catch(warn)
-}
-
-/** Until he is silent for a while, who sends to a port would be led to who had it before. Nobody waits for it. */
-export function redirectFlows({ host }: Networking, ports: readonly PublishedPort[]): void {
-  if (ports.some(({ protocol }) => protocol === 'udp')) host.redirectFlows(ports).catch(warn)
 }
 
 const warn = (error: Error) => process.emitWarning(error)

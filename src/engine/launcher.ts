@@ -10,7 +10,6 @@ import { networkFailure } from '../network/network-failure.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { assemble, assembleExec, type Stages } from './assemble.js'
 import { requestedProcess } from './exec-process.js'
-import { redirectFlows } from './flows.js'
 import { updateLinkingHosts } from './linking-hosts.js'
 import { type Wiring, wire } from './wiring.js'
 
@@ -34,7 +33,6 @@ export async function launchContainer(
     await wiring.ready
     const launched = await spawnSupervisor(plan, lock, wiring.slots, `cannot start container ${record.name}`)
     updateLinkingHosts(stages.networking, context, record, wiring)
-    redirectFlows(stages.networking, wiring.leftovers?.ports ?? [])
     void launched.supervisorGone.then(wiring.over)
     return launched
   } catch (error) {

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import { runDirectory } from '../container/run-directory.js'
 import { connect } from '../container/wait.js'
-import { writeView } from '../network/name-records.js'
+import { forgetNames, writeView } from '../network/name-records.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { namesView } from './container-names.js'
 import { ownEntry } from './hosts-file.js'
@@ -41,7 +41,14 @@ export function updateView(context: NetworksContext, record: ContainerRecord, pl
   writeView(stages.networking.names, record.id, view)
 }
 
-/** When it has ended meanwhile, nobody else will. */
+/** Takes back what was written since its program has ended: nobody else does, and its view tells where that is. */
+export async function forgetIfOver(context: NetworksContext, id: string): Promise<Resolver> {
+  const resolver = await openResolver(context, id)
+  if (resolver === 'none') await forgetNames(context.stages.networking.names, id)
+  return resolver
+}
+
+/** Of one that had none. */
 export function removeView({ stages }: NetworksContext, { id }: ContainerRecord): void {
   rmSync(`${stages.networking.names}/${id}`, { force: true })
 }

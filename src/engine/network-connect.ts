@@ -11,7 +11,15 @@ import type { NetworkRecord } from '../store/networks.js'
 import { linkContext, linkedPorts } from './container-links.js'
 import { nameRecord } from './container-names.js'
 import { activateEndpoint, nextInterface } from './endpoints.js'
-import { hasView, openResolver, removeView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
+import {
+  forgetIfOver,
+  hasView,
+  openResolver,
+  removeView,
+  updateOwnHosts,
+  updateResolvConf,
+  updateView,
+} from './live-files.js'
 import { changeNetworks, endpointLinkOf, type RunningContainer } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { leftoversFile } from './network-leftovers.js'
@@ -181,17 +189,16 @@ async function announce(
   const { names } = context.stages.networking
   failpoint('connect.view')
   const had = hasView(context, record)
-  undo.push(() => (had ? updateView(context, record, before) : removeView(context, record)))
+  undo.push(async () => {
+    if (!had) return removeView(context, record)
+    updateView(context, record, before)
+    await forgetIfOver(context, record.id)
+  })
   updateView(context, record, places)
   failpoint('connect.names')
-  const withdraw = () => removeNames(names, place.network.id, record.id)
-  undo.push(withdraw)
+  undo.push(() => removeNames(names, place.network.id, record.id))
   await addNames(names, place.network, nameRecord(record, place))
-  const resolver = await openResolver(context, record.id)
-  if (resolver === 'none') {
-    await withdraw()
-    removeView(context, record)
-  }
+  const resolver = await forgetIfOver(context, record.id)
   failpoint('connect.resolv-conf')
   if (resolver === 'answers') updateResolvConf(context, record, before, places)
 }

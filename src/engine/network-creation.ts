@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { failpoint } from '../errors/failpoint.js'
 import { ConflictError } from '../errors/index.js'
+import { withNetworkNamespaceLock } from '../host/index.js'
 import { checkSubnetFree, pickSubnet } from '../network/address-pools.js'
 import type { SubnetDefinition } from '../network/definition.js'
 import { removeRecordFile } from '../network/name-records.js'
@@ -22,22 +23,32 @@ export function createNetwork(
   request: NetworkRequest,
   signal: AbortSignal | undefined,
 ): Promise<NetworkRecord> {
-  const { store, host, stages } = networking
-  return withNetworksLock(stages.runRoot, signal, async () => {
+  return withNetworksLock(networking.stages.runRoot, signal, async () => {
     await finishRemovalsLocked(networking)
-    const occupied = request.picked.length > 0 ? await stages.occupied() : []
-    signal?.throwIfAborted()
-    failpoint('network.record')
-    const record = recordNetwork(networking, request, occupied)
-    try {
-      failpoint('network.create')
-      await host.create(record)
-      return record
-    } catch (error) {
-      discard(store, record)
-      throw error
-    }
+    const make = () => makeNetwork(networking, request, signal)
+    // Until its interface is there, other roots do not see what was picked.
+    return request.picked.length > 0 ? withNetworkNamespaceLock(make, signal) : make()
   })
+}
+
+async function makeNetwork(
+  networking: Networking,
+  request: NetworkRequest,
+  signal: AbortSignal | undefined,
+): Promise<NetworkRecord> {
+  const { store, host, stages } = networking
+  const occupied = request.picked.length > 0 ? await stages.occupied() : []
+  signal?.throwIfAborted()
+  failpoint('network.record')
+  const record = recordNetwork(networking, request, occupied)
+  try {
+    failpoint('network.create')
+    await host.create(record)
+    return record
+  } catch (error) {
+    discard(store, record)
+    throw error
+  }
 }
 
 /** In one transaction: no two processes pick one subnet. */

@@ -7,7 +7,7 @@ import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord } from '../store/networks.js'
 import { linkContext, linkedPorts } from './container-links.js'
 import { forgetFlows } from './flows.js'
-import { hasView, openResolver, removeView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
+import { forgetIfOver, hasView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
 import { changeNetworks, endpointLinkOf, type RunningContainer } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { refused } from './network-connect.js'
@@ -117,7 +117,7 @@ async function leave(
   failpoint('disconnect.view')
   if (hasView(context, record)) {
     updateView(context, record, after)
-    if ((await openResolver(context, record.id)) === 'none') removeView(context, record)
+    await forgetIfOver(context, record.id)
     updateResolvConf(context, record, before, after)
   }
   failpoint('disconnect.hosts')

@@ -4,8 +4,8 @@ import { formatAddress, parseAddress } from '../network/address.js'
 import { forgetNames } from '../network/name-records.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import type { Stages } from './assemble.js'
-import { awaitContainerLock } from './networks-lock.js'
 import { forgetFlows } from './flows.js'
+import { awaitContainerLock } from './networks-lock.js'
 
 /** What a run adds to the kernel that does not go with its namespaces. */
 export interface NetworkLeftovers {

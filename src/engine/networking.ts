@@ -17,8 +17,10 @@ export interface Networking {
   readonly names: string
   /** What networks are made from. */
   readonly stages: NetworkStages
-  /** The default network, of which the record is made with its first use. */
+  /** The default network, made. */
   bridge(): Promise<NetworkRecord>
+  /** Its record alone, which is made with its first use. */
+  describeBridge(): Promise<NetworkRecord>
   /** Removes what the kernel has of the default network, when nothing runs on it: the last engine of the root closes. */
   leave(): Promise<void>
   /** The port that was given last of those that nobody has named. */

@@ -72,7 +72,7 @@ export class Networks {
   async get(nameOrId: string): Promise<Network> {
     this.#context.containers.closing.throwIfAborted()
     if (nameOrId === 'bridge')
-      await this.#act('cannot make the default network', () => this.#context.stages.networking.bridge())
+      await this.#act('cannot make the default network', () => this.#context.stages.networking.describeBridge())
     return this.#network(this.#context.stages.networking.store.find(nameOrId))
   }
 
@@ -174,9 +174,8 @@ export class Networks {
 }
 
 /** Where no subnet is free for it, nobody can be on it. */
-async function bridgeIfPossible({ store, bridge }: Networking): Promise<void> {
-  if (store.getByName('bridge')) return
-  await bridge().catch((error: unknown) => {
+async function bridgeIfPossible({ describeBridge }: Networking): Promise<void> {
+  await describeBridge().catch((error: unknown) => {
     if (!(error instanceof ConflictError)) throw error
   })
 }

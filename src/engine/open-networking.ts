@@ -6,7 +6,7 @@ import { openLinks } from '../store/links.js'
 import { type NetworkRecord, openNetworks } from '../store/networks.js'
 import type { Networking } from './networking.js'
 import type { Paths } from './paths.js'
-import { ensureBridge, ensurePredefined, type NetworkStages } from './predefined-networks.js'
+import { describeBridge, ensureBridge, ensurePredefined, type NetworkStages } from './predefined-networks.js'
 
 /** What is left undone of the host's network is not worth an error. @see https://nodejs.org/api/process.html#processemitwarningwarning-options */
 const warn = (error: unknown) => process.emitWarning(error instanceof Error ? error : String(error))
@@ -22,6 +22,7 @@ export function openNetworking(paths: Paths, database: Database, pools: readonly
     runRoot,
     pools,
     occupied: (besides) => host.occupied(besides),
+    createInKernel: (network) => host.create(network),
     removeFromKernel: (network) => host.remove(network),
   }
   const names = `${runRoot}/dns`
@@ -45,6 +46,7 @@ export function openNetworking(paths: Paths, database: Database, pools: readonly
       })
       return bridge
     },
+    describeBridge: () => describeBridge(stages),
     async leave() {
       const record = store.getByName('bridge')
       if (record && !store.hasActive(record.id)) await host.remove(record)

@@ -19,6 +19,7 @@ const stages = (host: readonly string[], removed: string[] = []): NetworkStages 
   runRoot: store.directory,
   pools: dockerAddressPools,
   occupied: async (besides) => (besides === 'ib-0123abcd' ? host.map(parseSubnet) : []),
+  createInKernel: async () => {},
   removeFromKernel: async ({ id }: KernelNetwork) => void removed.push(id),
 })
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { failpoint } from '../errors/failpoint.js'
+import { withNetworkNamespaceLock } from '../host/index.js'
 import { type AddressPool, pickSubnet } from '../network/address-pools.js'
 import type { KernelNetwork, NetworkDefinition, NetworkDriver } from '../network/definition.js'
 import { overlaps, type Subnet } from '../network/subnet.js'
@@ -17,6 +18,8 @@ export interface NetworkStages {
   readonly pools: readonly AddressPool[]
   /** Addresses and routes of the host; without those of an interface `besides`. */
   occupied(besides?: string): Promise<Subnet[]>
+  /** Makes what the kernel has of a network; what is there stays. */
+  createInKernel(network: KernelNetwork): Promise<void>
   /** Removes what the kernel has of a network. */
   removeFromKernel(network: KernelNetwork): Promise<void>
 }
@@ -38,21 +41,46 @@ export function ensurePredefined({ networks, rootId }: Pick<NetworkStages, 'netw
 }
 
 /**
- * The default network of a root, of which the record is made with its first use. Its subnet is the first of the pools that
- * is free. While nothing runs on it, it gets another one if the host has come to use that.
+ * The default network of a root, made: its record with the first use. Its subnet is the first of the pools that is free.
+ * While nothing runs on it, it gets another one if the host has come to use that.
  *
  * @throws {ConflictError} ADDRESSES_EXHAUSTED
  */
 export async function ensureBridge(stages: NetworkStages, signal?: AbortSignal): Promise<NetworkRecord> {
-  const { networks, rootId } = stages
-  return withNetworksLock(stages.runRoot, signal, async () => {
-    const occupied = await stages.occupied(bridgeInterface(rootId))
+  const { networks, rootId, runRoot } = stages
+  return withNetworksLock(runRoot, signal, async () => {
     const present = networks.getByName('bridge')
-    if (present && (isBusy(networks, present) || !isTaken(present, occupied))) return present
-    if (present) await stages.removeFromKernel(present)
-    failpoint('network.bridge')
-    return networks.transaction(() => recordBridge(stages, present, occupied))
+    if (present && isBusy(networks, present)) return present
+    return withNetworkNamespaceLock(async () => {
+      const occupied = await stages.occupied(bridgeInterface(rootId))
+      const record = present && !isTaken(present, occupied) ? present : await pickBridge(stages, present, occupied)
+      await stages.createInKernel(record)
+      return record
+    }, signal)
   })
+}
+
+/** Its record, for those who only ask about it: it has a subnet for good once it is made. */
+export async function describeBridge(stages: NetworkStages): Promise<NetworkRecord> {
+  const { networks, runRoot } = stages
+  return (
+    networks.getByName('bridge') ??
+    withNetworksLock(
+      runRoot,
+      undefined,
+      async () => networks.getByName('bridge') ?? pickBridge(stages, undefined, await stages.occupied()),
+    )
+  )
+}
+
+async function pickBridge(
+  stages: NetworkStages,
+  present: NetworkRecord | undefined,
+  occupied: Subnet[],
+): Promise<NetworkRecord> {
+  if (present) await stages.removeFromKernel(present)
+  failpoint('network.bridge')
+  return stages.networks.transaction(() => recordBridge(stages, present, occupied))
 }
 
 function recordBridge(stages: NetworkStages, present: NetworkRecord | undefined, occupied: Subnet[]): NetworkRecord {

@@ -3,6 +3,7 @@ import { ConflictError, InvalidOptionError } from '../errors/index.js'
 import { native } from '../host/index.js'
 import { type Address, addressBytes, formatAddress, parseAddress } from '../network/address.js'
 import type { BoundPort } from '../network/definition.js'
+import { internalMark } from '../network/ruleset.js'
 import type { PortBinding } from '../spec/options.js'
 
 /** A port of the host that this process holds for a container. */
@@ -122,7 +123,7 @@ function holdAll(
 function hold({ protocol, port: containerPort }: PortBinding, address: Address, port: number): HeldSocket {
   const bound = { protocol, hostAddress: formatAddress(address), hostPort: port, port: containerPort }
   try {
-    const { fd } = native().holdPort(protocolNumbers[protocol], addressBytes(address), port)
+    const { fd } = native().holdPort(protocolNumbers[protocol], addressBytes(address), port, internalMark)
     return { ...bound, fd }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EPROTONOSUPPORT') return { ...bound, fd: -1 }

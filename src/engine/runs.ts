@@ -9,7 +9,9 @@ import { hasNames, type Networking, placesOf } from './networking.js'
 type Records = Pick<ContainerContext, 'containers' | 'bootId'>
 
 /** created or exited → started, with its places on networks taken; undefined when another process was first. */
-export function beginRun({ store }: Networking, { containers, bootId }: Records, id: string) {
+export async function beginRun(networking: Networking, { containers, bootId }: Records, id: string) {
+  const { store } = networking
+  if (store.endpointsOf(id).some(({ networkName }) => networkName === 'bridge')) await networking.bridge()
   return store.transaction(() => {
     const record = containers.begin(id, bootId)
     if (record) activateEndpoints(store, id, record.attempt)

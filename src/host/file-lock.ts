@@ -4,6 +4,7 @@ import { binaries } from './addon.js'
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants
 const retryMs = 2
+const namespacePatienceMs = 5000
 
 /**
  * Runs `body` while nobody else does who holds the same file's flock, in this process or another. The kernel lets go of
@@ -19,7 +20,7 @@ export async function withFileLock<Result>(
   for (;;) {
     const lock = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
     try {
-      await acquire(lock, signal)
+      await acquire(lock, signal, Number.POSITIVE_INFINITY)
       if (fstatSync(lock).nlink > 0) return await body()
     } finally {
       closeSync(lock)
@@ -27,10 +28,27 @@ export async function withFileLock<Result>(
   }
 }
 
+/**
+ * The same among all who share the network namespace of the calling thread, whichever root is theirs. Whoever is in it can
+ * lock it: one who does so for long is not waited for.
+ */
+export async function withNetworkNamespaceLock<Result>(
+  body: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
+  const namespace = openSync('/proc/thread-self/ns/net', 'r')
+  try {
+    /*x*/
+    return await body()
+  } finally {
+    closeSync(namespace)
+  }
+}
+
 /** Polls: a blocking flock would stop the event loop, and with it whoever holds the lock in this process. */
-async function acquire(lock: number, signal: AbortSignal | undefined): Promise<void> {
+async function acquire(lock: number, signal: AbortSignal | undefined, deadline: number): Promise<void> {
   for (; ; await delay(retryMs)) {
     signal?.throwIfAborted()
-    if (binaries().native.flock(lock, 'exclusive', false)) return
+    if (binaries().native.flock(lock, 'exclusive', false) || performance.now() > deadline) return
   }
 }

@@ -96,8 +96,15 @@ export interface Native {
   /**
    * Binds, and for TCP and SCTP listens on, a port of the calling thread's network namespace: it is held. SO_REUSEADDR for
    * TCP, IPV6_V6ONLY; for UDP IP_PKTINFO or IPV6_RECVPKTINFO; close-on-exec, non-blocking. Fails with the errno: EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT.
+   *
+   * @param refusedMark what has this mark of the firewall's does not come to it; 0, when absent: there is none
    */
-  holdPort(protocol: number, address: Uint8Array, port: number): { readonly fd: number; readonly port: number }
+  holdPort(
+    protocol: number,
+    address: Uint8Array,
+    port: number,
+    refusedMark?: number,
+  ): { readonly fd: number; readonly port: number }
   /** Moves the calling thread to a network namespace: the descriptor's, or a new one with its loopback up. For tests. */
   enterNetwork(namespace?: number): void
 

@@ -22,6 +22,16 @@ import {
 } from './ruleset.js'
 import { parseSubnet } from './subnet.js'
 
+/** What one dump of the chains tells. */
+export interface MissingRules {
+  /** There is none. */
+  readonly table: boolean
+  /** Those that have no rules. */
+  readonly networks: readonly KernelNetwork[]
+  /** Others have changed chains that need them: they may be gone. */
+  readonly exceptions: boolean
+}
+
 /** The rules of a root: its table, and its exceptions in the chains of others. */
 export class Firewall {
   readonly #exceptions: Exceptions
@@ -35,16 +45,18 @@ export class Firewall {
     this.#exceptions = new Exceptions(socket, table)
   }
 
-  /** What of these networks' rules is missing, as far as one dump of the chains tells; `exceptions`: it does not tell about these; `all`: there is no table. */
-  async missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'some' | 'all'> {
+  /** What of these networks' rules is missing, as far as one dump of the chains tells. */
+  async missing(networks: readonly KernelNetwork[]): Promise<MissingRules> {
     const bridges = networks.filter(isBridge)
-    if (bridges.length === 0) return 'nothing'
+    if (bridges.length === 0) return { table: false, networks: [], exceptions: false }
     const chains = await this.#chains()
     const own = new Set(chains.filter(({ table }) => table === this.table).map(({ name }) => name))
-    if (own.size === 0) return 'all'
-    if (!bridges.every(({ definition }) => own.has(arrivalChain(definition.interface)))) return 'some'
     const foreign = foreignChains(chains, this.table)
-    return foreign.length === 0 || signatureOf(foreign) === this.#signature ? 'nothing' : 'exceptions'
+    return {
+      table: own.size === 0,
+      networks: bridges.filter(({ definition }) => !own.has(arrivalChain(definition.interface))),
+      exceptions: foreign.length > 0 && signatureOf(foreign) !== this.#signature,
+    }
   }
 
   /** Adds a network's rules if they are missing, the table when it is the first, and what guards the host as its router. */

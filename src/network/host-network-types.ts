@@ -71,8 +71,6 @@ export interface HostNetwork {
   closeLinks(ports: readonly LinkedPort[]): Promise<void>
   /** Forgets the connections of endpoints, which nobody uses any more: who has their addresses next is somebody else. */
   forgetFlows(endpoints: readonly ActiveEndpoint[]): Promise<void>
-  /** Leads who sends datagrams to these ports to where they lead now. */
-  redirectFlows(ports: readonly PublishedPort[]): Promise<void>
   /** An nfnetlink socket for a supervisor's slot; given back when the supervisor has gone. Kept open: closing one waits. */
   takeFirewallSocket(): number
   giveFirewallSocket(fd: number): void

@@ -149,11 +149,7 @@ class KernelSide implements HostNetwork {
     const addresses = endpoints
       .filter(({ hostInterface }) => used.has(hostInterface))
       .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])
-    await this.#flows.forgetAddresses(addresses.filter((text) => text !== undefined).map(parseAddress))
-  }
-
-  async redirectFlows(ports: readonly PublishedPort[]): Promise<void> {
-    if (hasFlows()) await this.#flows.forgetOthersOf(ports)
+    await this.#flows.forget(addresses.filter((text) => text !== undefined).map(parseAddress))
   }
 
   takeFirewallSocket(): number {
@@ -172,7 +168,11 @@ class KernelSide implements HostNetwork {
 
   async #missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'some' | 'all'> {
     const [links, rules] = await Promise.all([this.#links.missing(networks), this.#firewall.missing(networks)])
-    return links.length > 0 && rules !== 'all' ? 'some' : rules
+    // An interface without rules: those of all others have been removed with them.
+    const isBare = rules.networks.some(({ id }) => !links.some((link) => link.id === id))
+    if (rules.table || isBare) return 'all'
+    if (links.length > 0) return 'some'
+    return rules.exceptions ? 'exceptions' : 'nothing'
   }
 
   /** Makes what is missing of these networks. What the table has of others, and of ports, stays. */

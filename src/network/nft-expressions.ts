@@ -16,13 +16,14 @@ const NFT_REG_VERDICT = 0
 const NFT_REG32_00 = 8
 const NFT_NAT_DNAT = 1
 const NFT_PAYLOAD_CSUM_INET = 1
+const NFT_LOOKUP_F_INV = 1
 const NFT_FIB_RESULT_OIF = 1
 const NFT_FIB_RESULT_ADDRTYPE = 3
 const NFTA_FIB_F_SADDR = 1
 const NFTA_FIB_F_DADDR = 2
 const NFTA_FIB_F_IIF = 8
 
-const metaKeys = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const
+const metaKeys = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const
 const ctKeys = { state: 0, status: 2 } as const
 const payloadBases = { network: 1, transport: 2 } as const
 const comparisons = { equal: 0, unequal: 1 } as const
@@ -42,6 +43,11 @@ export type Verdict =
 /** Loads what is known about a packet: interface names are 16 bytes, protocols one. */
 export function loadMeta(key: keyof typeof metaKeys, into: Register): Expression {
   return expression('meta', attribute(1, registerNumber(into)), attribute(2, be32(metaKeys[key])))
+}
+
+/** Gives the packet the mark in a register. */
+export function setMark(from: Register): Expression {
+  return expression('meta', attribute(2, be32(metaKeys.mark)), attribute(3, registerNumber(from)))
 }
 
 /** Loads bytes of the packet. */
@@ -133,6 +139,12 @@ export function lookup(set: string, key: Register, into?: Register): Expression 
     attribute(2, registerNumber(key)),
     ...(into === undefined ? [] : [attribute(3, registerNumber(into))]),
   )
+}
+
+/** Goes on when the register's value is not in the set. */
+export function lookupAbsent(set: string, key: Register): Expression {
+  const inverted = attribute(5, be32(NFT_LOOKUP_F_INV))
+  return expression('lookup', attribute(1, text(set)), attribute(2, registerNumber(key)), inverted)
 }
 
 /** Goes on, or ends, as the map of verdicts has it; goes on when it has nothing. */

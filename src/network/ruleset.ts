@@ -1,12 +1,15 @@
 import { type Address, addressBits, addressBytes, type Family } from './address.js'
-import type { Message } from './messages.js'
+import { type Message, u32 } from './messages.js'
 import {
   decide,
   type Expression,
+  loadBytes,
   loadMeta,
   lookup,
+  lookupAbsent,
   lookupVerdict,
   masquerade,
+  setMark,
   translateDestination,
   type Verdict,
 } from './nft-expressions.js'
@@ -66,6 +69,13 @@ const sets: readonly SetOptions[] = [
 const accept = decide({ kind: 'accept' })
 const drop = decide({ kind: 'drop' })
 
+/** The mark of packets that come from internal networks. */
+export const internalMark = 0x69_6e_74_72
+
+function marked(mark: number): Expression[] {
+  return [loadBytes(u32(mark), 0), setMark(0)]
+}
+
 /** The name of a root's table. */
 export function tableName(rootId: string): string {
   return `inboard-${rootId}`
@@ -88,6 +98,8 @@ export function createRuleset(table: string): Message[] {
     // Nobody sends as somebody whom this host would look for elsewhere. rp_filter is of IPv4 only, and where all interfaces
     // have 2, as some distributions set it, 1 means nothing.
     rule('raw', loadMeta('iifname', 0), lookup('own', 0), ...fromElsewhere(), drop),
+    // What is forwarded from an internal network is dropped; what a held port's socket gets would be relayed (see `holdPorts`).
+    rule('raw', loadMeta('iifname', 0), lookup('own', 0), lookupAbsent('bridges', 0), ...marked(internalMark)),
     rule('publish', ...ofFamily(4), ...translation(4, 'published4', true)),
     rule('publish', ...ofFamily(6), ...translation(6, 'published6', true)),
     rule('publish', ...toThisHost(), ...ofFamily(4), ...translation(4, 'wildcard4', false)),

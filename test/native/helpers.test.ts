@@ -18,11 +18,16 @@ import { helperFilter } from '../../src/engine/helper-filters.js'
 import { gatherHostFacts } from '../../src/engine/host-facts.js'
 import { native } from '../../src/host/index.js'
 import type { PlanWriter } from '../../src/launch/protocol.gen.js'
+import { encodeMessages } from '../../src/network/messages.js'
+import { deleteTable, transaction } from '../../src/network/nftables.js'
+import { type ResolverRules, resolverRules } from '../../src/network/resolver-rules.js'
 import type { ContainerPlan } from './container-plan.js'
 import { Bench, buildTestPrograms, plainSupervisor, sanitizedSupervisor } from './driver.js'
 import { connectToBridge } from './pair.js'
+import { writeResolver } from './resolver-operation.js'
 import { childrenOf, nameOf, start } from './start.js'
 
+const EEXIST = 17
 const ENODEV = 19
 const EADDRINUSE = 98
 const IPPROTO_TCP = 6
@@ -54,10 +59,13 @@ function live(executable: string, options: Partial<ContainerPlan>, slots: readon
   return start(bench, executable, { argv: ['cat'], stdio, ending, ...options }, slots)
 }
 
+/** What a kernel answers that lacks a part of them: ENOENT. */
+const unknownRules = { messages: encodeMessages(transaction([deleteTable('missing')])), udpAt: [], tcpAt: [] }
+
 const resolver =
-  (open: number, filter: Uint8Array = allowAll) =>
+  (open: number, filter: Uint8Array = allowAll, rules: ResolverRules = resolverRules()) =>
   (plan: PlanWriter) =>
-    plan.resolver({ directory, view: container, filter, open })
+    writeResolver(plan, { directory, view: container, filter, rules, open })
 
 async function withResolver(executable: string, filter: Uint8Array = allowAll) {
   const supervised = live(executable, { beside: resolver(1, filter) })
@@ -86,6 +94,63 @@ except OSError as error:
 async function ask(pid: number, patienceSeconds = 20): Promise<string> {
   const inside = [`--net=/proc/${pid}/ns/net`, 'python3', '-c', question, `${patienceSeconds}`]
   return (await promisify(execFile)('nsenter', inside)).stdout
+}
+
+/** In the namespace of a process, as its root who may configure it. */
+async function inside(pid: number, ...command: string[]): Promise<string> {
+  return (await promisify(execFile)('nsenter', [`--net=/proc/${pid}/ns/net`, ...command])).stdout
+}
+
+/**
+ * Asks 127.0.0.11 while it is a name server itself: by a datagram of a socket that would hear anyone, by a connection, and
+ * by a datagram of its own port. Prints who answered what.
+ */
+const askFromServer = `
+import socket, struct
+servers = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+for server in servers: server.bind(('0.0.0.0', 53))
+servers[1].listen()
+resolver = ('127.0.0.11', 53)
+query = struct.pack('>6H', 7, 256, 1, 0, 0, 0) + b'\\x03one\\x00' + struct.pack('>2H', 1, 1)
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for asking in (client, servers[0]):
+    asking.settimeout(20)
+    asking.sendto(query, resolver)
+    answer, sender = asking.recvfrom(512)
+    print(*sender, socket.inet_ntoa(answer[-4:]))
+connection = socket.create_connection(resolver, 20)
+connection.send(struct.pack('>H', len(query)) + query)
+print(*connection.getpeername(), socket.inet_ntoa(connection.recv(514)[-4:]))
+client.sendto(b'mine', ('127.0.0.1', 53))
+print(servers[0].recv(512).decode())
+`
+
+/** Tracks connections, lets nothing in that did not ask, translates addresses, and leads names elsewhere. */
+const ownFirewall = `
+iptables -P INPUT DROP
+iptables -A INPUT -i lo -d 127.0.0.11 -j ACCEPT
+iptables -A INPUT -i lo -p udp -d 127.0.0.1 --dport 53 -j ACCEPT
+iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT
+iptables -t nat -A POSTROUTING -o lo -d 127.0.0.11 -j SNAT --to 127.0.0.5
+iptables -t nat -A OUTPUT -d 127.0.0.11 -p udp --dport 53 -j REDIRECT --to 5353
+`
+
+/** Tries to have the resolver's ports as well. */
+const bindToo = `
+import errno, socket
+for table, kind in (('udp', socket.SOCK_DGRAM), ('tcp', socket.SOCK_STREAM)):
+    lines = [line.split() for line in open('/proc/net/' + table)]
+    port, = {int(line[1][9:], 16) for line in lines if line[1].startswith('0B00007F:') and line[2].endswith(':0000')}
+    for address in ('127.0.0.11', '0.0.0.0'):
+        thief = socket.socket(socket.AF_INET, kind)
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT): thief.setsockopt(socket.SOL_SOCKET, option, 1)
+        try: thief.bind((address, port))
+        except OSError as error: print(errno.errorcode[error.errno])
+`
+
+/** Whether sockets are bound to 127.0.0.11:53: one for datagrams, one for connections. */
+function atDomainPort(pid: number): boolean[] {
+  return ['udp', 'tcp'].map((table) => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').includes(': 0B00007F:0035 '))
 }
 
 const helper = (supervisor: number | undefined, name: string) =>
@@ -283,7 +348,16 @@ describe.each([
     expect(answer).toMatchObject({ errno: ENODEV })
   })
 
-  it('says that the container has a name server of its own', async () => {
+  it('leaves port 53 of all addresses to the container, and answers as 127.0.0.11:53', async () => {
+    const running = await withResolver(executable)
+    const answers = await inside(running.pid, 'python3', '-c', askFromServer)
+    const bound = atDomainPort(running.pid)
+    await end(running)
+    expect(answers).toBe(`${'127.0.0.11 53 10.0.0.2\n'.repeat(3)}mine\n`)
+    expect(bound).toEqual([false, false])
+  })
+
+  it('answers from when it is asked to, also beside a name server of the container', async () => {
     const running = live(executable, {
       argv: ['sh', '-c', 'busybox nc -l -p 53 & echo; cat; kill $!'],
       beside: resolver(0),
@@ -291,9 +365,71 @@ describe.each([
     const { pid } = await running.status.next('started')
     await expect.poll(() => readFileSync(`/proc/${pid}/net/tcp6`, 'utf8')).toContain(':0035 ')
     running.status.send({ type: 'resolve' })
-    const answer = await running.status.next('resolving')
+    const said = await running.status.next('resolving')
+    const answer = await ask(pid)
     await end(running)
-    expect(answer).toMatchObject({ errno: EADDRINUSE })
+    expect(said).toMatchObject({ errno: 0 })
+    expect(answer).toBe('10.0.0.2')
+  })
+
+  it('lets nobody else have the ports of its resolver', async () => {
+    const running = await withResolver(executable)
+    const tries = await inside(running.pid, 'python3', '-c', bindToo)
+    const answer = await ask(running.pid)
+    await end(running)
+    expect(tries).toBe('EADDRINUSE\n'.repeat(4))
+    expect(answer).toBe('10.0.0.2')
+  })
+
+  it('answers whatever firewall the container has made itself', async () => {
+    const running = live(executable, { beside: resolver(0) })
+    const { pid } = await running.status.next('started')
+    await inside(pid, 'sh', '-ec', ownFirewall)
+    running.status.send({ type: 'resolve' })
+    const said = await running.status.next('resolving')
+    const answers = await inside(pid, 'python3', '-c', askFromServer)
+    await end(running)
+    expect(said).toMatchObject({ errno: 0 })
+    expect(answers).toBe(`${'127.0.0.11 53 10.0.0.2\n'.repeat(3)}mine\n`)
+  })
+
+  it('says that the container has a table where its rules would be', async () => {
+    const running = live(executable, { beside: resolver(0) })
+    const { pid } = await running.status.next('started')
+    await inside(pid, 'nft', 'table ip inboard-resolver { chain queries { type filter hook output priority raw; }; }')
+    running.status.send({ type: 'resolve' })
+    const refused = await running.status.next('resolving')
+    await inside(pid, 'nft', 'delete table ip inboard-resolver')
+    running.status.send({ type: 'resolve' })
+    const answer = await ask(pid)
+    await end(running)
+    expect(refused).toMatchObject({ errno: EEXIST })
+    expect(answer).toBe('10.0.0.2')
+  })
+
+  describe('of a kernel that knows no such rules', () => {
+    it('has port 53 itself', async () => {
+      const running = live(executable, { beside: resolver(1, allowAll, unknownRules) })
+      const { pid } = await running.status.next('started')
+      const answer = await ask(pid)
+      const bound = atDomainPort(pid)
+      await end(running)
+      expect(answer).toBe('10.0.0.2')
+      expect(bound).toEqual([true, true])
+    })
+
+    it('says that the container has a name server of its own', async () => {
+      const running = live(executable, {
+        argv: ['sh', '-c', 'busybox nc -l -p 53 & echo; cat; kill $!'],
+        beside: resolver(0, allowAll, unknownRules),
+      })
+      const { pid } = await running.status.next('started')
+      await expect.poll(() => readFileSync(`/proc/${pid}/net/tcp6`, 'utf8')).toContain(':0035 ')
+      running.status.send({ type: 'resolve' })
+      const answer = await running.status.next('resolving')
+      await end(running)
+      expect(answer).toMatchObject({ errno: EADDRINUSE })
+    })
   })
 
   describe('with a published port', () => {

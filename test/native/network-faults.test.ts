@@ -7,9 +7,11 @@ import { native } from '../../src/host/index.js'
 import { type OperationName, opcodes, PlanWriter } from '../../src/launch/protocol.gen.js'
 import { encodeMessages } from '../../src/network/messages.js'
 import { createTable, deleteTable, transaction } from '../../src/network/nftables.js'
+import { resolverRules } from '../../src/network/resolver-rules.js'
 import { type ContainerPlan, writeBatch, writeContainerPlan } from './container-plan.js'
 import { Bench, buildTestPrograms, plainSupervisor, supervise } from './driver.js'
 import { connectToBridge } from './pair.js'
+import { writeResolver } from './resolver-operation.js'
 
 const EIO = 5
 const NETLINK_NETFILTER = 12
@@ -50,7 +52,7 @@ function beside(plan: PlanWriter): void {
   plan.relay({ filter: allowAll })
   plan.port({ slot: 0, protocol: IPPROTO_TCP, address: Uint8Array.of(10, 9, 8, 7), port: 80 })
   writeBatch(plan, 'slot', addTable, { slot: 1 })
-  plan.resolver({ directory, view: id, filter: allowAll, open: 1 })
+  writeResolver(plan, { directory, view: id, filter: allowAll, rules: resolverRules(), open: 1 })
   plan.namesAdd({ path: join(directory, 'front'), header, id, line: `${id} 10.9.8.7 - one` })
 }
 

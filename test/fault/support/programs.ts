@@ -66,6 +66,17 @@ export const programs = {
     await engine.close()
   },
 
+  /** The default network, and so many others, of one root among several. */
+  async rootOfNetworks({ roots, image, count }: { roots: Roots; image: string; count: number }) {
+    const engine = await Engine.open(roots)
+    await engine.images.load(image)
+    await Promise.all([
+      engine.run('busybox', ['sleep', '1000']).name('kept'),
+      ...Array.from({ length: count }, (_, at) => engine.networks.create(`net-${at}`)),
+    ])
+    await engine.close()
+  },
+
   /** One image from a registry; says when it begins, and how long it took. */
   async pull({ roots, reference }: { roots: Roots; reference: string }) {
     const engine = await Engine.open(roots)
