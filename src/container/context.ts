@@ -76,8 +76,11 @@ export interface ContainerContext {
    * when another process was first.
    */
   begin(id: string): Promise<ContainerRecord | undefined>
-  /** Makes sure that nobody who gets the addresses of a container that has ended is taken for it. Before they are free. */
-  forgetFlows(record: ContainerRecord): Promise<void>
+  /**
+   * Makes sure that nobody uses the addresses of a container that has ended, also who shares its network still, and that
+   * nobody who gets them is taken for it. Before they are free.
+   */
+  retireEndpoints(record: ContainerRecord): Promise<void>
   /** The end of a run whose supervisor has seen it through: recorded, and its addresses and ports are free, in one transaction. */
   end(record: ContainerRecord, outcome: Outcome): void
   /** Frees the addresses and ports of a container whose run directory the caller has locked: nothing of its run is left. */

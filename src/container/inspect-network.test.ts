@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { bridge } from '../../test/support/network-definition.js'
 import type { ActiveEndpoint, NetworkDefinition } from '../network/definition.js'
 import { normalizeOptions } from '../spec/index.js'
 import { inspectHostConfig } from './inspect-host-config.js'
@@ -9,20 +10,8 @@ const id = 'df500af74ce6'.padEnd(64, '0')
 const container = { id, name: 'web', hostname: '', pid: 77, exposedPorts: ['80/tcp', '5432/tcp'] }
 
 const definition = (more: Partial<NetworkDefinition>): NetworkDefinition => ({
-  driver: 'bridge',
-  internal: false,
-  attachable: false,
-  ipv6: false,
+  ...bridge,
   subnets: [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }],
-  options: {},
-  ipamDriver: 'default',
-  ipamOptions: {},
-  labels: {},
-  interface: 'br0',
-  icc: true,
-  masquerade: true,
-  hostBinding: '0.0.0.0',
-  mode: '',
   ...more,
 })
 

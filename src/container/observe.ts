@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { native } from '../host/index.js'
+import { native, readTextFile } from '../host/index.js'
 import type { records } from '../launch/protocol.gen.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
@@ -67,13 +66,8 @@ export function lostOutcome(sameBoot: boolean, state: { startedAtNs?: unknown } 
 
 /** A text record of `key value` lines; undefined when there is none. */
 function readRecord(path: string): RunRecord | undefined {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const text = readTextFile(path)
+  if (text === undefined) return undefined
   return Object.fromEntries(
     text.split('\n').flatMap((line) => {
       const at = line.indexOf(' ')

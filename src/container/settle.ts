@@ -16,7 +16,7 @@ export async function settle(
   if (observed.status !== 'ended') return observed
   if (observed.supervisor === 'lost') await recordLoss(context, record, observed.outcome)
   else {
-    await context.forgetFlows(record)
+    await context.retireEndpoints(record)
     // Recorded first: from then on nobody takes what its run directory says for the present.
     recordEnd(context, record, observed.outcome)
     if (observed.supervisor === 'gone') await clearRun(context, record.id, record.config.rm)

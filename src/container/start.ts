@@ -75,7 +75,7 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
       if (!exit && session.released) throw context.closing.reason
       context.finishing.add(record.id)
       if (exit) {
-        await context.forgetFlows(record)
+        await context.retireEndpoints(record)
         recordEnd(context, record, outcomeOf(exit, { startedAtNs }))
         return outcomeOf(exit, { startedAtNs })
       }

@@ -87,12 +87,14 @@ export function linkedPorts(context: LinkContext, container: string, places: rea
 }
 
 function portsAt(context: LinkContext, container: string, { network, endpoint }: Place): LinkedPort[] {
-  const neighbours = context.networking.store.endpointsOn(network.id)
-  const addressOf = (id: string) => neighbours.find((one) => one.container === id)?.active?.ipv4
+  const { store } = context.networking
+  const addressOf = (id: string) => store.endpointsOf(id).find((one) => one.network === network.id)?.active?.ipv4
   const pairs = hasNames(network)
-    ? neighbours.flatMap(({ container: from, settings }) =>
-        settings.links.flatMap((link) => known(context, link.container).map((target) => ({ from, target }))),
-      )
+    ? store
+        .linkingOn(network.id)
+        .flatMap(({ container: from, settings }) =>
+          settings.links.flatMap((link) => known(context, link.container).map((target) => ({ from, target }))),
+        )
     : [...context.networking.links.of(container), ...context.networking.links.to(container)].map((link) => ({
         from: link.container,
         target: link.target,

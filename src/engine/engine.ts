@@ -18,7 +18,6 @@ import { openCgroupParents } from './cgroup-parents.js'
 import { containerFiles } from './container-files.js'
 import { Containers } from './containers.js'
 import { type DiskUsage, diskUsage } from './disk-usage.js'
-import { forgetFlows } from './flows.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
 import { settleUsers } from './image-users.js'
@@ -34,6 +33,7 @@ import { preparePaths } from './paths.js'
 import { type PullOptions, pullImages } from './pull.js'
 import { reconcile } from './reconcile.js'
 import { type LazyRegistries, lazyRegistries } from './registries.js'
+import { retireEndpoints } from './retire-endpoints.js'
 import { type RunStages, runActions } from './run-actions.js'
 import { beginRun, endRun, releaseRun, renameContainer } from './runs.js'
 
@@ -241,14 +241,22 @@ export class Engine implements AsyncDisposable {
     await operationsOf(this.#closing.signal)
     await this.#stages.images.settled()
     await this.#registries.close()
-    native().flock(this.#inUse, 'unlock', false)
-    if (native().flock(this.#inUse, 'exclusive', false)) {
-      this.#stages.cgroups.remove()
-      await this.#stages.networking.leave()
+    try {
+      await this.#leave()
+    } finally {
+      this.#stages.networking.host.close()
+      // Whatever failed: who opens the root waits for this.
+      closeSync(this.#inUse)
+      this.#database.close()
     }
-    this.#stages.networking.host.close()
-    closeSync(this.#inUse)
-    this.#database.close()
+  }
+
+  /** The last engine of the root takes what no container uses with it. */
+  async #leave(): Promise<void> {
+    native().flock(this.#inUse, 'unlock', false)
+    if (!native().flock(this.#inUse, 'exclusive', false)) return
+    this.#stages.cgroups.remove()
+    await this.#stages.networking.leave()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -281,7 +289,7 @@ function containerContext(
     finishing: new Set(),
     closing,
     begin: (id) => beginRun(stages.networking, context, id),
-    forgetFlows: ({ id, attempt }) => forgetFlows(stages.networking, { container: id, attempt }),
+    retireEndpoints: ({ id, attempt }) => retireEndpoints(stages.networking, { container: id, attempt }),
     end: (record, outcome) => endRun(stages.networking, context, record, outcome),
     releaseNetwork: (id) => releaseRun(stages.networking, context, id),
     rename: (id, name) => renameContainer(stages.networking, context, id, name),

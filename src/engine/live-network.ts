@@ -71,12 +71,20 @@ async function changeRunning(
   try {
     return await withContainerLock(`${networking.names}/${record.id}`, signal, async () => {
       // Until this is over no other run begins: who clears this one waits for the lock.
-      const now = context.containers.get(record.id)
-      return now?.phase === 'started' && now.attempt === record.attempt && change.running({ record, namespace })
+      return sameRun(context, record) !== undefined && change.running({ record, namespace })
     })
   } finally {
     closeSync(namespace)
   }
+}
+
+/** The record of a container as it is now; undefined: the run that is meant is over. */
+export function sameRun(
+  { containers }: NetworksContext['containers'],
+  { id, attempt }: ContainerRecord,
+): ContainerRecord | undefined {
+  const now = containers.get(id)
+  return now?.phase === 'started' && now.attempt === attempt ? now : undefined
 }
 
 /** Undefined: it has ended meanwhile. */

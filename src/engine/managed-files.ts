@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readTextFile } from '../host/index.js'
 import type { ManagedFile } from '../launch/run-plan.js'
 import { hasOwnNetwork } from '../spec/index.js'
 import type { ContainerConfig } from '../spec/options.js'
@@ -87,11 +87,4 @@ export function readHostFiles(network: string): HostFiles {
   return { hosts: '', resolvConf: (isStub && hostFile('/run/systemd/resolve/resolv.conf')) || given }
 }
 
-function hostFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw error
-  }
-}
+const hostFile = (path: string): string => readTextFile(path) ?? ''

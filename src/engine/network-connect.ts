@@ -20,7 +20,7 @@ import {
   updateResolvConf,
   updateView,
 } from './live-files.js'
-import { changeNetworks, endpointLinkOf, type RunningContainer } from './live-network.js'
+import { changeNetworks, endpointLinkOf, type RunningContainer, sameRun } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { leftoversFile } from './network-leftovers.js'
 import { hasInterfaces, hasNames, type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
@@ -98,17 +98,17 @@ async function connectRunning(
 /** The record of a container with its new place, which has its addresses; undefined: its run is over. */
 function recordPlace(
   context: NetworksContext,
-  { id, attempt }: ContainerRecord,
+  record: ContainerRecord,
   network: NetworkRecord,
   settings: EndpointSettings,
 ): ContainerRecord | undefined {
   const { store } = context.stages.networking
   return store.transaction(() => {
-    const now = context.containers.containers.get(id)
-    if (now?.phase !== 'started' || now.attempt !== attempt) return undefined
+    const now = sameRun(context.containers, record)
+    if (!now) return undefined
     checkModes(context, now, network)
-    const index = nextInterface(store.endpointsOf(id))
-    activateEndpoint(store, store.connect(id, network, settings), attempt, index)
+    const index = nextInterface(store.endpointsOf(now.id))
+    activateEndpoint(store, store.connect(now.id, network, settings), now.attempt, index)
     return now
   })
 }

@@ -6,12 +6,12 @@ import type { PublishedPort } from '../network/ruleset.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord } from '../store/networks.js'
 import { linkContext, linkedPorts } from './container-links.js'
-import { forgetFlows } from './flows.js'
 import { forgetIfOver, hasView, updateOwnHosts, updateResolvConf, updateView } from './live-files.js'
-import { changeNetworks, endpointLinkOf, type RunningContainer } from './live-network.js'
+import { changeNetworks, endpointLinkOf, type RunningContainer, sameRun } from './live-network.js'
 import type { NetworksContext } from './network.js'
 import { refused } from './network-connect.js'
 import { type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
+import { retireEndpoints } from './retire-endpoints.js'
 import { roadsNow } from './wanted-state.js'
 import { endpointLinks } from './wiring.js'
 
@@ -72,8 +72,7 @@ async function disconnectRunning(
   if (place) await leave(context, { record, namespace }, place, before, roads)
   failpoint('disconnect.record')
   const isDone = networking.store.transaction(() => {
-    const now = context.containers.containers.get(record.id)
-    if (now?.phase !== 'started' || now.attempt !== record.attempt) return false
+    if (!sameRun(context.containers, record)) return false
     networking.store.disconnect(record.id, network.id)
     return true
   })
@@ -113,7 +112,7 @@ async function leave(
   failpoint('disconnect.roads')
   await host.closeLinks(roads.links)
   await movePorts(context, record, roads.ports, after)
-  await forgetFlows(context.stages.networking, { container: record.id, network: place.network.id })
+  await retireEndpoints(context.stages.networking, { container: record.id, network: place.network.id })
   failpoint('disconnect.view')
   if (hasView(context, record)) {
     updateView(context, record, after)

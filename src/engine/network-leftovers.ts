@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
+import { readTextFile } from '../host/index.js'
 import { formatAddress, parseAddress } from '../network/address.js'
 import { forgetNames } from '../network/name-records.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import type { Stages } from './assemble.js'
-import { forgetFlows } from './flows.js'
 import { awaitContainerLock } from './networks-lock.js'
+import { retireEndpoints } from './retire-endpoints.js'
 
 /** What a run adds to the kernel that does not go with its namespaces. */
 export interface NetworkLeftovers {
@@ -47,7 +47,7 @@ export async function clearNetwork(
       .portsWithin(protocol, hostPort, hostPort)
       .some((port) => port.container !== id && port.hostAddress === formatAddress(hostAddress))
   await networking.host.unpublish(left.ports.filter((port) => !isTaken(port)))
-  await forgetFlows(networking, { container: id })
+  await retireEndpoints(networking, { container: id })
 }
 
 interface Port extends Omit<PublishedPort, 'hostAddress' | 'address'> {
@@ -61,15 +61,9 @@ interface Link extends Omit<LinkedPort, 'from' | 'to'> {
 }
 
 function readLeftovers(path: string): NetworkLeftovers | undefined {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const text = readTextFile(path)
   // The supervisor was killed while it wrote it: nothing had been made yet.
-  if (!text.endsWith('}')) return undefined
+  if (!text?.endsWith('}')) return undefined
   const { ports, links } = JSON.parse(text) as { ports: Port[]; links: Link[] }
   return {
     ports: ports.map((port) => ({

@@ -6,9 +6,7 @@ import { reporting } from '../errors/system.js'
 import { type ConnectOptions, parseConnect } from '../spec/index.js'
 import type { NetworkRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
-import { connectContainer } from './network-connect.js'
 import { removeNetwork } from './network-creation.js'
-import { disconnectContainer } from './network-disconnect.js'
 import { inspectNetwork, type NetworkInspect } from './network-inspect.js'
 import { isPredefined } from './predefined-networks.js'
 
@@ -66,9 +64,10 @@ export class Network {
   ): Promise<void> {
     this.#context.containers.closing.throwIfAborted()
     const settings = parseConnect(options)
-    await reporting(`cannot connect to network ${this.name}`, () =>
-      connectContainer(this.#context, this.#record(), idOf(container), settings, signal),
-    )
+    await reporting(`cannot connect to network ${this.name}`, async () => {
+      const { connectContainer } = await import('./network-connect.js')
+      await connectContainer(this.#context, this.#record(), idOf(container), settings, signal)
+    })
   }
 
   /**
@@ -85,9 +84,10 @@ export class Network {
    */
   async disconnect(container: Container | string, { force = false, signal }: DisconnectOptions = {}): Promise<void> {
     this.#context.containers.closing.throwIfAborted()
-    await reporting(`cannot disconnect from network ${this.name}`, () =>
-      disconnectContainer(this.#context, this.#record(), idOf(container), { force, signal }),
-    )
+    await reporting(`cannot disconnect from network ${this.name}`, async () => {
+      const { disconnectContainer } = await import('./network-disconnect.js')
+      await disconnectContainer(this.#context, this.#record(), idOf(container), { force, signal })
+    })
   }
 
   /**

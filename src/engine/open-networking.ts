@@ -48,8 +48,13 @@ export function openNetworking(paths: Paths, database: Database, pools: readonly
     },
     describeBridge: () => describeBridge(stages),
     async leave() {
-      const record = store.getByName('bridge')
-      if (record && !store.hasActive(record.id)) await host.remove(record)
+      try {
+        const record = store.getByName('bridge')
+        if (record && !store.hasActive(record.id)) await host.remove(record)
+      } catch (error) {
+        // A bridge that is left is found by the next engine; that this one cannot be closed would help nobody.
+        warn(error)
+      }
     },
   }
 }

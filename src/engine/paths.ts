@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { failpoint } from '../errors/failpoint.js'
 import { StoreError } from '../errors/index.js'
+import { readTextFile } from '../host/index.js'
 
 /** Where an engine keeps its things. */
 export interface Paths {
@@ -30,14 +31,7 @@ export function preparePaths(root: string, runRoot: string): Paths {
 }
 
 function readRootId(path: string): string {
-  const read = () => {
-    try {
-      return readFileSync(path, 'utf8').trim()
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
-    }
-  }
+  const read = () => readTextFile(path)?.trim()
   const present = read()
   if (present !== undefined) return verifyRootId(present, path)
   const aside = `${dirname(path)}/.new-id-${process.pid}`

@@ -28,9 +28,11 @@ const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const
 /**
  * Takes ports of the host: binds them, so that nobody else can while the sockets are open.
  *
- * @throws {ConflictError} PORT_IN_USE, with none of them taken; {InvalidOptionError} for an address that is not the host's
+ * @throws {ConflictError} PORT_IN_USE, with none of them taken; {InvalidOptionError} for an address that is not the host's, or
+ *   more ports than a container can hold
  */
 export function holdPorts(request: PortsRequest): HeldSocket[] {
+  checkCount(request)
   const held: HeldSocket[] = []
   try {
     let { lastDynamic } = request
@@ -44,6 +46,18 @@ export function holdPorts(request: PortsRequest): HeldSocket[] {
     releasePorts(held)
     throw error
   }
+}
+
+/** A supervisor takes 1,024 descriptors, one for each bind mount among them. */
+const mostSockets = 768
+
+function checkCount({ bindings, hostBinding, container }: PortsRequest): void {
+  const count = bindings.reduce((sum, { hostAddress }) => sum + hostAddresses(hostAddress, hostBinding).length, 0)
+  if (count <= mostSockets) return
+  throw new InvalidOptionError(
+    `cannot publish ${bindings.length} ports of ${container}: they need ${count} sockets, and a container holds ${mostSockets}: publish fewer, or on one address, as in '0.0.0.0:9000-9500:9000-9500', where a port needs one socket and not one of each family; or share the host's network`,
+    { code: 'INVALID_OPTION', details: { option: 'publish', ports: bindings.length, most: mostSockets } },
+  )
 }
 
 /** Closes this process's sockets; a port that was passed to a supervisor stays held by it. */

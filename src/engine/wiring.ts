@@ -122,7 +122,6 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
       kind: 'own',
       steps: [...loopbackSteps(), ...endpoints.flatMap(endpointSteps)],
       endSteps: endpoints.flatMap(quietSteps),
-      sysctls: interfaceSysctls(places),
       firewall: firewall === undefined ? undefined : firewallPlan(stages, places, held, opened),
       ports: portsPlan(stages, places, held, firewall === undefined ? 0 : 1),
       names: namesPlan(stages, context, record, places, hostFiles),
@@ -257,14 +256,6 @@ function namesPlan(
       line: recordLine(nameRecord(record, { network, endpoint })),
     })),
   }
-}
-
-/** No neighbour tells a container where its routes lead. CVE-2020-13401. */
-function interfaceSysctls(places: readonly Place[]): Record<string, string> {
-  const routed = places.filter(
-    ({ network, endpoint }) => network.definition.driver === 'bridge' && endpoint.active.ipv6 !== undefined,
-  )
-  return Object.fromEntries(routed.map(({ endpoint }) => [`net.ipv6.conf.${endpoint.active.interface}.accept_ra`, '0']))
 }
 
 /** The first place with each family gets its default route. */

@@ -38,7 +38,7 @@ export async function withNetworkNamespaceLock<Result>(
 ): Promise<Result> {
   const namespace = openSync('/proc/thread-self/ns/net', 'r')
   try {
-    /*x*/
+    await acquire(namespace, signal, performance.now() + namespacePatienceMs)
     return await body()
   } finally {
     closeSync(namespace)

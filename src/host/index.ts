@@ -11,6 +11,7 @@ export * from './growth.js'
 export * from './limits.js'
 export type * from './native.js'
 export * from './probe.js'
+export * from './text-file.js'
 
 /**
  * The kernel primitives. The addon is loaded at the first call, never by an import.

@@ -17,8 +17,7 @@ import { openDisk } from './disk.js'
 import { parsePlatform } from './documents/platform.js'
 import { Gate } from './gate.js'
 import { type ImageHistoryEntry, imageHistory } from './history.js'
-import { makeHostImage, reuseHostImage } from './host/from-host.js'
-import { type FromHostOptions, normalizeFromHost } from './host/options.js'
+import type { FromHostOptions } from './host/options.js'
 import { openHostImageMemory } from './host/reuse.js'
 import { type ImportRequest, importRootfs } from './import.js'
 import { type ImageInspect, inspectImage } from './inspect.js'
@@ -199,11 +198,12 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
     async fromHost(options) {
       options.signal?.throwIfAborted()
       const base = options.from === undefined ? undefined : catalogue.get(options.from)
-      const request = normalizeFromHost(options, base?.id)
+      const host = await import('./host/index.js')
+      const request = host.normalizeFromHost(options, base?.id)
       return (
-        reuseHostImage(context, memory, request) ??
+        host.reuseHostImage(context, memory, request) ??
         changing(context, collection, options.signal, () =>
-          makeHostImage(context, memory, request, base, options.signal),
+          host.makeHostImage(context, memory, request, base, options.signal),
         )
       )
     },

@@ -17,8 +17,6 @@ export interface OwnNetworkPlan {
   readonly steps: readonly NetlinkStep[]
   /** When its program has ended: what makes its interfaces mute at once. */
   readonly endSteps: readonly NetlinkStep[]
-  /** Parameters of its interfaces, which are set once they are there. */
-  readonly sysctls: Readonly<Record<string, string>>
   readonly firewall: FirewallPlan | undefined
   readonly ports: PortsPlan | undefined
   readonly names: NamesPlan | undefined

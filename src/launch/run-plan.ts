@@ -89,12 +89,9 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   plan.section('container')
   writeEntrance(plan, input, trees)
   writeFilesystems(plan, input, trees)
-  const interfaceSysctls = input.network.kind === 'own' ? Object.entries(input.network.sysctls) : []
-  // Its interfaces are made meanwhile: it waits for them as late as it can, and /proc/sys becomes read-only below.
-  if (interfaceSysctls.length > 0) plan.awaitRelease()
-  for (const [name, value] of interfaceSysctls) plan.sysctl({ name, value })
   writeKernelSettings(plan, input)
-  if (input.network.kind === 'own' && interfaceSysctls.length === 0) plan.awaitRelease()
+  // Its interfaces were made meanwhile.
+  if (input.network.kind === 'own') plan.awaitRelease()
   writeProcess(plan, {
     process: input.spec.process,
     seccomp: input.seccomp,

@@ -73,11 +73,15 @@ function parentOf(driver: NetworkDriver, { parent = '' }: Options): string {
   return interfaceName('parent', parent)
 }
 
-/** @see dev_valid_name() of the kernel */
+/** Those that are directories of parameters beside the interfaces' own. */
+const reserved: readonly string[] = ['.', '..', 'all', 'default']
+
+/** What `%` stands for would be chosen by the kernel. @see dev_valid_name() of the kernel */
 function interfaceName(option: string, name: string): string {
-  if (name === '' || (/^[^\s/:]{1,15}$/.test(name) && name !== '.' && name !== '..')) return name
+  const isShort = Buffer.byteLength(name) <= 15
+  if (name === '' || (isShort && /^[^\s/:%\p{Cc}]+$/u.test(name) && !reserved.includes(name))) return name
   throw invalid(
-    `invalid ${option} ${JSON.stringify(name)}: an interface has a name of 1 to 15 bytes, without / and :`,
+    `invalid ${option} ${JSON.stringify(name)}: an interface has a name of 1 to 15 bytes, without spaces, /, : and %, and not one of ${reserved.join(', ')}`,
     name,
   )
 }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bridge } from '../../test/support/network-definition.js'
 import { formatMac, macOf, parseAddress } from './address.js'
 import { checkObeyed, dumped, readAnswers } from './answers.js'
 import type { KernelNetwork, NetworkDefinition } from './definition.js'
@@ -11,20 +12,9 @@ import { createBridge, raiseLink } from './links.js'
 import type { Message } from './messages.js'
 
 const definition: NetworkDefinition = {
-  driver: 'bridge',
-  internal: false,
-  attachable: false,
-  ipv6: false,
+  ...bridge,
   subnets: [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }],
-  options: {},
-  ipamDriver: 'default',
-  ipamOptions: {},
-  labels: {},
   interface: 'br0',
-  icc: true,
-  masquerade: true,
-  hostBinding: '0.0.0.0',
-  mode: '',
 }
 const dual = [...definition.subnets, { subnet: 'fd00::/64', gateway: 'fd00::1' }]
 

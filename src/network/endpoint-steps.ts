@@ -109,7 +109,11 @@ function addressStep(link: EndpointLink, name: string): NetlinkStep {
   const { endpoint } = link
   const rename = name === endpoint.interface ? [] : [renameLink(unknown, endpoint.interface)]
   const addresses = addressesOf(link).map(({ address, prefix }) => addAddress(unknown, address, prefix))
-  return indexedStep(name, [...rename, ...raiseLink(unknown, false), ...addresses], defaultRoutes(link))
+  return indexedStep(
+    name,
+    [...rename, ...raiseLink(unknown, false, link.network.definition.mtu), ...addresses],
+    defaultRoutes(link),
+  )
 }
 
 /** Messages about an interface of the container's, and routes through it. */

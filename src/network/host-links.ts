@@ -14,7 +14,7 @@ import {
   readLinks,
 } from './host-records.js'
 import { restrictBridge } from './kernel-parameters.js'
-import { attachPort, createBridge, deleteLink, deleteLinks, raiseLink } from './links.js'
+import { attachPort, BR_STATE_DISABLED, createBridge, deleteLink, deleteLinks, mutePort, raiseLink } from './links.js'
 import type { Message } from './messages.js'
 import type { NetlinkSocket } from './netlink-socket.js'
 import { addAddress, removeAddress } from './routes.js'
@@ -45,11 +45,15 @@ export class HostLinks {
     return networks.filter((_, at) => absent.has(at + 1))
   }
 
-  /** Those by which a packet has come or gone; what is gone may have been used. */
-  async used(names: readonly string[]): Promise<Set<string>> {
+  /** Makes bridge ports mute that are not. Those by which no packet has come or gone; who is gone may have been used. */
+  async mute(names: readonly string[]): Promise<Set<string>> {
     const links = readLinks(await this.socket.exchange(names.map(queryPackets)))
-    const unused = new Set(links.filter(({ packets }) => packets === 0n).map(({ name }) => name))
-    return new Set(names.filter((name) => !unused.has(name)))
+    const open = links.filter(({ portState }) => portState !== undefined && portState !== BR_STATE_DISABLED)
+    await this.#obeyed(
+      'bridge ports',
+      open.map(({ index }) => mutePort(index)),
+    )
+    return new Set(links.filter(({ packets }) => packets === 0n).map(({ name }) => name))
   }
 
   /** Makes a network's interface, or completes what is there. Whether there was none. */
@@ -96,8 +100,8 @@ export class HostLinks {
     const there = await this.#find(name)
     if (there && there.kind !== 'bridge') throw notABridge(name)
     const options = { name, mtu, mac: bridgeMac(definition), group: this.group, ipv6: false }
-    await this.socket.obey(`bridge ${name}`, there ? raiseLink(name, true) : createBridge(options))
     try {
+      await this.socket.obey(`bridge ${name}`, there ? raiseLink(name, true) : createBridge(options))
       await this.#complete(definition)
     } catch (error) {
       if (!there) await this.socket.exchange([deleteLink(name)])

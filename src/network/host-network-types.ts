@@ -69,8 +69,11 @@ export interface HostNetwork {
   follow(put: Roads, now: () => RoadsNow): Promise<void>
   openLinks(ports: readonly LinkedPort[]): Promise<void>
   closeLinks(ports: readonly LinkedPort[]): Promise<void>
-  /** Forgets the connections of endpoints, which nobody uses any more: who has their addresses next is somebody else. */
-  forgetFlows(endpoints: readonly ActiveEndpoint[]): Promise<void>
+  /**
+   * Makes endpoints mute, if they still are there and their supervisor has not done it, and forgets their connections: who has
+   * their addresses next is somebody else.
+   */
+  retireEndpoints(endpoints: readonly ActiveEndpoint[]): Promise<void>
   /** An nfnetlink socket for a supervisor's slot; given back when the supervisor has gone. Kept open: closing one waits. */
   takeFirewallSocket(): number
   giveFirewallSocket(fd: number): void

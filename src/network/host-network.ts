@@ -143,11 +143,12 @@ class KernelSide implements HostNetwork {
     return this.#firewall.take(linkElements(ports))
   }
 
-  async forgetFlows(endpoints: readonly ActiveEndpoint[]): Promise<void> {
-    if (endpoints.length === 0 || !hasFlows()) return
-    const used = await this.#links.used(endpoints.map(({ hostInterface }) => hostInterface))
+  async retireEndpoints(endpoints: readonly ActiveEndpoint[]): Promise<void> {
+    if (endpoints.length === 0) return
+    const unused = await this.#links.mute(endpoints.map(({ hostInterface }) => hostInterface))
+    if (!hasFlows()) return
     const addresses = endpoints
-      .filter(({ hostInterface }) => used.has(hostInterface))
+      .filter(({ hostInterface }) => !unused.has(hostInterface))
       .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6])
     await this.#flows.forget(addresses.filter((text) => text !== undefined).map(parseAddress))
   }

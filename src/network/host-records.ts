@@ -23,6 +23,8 @@ const IFLA_EXT_MASK = 29
 const RTEXT_FILTER_SKIP_STATS = 8
 const IFLA_GROUP = 27
 const IFLA_INFO_KIND = 1
+const IFLA_INFO_SLAVE_DATA = 5
+const IFLA_BRPORT_STATE = 1
 const IFA_ADDRESS = 1
 const IFA_LOCAL = 2
 const IFA_PROTO = 11
@@ -46,6 +48,8 @@ export interface Link {
   readonly mtu: number
   readonly group: number
   readonly alias?: string
+  /** Of a bridge port: BR_STATE_DISABLED, ... */
+  readonly portState?: number
   /** Those that have come and those that have gone; undefined where it was not asked. */
   readonly packets?: bigint
 }
@@ -99,6 +103,8 @@ function readLink({ body }: Answer): Link {
   const attributes = readAttributes(body, 16)
   const info = attributes.get(IFLA_LINKINFO)
   const kind = info && readAttributes(info).get(IFLA_INFO_KIND)
+  const port = info && readAttributes(info).get(IFLA_INFO_SLAVE_DATA)
+  const portState = port && readAttributes(port).get(IFLA_BRPORT_STATE)?.readUInt8(0)
   const master = numberOf(attributes, IFLA_MASTER)
   const alias = attributes.get(IFLA_IFALIAS)
   const statistics = attributes.get(IFLA_STATS64)
@@ -112,6 +118,7 @@ function readLink({ body }: Answer): Link {
     mtu: numberOf(attributes, IFLA_MTU) ?? 0,
     group: numberOf(attributes, IFLA_GROUP) ?? 0,
     ...(alias && { alias: readText(alias) }),
+    ...(portState !== undefined && { portState }),
     ...(statistics && { packets: packetsOf(statistics) }),
   }
 }

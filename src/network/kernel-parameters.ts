@@ -17,9 +17,9 @@ function write(name: string, value: number): void {
   if (read(name) !== String(value)) writeFileSync(`${root}/${name}`, `${value}\n`)
 }
 
-/** A kernel without IPv6 has no parameters of it. */
-function hasIpv6(): boolean {
-  return existsSync(`${root}/ipv6`)
+/** A kernel without IPv6 has no parameters of it, and none of an interface whose MTU is too small for it. */
+function hasIpv6(link: string): boolean {
+  return existsSync(`${root}/ipv6/conf/${link}`)
 }
 
 /** Whether the host is a router. */
@@ -58,7 +58,7 @@ export function restrictBridge(bridge: string, icc: boolean): void {
   write(`${ipv4}/route_localnet`, 1)
   write(`${ipv4}/rp_filter`, 1)
   write(`${ipv4}/send_redirects`, 0)
-  if (hasIpv6()) write(`ipv6/conf/${bridge}/accept_ra`, 0)
+  if (hasIpv6(bridge)) write(`ipv6/conf/${bridge}/accept_ra`, 0)
   if (icc) return
   // Isolated ports do not hear each other's questions: the bridge answers, and the firewall decides.
   write(`${ipv4}/proxy_arp_pvlan`, 1)

@@ -23,7 +23,8 @@ const IFLA_INFO_SLAVE_KIND = 4
 const IFLA_INFO_SLAVE_DATA = 5
 const IFLA_BR_MCAST_SNOOPING = 23
 const IFLA_BRPORT_STATE = 1
-const BR_STATE_DISABLED = 0
+/** Of a bridge port: nothing comes or goes by it. */
+export const BR_STATE_DISABLED = 0
 const IFLA_BRPORT_MODE = 4
 const IFLA_BRPORT_ISOLATED = 33
 const IFLA_INET6_ADDR_GEN_MODE = 8
@@ -57,7 +58,7 @@ export interface BridgeOptions extends LinkOptions {
 /** Makes a bridge and raises it. Multicast snooping is off: it costs a timer for each port, and hides neighbours from IPv6. */
 export function createBridge(options: BridgeOptions): Message[] {
   const info = linkInfo('bridge', attribute(IFLA_BR_MCAST_SNOOPING, u8(0)))
-  return [newLink(linkAttributes(options), info), ...raiseLink(options.name, options.ipv6)]
+  return [newLink(linkAttributes(options), info), ...raiseLink(options.name, options.ipv6, options.mtu)]
 }
 
 /** How an interface is on a bridge. */
@@ -98,7 +99,7 @@ export function createVeth(options: VethOptions): Message[] {
     newLink(linkAttributes(options), attribute(IFLA_MASTER, u32(master)), linkInfo('veth', pair)),
     // Only what exists takes options of a bridge port and of IPv6. It has no carrier while its peer is down, so that it
     // can be raised by the same message.
-    changeLink(name, IFF_UP, ...alias, ...(ipv6 ? [] : [withoutLinkLocal()]), portOptions(options)),
+    changeLink(name, IFF_UP, ...alias, ...withoutLinkLocal(ipv6, options.mtu), portOptions(options)),
   ]
 }
 
@@ -118,9 +119,9 @@ export function mutePort(index: number): Message {
 }
 
 /** Raises an interface; without IPv6 it gets no link-local address by itself. */
-export function raiseLink(link: LinkReference, ipv6: boolean): Message[] {
+export function raiseLink(link: LinkReference, ipv6: boolean, mtu?: number): Message[] {
   // Of one message, the kernel obeys the flags first, and would make the address before it hears of the option.
-  const options = ipv6 ? [] : [changeLink(link, 0, withoutLinkLocal())]
+  const options = withoutLinkLocal(ipv6, mtu).map((option) => changeLink(link, 0, option))
   return [...options, changeLink(link, IFF_UP)]
 }
 
@@ -180,10 +181,14 @@ export function linkInfo(kind: string, ...data: readonly Uint8Array[]): Uint8Arr
   return nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, text(kind)), nested(IFLA_INFO_DATA, ...data))
 }
 
+/** The least that IPv6 works with: the kernel gives an interface with less nothing of it, and refuses its options. */
+export const smallestIpv6Mtu = 1280
+
 /** No address comes with the link; those that are given to it work all the same. */
-function withoutLinkLocal(): Uint8Array {
+function withoutLinkLocal(ipv6: boolean, mtu = smallestIpv6Mtu): Uint8Array[] {
+  if (ipv6 || mtu < smallestIpv6Mtu) return []
   const mode = attribute(IFLA_INET6_ADDR_GEN_MODE, u8(IN6_ADDR_GEN_MODE_NONE))
-  return nested(IFLA_AF_SPEC, nested(AF_INET6, mode))
+  return [nested(IFLA_AF_SPEC, nested(AF_INET6, mode))]
 }
 
 function portOptions({ isolated = false, hairpin = false }: PortOptions): Uint8Array {

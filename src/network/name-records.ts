@@ -1,6 +1,6 @@
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
-import { withFileLock } from '../host/index.js'
+import { readTextFile, withFileLock } from '../host/index.js'
 
 // What resolvers read, in a directory of a root: a record file for each network with names, and a view for each container
 // that is on one. The supervisor (native/supervisor/names.c) writes the same files in the same way.
@@ -138,14 +138,7 @@ function publish(path: string, content: string): void {
 }
 
 function linesOf(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
+  return (readTextFile(path) ?? '').split('\n').filter((line) => line !== '')
 }
 
 const lockOf = (path: string) => `${path}.lock`

@@ -1,6 +1,7 @@
 import { ConflictError, type ErrorCode, InvalidOptionError } from '../errors/index.js'
 import type { NetworkDefinition, NetworkDriver, SubnetDefinition } from './definition.js'
 import { type DriverDefinition, driverDefinition } from './driver-options.js'
+import { smallestIpv6Mtu } from './links.js'
 import { type RequestedSubnet, requestedSubnets } from './subnet-options.js'
 
 /** Options of a network that is to be made: `docker network create`'s, by their names. */
@@ -58,8 +59,10 @@ export function normalizeNetwork(name: string, given: CreateNetworkOptions): Net
     auxAddresses: strings('auxAddress', given.auxAddress ?? {}),
   })
   if (driver === 'bridge') checkOneOfFamily(subnets)
+  const defined = driverDefinition(driver, options)
+  if (ipv6) checkIpv6Mtu(defined.mtu)
   return {
-    ...driverDefinition(driver, options),
+    ...defined,
     name,
     driver,
     internal: given.internal ?? false,
@@ -129,6 +132,11 @@ function checkOneOfFamily(subnets: readonly RequestedSubnet[]): void {
   const families = subnets.map(({ subnet }) => subnet.family)
   if (new Set(families).size < families.length)
     throw invalid("bridge driver doesn't support multiple subnets: give one of each family", 'bridge')
+}
+
+function checkIpv6Mtu(mtu: number | undefined): void {
+  if (mtu !== undefined && mtu < smallestIpv6Mtu)
+    throw invalid(`invalid MTU number: ${mtu}: IPv6 needs ${smallestIpv6Mtu} bytes`, String(mtu))
 }
 
 function texts(option: string, given: string | readonly string[] | undefined): readonly string[] {

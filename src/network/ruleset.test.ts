@@ -68,6 +68,7 @@ describe('createRuleset', () => {
       'type filter hook prerouting priority raw; policy accept;',
       'iifname != "lo" ip daddr 127.0.0.0/8 drop',
       'iifname @own fib saddr . iif oif 0 drop',
+      'iifname @own iifname != @bridges meta mark set 0x696e7472',
     ])
     expect(await listed(namespace, 'chain', 'publish')).toEqual([
       'dnat ip to ip daddr . meta l4proto . th dport map @published4',

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../errors/index.js'
 import { type Address, addressOf } from './address.js'
 import { planSubnet, type SubnetRequest } from './address-allocation.js'
-import { containsAddress, containsSubnet, overlaps, parseSubnet, type Subnet } from './subnet.js'
+import { containsAddress, containsSubnet, formatSubnet, overlaps, parseSubnet, type Subnet } from './subnet.js'
 
 /** What `docker network create` gives of subnets: several lists that belong together by what lies in what. */
 export interface SubnetTexts {
@@ -52,7 +52,25 @@ function draftsOf(subnets: readonly string[]): Draft[] {
   return drafts
 }
 
+/**
+ * Addresses that no host has, or every host for itself. With one of these on a bridge of its own, the host would look for
+ * itself, or for everybody else, on the bridge.
+ */
+const special = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '::/127', '::ffff:0.0.0.0/96', 'fe80::/10', 'ff00::/8'].map(
+  parseSubnet,
+)
+
 function readSubnet(text: string): Subnet {
+  const subnet = parsed(text)
+  const other = special.find((one) => overlaps(one, subnet))
+  if (other === undefined) return subnet
+  throw invalid(
+    `Invalid subnet ${text} : it has addresses of ${formatSubnet(other)}, which are not for networks: give one such as '10.5.0.0/16'`,
+    text,
+  )
+}
+
+function parsed(text: string): Subnet {
   try {
     return parseSubnet(text)
   } catch (cause) {

@@ -1,6 +1,7 @@
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { InvalidOptionError } from '../errors/index.js'
+import { readTextFile } from '../host/index.js'
 import type { DriverName, SnapshotDriver } from './driver.js'
 import { LayerStore } from './layer-store.js'
 import { OverlaySnapshots } from './overlay.js'
@@ -44,12 +45,9 @@ async function choose(directory: string, { driver, probe = canOverlay }: Snapsho
 }
 
 function readChoice(directory: string): DriverName | undefined {
-  try {
-    return readFileSync(`${directory}/driver`, 'utf8').trim() === 'vfs' ? 'vfs' : 'overlay'
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return undefined
-    throw error
-  }
+  const text = readTextFile(`${directory}/driver`)
+  if (text === undefined) return undefined
+  return text.trim() === 'vfs' ? 'vfs' : 'overlay'
 }
 
 /** The first of several processes decides. */

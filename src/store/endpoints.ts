@@ -38,6 +38,9 @@ export function openEndpoints({ prepare }: Database): EndpointStore & Pick<Netwo
     `SELECT endpoints.*, containers.name AS container_name FROM endpoints JOIN containers ON containers.id = container
        WHERE network = ? ORDER BY containers.rowid`,
   )
+  const linking = prepare<[string], Row>(
+    "SELECT * FROM endpoints WHERE network = ? AND json_array_length(settings, '$.links') > 0 ORDER BY container",
+  )
   const active = prepare<[string], unknown>('SELECT 1 FROM endpoints WHERE network = ? AND active IS NOT NULL LIMIT 1')
   const activate = prepare<[number, string, Uint8Array | null, Uint8Array | null, string, string], never>(
     'UPDATE endpoints SET attempt = ?, active = ?, ipv4 = ?, ipv6 = ? WHERE container = ? AND network = ?',
@@ -82,6 +85,7 @@ export function openEndpoints({ prepare }: Database): EndpointStore & Pick<Netwo
     endpointsOf: (container) => ofContainer.all(container).map(decode),
     endpointsOn: (network) =>
       ofNetwork.all(network).map((row) => ({ ...decode(row), containerName: row.container_name })),
+    linkingOn: (network) => linking.all(network).map(decode),
     hasActive: (network) => active.get(network) !== undefined,
     activate({ container, network }, attempt, active, { ipv4 = null, ipv6 = null }) {
       try {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { bridge, type NetworkTestStore, networkStore } from '../../test/support/network-store.js'
+import { bridge } from '../../test/support/network-definition.js'
+import { type NetworkTestStore, networkStore } from '../../test/support/network-store.js'
 import type { ActiveEndpoint } from '../network/definition.js'
 import type { PortRecord } from './networks.js'
 

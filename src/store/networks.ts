@@ -56,6 +56,8 @@ export interface EndpointStore {
   /** In the order they were connected. */
   endpointsOf(container: string): EndpointRecord[]
   endpointsOn(network: string): NamedEndpoint[]
+  /** Those that have links there. */
+  linkingOn(network: string): EndpointRecord[]
   /** Whether a container runs on the network, as far as its end was recorded. */
   hasActive(network: string): boolean
   /** Writes what an endpoint has in a run. @throws {ConflictError} ADDRESS_IN_USE */

@@ -96,6 +96,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (container, network)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX endpoints_by_network ON endpoints (network);
+  CREATE INDEX endpoints_linking ON endpoints (network) WHERE json_array_length(settings, '$.links') > 0;
   CREATE UNIQUE INDEX endpoints_by_ipv4 ON endpoints (network, ipv4) WHERE ipv4 IS NOT NULL;
   CREATE UNIQUE INDEX endpoints_by_ipv6 ON endpoints (network, ipv6) WHERE ipv6 IS NOT NULL;
 

@@ -233,12 +233,29 @@ for i in range(200): raw().send(mac('ff:ff:ff:ff:ff:ff') + bridge + b'\\x88\\xb5
   })
 })
 
+describe('a container that shares the network of one that has ended', () => {
+  test('has no part in it any more, also where the other was connected while it ran', async () => {
+    const owner = await attacking('plain').name('owner')
+    await (await engine.networks.get('red')).connect(owner)
+    const sharing = await attacking('container:owner').name('sharing')
+    const ask = "print(tcp('10.61.0.1', 8000), tcp('10.61.0.2'), tcp('10.65.0.2'))"
+    const before = await tries(sharing, ask)
+    await owner.kill()
+    await owner.wait()
+    const after = await tries(sharing, ask)
+    await remove('sharing', 'owner')
+    expect(before).toEqual(['red', 'red', 'plain'])
+    expect(after).toEqual(Array(3).fill(expect.stringMatching(/^(Timeout|OS)Error$/)))
+  })
+})
+
 describe('a container on an internal network', () => {
   test('reaches no port that others publish, also where a program carries connections to them', async () => {
     const ports = "tcp('fd63::1', 8401), tcp('fd63::1', 8400), udp('fd63::1', 8400), tcp('10.63.0.1', 8400)"
     const elsewhere = "tcp('fd61::1', 8401), tcp('fd61::1', 8400), udp('fd61::1', 8400), tcp('10.61.0.1', 8400)"
     expect(await tries(attackers.get('red'), `print(${elsewhere})`)).toEqual(['plain', 'plain', 'plain', 'plain'])
-    const found = await tries(attackers.get('inside'), `print(${ports}, ${elsewhere})`)
+    const routes = 'ip route replace default via 10.63.0.1; ip -6 route replace default via fd63::1'
+    const found = await tries(attackers.get('inside'), `os.system('${routes}')\nprint(${ports}, ${elsewhere})`)
     expect(new Set(found)).toEqual(new Set([unreachable]))
   })
 })
@@ -356,5 +373,59 @@ print('flooded')`
     const { stdout } = await engine.run('nettools', ['dig', '+short', 'server-red']).network('red').rm().output()
     expect(await flooding).toEqual(['flooded'])
     expect([meanwhile, stdout]).toEqual(['10.61.0.2\n', '10.61.0.2\n'])
+  })
+})
+
+describe('a network', () => {
+  const name = (bridge: string) => ({ option: { 'com.docker.network.bridge.name': bridge } })
+  const mtu = (bytes: string) => ({ option: { 'com.docker.network.driver.mtu': bytes } })
+
+  test.each([
+    name('a/b'),
+    name('..'),
+    name('all'),
+    name('default'),
+    name('br-%d'),
+    name('a b'),
+    name('\u0001'),
+    name('éééééééé'),
+    { driver: 'macvlan', option: { parent: '../all' } },
+    { driver: 'macvlan', option: { parent: 'lo' } },
+    { ...mtu('1279'), ipv6: true },
+    mtu('67'),
+    { subnet: '0.0.0.0/0' },
+    { subnet: '128.0.0.0/1' },
+    { subnet: '127.5.0.0/16' },
+    { subnet: '239.1.0.0/16' },
+    { subnet: '::/0', ipv6: true },
+    { subnet: '::1/128', ipv6: true },
+    { subnet: 'fe80::/64', ipv6: true },
+    { subnet: 'ff02::/64', ipv6: true },
+    { subnet: '::ffff:127.0.0.0/104', ipv6: true },
+  ])('with %j is refused', async (options) => {
+    await expect(engine.networks.create('hostile', options)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+
+  test('with the least MTU that there is carries packets', async () => {
+    const small = await engine.networks.create('small', mtu('68'))
+    const { stdout } = await engine
+      .run('nettools', [
+        'sh',
+        '-c',
+        `cat /sys/class/net/eth0/mtu; ping -c1 -W1 $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')`,
+      ])
+      .network('small')
+      .rm()
+      .output()
+    await small.remove()
+    expect(stdout).toMatch(/^68\n.* 0% packet loss/s)
+  })
+})
+
+test('more ports than a container holds are refused, with what to do', async () => {
+  const asked = engine.run('nettools', ['true']).rm().publish('9000-9999:9000-9999')
+  await expect(asked).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringContaining('they need 2000 sockets, and a container holds 768: publish fewer'),
   })
 })

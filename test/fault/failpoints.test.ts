@@ -1,68 +1,36 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
-import { InboardError } from '../../src/index.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { isOfNetworks } from './support/network-scenario.js'
 import { archivesIn, newPlace, type Place, startRepository } from './support/place.js'
+import { passedPoints, wrongAfterError } from './support/points.js'
 import { startProgram } from './support/program.js'
-import { arm, type Point } from './support/programs.js'
-import { type Facts, type Step, scenario, User } from './support/scenario.js'
+import type { Point } from './support/programs.js'
+import { type Facts, scenario } from './support/scenario.js'
 
-/** Of points that are passed very often, the first calls. */
-const mostCalls = 3
-const points: Point[] = []
+let points: readonly Point[]
+const names = failpointNames().filter((name) => !isOfNetworks(name))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })
 
 beforeAll(async () => {
   registry = await startRepository()
-  const calls = new Map<string, number>()
-  const names = failpointNames().filter((name) => !isOfNetworks(name))
-  for (const name of names) failpoints.set(name, () => calls.set(name, (calls.get(name) ?? 0) + 1))
-  using place = newPlace()
-  const user = new User(place.roots, await archives(place))
-  for (const step of scenario) await step.act(user)
-  failpoints.clear()
-  for (const name of names)
-    for (let call = 1; call <= Math.min(calls.get(name) ?? 0, mostCalls); call++) points.push({ name, call })
+  points = await passedPoints(names, scenario, archives)
 })
 
 afterAll(() => registry[Symbol.asyncDispose]())
 afterEach(() => failpoints.clear())
 
 test('the scenario passes every failpoint that the sources have', () => {
-  expect([...new Set(points.map(({ name }) => name))]).toEqual(failpointNames().filter((name) => !isOfNetworks(name)))
+  expect([...new Set(points.map(({ name }) => name))]).toEqual(names)
 })
 
 test('at every failpoint an error is told as one of ours, a second try succeeds, and nothing is left', async () => {
   const wrong: string[] = []
-  for (const point of points) {
-    using place = newPlace()
-    arm(point, () => {
-      throw Object.assign(new Error('EIO: i/o error, failpoint'), { code: 'EIO', errno: -5, syscall: 'failpoint' })
-    })
-    const user = new User(place.roots, await archives(place))
-    for (const step of scenario)
-      wrong.push(...(await twice(step, user)).map((what) => `${point.name} ${point.call}: ${step.does}: ${what}`))
-    failpoints.clear()
-    wrong.push(...(await violations(place.roots)).map((what) => `${point.name} ${point.call}: ${what}`))
-  }
+  for (const point of points) wrong.push(...(await wrongAfterError(point, scenario, archives)))
   console.log(`${points.length} errors, ${wrong.length} left something or failed twice`)
   expect(wrong).toEqual([])
 })
-
-async function twice(step: Step, user: User): Promise<string[]> {
-  try {
-    await step.act(user)
-    return []
-  } catch (error) {
-    const wrong = error instanceof InboardError ? [] : [`throws ${(error as Error).stack}`]
-    return step.act(user).then(
-      () => wrong,
-      (again) => [...wrong, `fails again: ${again}, after ${error}`],
-    )
-  }
-}
 
 describe('a process that is killed', () => {
   test('at every failpoint has lost nothing that it acknowledged, and leaves nothing', async () => {

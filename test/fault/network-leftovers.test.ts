@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { leaksOf, testEngine } from '../support/engine.js'
@@ -20,4 +21,22 @@ test('a run that is cleared late takes nothing from who has its port by then', a
 
   expect(before).toEqual([expect.stringContaining('18080')])
   expect(await elements()).toEqual(before)
+})
+
+test('a container that is killed while it is taken off one of its networks has no names left on the other', async () => {
+  await using host = await testEngine()
+  const { engine } = host
+  const front = await engine.networks.create('front')
+  const back = await engine.networks.create('back')
+  const container = await engine.run('busybox', ['sleep', '1000']).network('front')
+  await back.connect(container)
+  const state = readFileSync(`${engine.runRoot}/${container.id}/state`, 'utf8')
+  failpoints.set('disconnect.view', () => process.kill(Number(/^supervisorPid (\d+)$/m.exec(state)?.[1]), 'SIGKILL'))
+
+  await front.disconnect(container)
+
+  await container.wait()
+  expect(await host.leaks()).toEqual([expect.stringMatching(/^container directory/)])
+  await container.remove()
+  expect(await host.leaks()).toEqual([])
 })

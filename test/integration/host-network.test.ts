@@ -28,6 +28,14 @@ async function dropAsDocker(): Promise<void> {
   await host.shell('iptables -A FORWARD -j DOCKER-USER; iptables -A FORWARD -i docker0 ! -o docker0 -j ACCEPT')
 }
 
+const port = {
+  protocol: 'tcp' as const,
+  hostAddress: parseAddress('0.0.0.0'),
+  hostPort: 8080,
+  address: parseAddress('172.21.0.2'),
+  port: 80,
+}
+
 describe('create and remove', () => {
   it('make a network, and leave the host as it was', async () => {
     await dropAsDocker()
@@ -144,18 +152,29 @@ describe('ensure', () => {
     const root = host.root(rootId)
     await root.create(one)
     const server = await host.server(root, endpoint(one, 2))
-    const hostAddress = parseAddress('0.0.0.0')
-    const port = {
-      protocol: 'tcp' as const,
-      hostAddress,
-      hostPort: 8080,
-      address: parseAddress('172.21.0.2'),
-      port: 80,
-    }
     await host.shell('nft flush ruleset')
     await root.ensure([one], () => ({ ...wanted(one), ports: [port] }))
     expect(await host.namespaces.connect(host.here, '127.0.0.1', 8080)).toBe('172.21.0.1')
     expect(await host.namespaces.connect(server, '172.21.0.1', 8080)).toBe('172.21.0.1')
+  })
+
+  it('leaves no road to a container that has ended while all was made again', async () => {
+    const root = host.root(rootId)
+    await root.create(one)
+    await host.shell('nft flush ruleset')
+    const looks = [{ ...wanted(one), ports: [port] }, wanted(one)]
+    await root.ensure([one], () => looks.shift() ?? wanted(one))
+    expect(await host.shell('nft list ruleset')).not.toContain('8080')
+  })
+
+  it('makes the road to a container that was just starting, and whose own went with the old table', async () => {
+    const root = host.root(rootId)
+    await root.create(one)
+    await host.shell('nft flush ruleset')
+    const starting = { ...wanted(one), isChanging: true }
+    const looks = [starting, starting, starting]
+    await root.ensure([one], () => looks.shift() ?? { ...wanted(one), ports: [port] })
+    expect(await host.shell('nft list ruleset')).toContain('tcp . 8080 : 172.21.0.2 . 80')
   })
 
   it('makes a bridge again that was deleted, and puts its containers back on it', async () => {

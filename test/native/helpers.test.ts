@@ -17,7 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { helperFilter } from '../../src/engine/helper-filters.js'
 import { gatherHostFacts } from '../../src/engine/host-facts.js'
 import { native } from '../../src/host/index.js'
-import type { PlanWriter } from '../../src/launch/protocol.gen.js'
+import { opcodes, type PlanWriter } from '../../src/launch/protocol.gen.js'
 import { encodeMessages } from '../../src/network/messages.js'
 import { deleteTable, transaction } from '../../src/network/nftables.js'
 import { type ResolverRules, resolverRules } from '../../src/network/resolver-rules.js'
@@ -29,6 +29,8 @@ import { childrenOf, nameOf, start } from './start.js'
 
 const EEXIST = 17
 const ENODEV = 19
+const EBADMSG = 74
+const EMSGSIZE = 90
 const EADDRINUSE = 98
 const IPPROTO_TCP = 6
 /** Filters of one instruction, BPF_RET: SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS. */
@@ -405,6 +407,17 @@ describe.each([
     await end(running)
     expect(refused).toMatchObject({ errno: EEXIST })
     expect(answer).toBe('10.0.0.2')
+  })
+
+  it.each([
+    ['a port outside of its rules', { ...resolverRules(), udpAt: [resolverRules().messages.length] }, EBADMSG],
+    ['a port that is not at a word', { ...resolverRules(), tcpAt: [2] }, EBADMSG],
+    ['rules that are too long', { messages: new Uint8Array(8196), udpAt: [], tcpAt: [] }, EMSGSIZE],
+  ])('refuses %s', async (_what, rules, errno) => {
+    const running = live(executable, { beside: resolver(1, allowAll, rules) })
+    const failed = await running.status.next('failed')
+    await running.ended
+    expect(failed).toMatchObject({ errno, opcode: opcodes.resolver })
   })
 
   describe('of a kernel that knows no such rules', () => {

@@ -6,23 +6,7 @@ import type { KernelNetwork, NetworkDefinition } from '../../src/network/definit
 import { Namespaces, type Run } from '../../src/network/fixture.js'
 import { openHostNetwork } from '../../src/network/host-network.js'
 import type { EndpointLink, HostNetwork, WantedState } from '../../src/network/host-network-types.js'
-
-const definition: NetworkDefinition = {
-  driver: 'bridge',
-  internal: false,
-  attachable: false,
-  ipv6: false,
-  subnets: [],
-  options: {},
-  ipamDriver: 'default',
-  ipamOptions: {},
-  labels: {},
-  interface: '',
-  icc: true,
-  masquerade: true,
-  hostBinding: '0.0.0.0',
-  mode: '',
-}
+import { bridge } from './network-definition.js'
 
 /** The network 172.<20+at>.0.0/16 and fd00:<at>::/64, with the bridge br-<at>. */
 export function network(at: number, options: Partial<NetworkDefinition> = {}): KernelNetwork {
@@ -31,7 +15,7 @@ export function network(at: number, options: Partial<NetworkDefinition> = {}): K
     { subnet: `fd00:${at}::/64`, gateway: `fd00:${at}::1` },
   ]
   const id = `${at}`.padEnd(64, 'a')
-  return { id, definition: { ...definition, ipv6: true, subnets, interface: `br-${at}`, ...options } }
+  return { id, definition: { ...bridge, ipv6: true, subnets, interface: `br-${at}`, ...options } }
 }
 
 /** A place on it: 172.<20+at>.0.<last> and fd00:<at>::<last>. */

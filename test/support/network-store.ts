@@ -6,6 +6,7 @@ import { type ContainerStore, openContainers } from '../../src/store/containers.
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { openImageRecords } from '../../src/store/images.js'
 import { type NetworkRecord, type NetworkStore, openNetworks } from '../../src/store/networks.js'
+import { bridge } from './network-definition.js'
 
 /** A store below /tmp with networks, and containers to put on them. */
 export interface NetworkTestStore extends Disposable {
@@ -17,24 +18,6 @@ export interface NetworkTestStore extends Disposable {
   container(name: string): string
   /** A network of this name and definition. */
   network(name: string, definition?: Partial<NetworkDefinition>): NetworkRecord
-}
-
-/** A bridge with one subnet, as a definition. */
-export const bridge: NetworkDefinition = {
-  driver: 'bridge',
-  internal: false,
-  attachable: false,
-  ipv6: false,
-  subnets: [{ subnet: '10.1.0.0/16', gateway: '10.1.0.1' }],
-  options: {},
-  ipamDriver: 'default',
-  ipamOptions: {},
-  labels: {},
-  interface: 'br-test',
-  icc: true,
-  masquerade: true,
-  hostBinding: '0.0.0.0',
-  mode: '',
 }
 
 const image = `sha256:${'1'.repeat(64)}`

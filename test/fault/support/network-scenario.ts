@@ -73,6 +73,18 @@ export const networkScenario: readonly Step[] = [
       await server.wait()
     },
   },
+  {
+    does: 'kill that of one that removes itself',
+    facts: { 'container brief': 'absent' },
+    async act(user) {
+      await removeContainer(await user.engine(), 'brief')
+      const brief = (await user.engine()).run('busybox', ['sleep', '1000']).name('brief').rm()
+      const { id } = await brief.network('front').publish('18081:80')
+      const gone = (await user.container(id)).wait()
+      await user.killSupervisor(id)
+      await gone
+    },
+  },
   { does: 'reload', facts: {}, act: async (user) => (await user.engine()).networks.reload() },
   {
     does: 'remove',
@@ -118,4 +130,4 @@ function ignoring(code: string): (error: { code?: string }) => undefined {
 
 /** Failpoints that only this scenario passes. */
 export const isOfNetworks = (name: string): boolean =>
-  /^(connect|disconnect|network|names|rename)\.|^reconcile\.(network|names)$/.test(name)
+  /^(connect|disconnect|network|names|rename)\.|^reconcile\.(network|names)$|^loss\.delete$/.test(name)

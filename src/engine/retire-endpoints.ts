@@ -1,12 +1,12 @@
 import { type Networking, placesOf } from './networking.js'
 
 /**
- * Forgets the connections of a container that has ended, or of one that leaves a network, while its addresses are still its
- * own. What cannot be forgotten keeps nothing from ending.
+ * Ends what a container that has ended, or one that leaves a network, does with its addresses, while they are still its own.
+ * What cannot be ended keeps nothing else from it.
  *
  * @param of `network`: of one network only; `attempt`: of that run, if it is the last
  */
-export async function forgetFlows(
+export async function retireEndpoints(
   networking: Networking,
   of: { readonly container: string; readonly network?: string; readonly attempt?: number },
 ): Promise<void> {
@@ -14,7 +14,7 @@ export async function forgetFlows(
     .filter(({ network: { id, definition } }) => definition.driver === 'bridge' && (of.network ?? id) === id)
     .filter(({ endpoint: { attempt } }) => (of.attempt ?? attempt) === attempt)
   if (endpoints.length === 0) return
-  await networking.host.forgetFlows(endpoints.map(({ endpoint }) => endpoint.active)).catch(warn)
+  await networking.host.retireEndpoints(endpoints.map(({ endpoint }) => endpoint.active)).catch(warn)
 }
 
 const warn = (error: Error) => process.emitWarning(error)

@@ -1,0 +1,53 @@
+import { failpoints } from '../../../src/errors/failpoint.js'
+import { InboardError } from '../../../src/index.js'
+import { violations } from './invariants.js'
+import { newPlace, type Place } from './place.js'
+import { arm, type Point } from './programs.js'
+import { type Step, User } from './scenario.js'
+
+type Archives = (place: Place) => Promise<User['archives']>
+
+/** Of points that are passed very often, the first calls. */
+const mostCalls = 3
+
+/** The calls of failpoints that a scenario makes, point by point. */
+export async function passedPoints(
+  names: readonly string[],
+  scenario: readonly Step[],
+  archives: Archives,
+): Promise<Point[]> {
+  const calls = new Map<string, number>()
+  for (const name of names) failpoints.set(name, () => calls.set(name, (calls.get(name) ?? 0) + 1))
+  using place = newPlace()
+  const user = new User(place.roots, await archives(place))
+  for (const step of scenario) await step.act(user)
+  failpoints.clear()
+  const callsOf = (name: string) => Math.min(calls.get(name) ?? 0, mostCalls)
+  return names.flatMap((name) => Array.from({ length: callsOf(name) }, (_, at) => ({ name, call: at + 1 })))
+}
+
+/** What is wrong with a root whose scenario fails at a point, and goes on with the step done again. */
+export async function wrongAfterError(point: Point, scenario: readonly Step[], archives: Archives): Promise<string[]> {
+  using place = newPlace()
+  arm(point, () => {
+    throw Object.assign(new Error('EIO: i/o error, failpoint'), { code: 'EIO', errno: -5, syscall: 'failpoint' })
+  })
+  const user = new User(place.roots, await archives(place))
+  const found: string[] = []
+  for (const step of scenario) found.push(...(await twice(step, user)))
+  failpoints.clear()
+  return [...found, ...(await violations(place.roots))].map((what) => `${point.name} ${point.call}: ${what}`)
+}
+
+async function twice(step: Step, user: User): Promise<string[]> {
+  try {
+    await step.act(user)
+    return []
+  } catch (error) {
+    const wrong = error instanceof InboardError ? [] : [`${step.does}: throws ${(error as Error).stack}`]
+    return step.act(user).then(
+      () => wrong,
+      (again) => [...wrong, `${step.does}: fails again: ${again}, after ${error}`],
+    )
+  }
+}
