@@ -25,7 +25,7 @@ export interface RunEndpoint {
 export function activateEndpoints(networks: NetworkStore, container: string, attempt: number): RunEndpoint[] {
   let interfaces = 0
   return networks.endpointsOf(container).map((record) => {
-    const endpoint = activateEndpoint(networks, record, attempt, interfaces)
+    const endpoint = activate(networks, record, attempt, { index: interfaces })
     if (endpoint.active.interface !== '') interfaces++
     return endpoint
   })
@@ -42,10 +42,20 @@ export function activateEndpoint(
   attempt: number,
   index: number,
 ): RunEndpoint {
+  return activate(networks, record, attempt, { index, isLive: true })
+}
+
+/** Which interface it is. */
+interface InterfacePlace {
+  readonly index: number
+  readonly isLive?: true
+}
+
+function activate(networks: NetworkStore, record: EndpointRecord, attempt: number, at: InterfacePlace): RunEndpoint {
   const network = networkOf(networks, record, attempt)
   const place = network.id === record.network ? record : networks.move(record, network)
   const { ipv4, ipv6 } = allocate(networks, network, place)
-  const active = activeEndpoint(network.definition, place, index, { ipv4, ipv6 })
+  const active = activeEndpoint(network.definition, place, at, { ipv4, ipv6 })
   networks.activate(place, attempt, active, {
     ipv4: ipv4 && addressBytes(ipv4),
     ipv6: ipv6 && addressBytes(ipv6),
@@ -101,7 +111,7 @@ function checkAsked(definition: NetworkDefinition, subnets: readonly NetworkSubn
 function activeEndpoint(
   { driver }: NetworkDefinition,
   { settings }: EndpointRecord,
-  index: number,
+  { index, isLive }: InterfacePlace,
   { ipv4, ipv6 }: Addresses,
 ): ActiveEndpoint {
   const id = randomBytes(32).toString('hex')
@@ -114,6 +124,7 @@ function activeEndpoint(
     mac: isLinked && driver !== 'ipvlan' ? (settings.mac ?? formatMac(ipv4 ? macOf(ipv4) : randomMac())) : '',
     hostInterface: driver === 'bridge' ? `veth${id.slice(0, 11)}` : '',
     interface: isLinked ? `eth${index}` : '',
+    ...(isLive && { isLive }),
   }
 }
 

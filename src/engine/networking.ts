@@ -23,6 +23,8 @@ export interface Networking {
   describeBridge(): Promise<NetworkRecord>
   /** Removes what the kernel has of the default network, when nothing runs on it: the last engine of the root closes. */
   leave(): Promise<void>
+  /** Of containers that are being made to be started at once: whether the host has what their network needs. */
+  readonly ahead: Map<string, Promise<void>>
   /** The port that was given last of those that nobody has named. */
   readonly dynamicPorts: { last: number }
 }

@@ -37,6 +37,7 @@ export function openNetworking(paths: Paths, database: Database, pools: readonly
     host,
     names,
     stages,
+    ahead: new Map(),
     dynamicPorts: { last: 0 },
     bridge() {
       // Its subnet is chosen anew only while no engine is open.

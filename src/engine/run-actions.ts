@@ -16,6 +16,7 @@ import { containerSpec, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
 import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
+import { ensureHost } from './wiring.js'
 
 /** What the verbs need: the engine's stages, and a way to get images that are not here. */
 export interface RunStages extends Stages {
@@ -42,6 +43,24 @@ async function create(stages: RunStages, context: ContainerContext, request: Run
 async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
   const draft = await withImage(stages, request, () => newRecord(stages, context, request))
   const membership = await membershipOf(stages.networking, context, draft)
+  const { ahead } = stages.networking
+  // While the container is recorded, the kernel is asked.
+  if (membership.network) ahead.set(draft.id, ensureHost(stages, context, [membership.network], draft.id))
+  try {
+    return await runRecorded(stages, context, draft, membership, streams)
+  } finally {
+    ahead.delete(draft.id)
+  }
+}
+
+/** Records a container as started, and starts it. */
+async function runRecorded(
+  stages: RunStages,
+  context: ContainerContext,
+  draft: ContainerRecord,
+  membership: Membership,
+  streams: StartStreams,
+) {
   // The lock is held before the record says that it was started: nobody takes it for lost.
   const lock = lockRunDirectory(context.runRoot, draft.id)
   if (lock === undefined)

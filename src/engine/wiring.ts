@@ -15,7 +15,7 @@ import { resolverRules } from '../network/resolver-rules.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import { networkContainer, type PortBinding } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
-import type { PortRecord } from '../store/networks.js'
+import type { NetworkRecord, PortRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
 import { exposedPort, exposedPorts, type LinkTarget, linkContext, linkedPorts, linkTargets } from './container-links.js'
 import { nameRecord, namesView } from './container-names.js'
@@ -96,16 +96,25 @@ export function openNamespace(context: ContainerContext, record: ContainerRecord
   throw notRunning(record.id)
 }
 
+/** Makes the host have what networks need. To be awaited before the supervisor is spawned, unless something else fails first. */
+export function ensureHost(
+  stages: Stages,
+  context: ContainerContext,
+  networks: readonly NetworkRecord[],
+  container: string,
+): Promise<void> {
+  const wanted = () => wantedState({ stages, containers: context }, container)
+  const ready = stages.networking.host.ensure(networks, wanted)
+  ready.catch(() => {})
+  return ready
+}
+
 async function wireOwn(stages: Stages, context: ContainerContext, record: ContainerRecord): Promise<Wiring> {
   const { networking } = stages
   const links = linkContext({ stages, containers: context })
   const places = placesOf(networking, record.id)
-  const ready = networking.host.ensure(
-    places.map(({ network }) => network),
-    () => wantedState({ stages, containers: context }, record.id),
-  )
-  // Awaited before the supervisor is spawned, unless something else fails first.
-  ready.catch(() => {})
+  const networks = places.map(({ network }) => network)
+  const ready = networking.ahead.get(record.id) ?? ensureHost(stages, context, networks, record.id)
   for (const { target } of networking.links.of(record.id)) await settledNow(context, target)
   const targets = linkTargets(links, record)
   const opened = linkedPorts(links, record.id, places)

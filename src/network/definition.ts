@@ -75,6 +75,8 @@ export interface ActiveEndpoint {
   readonly hostInterface: string
   /** The container's: `eth0`. */
   readonly interface: string
+  /** It came to a container that ran: what its launch plan does at its end, it does not do for this one. */
+  readonly isLive?: true
 }
 
 /** A port of the host that leads to one of the container's; text, for records. JSON-serialisable. */

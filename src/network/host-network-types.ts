@@ -71,9 +71,9 @@ export interface HostNetwork {
   closeLinks(ports: readonly LinkedPort[]): Promise<void>
   /**
    * Makes endpoints mute, if they still are there and their supervisor has not done it, and forgets their connections: who has
-   * their addresses next is somebody else.
+   * their addresses next is somebody else. `areMute`: it surely has.
    */
-  retireEndpoints(endpoints: readonly ActiveEndpoint[]): Promise<void>
+  retireEndpoints(endpoints: readonly ActiveEndpoint[], areMute: boolean): Promise<void>
   /** An nfnetlink socket for a supervisor's slot; given back when the supervisor has gone. Kept open: closing one waits. */
   takeFirewallSocket(): number
   giveFirewallSocket(fd: number): void

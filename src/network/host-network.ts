@@ -143,8 +143,8 @@ class KernelSide implements HostNetwork {
     return this.#firewall.take(linkElements(ports))
   }
 
-  async retireEndpoints(endpoints: readonly ActiveEndpoint[]): Promise<void> {
-    if (endpoints.length === 0) return
+  async retireEndpoints(endpoints: readonly ActiveEndpoint[], areMute: boolean): Promise<void> {
+    if (endpoints.length === 0 || (areMute && !hasFlows())) return
     const unused = await this.#links.mute(endpoints.map(({ hostInterface }) => hostInterface))
     if (!hasFlows()) return
     const addresses = endpoints
