@@ -16,7 +16,8 @@ export async function reconcileNetworks({ networking }: Stages, { containers }: 
   await finishRemovals(networking)
   for (const name of found) {
     const owner = id.exec(name)?.[0] ?? ''
-    if (store.get(owner) || containers.get(owner)?.phase === 'started') continue
+    // What a container that has ended may still have goes with what is left of its run; it may just be started anew.
+    if (store.get(owner) || containers.get(owner)) continue
     failpoint('reconcile.names')
     await native().removeTree(`${names}/${name}`)
   }

@@ -139,8 +139,7 @@ async function wireOwn(stages: Stages, context: ContainerContext, record: Contai
     places,
     hostFiles,
     links: targets,
-    leftovers:
-      places.length > 0 ? { ports: held.flatMap((port) => publishedBy(port, places)), links: opened } : undefined,
+    leftovers: { ports: held.flatMap((port) => publishedBy(port, places)), links: opened },
     passed: () => releasePorts(held),
     over: () => {
       if (firewall !== undefined) networking.host.giveFirewallSocket(firewall)
@@ -241,15 +240,14 @@ function portsPlan(
   }
 }
 
-/** Also for one that is on no network with names yet: it may come to one while it runs. */
+/** Also for one that is on no network, or on none with names: it may come to one while it runs. */
 function namesPlan(
   stages: Stages,
   context: ContainerContext,
   record: ContainerRecord,
   places: readonly Place[],
   host: HostFiles,
-): NamesPlan | undefined {
-  if (places.length === 0) return undefined
+): NamesPlan {
   const { names: directory } = stages.networking
   const named = places.filter(({ network }) => hasNames(network))
   return {

@@ -54,6 +54,17 @@ describe('a running container that is connected', () => {
     expect(await Promise.all(names.map((name) => pings(db, name)))).toEqual([true, true, true, true])
   })
 
+  it('finds others by name, and is found, also when it was started on no network at all', async () => {
+    const net = await engine.networks.create('net')
+    const web = await sleeper('web', 'net')
+    const db = await sleeper('db', 'net')
+    await net.disconnect(web)
+    await web.restart({ timeoutMs: 1 })
+    await net.connect(web)
+    expect(await pings(web, 'db')).toBe(true)
+    expect(await pings(db, 'web')).toBe(true)
+  })
+
   it('has its address in the hosts file that it has, and asks the resolver', async () => {
     const net = await engine.networks.create('net').subnet('10.60.0.0/24')
     const web = await sleeper('web', 'bridge')
