@@ -8,7 +8,7 @@ import { namesView } from './container-names.js'
 import { ownEntry } from './hosts-file.js'
 import { managedPaths, managedResolvConf, readHostFiles } from './managed-files.js'
 import type { NetworksContext } from './network.js'
-import { hasNames, type Place } from './networking.js'
+import { hasNames, networkIds, type Place } from './networking.js'
 import { rewriteInPlace, updateHosts } from './rewrite.js'
 
 /**
@@ -44,7 +44,10 @@ export function updateView(context: NetworksContext, record: ContainerRecord, pl
 /** Takes back what was written since its program has ended: nobody else does, and its view tells where that is. */
 export async function forgetIfOver(context: NetworksContext, id: string): Promise<Resolver> {
   const resolver = await openResolver(context, id)
-  if (resolver === 'none') await forgetNames(context.stages.networking.names, id)
+  if (resolver === 'none') {
+    const { networking } = context.stages
+    await forgetNames(networking.names, id, networkIds(networking))
+  }
   return resolver
 }
 

@@ -4,6 +4,7 @@ import { formatAddress, parseAddress } from '../network/address.js'
 import { forgetNames } from '../network/name-records.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
 import type { Stages } from './assemble.js'
+import { networkIds } from './networking.js'
 import { awaitContainerLock } from './networks-lock.js'
 import { retireEndpoints } from './retire-endpoints.js'
 
@@ -40,7 +41,7 @@ export async function clearNetwork(
   const left = readLeftovers(`${paths.runRoot}/${id}/${fileName}`)
   if (!left) return
   failpoint('network.clear')
-  await forgetNames(networking.names, id)
+  await forgetNames(networking.names, id, networkIds(networking))
   if (left.links.length > 0) await networking.host.closeLinks(left.links)
   const isTaken = ({ protocol, hostPort, hostAddress }: PublishedPort) =>
     networking.store

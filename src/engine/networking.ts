@@ -94,3 +94,8 @@ export function gatewaysOf({ store }: Pick<Networking, 'store'>): string[] {
   const subnets = store.getByName('bridge')?.definition.subnets ?? []
   return subnets.map(({ gateway }) => gateway).filter((gateway) => gateway !== undefined)
 }
+
+/** All networks that a container's names may be on. */
+export function networkIds({ store }: Pick<Networking, 'store'>): string[] {
+  return store.list().map(({ id }) => id)
+}

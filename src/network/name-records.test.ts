@@ -88,20 +88,21 @@ test('a change is a new file, which everyone may read', async () => {
   }
 })
 
-test('all names of a container go with its view', async () => {
+test('all names of a container go with its view, also those that it does not tell of', async () => {
   const other = { id: 'm'.repeat(64), name: 'other' }
   await addNames(directory, network, record('1', 'web'))
   await addNames(directory, other, record('1', 'web'))
   await addNames(directory, other, record('2', 'db'))
   writeView(directory, id('1'), {
-    networks: [network.id, other.id, 'gone'],
+    networks: [network.id],
     aliases: [],
     servers: [],
     internal: true,
     ndots: false,
   })
-  await forgetNames(directory, id('1'))
-  await forgetNames(directory, id('1'))
+  const networks = [network.id, other.id, 'gone']
+  await forgetNames(directory, id('1'), networks)
+  await forgetNames(directory, id('1'), networks)
   expect(content()).toBe('network mine\n')
   expect(content(other.id)).toBe(`network other\n${id('2')} 10.0.0.2 - db\n`)
   expect(readdirSync(directory).sort()).toEqual([other.id, `${other.id}.lock`, network.id, `${network.id}.lock`])

@@ -83,7 +83,8 @@ export async function replaceNames(directory: string, network: string, record: N
 export async function removeNames(directory: string, network: string, container: string): Promise<void> {
   const path = `${directory}/${network}`
   // The names of a network that has gone went with it, and its lock must not be made again.
-  if (linesOf(path).length > 0) await changeLines(path, (lines) => without(lines, container))
+  const lines = linesOf(path)
+  if (without(lines, container).length < lines.length) await changeLines(path, (lines) => without(lines, container))
 }
 
 /** Removes a network's record file: nobody is on it. */
@@ -102,13 +103,14 @@ export function writeView(directory: string, container: string, view: NamesView)
   publish(`${directory}/${container}`, viewContent(view))
 }
 
-/** Takes out all names of a container that does not run any more, then its view. */
-export async function forgetNames(directory: string, container: string): Promise<void> {
+/**
+ * Takes out all names of a container that does not run any more, then its view.
+ *
+ * @param networks all there are: its view may have been changed while it ended
+ */
+export async function forgetNames(directory: string, container: string, networks: readonly string[]): Promise<void> {
   const view = `${directory}/${container}`
-  for (const line of linesOf(view)) {
-    const [key, network = ''] = line.split(' ')
-    if (key === 'network') await removeNames(directory, network, container)
-  }
+  for (const network of networks) await removeNames(directory, network, container)
   failpoint('names.remove-view')
   rmSync(view, { force: true })
   rmSync(asideOf(view), { force: true })
