@@ -3,8 +3,9 @@ import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { Engine, InboardError } from '../../src/index.js'
 import { dockerArchive, tar } from '../support/archives.js'
-import { leaksOf, settled } from '../support/engine.js'
+import { leaksOf } from '../support/engine.js'
 import { imageArchive } from '../support/images.js'
+import { settled } from '../support/settled.js'
 import { violations } from './support/invariants.js'
 import { newPlace, type Place } from './support/place.js'
 import { Random, seed } from './support/random.js'
@@ -57,7 +58,8 @@ test('after a reboot what ran has exited with 255, what removes itself is gone, 
     ['made', 'created', undefined],
     ['kept', 'exited', 255],
   ])
-  expect((await leaksOf(at.directory)).filter((leak) => !leak.startsWith('container directory'))).toEqual([])
+  const left = async () => (await leaksOf(at.directory)).filter((leak) => !leak.startsWith('container directory'))
+  expect(await settled(left)).toEqual([])
   const again = await after.containers.get(kept.id)
   await again.start()
   expect((await again.exec(['cat', '/file'])).stdout).toContain('data\n')

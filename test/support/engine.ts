@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Engine, type EngineOptions } from '../../src/index.js'
 import { imageArchive, type TestImage } from './images.js'
 import { networkLeaks, rootLeaks } from './network-leaks.js'
+import { settled } from './settled.js'
 
 /** An engine with a root of its own, and everything that could be left of it. */
 export interface TestEngine extends AsyncDisposable {
@@ -48,16 +49,7 @@ export async function testEngine(
   }
 }
 
-/** A container's end is told before its teardown is done: what goes within three seconds was no leak. */
-export async function settled(look: () => Promise<string[]>): Promise<string[]> {
-  for (const deadline = performance.now() + 3000; ; ) {
-    const found = await look()
-    if (found.length === 0 || performance.now() > deadline) return found
-    await new Promise(setImmediate)
-  }
-}
-
-/** Containers' things on the host, found by where they are and not by what the engine says. */
+/** Containers' things on the host at this moment, found by where they are and not by what the engine says. */
 export async function leaksOf(directory: string): Promise<string[]> {
   const rootId = await rootIdOf(directory)
   const found = await Promise.all([

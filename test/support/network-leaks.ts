@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import Sqlite from 'better-sqlite3'
+import { settled } from './settled.js'
 
 const execute = promisify(execFile)
 
@@ -17,17 +18,20 @@ export async function networkLeaks(directory: string, rootId: string): Promise<s
   return [...given, ...found.flat()]
 }
 
-/** What a root has left in this network namespace once its last engine has closed; `ours`: interfaces of the test's own. */
-export async function namespaceLeaks(ours: readonly string[] = ['lo']): Promise<string[]> {
-  const { stdout } = await execute('nft', ['list', 'tables'])
-  const tables = stdout.split('\n').filter((line) => line !== '')
-  return [...(await interfaces('')).filter((name) => !ours.includes(name.slice('interface '.length))), ...tables]
+/** What a root has left in this network namespace once its last engine has closed. */
+export function namespaceLeaks(): Promise<string[]> {
+  return settled(async () => (await inNamespace()).filter((leak) => leak !== 'interface lo'))
 }
 
 /** What a root has left of its own in this network namespace once its last engine has closed, and it has no networks. */
-export async function rootLeaks(rootId: string): Promise<string[]> {
+export function rootLeaks(rootId: string): Promise<string[]> {
   const own = [`interface ib-${rootId}`, `table inet inboard-${rootId}`]
-  return (await namespaceLeaks()).filter((leak) => own.includes(leak))
+  return settled(async () => (await inNamespace()).filter((leak) => own.includes(leak)))
+}
+
+async function inNamespace(): Promise<string[]> {
+  const { stdout } = await execute('nft', ['list', 'tables'])
+  return [...(await interfaces('')), ...stdout.split('\n').filter((line) => line !== '')]
 }
 
 /** The ids of networks, and what is given to somebody: addresses and ports. */

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Engine } from '../../../src/index.js'
-import { leaksOf, settled } from '../../support/engine.js'
+import { leaksOf } from '../../support/engine.js'
+import { settled } from '../../support/settled.js'
 import type { Facts, Roots } from './scenario.js'
 
 /**
