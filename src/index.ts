@@ -54,6 +54,7 @@ export {
   StoreError,
   SyscallError,
   UnsupportedHostError,
+  VolumeError,
 } from './errors/index.js'
 export type {
   ArchiveSource,

@@ -57,6 +57,12 @@ export const targetFlags = {
   optional: 8,
 }
 
+/** `recursive` of `tree_attach`: what reaches the mounts below the tree's root as well. */
+export const treeFlags = {
+  attributes: 1,
+  propagation: 2,
+}
+
 export const stdioKinds = { null: 0, pipes: 1, tty: 2, slots: 3 }
 
 export const stdioFlags = {
@@ -256,8 +262,8 @@ export const operations = [
     code: 24,
     name: 'tree_open',
     in: ['container'],
-    fields: { slot: 'u64', path: 'str', recursive: 'u64' },
-    doc: 'open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot.',
+    fields: { slot: 'u64', path: 'str', below: 'str', recursive: 'u64' },
+    doc: 'open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot; with `below` of what is there in that directory, resolved as if it were the root (openat2, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS).',
   },
   {
     code: 25,
@@ -302,7 +308,7 @@ export const operations = [
       recursive: 'u64',
       targetFlags: 'u64',
     },
-    doc: 'mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*), then move_mount(2) onto the opened target.',
+    doc: 'mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target.',
   },
   {
     code: 32,

@@ -1,8 +1,11 @@
 import { InvalidOptionError } from '../errors/index.js'
-import { type ImageProgress, type ImageStore, type PulledImage, throttled } from '../image/index.js'
+import { reporting } from '../errors/system.js'
+import { type ImageProgress, type PulledImage, throttled } from '../image/index.js'
 import { parseReference, type Reference } from '../reference/reference.js'
-import type { Registries, RegistryAuth } from '../registry/types.js'
+import type { RegistryAuth } from '../registry/types.js'
 import { parsePlatform } from '../spec/index.js'
+import { Image, type ImagesContext } from './image.js'
+import { Operation } from './operation.js'
 
 /** Options of {@link Engine.pull}. */
 export interface PullOptions {
@@ -15,10 +18,21 @@ export interface PullOptions {
   readonly signal?: AbortSignal
 }
 
-/** What a pull works with. */
-export interface PullStages {
-  readonly images: ImageStore
-  openRegistries(): Promise<Registries>
+/** The operation of {@link Engine.pull}. */
+export function pulling(
+  context: ImagesContext,
+  reference: string,
+  options: PullOptions,
+): Operation<ImageProgress, Image | Image[]> {
+  const body = async (report: (progress: ImageProgress) => void, signal: AbortSignal) => {
+    const ids = await pullImages(context, reference, options, report, signal)
+    const images = ids.map((id) => new Image(context, id))
+    return options.allTags ? images : (images[0] as Image)
+  }
+  return new Operation<ImageProgress, Image | Image[]>(
+    (report, signal) => reporting(`cannot pull ${reference}`, () => body(report, signal)),
+    [context.closing, options.signal],
+  )
 }
 
 /**
@@ -26,8 +40,8 @@ export interface PullStages {
  *
  * @returns the images' IDs, each once
  */
-export async function pullImages(
-  { images, openRegistries }: PullStages,
+async function pullImages(
+  { store, openRegistries }: ImagesContext,
   name: string,
   { platform, allTags = false, auth }: PullOptions,
   report: (progress: ImageProgress) => void,
@@ -39,7 +53,7 @@ export async function pullImages(
   const repository = registries.repository(reference, auth)
   const onProgress = throttled(report)
   const pull = (tagged: Reference): Promise<PulledImage> =>
-    images.pull(repository, tagged, { platform: wanted, signal, onProgress })
+    store.pull(repository, tagged, { platform: wanted, signal, onProgress })
   if (!allTags) return [(await pull(reference)).id]
   const ids = new Set<string>()
   for (const tag of await repository.tags({ signal })) ids.add((await pull(parseReference(`${reference}:${tag}`))).id)

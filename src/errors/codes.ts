@@ -79,6 +79,17 @@ export const errorTable = {
   PORT_IN_USE: 'ConflictError',
   /** A linked container does not exist, or does not run. */
   LINK_FAILED: 'ConflictError',
+  VOLUME_NOT_FOUND: 'NotFoundError',
+  /** Containers have it. */
+  VOLUME_IN_USE: 'ConflictError',
+  /** A volume of that name is kept by another driver. */
+  VOLUME_EXISTS: 'ConflictError',
+  /** No driver, and no plugin, of that name. */
+  VOLUME_DRIVER_NOT_FOUND: 'NotFoundError',
+  /** A driver refused, failed, broke its protocol or did not answer in time. */
+  VOLUME_DRIVER_FAILED: 'VolumeError',
+  /** A volume's files cannot be mounted, filled or copied. */
+  VOLUME_FAILED: 'VolumeError',
 } as const
 
 export type ErrorCode = keyof typeof errorTable

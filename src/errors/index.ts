@@ -68,5 +68,7 @@ export class RegistryError extends InboardError {
 }
 /** A registry wants credentials, other ones, or they cannot be read. Never holds the credentials themselves. */
 export class AuthError extends InboardError {}
+/** A volume's driver refused or failed, or its files cannot be mounted or copied; `details.volume`, `details.driver`. */
+export class VolumeError extends InboardError {}
 /** What could not be undone after a failure or an end; `details.errors`. Never masks the first failure. */
 export class CleanupError extends InboardError {}

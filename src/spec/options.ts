@@ -17,9 +17,13 @@ export interface RunOptions {
   readonly interactive?: boolean
   readonly readOnly?: boolean
   readonly tmpfs?: readonly (string | { readonly target: string; readonly options?: string })[]
-  /** Docker's `-v` strings: here only host paths (`/host:/container[:opts]`). */
+  /** Docker's `-v` strings: `/container`, `name:/container[:opts]`, `/host:/container[:opts]`. */
   readonly volume?: readonly string[]
   readonly mount?: readonly MountInput[]
+  /** `--volumes-from`: `container[:ro|rw|z|Z]`. */
+  readonly volumesFrom?: readonly string[]
+  /** The driver of volumes that `volume` and the image make. Default: `local`. */
+  readonly volumeDriver?: string
   /** `'bridge'` (the default), `'host'`, `'none'`, `'container:NAME'`, or the name or id of a network. */
   readonly network?: string
   /** `-p`: `[[ip:][hostPort]:]port[/protocol]`, with ranges; or objects. */
@@ -112,12 +116,49 @@ export type MountInput =
       readonly target: string
       readonly readOnly?: boolean
       readonly propagation?: Propagation
+      /** How the mounts below the source are treated. Default `'enabled'`. */
+      readonly recursive?: BindRecursion
+    }
+  | {
+      readonly type: 'volume'
+      /** The volume's name; absent: an anonymous one. */
+      readonly source?: string
+      readonly target: string
+      readonly readOnly?: boolean
+      readonly volumeOptions?: VolumeMountOptions
+    }
+  | {
+      readonly type: 'image'
+      /** A reference or an image ID. */
+      readonly source: string
+      readonly target: string
+      readonly imageOptions?: { readonly subpath?: string }
     }
   | {
       readonly type: 'tmpfs'
       readonly target: string
+      readonly readOnly?: boolean
       readonly tmpfsOptions?: { readonly size?: number | string; readonly mode?: number }
     }
+
+export interface VolumeMountOptions {
+  /** Leave an empty volume empty. */
+  readonly noCopy?: boolean
+  /** Of the volume, where it is made. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Default `'local'`. */
+  readonly driver?: string
+  readonly driverOptions?: Readonly<Record<string, string>>
+  /** A part of the volume, which must exist; relative, resolved inside the volume. */
+  readonly subpath?: string
+}
+
+/**
+ * How a bind treats the mounts below its source, as Docker's `bind-recursive` does: they come along, and `readOnly` is for
+ * them as well where the kernel can (`'enabled'`); they do not come along (`'disabled'`); they come along and stay as they are
+ * (`'writable'`); they come along read-only, or the container does not start (`'readonly'`).
+ */
+export type BindRecursion = 'enabled' | 'disabled' | 'writable' | 'readonly'
 
 export type Propagation = 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave'
 
@@ -142,6 +183,10 @@ export interface ContainerConfig {
   readonly interactive: boolean
   readonly readOnly: boolean
   readonly mounts: readonly ConfiguredMount[]
+  /** Whose volumes it takes, as they were given. */
+  readonly volumesFrom: readonly string[]
+  /** '' : `local`. */
+  readonly volumeDriver: string
   /** `'bridge'`, `'host'`, `'none'`, `'container:NAME'`, or a network's name or id as it was given. */
   readonly network: string
   /** What is published; single ports of the container, ranges expanded. */
@@ -211,17 +256,56 @@ export interface PortBinding {
   readonly hostPort: readonly [first: number, last: number]
 }
 
-export type ConfiguredMount =
-  | {
-      readonly type: 'bind'
-      readonly source: string
-      readonly target: string
-      readonly readOnly: boolean
-      readonly propagation: Propagation /** make a missing host directory, as `-v` does */
-      readonly createSource: boolean
-      readonly recursive: boolean
-    }
-  | { readonly type: 'tmpfs'; readonly target: string; readonly options: readonly string[] }
+/** A mount that was asked for. By which option, tells `syntax`: inspect shows it there again. */
+export type ConfiguredMount = ConfiguredBind | ConfiguredVolume | ConfiguredImage | ConfiguredTmpfs
+
+export interface ConfiguredBind {
+  readonly type: 'bind'
+  readonly syntax: 'volume' | 'mount'
+  readonly source: string
+  readonly target: string
+  readonly readOnly: boolean
+  /** `-v`'s third part as it was given. */
+  readonly mode: string
+  readonly propagation: Propagation
+  /** Make a missing host directory, as `-v` does. */
+  readonly createSource: boolean
+  readonly recursive: BindRecursion
+}
+
+export interface ConfiguredVolume {
+  readonly type: 'volume'
+  readonly syntax: 'volume' | 'mount'
+  /** '' : anonymous. */
+  readonly name: string
+  readonly target: string
+  readonly readOnly: boolean
+  /** `-v`'s third part as it was given. */
+  readonly mode: string
+  readonly noCopy: boolean
+  readonly labels: Readonly<Record<string, string>>
+  /** '' : `volumeDriver`, or `local`. */
+  readonly driver: string
+  readonly driverOptions: Readonly<Record<string, string>>
+  readonly subpath: string
+}
+
+export interface ConfiguredImage {
+  readonly type: 'image'
+  readonly syntax: 'mount'
+  /** As it was given. */
+  readonly source: string
+  readonly target: string
+  readonly subpath: string
+}
+
+export interface ConfiguredTmpfs {
+  readonly type: 'tmpfs'
+  readonly syntax: 'tmpfs' | 'mount'
+  readonly target: string
+  readonly readOnly: boolean
+  readonly options: readonly string[]
+}
 
 /** The `config` object of an OCI or Docker image configuration, the part that matters when a container is made. */
 export interface ImageRunConfig {

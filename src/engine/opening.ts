@@ -1,0 +1,156 @@
+import { setMaxListeners } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ContainerContext } from '../container/context.js'
+import type { RunActions } from '../container/run-builder.js'
+import { native, probeHost } from '../host/index.js'
+import { type ImageProgress, openImages } from '../image/index.js'
+import { rootAddressPools } from '../network/address-pools.js'
+import { openSnapshots } from '../snapshot/index.js'
+import { openContainers } from '../store/containers.js'
+import { type Database, openDatabase } from '../store/database.js'
+import { containerSpec, type Stages } from './assemble.js'
+import { openCgroupParents } from './cgroup-parents.js'
+import { containerFiles } from './container-files.js'
+import { Containers } from './containers.js'
+import { gatherHostFacts } from './host-facts.js'
+import { Image, type ImagesContext } from './image.js'
+import { settleUsers } from './image-users.js'
+import { Images } from './images.js'
+import { launchContainer, launchExec } from './launcher.js'
+import { hasLeft, tearDown } from './leftovers.js'
+import { containerNetworking } from './networking.js'
+import { Networks } from './networks.js'
+import { openNetworking } from './open-networking.js'
+import type { Operation } from './operation.js'
+import type { NormalizedEngineOptions } from './options.js'
+import { preparePaths } from './paths.js'
+import { type PullOptions, pulling } from './pull.js'
+import { reconcile } from './reconcile.js'
+import { type LazyRegistries, lazyRegistries } from './registries.js'
+import { retireEndpoints } from './retire-endpoints.js'
+import { runActions } from './run-actions.js'
+import { beginRun, endRun, releaseRun, renameContainer } from './runs.js'
+
+/** What an engine has while its root is open. */
+export interface OpenRoot {
+  readonly stages: Stages
+  readonly context: ContainerContext
+  readonly database: Database
+  readonly registries: LazyRegistries
+  readonly closing: AbortController
+  /** A descriptor, locked as long as the root is in use. */
+  readonly inUse: number
+  readonly images: Images
+  readonly containers: Containers
+  readonly networks: Networks
+  readonly actions: RunActions
+  pull(reference: string, options: PullOptions): Operation<ImageProgress, Image | Image[]>
+}
+
+/** Opens a root. Apart from the engine's class: who only imports the package does not load what this works with. */
+export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRoot> {
+  const { root, runRoot, storageDriver } = options
+  probeHost()
+  const paths = preparePaths(root, runRoot)
+  const inUse = openSync(`${paths.runRoot}/engines`, 'a', 0o600)
+  let database: Database | undefined
+  try {
+    // The last engine of the root may be closing: in this process, waiting in the kernel would keep it from that.
+    while (!native().flock(inUse, 'shared', false)) await delay(2)
+    database = openDatabase(paths.database)
+    const snapshots = await openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
+    const { layerLimits, maxConcurrentDownloads, maxConcurrentUploads } = options
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    const images = openImages({
+      root: paths.root,
+      database,
+      snapshots,
+      bootId,
+      layerLimits,
+      maxConcurrentDownloads,
+      maxConcurrentUploads,
+    })
+    const stages: Stages = {
+      paths,
+      images,
+      snapshots,
+      cgroups: openCgroupParents(paths.rootId),
+      host: gatherHostFacts(),
+      networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId)),
+    }
+    const closing = new AbortController()
+    // As many may wait as there are containers.
+    setMaxListeners(0, closing.signal)
+    const registries = lazyRegistries(options.registries)
+    const context = containerContext(stages, database, registries, bootId, closing.signal)
+    await images.recover()
+    await images.sweep()
+    await reconcile(stages, context)
+    return { ...handles(stages, context, registries), stages, context, database, registries, closing, inUse }
+  } catch (error) {
+    database?.close()
+    closeSync(inUse)
+    throw error
+  }
+}
+
+function handles(stages: Stages, context: ContainerContext, registries: LazyRegistries) {
+  const forImages = imagesContext(stages, context, registries)
+  const pull = (reference: string, options: PullOptions) => pulling(forImages, reference, options)
+  return {
+    images: new Images(forImages),
+    containers: new Containers(context),
+    networks: new Networks({ stages, containers: context }),
+    actions: runActions({ ...stages, pull }, context),
+    pull,
+  }
+}
+
+function imagesContext(stages: Stages, context: ContainerContext, registries: LazyRegistries): ImagesContext {
+  return {
+    store: stages.images,
+    closing: context.closing,
+    openRegistries: registries.open,
+    settleUsers: (imageId) => settleUsers(context, imageId),
+  }
+}
+
+function containerContext(
+  stages: Stages,
+  database: Database,
+  registries: LazyRegistries,
+  bootId: string,
+  closing: AbortSignal,
+): ContainerContext {
+  const context: ContainerContext = {
+    containers: openContainers(database),
+    root: stages.paths.root,
+    runRoot: stages.paths.runRoot,
+    bootId,
+    live: new Map(),
+    finishing: new Set(),
+    closing,
+    begin: (id) => beginRun(stages.networking, context, id),
+    retireEndpoints: ({ id, attempt }) => retireEndpoints(stages.networking, { container: id, attempt }),
+    end: (record, outcome) => endRun(stages.networking, context, record, outcome),
+    releaseNetwork: (id) => releaseRun(stages.networking, context, id),
+    rename: (id, name) => renameContainer(stages.networking, context, id, name),
+    launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),
+    launchExec: (record, pid, pidfd, request) => launchExec(stages, context, record, pid, pidfd, request),
+    hasLeft: (id, files) => hasLeft(stages, id, files),
+    teardown: (id, files) => tearDown(stages, id, files),
+    inspectImage(record) {
+      const image = stages.images.resolve(record.image)
+      return { config: image.config, spec: containerSpec(stages, record, image), driver: stages.snapshots.name }
+    },
+    networking: (id) => containerNetworking(stages.networking, context.containers, id),
+    files: (record) => containerFiles(stages, record),
+    freezer: (id) => stages.cgroups.freezer(id),
+    async commitImage(request) {
+      const { id } = await stages.images.commit(request)
+      return new Image(imagesContext(stages, context, registries), id)
+    },
+  }
+  return context
+}
