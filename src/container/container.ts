@@ -16,7 +16,7 @@ import { kill } from './kill.js'
 import { Logs } from './log-reader.js'
 import type { LogsOptions } from './logs.js'
 import { type PublishedPorts, portAddresses, publishedPorts } from './ports.js'
-import { remove } from './remove.js'
+import { type RemoveOptions, remove } from './remove.js'
 import { settle } from './settle.js'
 import { start } from './start.js'
 import { stop } from './stop.js'
@@ -103,11 +103,11 @@ export class Container {
   }
 
   /**
-   * Removes it, with its writable layer and log.
+   * Removes it, with its writable layer and log, and with `volumes` its anonymous volumes.
    *
    * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
    */
-  async remove(options: { force?: boolean } = {}): Promise<void> {
+  async remove(options: RemoveOptions = {}): Promise<void> {
     this.#record()
     await this.#act('remove', () => remove(this.#context, this.id, options))
   }
@@ -123,6 +123,7 @@ export class Container {
       root,
       runRoot,
       networking: this.#context.networking(this.id),
+      mountpointOf: this.#context.mountpointOf,
     })
   }
 

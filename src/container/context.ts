@@ -3,6 +3,7 @@ import type { CommitImageRequest } from '../image/index.js'
 import type { Freezer } from '../launch/cgroups.js'
 import type { Session } from '../launch/session.js'
 import type { Change, PackResult } from '../snapshot/index.js'
+import type { VolumePoint } from '../spec/mount-point.js'
 import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
 import type { InspectImage } from './inspect.js'
 import type { ContainerNetworking } from './networking.js'
@@ -83,6 +84,14 @@ export interface ContainerContext {
   retireEndpoints(record: ContainerRecord): Promise<void>
   /** The end of a run whose supervisor has seen it through: recorded, and its addresses and ports are free, in one transaction. */
   end(record: ContainerRecord, outcome: Outcome): void
+  /** Deletes a container's record; anonymous volumes that go with it are being removed from then on. */
+  delete(record: ContainerRecord): boolean
+  /** Unmounts what was mounted of volumes for runs of a container that are over. */
+  releaseVolumes(id: string): Promise<void>
+  /** Removes those volumes of a deleted container that are being removed. @throws {VolumeError} */
+  discardVolumes(record: ContainerRecord): Promise<void>
+  /** Where a volume's files are on the host; '' where only its driver knows, and does not tell. */
+  mountpointOf(point: VolumePoint): string
   /** Frees the addresses and ports of a container whose run directory the caller has locked: nothing of its run is left. */
   releaseNetwork(id: string): void
   /** Gives it another name, also where it is found by that. @throws {ConflictError} NAME_IN_USE */

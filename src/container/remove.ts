@@ -7,6 +7,13 @@ import { awaitCleared } from './run-directory.js'
 import { settle } from './settle.js'
 import { waitEnded } from './wait.js'
 
+export interface RemoveOptions {
+  /** Also one that runs. Default false. */
+  readonly force?: boolean
+  /** Its anonymous volumes go with it, but for those that other containers have. Default false. */
+  readonly volumes?: boolean
+}
+
 /**
  * Removes a container with its writable layer and log.
  *
@@ -15,7 +22,7 @@ import { waitEnded } from './wait.js'
 export async function remove(
   context: ContainerContext,
   id: string,
-  { force = false }: { force?: boolean } = {},
+  { force = false, volumes = false }: RemoveOptions = {},
 ): Promise<void> {
   const record = context.containers.get(id)
   const now = record && (await settle(context, record))
@@ -29,17 +36,19 @@ export async function remove(
     })
     await ended
     if (record.config.rm) return void (await context.live.get(id)?.gone())
-    return remove(context, id, { force })
+    return remove(context, id, { force, volumes })
   }
   await context.live.get(id)?.gone()
   failpoint('remove.begin')
   // Another process has started it meanwhile: look again.
-  if (!context.containers.beginRemove(id)) return remove(context, id, { force })
+  if (!context.containers.beginRemove(id, volumes)) return remove(context, id, { force, volumes })
   await awaitCleared(context, id)
   failpoint('remove.files')
   await native().removeTree(`${context.root}/containers/${id}`)
   failpoint('remove.delete')
-  context.containers.delete(id)
+  context.delete(record)
+  failpoint('remove.volumes')
+  await context.discardVolumes(record)
 }
 
 function running(id: string): ConflictError {

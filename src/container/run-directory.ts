@@ -24,7 +24,7 @@ export function lockRunDirectory(runRoot: string, id: string): number | undefine
   }
 }
 
-type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown' | 'releaseNetwork'>
+type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown' | 'releaseNetwork' | 'releaseVolumes'>
 
 /**
  * Undoes what is left of a run that has ended, and removes its run directory, all with its lock held: nobody can start the
@@ -60,6 +60,8 @@ export async function clearHeld(context: Cleaner, id: string, files: boolean): P
   await context.teardown(id, files)
   failpoint('run.release')
   context.releaseNetwork(id)
+  failpoint('run.release-volumes')
+  await context.releaseVolumes(id)
   failpoint('run-directory.remove')
   const aside = `${context.runRoot}/.gone-${id.slice(0, 12)}-${randomBytes(4).toString('hex')}`
   if (!renamed(runDirectory(context.runRoot, id), aside)) return

@@ -19,7 +19,8 @@ export async function settle(
     await context.retireEndpoints(record)
     // Recorded first: from then on nobody takes what its run directory says for the present.
     recordEnd(context, record, observed.outcome)
-    if (observed.supervisor === 'gone') await clearRun(context, record.id, record.config.rm)
+    if (observed.supervisor === 'gone' && (await clearRun(context, record.id, record.config.rm)))
+      await context.discardVolumes(record)
   }
   const now = context.containers.get(record.id)
   return now && (observe(context, now) as Exclude<Observed, { status: 'ended' }>)
@@ -48,5 +49,7 @@ export async function recordLoss(
   context.containers.settle(record.id, record.attempt, outcome, record.config.rm ? 'removing' : phase)
   if (!(await clear()) || !record.config.rm) return
   failpoint('loss.delete')
-  context.containers.delete(record.id)
+  context.delete(record)
+  failpoint('loss.volumes')
+  await context.discardVolumes(record)
 }

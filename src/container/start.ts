@@ -91,6 +91,8 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
       const torndown = await session.torndown
       // A whole teardown has removed the run directory of an rm container, too.
       if (!record.config.rm || torndown?.failures !== 0) await clearRun(context, record.id, record.config.rm)
+      else await context.releaseVolumes(record.id)
+      if (record.config.rm) await context.discardVolumes(record)
     })
     // What could not be recorded or removed is found by whoever looks next.
     .catch(() => {})

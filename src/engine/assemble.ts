@@ -24,6 +24,8 @@ import { managedFiles, managedPaths } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
 import type { Paths } from './paths.js'
+import type { VolumeKeeper } from '../volume/keeper.js'
+import { mountSources } from './container-volumes.js'
 import type { Wiring } from './wiring.js'
 
 /** The stages that a start goes through. */
@@ -34,13 +36,20 @@ export interface Stages {
   readonly cgroups: CgroupParents
   readonly host: HostFacts & HostLimits
   readonly networking: Networking
+  readonly volumes: VolumeKeeper
 }
 
 /** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */
-export function assemble(stages: Stages, record: ContainerRecord, streams: StartStreams, wiring: Wiring): RunPlanInput {
+export function assemble(
+  stages: Stages,
+  record: ContainerRecord,
+  streams: StartStreams,
+  wiring: Wiring,
+  mounted: ReadonlyMap<string, string>,
+): RunPlanInput {
   const { id, config } = record
   const image = stages.images.resolve(record.image)
-  const spec = startSpec(stages, record, image, wiring)
+  const spec = startSpec(stages, record, image, wiring, mounted)
   const { cgroups, hierarchies, paths } = assemblePlaces(stages, record, spec)
   return {
     id,
@@ -52,6 +61,7 @@ export function assemble(stages: Stages, record: ContainerRecord, streams: Start
     hierarchies,
     seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined,
     network: wiring.plan,
+    images: imageRoots(stages, record),
     slots: wiring.slots.length,
     stdio: {
       tty: config.tty,
@@ -85,11 +95,24 @@ function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Spec) {
   return { paths, cgroups, hierarchies }
 }
 
-/** The spec of a start: with links and a shared network, its own each time. */
-function startSpec(stages: Stages, record: ContainerRecord, image: ImageContent, wiring: Wiring): Spec {
+/** The files of the images that are mounted in a container. */
+function imageRoots({ images, snapshots }: Stages, { mounts }: ContainerRecord): RunPlanInput['images'] {
+  const mounted = mounts.flatMap((point) => (point.type === 'image' ? [point.image] : []))
+  return new Map(mounted.map((id) => [id, snapshots.imageRoot(images.resolve(id).chain)]))
+}
+
+/** The spec of a start: with links, a shared network or mounted volumes, its own each time. */
+function startSpec(
+  stages: Stages,
+  record: ContainerRecord,
+  image: ImageContent,
+  wiring: Wiring,
+  mounted: ReadonlyMap<string, string>,
+): Spec {
   const { links, shared } = wiring
-  if (links.length === 0 && !shared) return containerSpec(stages, record, image)
+  if (links.length === 0 && !shared && mounted.size === 0) return containerSpec(stages, record, image)
   return makeSpec(stages, record, image, {
+    sources: mountSources(stages, mounted),
     linkEnv: linkVariables(stages, record, links),
     ...(shared && {
       files: managedPaths(`${stages.paths.runRoot}/${shared.id}`),
@@ -137,14 +160,16 @@ function makeSpec(
   stages: Stages,
   record: ContainerRecord,
   image: ImageContent,
-  network: Pick<SpecInput, 'linkEnv' | 'shared'> & Partial<Pick<SpecInput, 'files'>> = {},
+  ofStart: Pick<SpecInput, 'linkEnv' | 'shared'> & Partial<Pick<SpecInput, 'files' | 'sources'>> = {},
 ): Spec {
   const { id, config } = record
   return createSpec({
     files: managedPaths(`${stages.paths.runRoot}/${id}`),
-    ...network,
+    sources: mountSources(stages),
+    ...ofStart,
     id,
     config,
+    mounts: record.mounts,
     image: image.config,
     user: imageUser(stages, record, image),
     host: stages.host,

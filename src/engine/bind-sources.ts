@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { InvalidOptionError } from '../errors/index.js'
-import type { ContainerConfig } from '../spec/options.js'
+import type { MountPoint } from '../spec/mount-point.js'
 
 /**
  * Makes the host directories that `-v` makes, and refuses a bind whose source is not there, as Docker does.
  *
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function prepareBindSources({ mounts }: ContainerConfig): void {
+export function prepareBindSources(mounts: readonly MountPoint[]): void {
   for (const mount of mounts) {
     if (mount.type !== 'bind' || existsSync(mount.source)) continue
     if (!mount.createSource) throw missingSource(mount.source)

@@ -67,8 +67,8 @@ export class Containers {
       if (!observed || !now) continue
       const image = this.#context.inspectImage(now)
       const networking = this.#context.networking(now.id)
-      const { root, runRoot } = this.#context
-      const { State, Path, Args, Config } = inspectContainer(now, observed, image, { root, runRoot, networking })
+      const { root, runRoot, mountpointOf } = this.#context
+      const { State, Path, Args, Config } = inspectContainer(now, observed, image, { root, runRoot, networking, mountpointOf })
       if (!all && !State.Running) continue
       lines.push({
         id: now.id,

@@ -9,6 +9,8 @@ import { Session } from '../launch/session.js'
 import { networkFailure } from '../network/network-failure.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { assemble, assembleExec, type Stages } from './assemble.js'
+import { prepareBindSources } from './bind-sources.js'
+import { mountVolumes, prepareVolumes } from './container-volumes.js'
 import { requestedProcess } from './exec-process.js'
 import { updateLinkingHosts } from './linking-hosts.js'
 import { type Wiring, wire } from './wiring.js'
@@ -29,7 +31,11 @@ export async function launchContainer(
   const wiring = await wire(stages, context, record)
   try {
     await prepareFiles(stages, record)
-    const plan = compileRun({ ...assemble(stages, record, streams, wiring), ...takeFault() })
+    prepareBindSources(record.mounts)
+    // Whoever made it was killed before its volumes were ready.
+    if (!record.isPrepared) await prepareVolumes(stages, context, record)
+    const mounted = await mountVolumes(stages, record)
+    const plan = compileRun({ ...assemble(stages, record, streams, wiring, mounted), ...takeFault() })
     await wiring.ready
     const launched = await spawnSupervisor(plan, lock, wiring.slots, `cannot start container ${record.name}`)
     updateLinkingHosts(stages.networking, context, record, wiring)
@@ -87,7 +93,7 @@ async function spawnSupervisor(
   const first = await session.started
   if (first?.kind === 'started') return { session, pid: first.pid, startedAtNs: first.startedAtNs, supervisorGone }
   await supervisorGone
-  throw first ? launchError(first.failure, plan.steps, what) : supervisorLost(what)
+  throw first ? launchError(first.failure, plan, what) : supervisorLost(what)
 }
 
 /** Spawns a process that joins a running container. `pidfd` stays the caller's. */

@@ -12,6 +12,7 @@ import { type Database, openDatabase } from '../store/database.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { openCgroupParents } from './cgroup-parents.js'
 import { containerFiles } from './container-files.js'
+import { deleteContainer, discardVolumes } from './container-volumes.js'
 import { Containers } from './containers.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
@@ -22,6 +23,7 @@ import { hasLeft, tearDown } from './leftovers.js'
 import { containerNetworking } from './networking.js'
 import { Networks } from './networks.js'
 import { openNetworking } from './open-networking.js'
+import { openVolumeKeeper } from './open-volumes.js'
 import type { Operation } from './operation.js'
 import type { NormalizedEngineOptions } from './options.js'
 import { preparePaths } from './paths.js'
@@ -71,6 +73,9 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       maxConcurrentDownloads,
       maxConcurrentUploads,
     })
+    const closing = new AbortController()
+    // As many may wait as there are containers.
+    setMaxListeners(0, closing.signal)
     const stages: Stages = {
       paths,
       images,
@@ -78,10 +83,8 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       cgroups: openCgroupParents(paths.rootId),
       host: gatherHostFacts(),
       networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId)),
+      volumes: openVolumeKeeper(paths, database, options, closing.signal),
     }
-    const closing = new AbortController()
-    // As many may wait as there are containers.
-    setMaxListeners(0, closing.signal)
     const registries = lazyRegistries(options.registries)
     const context = containerContext(stages, database, registries, bootId, closing.signal)
     await images.recover()
@@ -134,6 +137,10 @@ function containerContext(
     begin: (id) => beginRun(stages.networking, context, id),
     retireEndpoints: ({ id, attempt }) => retireEndpoints(stages.networking, { container: id, attempt }),
     end: (record, outcome) => endRun(stages.networking, context, record, outcome),
+    delete: (record) => deleteContainer(stages, context, record),
+    releaseVolumes: (id) => stages.volumes.release(id),
+    discardVolumes: (record) => discardVolumes(stages, record),
+    mountpointOf: (point) => stages.volumes.mountpointOf(point),
     releaseNetwork: (id) => releaseRun(stages.networking, context, id),
     rename: (id, name) => renameContainer(stages.networking, context, id, name),
     launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),

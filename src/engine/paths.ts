@@ -13,6 +13,9 @@ export interface Paths {
   readonly rootId: string
   readonly database: string
   readonly containers: string
+  readonly volumes: string
+  /** Of what is done with a volume, one at a time. */
+  readonly volumeLocks: string
 }
 
 /** Makes what is missing, for root's eyes only: a layer has setuid programs of someone else's. */
@@ -22,11 +25,15 @@ export function preparePaths(root: string, runRoot: string): Paths {
   const real = { root: realpathSync(root), runRoot: realpathSync(runRoot) }
   mkdirSync(`${real.root}/db`, { recursive: true, mode: 0o700 })
   mkdirSync(`${real.root}/containers`, { recursive: true, mode: 0o710 })
+  mkdirSync(`${real.root}/volumes`, { recursive: true, mode: 0o701 })
+  mkdirSync(`${real.runRoot}/volumes`, { recursive: true, mode: 0o700 })
   return {
     ...real,
     rootId: readRootId(`${real.root}/id`),
     database: `${real.root}/db/inboard.sqlite`,
     containers: `${real.root}/containers`,
+    volumes: `${real.root}/volumes`,
+    volumeLocks: `${real.runRoot}/volumes`,
   }
 }
 

@@ -30,6 +30,10 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
     await clearRun(context, name, record === undefined)
   }
   await reconcileNetworks(stages, context)
+  await stages.volumes.reconcile((container, attempt) => {
+    const record = context.containers.get(container)
+    return record?.phase !== 'started' || record.attempt !== attempt
+  })
   await stages.snapshots.sweepAbandoned()
   // `.gone-`: renamed aside before it is removed.
   for (const directory of [runRoot, root])

@@ -14,6 +14,7 @@ import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
+import { isPrepared, mountPointsOf, prepareVolumes, undoCreate, useMounts, volumeRequests } from './container-volumes.js'
 import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
 import { ensureHost } from './wiring.js'
@@ -37,7 +38,26 @@ async function create(stages: RunStages, context: ContainerContext, request: Run
   const record = await withImage(stages, request, () => newRecord(stages, context, request))
   const membership = await membershipOf(stages.networking, context, record)
   failpoint('create.insert')
-  return new Container(context, await insert(stages, context, record, membership))
+  const { result: inserted, made } = await insert(stages, context, record, membership, request.signal)
+  await prepare(stages, context, inserted, made, request.signal)
+  return new Container(context, inserted)
+}
+
+/** Makes the volumes of a new container ready. When that fails there is no such container, and nothing that was made for it. */
+async function prepare(
+  stages: Stages,
+  context: ContainerContext,
+  record: ContainerRecord,
+  made: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (record.isPrepared) return
+  try {
+    await prepareVolumes(stages, context, record, signal)
+  } catch (error) {
+    await undoCreate(stages, context, record, made).catch(() => {})
+    throw error
+  }
 }
 
 async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
@@ -47,7 +67,7 @@ async function run(stages: RunStages, context: ContainerContext, request: RunReq
   // While the container is recorded, the kernel is asked.
   if (membership.network) ahead.set(draft.id, ensureHost(stages, context, [membership.network], draft.id))
   try {
-    return await runRecorded(stages, context, draft, membership, streams)
+    return await runRecorded(stages, context, draft, membership, { streams, signal: request.signal })
   } finally {
     ahead.delete(draft.id)
   }
@@ -59,7 +79,7 @@ async function runRecorded(
   context: ContainerContext,
   draft: ContainerRecord,
   membership: Membership,
-  streams: StartStreams,
+  { streams, signal }: { streams: StartStreams; signal: AbortSignal | undefined },
 ) {
   // The lock is held before the record says that it was started: nobody takes it for lost.
   const lock = lockRunDirectory(context.runRoot, draft.id)
@@ -69,7 +89,9 @@ async function runRecorded(
   try {
     failpoint('run.insert')
     const started = { ...draft, phase: 'started', attempt: 1, bootId: context.bootId } as const
-    record = await insert(stages, context, started, membership)
+    const { result, made } = await insert(stages, context, started, membership, signal)
+    await prepare(stages, context, result, made, signal)
+    record = { ...result, isPrepared: true }
   } catch (error) {
     await clearHeld(context, draft.id, false).finally(() => closeSync(lock))
     throw error
@@ -94,6 +116,7 @@ function newRecord(
     processEnv: process.env,
     host: stages.host,
   })
+  const mounts = mountPointsOf(stages, context, config, image)
   const record: ContainerRecord = {
     id,
     name: request.options.name ?? '',
@@ -104,30 +127,40 @@ function newRecord(
     attempt: 0,
     bootId: undefined,
     config,
+    mounts,
+    isPrepared: isPrepared(stages, mounts, image),
     outcome: undefined,
   }
   // A user that the image lacks, or no command at all, is an error of creating, not of starting.
   containerSpec(stages, record, image)
-  prepareBindSources(config)
+  prepareBindSources(mounts)
   return record
 }
 
-/** Inserts under the given name, or under the first random one that is free, with its places on networks. */
+/**
+ * Inserts under the given name, or under the first random one that is free, with its places on networks and its volumes.
+ *
+ * @returns the record, and the names of the volumes that were made with it
+ */
 async function insert(
   stages: Stages,
   context: ContainerContext,
   record: ContainerRecord,
   membership: Membership,
-): Promise<ContainerRecord> {
+  signal: AbortSignal | undefined,
+): Promise<{ result: ContainerRecord; made: readonly string[] }> {
+  const volumes = volumeRequests(record)
   const isNamed = record.name !== ''
   for (let attempt = 0; ; attempt++) {
     const named = isNamed ? record : { ...record, name: randomName(attempt) }
     try {
-      stages.networking.store.transaction(() => {
+      const body = () => {
         context.containers.insert(named)
         join(stages.networking, named, membership)
-      })
-      return named
+        useMounts(stages, named)
+        return named
+      }
+      return await stages.volumes.having(volumes, body, signal)
     } catch (error) {
       if (!isNameInUse(error) || attempt > 8 || (isNamed && !(await isFreed(context, named.name)))) throw error
     }

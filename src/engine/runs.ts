@@ -22,12 +22,12 @@ export async function beginRun(networking: Networking, { containers, bootId }: R
 /** The end of a run, with its places free: an `rm` container is no more, any other has exited. */
 export function endRun(
   { store }: Networking,
-  { containers }: Records,
+  { containers, delete: remove }: Pick<ContainerContext, 'containers' | 'delete'>,
   record: ContainerRecord,
   outcome: Outcome,
 ): void {
   store.transaction(() => {
-    if (record.config.rm) containers.delete(record.id)
+    if (record.config.rm) remove(record)
     else if (containers.settle(record.id, record.attempt, outcome)) store.release(record.id, record.attempt)
   })
 }

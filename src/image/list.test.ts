@@ -63,6 +63,8 @@ describe('list', () => {
       attempt: 0,
       bootId: undefined,
       config: {} as ContainerConfig,
+      mounts: [],
+      isPrepared: true,
       outcome: undefined,
     })
     expect(store.images.list({ filters: { reference: 'one' } })).toMatchObject([

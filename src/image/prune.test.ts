@@ -30,6 +30,8 @@ const use = (image: string) =>
     attempt: 0,
     bootId: undefined,
     config: {} as ContainerConfig,
+    mounts: [],
+    isPrepared: true,
     outcome: undefined,
   })
 const ids = () => store.images.list({ all: true }).map(({ id }) => id)

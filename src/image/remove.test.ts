@@ -31,6 +31,8 @@ const use = (image: string, phase: Phase, id = containerId) =>
     attempt: 0,
     bootId: undefined,
     config: {} as ContainerConfig,
+    mounts: [],
+    isPrepared: true,
     outcome: undefined,
   })
 const inUse = (message: string) => ({ name: 'ConflictError', code: 'IMAGE_IN_USE', message })

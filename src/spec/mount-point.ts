@@ -21,6 +21,8 @@ export interface VolumePoint extends Point {
   readonly driver: string
   /** It was made for the container without a name of its own: it goes with the container where volumes are to be removed. */
   readonly isAnonymous: boolean
+  /** It is another container's, by `volumesFrom`. */
+  readonly isTaken: boolean
   /** An empty volume is filled with what the image has at `destination`. */
   readonly isCopied: boolean
   /** A part of the volume, resolved inside of it; '' : all of it. */

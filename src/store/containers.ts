@@ -1,4 +1,5 @@
 import { ConflictError, NotFoundError, StoreError } from '../errors/index.js'
+import type { MountPoint } from '../spec/mount-point.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Database } from './database.js'
 
@@ -34,6 +35,10 @@ export interface ContainerRecord {
   readonly attempt: number
   readonly bootId: string | undefined
   readonly config: ContainerConfig
+  /** What is mounted in it, decided when it was made. */
+  readonly mounts: readonly MountPoint[]
+  /** Its volumes are made, and filled with what the image has in their places. */
+  readonly isPrepared: boolean
   readonly outcome: Outcome | undefined
 }
 
@@ -47,6 +52,9 @@ interface Row {
   attempt: number
   boot_id: string | null
   config: string
+  mounts: string
+  is_prepared: number
+  removes_volumes: number
   outcome: string | null
 }
 
@@ -64,16 +72,27 @@ export interface ContainerStore {
   begin(id: string, bootId: string): ContainerRecord | undefined
   /** started (that attempt) → exited, or `phase`; false when it was settled already. */
   settle(id: string, attempt: number, outcome: Outcome, phase?: 'exited' | 'created' | 'removing'): boolean
-  /** created, exited → removing; false when it was started meanwhile (or is gone). */
-  beginRemove(id: string): boolean
+  /** Its volumes are made and filled. */
+  setPrepared(id: string): void
+  /**
+   * created, exited → removing; false when it was started meanwhile (or is gone).
+   *
+   * @param volumes its anonymous volumes go with it; remembered, so that whoever finishes the removal knows
+   */
+  beginRemove(id: string, volumes: boolean): boolean
+  /** Whether it is being removed together with its anonymous volumes. */
+  removesVolumes(id: string): boolean
   delete(id: string): boolean
   rename(id: string, name: string): void
 }
 
 export function openContainers(database: Database): ContainerStore {
   const { prepare } = database
-  const insert = prepare<[string, string, string, string, number, string, number, string | null, string], never>(
-    'INSERT INTO containers (id, name, image, reference, created_at, phase, attempt, boot_id, config) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  const insert = prepare<
+    [string, string, string, string, number, string, number, string | null, string, string, number],
+    never
+  >(
+    'INSERT INTO containers (id, name, image, reference, created_at, phase, attempt, boot_id, config, mounts, is_prepared) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const byId = prepare<[string], Row>('SELECT * FROM containers WHERE id = ?')
   const byName = prepare<[string], Row>('SELECT * FROM containers WHERE name = ?')
@@ -89,8 +108,10 @@ export function openContainers(database: Database): ContainerStore {
   const settle = prepare<[string, string, string, number], never>(
     "UPDATE containers SET phase = ?, outcome = ? WHERE id = ? AND attempt = ? AND phase = 'started'",
   )
-  const beginRemove = prepare<[string], never>(
-    "UPDATE containers SET phase = 'removing' WHERE id = ? AND phase <> 'started'",
+  const setPrepared = prepare<[string], never>('UPDATE containers SET is_prepared = 1 WHERE id = ?')
+  // One that was told to take its volumes along does so, whoever else wants it removed.
+  const beginRemove = prepare<[number, string], never>(
+    "UPDATE containers SET phase = 'removing', removes_volumes = max(removes_volumes, ?) WHERE id = ? AND phase <> 'started'",
   )
   const remove = prepare<[string], never>('DELETE FROM containers WHERE id = ?')
   const rename = prepare<[string, string], never>('UPDATE containers SET name = ? WHERE id = ?')
@@ -114,6 +135,8 @@ export function openContainers(database: Database): ContainerStore {
           record.attempt,
           record.bootId ?? null,
           JSON.stringify(record.config),
+          JSON.stringify(record.mounts),
+          record.isPrepared ? 1 : 0,
         )
       } catch (error) {
         if (isConstraint(error, 'UNIQUE')) throw nameInUse(record.name, error)
@@ -146,7 +169,9 @@ export function openContainers(database: Database): ContainerStore {
     begin: (id, bootId) => decode(begin.get(bootId, id)),
     settle: (id, attempt, outcome, phase = 'exited') =>
       settle.run(phase, JSON.stringify(outcome), id, attempt).changes > 0,
-    beginRemove: (id) => beginRemove.run(id).changes > 0,
+    setPrepared: (id) => void setPrepared.run(id),
+    beginRemove: (id, volumes) => beginRemove.run(volumes ? 1 : 0, id).changes > 0,
+    removesVolumes: (id) => byId.get(id)?.removes_volumes === 1,
     delete: (id) => remove.run(id).changes > 0,
     rename(id, name) {
       try {
@@ -175,9 +200,13 @@ function decode(row: Row | undefined): ContainerRecord | undefined {
     attempt: row.attempt,
     bootId: row.boot_id ?? undefined,
     config: parse(row.config, row),
+    mounts: row.mounts === '[]' ? noMounts : parse(row.mounts, row),
+    isPrepared: row.is_prepared === 1,
     outcome: row.outcome === null ? undefined : parse(row.outcome, row),
   }
 }
+
+const noMounts: readonly MountPoint[] = []
 
 function parse<Document>(text: string, { id }: Row): Document {
   try {

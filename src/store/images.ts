@@ -147,6 +147,10 @@ export interface ImageRecords {
   blobs(): string[]
 }
 
+/** No container is made of an image, and none has its files mounted. */
+const unused = `NOT EXISTS (SELECT 1 FROM containers WHERE image = images.id)
+       AND NOT EXISTS (SELECT 1 FROM image_uses WHERE image = images.id)`
+
 export function openImageRecords(database: Database): ImageRecords {
   const { prepare, read, transaction } = database
   const insert = prepare<[string, string, string | null, number, string, string | null, number | null], never>(
@@ -207,12 +211,13 @@ export function openImageRecords(database: Database): ImageRecords {
        AND (image = $image OR image IN (SELECT id FROM images WHERE manifest IS NULL))`,
   )
   const untag = prepare<[string], never>('DELETE FROM tags WHERE reference = ?')
-  const using = prepare<[string], ContainerUse>(
-    'SELECT id, name, phase FROM containers WHERE image = ? ORDER BY created_at',
+  const using = prepare<[{ id: string }], ContainerUse>(
+    `SELECT id, name, phase FROM containers WHERE image = $id OR id IN (SELECT container FROM image_uses WHERE image = $id)
+     ORDER BY created_at`,
   )
   const child = prepare<[string], unknown>('SELECT 1 FROM images WHERE parent = ? LIMIT 1')
   const remove = prepare<[string], never>(
-    'DELETE FROM images WHERE id = ? AND NOT EXISTS (SELECT 1 FROM containers WHERE image = images.id)',
+    `DELETE FROM images WHERE id = ? AND ${unused}`,
   )
   const untagAll = prepare<[string], never>('DELETE FROM tags WHERE image = ?')
   const markRemoved = prepare<[string], never>(
@@ -220,7 +225,7 @@ export function openImageRecords(database: Database): ImageRecords {
   )
   // What is committed from a container of a removed image has that image as its parent.
   const removeUnused = prepare<[], never>(
-    `DELETE FROM images WHERE is_removed AND NOT EXISTS (SELECT 1 FROM containers WHERE image = images.id)
+    `DELETE FROM images WHERE is_removed AND ${unused}
        AND NOT EXISTS (SELECT 1 FROM images AS child WHERE child.parent = images.id)`,
   )
   const removed = prepare<[], unknown>('SELECT 1 FROM images WHERE is_removed LIMIT 1')
@@ -326,7 +331,7 @@ export function openImageRecords(database: Database): ImageRecords {
         putRemoteLayers(remoteLayers)
         return true
       }),
-    containersUsing: (id) => using.all(id),
+    containersUsing: (id) => using.all({ id }),
     hasChildren: (id) => child.get(id) !== undefined,
     delete: (id) =>
       transaction(() => {

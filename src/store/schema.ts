@@ -124,4 +124,63 @@ export const migrations: readonly string[] = [
 
   ALTER TABLE containers ADD COLUMN shares_network TEXT;  -- the id of the container whose network namespace this run has
   `,
+  `
+  CREATE TABLE volumes (
+    name         TEXT PRIMARY KEY,
+    driver       TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,              -- ms
+    is_anonymous INTEGER NOT NULL,              -- 1: it got its name by itself
+    labels       TEXT NOT NULL,                 -- name → value
+    options      TEXT NOT NULL,                 -- of the driver: name → value
+    state        TEXT NOT NULL                  -- creating (by whoever holds its lock) | ready | removing
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX volumes_unfinished ON volumes (state) WHERE state <> 'ready';
+
+  -- Which containers refer to a volume, whether they run or not: it cannot go before them.
+  CREATE TABLE volume_uses (
+    container    TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
+    volume       TEXT NOT NULL REFERENCES volumes,
+    is_anonymous INTEGER NOT NULL,              -- 1: it goes when this container is removed with its volumes and no other has it
+    PRIMARY KEY (container, volume)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX volume_uses_by_volume ON volume_uses (volume);
+
+  -- What drivers have mounted for runs. Stays until it is unmounted, whatever becomes of the container.
+  CREATE TABLE volume_mounts (
+    volume       TEXT NOT NULL,
+    container    TEXT NOT NULL,
+    attempt      INTEGER NOT NULL,
+    path         TEXT,                          -- on the host; null while it is being mounted
+    PRIMARY KEY (volume, container, attempt)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX volume_mounts_by_container ON volume_mounts (container);
+
+  -- Images whose files are mounted in a container.
+  CREATE TABLE image_uses (
+    container    TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
+    image        TEXT NOT NULL REFERENCES images,
+    PRIMARY KEY (container, image)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_uses_by_image ON image_uses (image);
+
+  ALTER TABLE containers ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';             -- MountPoint[]
+  ALTER TABLE containers ADD COLUMN is_prepared INTEGER NOT NULL DEFAULT 1;        -- 0: its new volumes are still to be made and filled
+  ALTER TABLE containers ADD COLUMN removes_volumes INTEGER NOT NULL DEFAULT 0;    -- 1: it is being removed with its anonymous volumes
+
+  -- Until now every mount was a bind or a tmpfs, and nothing of an image was mounted but its root.
+  UPDATE containers SET mounts = (
+    SELECT json_group_array(json(CASE value ->> 'type'
+      WHEN 'bind' THEN json_object('type', 'bind', 'destination', value ->> 'target', 'mode', CASE value ->> 'readOnly' WHEN 1 THEN 'ro' ELSE '' END,
+        'readOnly', json(value -> 'readOnly'), 'source', value ->> 'source', 'propagation', value ->> 'propagation', 'recursive', 'enabled',
+        'createSource', json(value -> 'createSource'))
+      ELSE json_object('type', 'tmpfs', 'destination', value ->> 'target', 'mode', '', 'readOnly', json('false'), 'options', json(value -> 'options'),
+        'syntax', 'tmpfs') END))
+    FROM json_each(config, '$.mounts'));
+  UPDATE containers SET config = json_set(config, '$.volumesFrom', json('[]'), '$.volumeDriver', '', '$.mounts', json((
+    SELECT json_group_array(json(CASE value ->> 'type'
+      WHEN 'bind' THEN json_patch(value, json_object('recursive', 'enabled', 'mode', CASE value ->> 'readOnly' WHEN 1 THEN 'ro' ELSE '' END,
+        'syntax', CASE value ->> 'createSource' WHEN 1 THEN 'volume' ELSE 'mount' END))
+      ELSE json_patch(value, json_object('syntax', 'tmpfs', 'readOnly', json('false'))) END))
+    FROM json_each(config, '$.mounts'))));
+  `,
 ]

@@ -5,6 +5,8 @@ import type { Stages } from '../../src/engine/assemble.js'
 import { openCgroupParents } from '../../src/engine/cgroup-parents.js'
 import { gatherHostFacts } from '../../src/engine/host-facts.js'
 import { launchContainer } from '../../src/engine/launcher.js'
+import { normalizeEngineOptions } from '../../src/engine/options.js'
+import { openVolumeKeeper } from '../../src/engine/open-volumes.js'
 import { openNetworking } from '../../src/engine/open-networking.js'
 import { preparePaths } from '../../src/engine/paths.js'
 import { detectCgroups, native } from '../../src/host/index.js'
@@ -44,6 +46,7 @@ beforeAll(async () => {
     cgroups: openCgroupParents(`${paths.rootId}-v2`, layout),
     host: gatherHostFacts(),
     networking: openNetworking(paths, database, dockerAddressPools),
+    volumes: openVolumeKeeper(paths, database, normalizeEngineOptions({}, {}), new AbortController().signal),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {
@@ -65,7 +68,7 @@ async function run(script: string, options: RunOptions = {}) {
   const { session, supervisorGone } = await launchContainer(
     stages,
     context,
-    { ...record, phase: 'started', attempt: 1, bootId: '', config, outcome: undefined },
+    { ...record, phase: 'started', attempt: 1, bootId: '', config, mounts: [], isPrepared: true, outcome: undefined },
     lock,
     { attached: true, rows: 0, columns: 0 },
   )

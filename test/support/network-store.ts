@@ -48,6 +48,8 @@ export function networkStore(): NetworkTestStore {
         attempt: 1,
         bootId: 'this boot',
         config: {} as ContainerConfig,
+        mounts: [],
+        isPrepared: true,
         outcome: undefined,
       })
       return id

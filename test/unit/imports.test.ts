@@ -23,6 +23,7 @@ const rules: Readonly<Record<string, Rule>> = {
   layer: { values: ['errors', 'host'], types: ['content'] },
   snapshot: { values: ['errors', 'host', 'layer'] },
   store: { values: ['errors'], types: ['spec', 'network'] },
+  volume: { values: ['errors', 'host', 'layer', 'store'], types: ['snapshot', 'spec'] },
   image: {
     values: ['errors', 'host', 'reference', 'content', 'layer', 'store'],
     types: ['registry', 'snapshot', 'spec'],
@@ -48,6 +49,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'image',
       'spec',
       'network',
+      'volume',
       'launch',
       'container',
     ],

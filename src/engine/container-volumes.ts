@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto'
+import type { ContainerContext } from '../container/context.js'
+import { failpoint } from '../errors/failpoint.js'
+import type { ImageContent } from '../image/index.js'
+import { type MountSources, parseVolumesFrom, resolveMountPoints } from '../spec/index.js'
+import type { MountPoint, VolumePoint } from '../spec/mount-point.js'
+import type { ContainerConfig } from '../spec/options.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { VolumeRequest } from '../volume/keeper.js'
+import type { Stages } from './assemble.js'
+
+type VolumeStages = Pick<Stages, 'images' | 'snapshots' | 'volumes'>
+
+/**
+ * What a container that is being made has mounted: what was asked for, the volumes of others, and those of its image.
+ *
+ * @throws {NotFoundError} CONTAINER_NOT_FOUND, IMAGE_NOT_FOUND; {InvalidOptionError} INVALID_OPTION
+ */
+export function mountPointsOf(
+  { images }: Pick<Stages, 'images'>,
+  { containers }: Pick<ContainerContext, 'containers'>,
+  config: ContainerConfig,
+  image: ImageContent,
+): MountPoint[] {
+  const others = config.volumesFrom.map((entry) => parseVolumesFrom(entry).container)
+  return resolveMountPoints({
+    config,
+    imageVolumes: Object.keys(image.config.Volumes ?? {}),
+    from: new Map(others.map((name) => [name, containers.find(name).mounts])),
+    newName: () => randomBytes(32).toString('hex'),
+    imageId: (reference) => images.resolve(reference).id,
+  })
+}
+
+const volumesIn = (mounts: readonly MountPoint[]) => mounts.filter((point): point is VolumePoint => point.type === 'volume')
+
+/** The volumes that a container is to have: those it takes from others must be there, the rest is made. */
+export function volumeRequests({ config, mounts }: Pick<ContainerRecord, 'config' | 'mounts'>): VolumeRequest[] {
+  const requests = new Map<string, VolumeRequest>()
+  for (const point of volumesIn(mounts)) {
+    const asked = config.mounts.find((one) => one.type === 'volume' && one.target === point.destination)
+    const own = asked?.type === 'volume' ? asked : undefined
+    if (requests.has(point.volume)) continue
+    requests.set(point.volume, {
+      name: point.volume,
+      isAnonymous: point.isAnonymous,
+      driver: own?.driver || (own?.name ? '' : point.driver),
+      labels: own?.labels ?? {},
+      options: own?.driverOptions ?? {},
+      mustExist: point.isTaken,
+    })
+  }
+  return [...requests.values()]
+}
+
+/** In the transaction that inserts a container: it refers to what is mounted in it. */
+export function useMounts({ volumes }: Pick<Stages, 'volumes'>, { id, mounts }: ContainerRecord): void {
+  for (const point of mounts)
+    if (point.type === 'volume') volumes.store.use(id, point.volume, point.isAnonymous)
+    else if (point.type === 'image') volumes.store.useImage(id, point.image)
+}
+
+/** Whether nothing is to be made or filled for a container's volumes. */
+export function isPrepared({ snapshots, volumes }: VolumeStages, mounts: readonly MountPoint[], image: ImageContent): boolean {
+  return volumesIn(mounts).every((point) => {
+    const volume = volumes.store.get(point.volume)
+    if (!volume) return false
+    return !point.isCopied || !snapshots.directoryAt(image.chain, point.destination) || !volumes.isToBeFilled(volume)
+  })
+}
+
+/** Makes a container's new volumes on the disk, and fills the empty ones with what its image has in their places. */
+export async function prepareVolumes(
+  { images, snapshots, volumes }: VolumeStages,
+  { containers }: Pick<ContainerContext, 'containers'>,
+  record: ContainerRecord,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { chain } = images.resolve(record.image)
+  for (const point of volumesIn(record.mounts)) {
+    const volume = volumes.store.get(point.volume)
+    if (!volume) continue
+    volumes.prepare(volume)
+    const source = point.isCopied ? snapshots.directoryAt(chain, point.destination) : undefined
+    if (source) await volumes.fill(volume, source, signal)
+  }
+  failpoint('volumes.prepared')
+  containers.setPrepared(record.id)
+}
+
+/** Undoes the making of a container whose volumes cannot be made ready. */
+export async function undoCreate(
+  { volumes }: Pick<Stages, 'volumes'>,
+  { containers }: Pick<ContainerContext, 'containers'>,
+  record: ContainerRecord,
+  made: readonly string[],
+): Promise<void> {
+  volumes.store.transaction(() => {
+    containers.delete(record.id)
+    for (const name of made) volumes.store.beginRemove(name)
+  })
+  for (const name of made) await volumes.recover(name)
+}
+
+/** Deletes a container's record; where its anonymous volumes go with it, they are being removed from then on. */
+export function deleteContainer(
+  { volumes }: Pick<Stages, 'volumes'>,
+  { containers }: Pick<ContainerContext, 'containers'>,
+  record: ContainerRecord,
+): boolean {
+  if (volumesIn(record.mounts).length === 0) return containers.delete(record.id)
+  return volumes.store.transaction(() => {
+    if (record.config.rm || containers.removesVolumes(record.id)) volumes.store.retire(record.id)
+    return containers.delete(record.id)
+  })
+}
+
+/** Removes those of a deleted container's volumes that are being removed. */
+export async function discardVolumes({ volumes }: Pick<Stages, 'volumes'>, { mounts }: ContainerRecord): Promise<void> {
+  for (const { volume } of volumesIn(mounts))
+    if (volumes.store.get(volume)?.state === 'removing') await volumes.recover(volume)
+}
+
+const nothingMounted: ReadonlyMap<string, string> = new Map()
+
+/** Mounts what a run needs of volumes that are not just directories: their paths by name. */
+export async function mountVolumes(
+  { volumes }: Pick<Stages, 'volumes'>,
+  { id, attempt, mounts }: ContainerRecord,
+): Promise<ReadonlyMap<string, string>> {
+  return volumesIn(mounts).length === 0 ? nothingMounted : volumes.acquire(id, attempt)
+}
+
+/** Where on the host a container's mount points are. */
+export function mountSources(
+  { volumes }: Pick<Stages, 'volumes'>,
+  mounted: ReadonlyMap<string, string> = nothingMounted,
+): MountSources {
+  return { volume: ({ volume }) => mounted.get(volume) ?? volumes.path(volume) }
+}

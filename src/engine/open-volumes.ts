@@ -1,0 +1,25 @@
+import type { Database } from '../store/database.js'
+import { openVolumes } from '../store/volumes.js'
+import { DriverRegistry } from '../volume/drivers.js'
+import { useId, VolumeKeeper } from '../volume/keeper.js'
+import { LocalDriver } from '../volume/local-driver.js'
+import type { NormalizedEngineOptions } from './options.js'
+import type { Paths } from './paths.js'
+
+/** What makes, mounts and removes the volumes of a root. */
+export function openVolumeKeeper(
+  paths: Pick<Paths, 'volumes' | 'volumeLocks'>,
+  database: Database,
+  { volumeDrivers, volumePluginDirectories }: Pick<NormalizedEngineOptions, 'volumeDrivers' | 'volumePluginDirectories'>,
+  closing: AbortSignal,
+): VolumeKeeper {
+  const store = openVolumes(database)
+  const local = new LocalDriver({
+    directory: paths.volumes,
+    optionsOf: (name) => store.get(name)?.options ?? {},
+    othersUse: (name, id) =>
+      store.mountsOf(name).some(({ container, attempt, path }) => path !== undefined && useId(container, attempt) !== id),
+  })
+  const drivers = new DriverRegistry({ local, registered: volumeDrivers, plugins: volumePluginDirectories })
+  return new VolumeKeeper({ directory: paths.volumes, locks: paths.volumeLocks, store, drivers, closing })
+}

@@ -1,0 +1,193 @@
+import type { Database } from './database.js'
+
+export type VolumeState = 'creating' | 'ready' | 'removing'
+
+export interface VolumeRecord {
+  readonly name: string
+  readonly driver: string
+  readonly createdAtMs: number
+  /** It got its name by itself. */
+  readonly isAnonymous: boolean
+  readonly labels: Readonly<Record<string, string>>
+  /** Of the driver. */
+  readonly options: Readonly<Record<string, string>>
+  readonly state: VolumeState
+}
+
+/** A container that refers to a volume. */
+export interface VolumeUse {
+  readonly container: string
+  readonly name: string
+  readonly phase: string
+}
+
+/** What a driver has mounted for a run; the path is missing while it is being mounted. */
+export interface VolumeMount {
+  readonly volume: string
+  readonly container: string
+  readonly attempt: number
+  readonly path: string | undefined
+}
+
+/** The tables of volumes, of who refers to them, and of what drivers have mounted. */
+export interface VolumeStore {
+  transaction<T>(body: () => T): T
+  get(name: string): VolumeRecord | undefined
+  /** By name. */
+  list(): VolumeRecord[]
+  /** Those that somebody is making or removing, or was when he died. */
+  unfinished(): VolumeRecord[]
+  /** False when there is one of that name. */
+  insert(record: VolumeRecord): boolean
+  /** creating → ready. */
+  finish(name: string): void
+  /** ready → removing, when no container refers to it. */
+  beginRemove(name: string): boolean
+  delete(name: string): void
+
+  /** Makes a container refer to a volume; in the transaction that inserts the container. */
+  use(container: string, volume: string, isAnonymous: boolean): void
+  users(volume: string): VolumeUse[]
+  /** The volumes that a container refers to. */
+  usedBy(container: string): VolumeRecord[]
+  /**
+   * In the transaction that deletes a container: its anonymous volumes that no other container refers to → removing.
+   *
+   * @returns their names
+   */
+  retire(container: string): string[]
+
+  /** Records that a volume is about to be mounted for a run. */
+  beginMount(volume: string, container: string, attempt: number): void
+  mounted(volume: string, container: string, attempt: number, path: string): void
+  unmounted(volume: string, container: string, attempt: number): void
+  /** All mounts, or those of a container. */
+  mounts(container?: string): VolumeMount[]
+  mountsOf(volume: string): VolumeMount[]
+
+  /** Makes an image stay while a container has its files mounted; in the container's transaction. */
+  useImage(container: string, image: string): void
+}
+
+interface Row {
+  name: string
+  driver: string
+  created_at: number
+  is_anonymous: number
+  labels: string
+  options: string
+  state: VolumeState
+}
+
+interface MountRow {
+  volume: string
+  container: string
+  attempt: number
+  path: string | null
+}
+
+export function openVolumes(database: Database): VolumeStore {
+  return { transaction: database.transaction, ...volumesTable(database), ...uses(database), ...mounts(database) }
+}
+
+function volumesTable({ prepare }: Database) {
+  const byName = prepare<[string], Row>('SELECT * FROM volumes WHERE name = ?')
+  const all = prepare<[], Row>('SELECT * FROM volumes ORDER BY name')
+  const unfinished = prepare<[], Row>("SELECT * FROM volumes WHERE state <> 'ready'")
+  const insert = prepare<[string, string, number, number, string, string, string], never>(
+    `INSERT INTO volumes (name, driver, created_at, is_anonymous, labels, options, state) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+  )
+  const finish = prepare<[string], never>("UPDATE volumes SET state = 'ready' WHERE name = ? AND state = 'creating'")
+  const beginRemove = prepare<[string], never>(
+    `UPDATE volumes SET state = 'removing' WHERE name = ? AND state <> 'creating'
+     AND NOT EXISTS (SELECT 1 FROM volume_uses WHERE volume = volumes.name)`,
+  )
+  const remove = prepare<[string], never>('DELETE FROM volumes WHERE name = ?')
+  return {
+    get: (name: string) => decode(byName.get(name)),
+    list: () => all.all().map((row) => decode(row) as VolumeRecord),
+    unfinished: () => unfinished.all().map((row) => decode(row) as VolumeRecord),
+    insert: (record: VolumeRecord) =>
+      insert.run(
+        record.name,
+        record.driver,
+        record.createdAtMs,
+        record.isAnonymous ? 1 : 0,
+        JSON.stringify(record.labels),
+        JSON.stringify(record.options),
+        record.state,
+      ).changes > 0,
+    finish: (name: string) => void finish.run(name),
+    beginRemove: (name: string) => beginRemove.run(name).changes > 0,
+    delete: (name: string) => void remove.run(name),
+  }
+}
+
+function uses({ prepare }: Database) {
+  const use = prepare<[string, string, number], never>(
+    `INSERT INTO volume_uses (container, volume, is_anonymous) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET is_anonymous = min(is_anonymous, excluded.is_anonymous)`,
+  )
+  const users = prepare<[string], VolumeUse>(
+    `SELECT containers.id AS container, containers.name, containers.phase FROM volume_uses
+     JOIN containers ON containers.id = volume_uses.container WHERE volume = ? ORDER BY containers.created_at`,
+  )
+  const usedBy = prepare<[string], Row>(
+    'SELECT volumes.* FROM volume_uses JOIN volumes ON volumes.name = volume_uses.volume WHERE container = ?',
+  )
+  const retire = prepare<[string, string], { name: string }>(
+    `UPDATE volumes SET state = 'removing' WHERE name IN (SELECT volume FROM volume_uses WHERE container = ? AND is_anonymous)
+     AND NOT EXISTS (SELECT 1 FROM volume_uses WHERE volume = volumes.name AND container <> ?) RETURNING name`,
+  )
+  const useImage = prepare<[string, string], never>(
+    'INSERT INTO image_uses (container, image) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  )
+  return {
+    use: (container: string, volume: string, isAnonymous: boolean) =>
+      void use.run(container, volume, isAnonymous ? 1 : 0),
+    users: (volume: string) => users.all(volume),
+    usedBy: (container: string) => usedBy.all(container).map((row) => decode(row) as VolumeRecord),
+    retire: (container: string) => retire.all(container, container).map(({ name }) => name),
+    useImage: (container: string, image: string) => void useImage.run(container, image),
+  }
+}
+
+function mounts({ prepare }: Database) {
+  const begin = prepare<[string, string, number], never>(
+    'INSERT INTO volume_mounts (volume, container, attempt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+  )
+  const mounted = prepare<[string, string, string, number], never>(
+    'UPDATE volume_mounts SET path = ? WHERE volume = ? AND container = ? AND attempt = ?',
+  )
+  const unmounted = prepare<[string, string, number], never>(
+    'DELETE FROM volume_mounts WHERE volume = ? AND container = ? AND attempt = ?',
+  )
+  const all = prepare<[], MountRow>('SELECT * FROM volume_mounts')
+  const byContainer = prepare<[string], MountRow>('SELECT * FROM volume_mounts WHERE container = ?')
+  const byVolume = prepare<[string], MountRow>('SELECT * FROM volume_mounts WHERE volume = ?')
+  return {
+    beginMount: (volume: string, container: string, attempt: number) => void begin.run(volume, container, attempt),
+    mounted: (volume: string, container: string, attempt: number, path: string) =>
+      void mounted.run(path, volume, container, attempt),
+    unmounted: (volume: string, container: string, attempt: number) => void unmounted.run(volume, container, attempt),
+    mounts: (container?: string) => (container === undefined ? all.all() : byContainer.all(container)).map(decodeMount),
+    mountsOf: (volume: string) => byVolume.all(volume).map(decodeMount),
+  }
+}
+
+function decode(row: Row | undefined): VolumeRecord | undefined {
+  return (
+    row && {
+      name: row.name,
+      driver: row.driver,
+      createdAtMs: row.created_at,
+      isAnonymous: row.is_anonymous === 1,
+      labels: JSON.parse(row.labels),
+      options: JSON.parse(row.options),
+      state: row.state,
+    }
+  )
+}
+
+const decodeMount = ({ path, ...row }: MountRow): VolumeMount => ({ ...row, path: path ?? undefined })

@@ -1,0 +1,384 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { failpoint } from '../errors/failpoint.js'
+import { ConflictError, NotFoundError } from '../errors/index.js'
+import { withFileLock } from '../host/index.js'
+import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
+import type { VolumeDriver } from './driver.js'
+import { type FillSource, fill, isToBeFilled } from './fill.js'
+
+/** A volume that somebody wants to have. */
+export interface VolumeRequest {
+  readonly name: string
+  readonly isAnonymous: boolean
+  /** '' : whichever it has; `local` where it is made. */
+  readonly driver: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly options: Readonly<Record<string, string>>
+  /** It is another container's, and not made when it is not there any more. */
+  readonly mustExist?: boolean
+}
+
+export interface VolumeKeeperOptions {
+  /** `root/volumes`; exists. */
+  readonly directory: string
+  /** Of locks: `runRoot/volumes`; exists. */
+  readonly locks: string
+  readonly store: VolumeStore
+  readonly drivers: { get(name: string): Promise<VolumeDriver> }
+  readonly closing: AbortSignal
+}
+
+/**
+ * Makes, mounts, fills and removes volumes: what the store says of them and what there is on the host are brought together
+ * here, under one lock for each volume. Whatever is cut short is finished by whoever comes next.
+ *
+ * A *plain* volume is one of the driver `local` without options: a directory, `NAME/_data`, which is there always and needs
+ * no mounting. All others are mounted by their drivers for each run of a container.
+ */
+export class VolumeKeeper {
+  readonly store: VolumeStore
+  readonly #directory: string
+  readonly #locks: string
+  readonly #drivers: VolumeKeeperOptions['drivers']
+  readonly #closing: AbortSignal
+
+  constructor({ directory, locks, store, drivers, closing }: VolumeKeeperOptions) {
+    this.store = store
+    this.#directory = directory
+    this.#locks = locks
+    this.#drivers = drivers
+    this.#closing = closing
+  }
+
+  /** Where a plain volume's files are, and where the driver `local` mounts others. */
+  path(name: string): string {
+    return `${this.#directory}/${name}/_data`
+  }
+
+  /** Where the files of a container's volume are; '' when only its driver can tell, and they are not mounted. */
+  mountpointOf({ volume, driver }: { volume: string; driver: string }): string {
+    if (driver === 'local') return this.path(volume)
+    return this.store.mountsOf(volume).find(({ path }) => path !== undefined)?.path ?? ''
+  }
+
+  /** Runs `body` while nobody else makes, mounts, fills or removes the volume. */
+  locked<Result>(name: string, body: () => Result | Promise<Result>, signal = this.#closing): Promise<Result> {
+    return withFileLock(`${this.#locks}/${name}`, body, signal)
+  }
+
+  driver(name: string): Promise<VolumeDriver> {
+    return this.#drivers.get(name)
+  }
+
+  /**
+   * Runs `insert` in a transaction at whose end all the volumes are there: those that are not yet are made. When it fails,
+   * what was made for it is removed.
+   *
+   * @returns what `insert` does, and the names of the volumes that were made
+   * @throws {ConflictError} VOLUME_EXISTS when one has another driver than it should; {VolumeError}; {NotFoundError} VOLUME_DRIVER_NOT_FOUND
+   */
+  async having<Result>(
+    requests: readonly VolumeRequest[],
+    insert: () => Result,
+    signal = this.#closing,
+  ): Promise<{ result: Result; made: string[] }> {
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        const driven = requests.filter((request) => this.#isDriven(request))
+        driven.sort((one, other) => (one.name < other.name ? -1 : 1))
+        return await this.#making(driven, [], signal, (own) =>
+          this.store.transaction(() => {
+            const made = requests.filter((request) => this.#settle(request, own)).map(({ name }) => name)
+            return { result: insert(), made }
+          }),
+        )
+      } catch (error) {
+        if (!(error instanceof Busy)) throw error
+        await this.recover(error.volume, signal)
+      }
+    }
+  }
+
+  /** Makes what a plain volume needs on the disk; harmless when it is there. */
+  prepare(volume: VolumeRecord): void {
+    if (!isPlain(volume)) return
+    makeDirectory(`${this.#directory}/${volume.name}`, 0o701)
+    makeDirectory(this.path(volume.name), 0o755)
+  }
+
+  /** Whether a fill would do something, as far as one can tell without mounting the volume. */
+  isToBeFilled(volume: VolumeRecord): boolean {
+    return !isPlain(volume) || isToBeFilled(this.path(volume.name), `${this.#directory}/${volume.name}`)
+  }
+
+  /** Fills a volume, when it is empty, with what an image has. */
+  async fill(volume: VolumeRecord, source: FillSource, signal = this.#closing): Promise<void> {
+    if (isPlain(volume)) {
+      const request = { source, target: this.path(volume.name), staging: `${this.#directory}/${volume.name}`, signal }
+      return this.locked(volume.name, () => fill(request), signal)
+    }
+    await this.access(volume, (target) => fill({ source, target, staging: target, signal }), signal)
+  }
+
+  /** Runs `body` with the path of a volume's files, which is mounted for it. */
+  async access<Result>(
+    volume: VolumeRecord,
+    body: (path: string) => Result | Promise<Result>,
+    signal = this.#closing,
+  ): Promise<Result> {
+    if (isPlain(volume)) return body(this.path(volume.name))
+    const user = beginAccess()
+    try {
+      return await body(await this.locked(volume.name, () => this.#mount(volume, user, 0, signal), signal))
+    } finally {
+      await this.locked(volume.name, () => this.#unmount(volume.name, user, 0), neverAborted)
+      accesses.delete(user)
+    }
+  }
+
+  /**
+   * Mounts what a run of a container needs mounted.
+   *
+   * @returns paths by name; plain volumes are not among them
+   */
+  async acquire(container: string, attempt: number, signal = this.#closing): Promise<ReadonlyMap<string, string>> {
+    const paths = new Map<string, string>()
+    for (const volume of this.store.usedBy(container)) {
+      if (isPlain(volume)) continue
+      const mount = () => this.#mount(volume, container, attempt, signal)
+      paths.set(volume.name, await this.locked(volume.name, mount, signal))
+    }
+    return paths
+  }
+
+  /** Unmounts what was mounted for runs of a container that are over. */
+  async release(container: string): Promise<void> {
+    for (const { volume, attempt } of this.store.mounts(container))
+      await this.locked(volume, () => this.#unmount(volume, container, attempt), neverAborted)
+  }
+
+  /**
+   * Removes a volume with its data.
+   *
+   * @throws {ConflictError} VOLUME_IN_USE; {NotFoundError} VOLUME_NOT_FOUND; {VolumeError} when its driver cannot
+   */
+  async remove(name: string, { force = false, signal = this.#closing } = {}): Promise<void> {
+    await this.locked(
+      name,
+      async () => {
+        const volume = this.store.get(name)
+        if (!volume) throw noSuchVolume(name)
+        if (volume.state === 'ready' && (this.#isAccessed(name) || !this.store.beginRemove(name)))
+          throw inUse(volume, this.store)
+        await this.#finishRemoval(volume, force)
+      },
+      signal,
+    )
+  }
+
+  /** Finishes or undoes what was cut short of a volume's making or removal. */
+  async recover(name: string, signal = this.#closing): Promise<void> {
+    await this.locked(
+      name,
+      async () => {
+        const volume = this.store.get(name)
+        if (volume && volume.state !== 'ready') await this.#finishRemoval(volume, false)
+      },
+      signal,
+    )
+  }
+
+  /**
+   * Brings volumes up to what has happened while nobody looked.
+   *
+   * @param isOver whether a run of a container is over; what is mounted for it is unmounted then
+   */
+  async reconcile(isOver: (container: string, attempt: number) => boolean): Promise<void> {
+    for (const { volume, container, attempt } of this.store.mounts()) {
+      if (!(isAccess(container) ? isDeadAccess(container) : isOver(container, attempt))) continue
+      failpoint('volume.reconcile-mount')
+      await this.locked(volume, () => this.#unmount(volume, container, attempt))
+    }
+    for (const { name } of this.store.unfinished()) {
+      failpoint('volume.reconcile')
+      await this.recover(name)
+    }
+  }
+
+  /** Whether it is to be made by a driver. */
+  #isDriven(request: VolumeRequest): boolean {
+    return !isPlainRequest(request) && !request.mustExist && !this.#usable(request)
+  }
+
+  /** Whether somebody reads or writes its files without a container. */
+  #isAccessed(name: string): boolean {
+    return this.store.mountsOf(name).some(({ container }) => isAccess(container) && !isDeadAccess(container))
+  }
+
+  /** Whether a volume can be had as it is. */
+  #usable({ name, driver }: VolumeRequest): boolean {
+    const volume = this.store.get(name)
+    if (!volume) return false
+    if (volume.state !== 'ready') throw new Busy(name)
+    if (driver !== '' && driver !== volume.driver) throw otherDriver(volume, driver)
+    return true
+  }
+
+  /** In the transaction: the volume is there from now on. Returns whether it was made. */
+  #settle(request: VolumeRequest, own: ReadonlySet<string>): boolean {
+    const { name } = request
+    if (own.has(name)) {
+      this.store.finish(name)
+      return true
+    }
+    if (this.#usable(request)) return false
+    if (request.mustExist) throw noSuchVolume(name)
+    // Somebody has removed it since it was looked at.
+    if (!isPlainRequest(request)) throw new Busy(name)
+    return this.store.insert(newRecord(request, 'ready'))
+  }
+
+  /** Makes volumes by their drivers, one inside the lock of the other, in the order of their names. */
+  async #making<Result>(
+    requests: readonly VolumeRequest[],
+    own: readonly string[],
+    signal: AbortSignal,
+    body: (own: ReadonlySet<string>) => Result,
+  ): Promise<Result> {
+    const [request, ...others] = requests
+    if (!request) return body(new Set(own))
+    return this.locked(
+      request.name,
+      async () => {
+        const volume = newRecord(request, 'creating')
+        if (!this.store.insert(volume)) {
+          if (this.store.get(request.name)?.state !== 'ready') throw new Busy(request.name)
+          return this.#making(others, own, signal, body)
+        }
+        try {
+          failpoint('volume.create')
+          const driver = await this.driver(volume.driver)
+          await driver.create(volume.name, volume.options, { signal })
+          failpoint('volume.created')
+          return await this.#making(others, [...own, volume.name], signal, body)
+        } catch (error) {
+          await this.#finishRemoval(volume, true).catch(() => {})
+          throw error
+        }
+      },
+      signal,
+    )
+  }
+
+  async #mount(volume: VolumeRecord, user: string, attempt: number, signal: AbortSignal): Promise<string> {
+    const driver = await this.driver(volume.driver)
+    failpoint('volume.mount')
+    this.store.beginMount(volume.name, user, attempt)
+    const path = await driver.mount(volume.name, useId(user, attempt), { signal })
+    failpoint('volume.mounted')
+    this.store.mounted(volume.name, user, attempt, path)
+    return path
+  }
+
+  async #unmount(volume: string, user: string, attempt: number): Promise<void> {
+    const record = this.store.get(volume)
+    if (record) {
+      const driver = await this.driver(record.driver)
+      failpoint('volume.unmount')
+      await driver.unmount(volume, useId(user, attempt), { signal: neverAborted })
+    }
+    failpoint('volume.unmounted')
+    this.store.unmounted(volume, user, attempt)
+  }
+
+  /** Under the volume's lock. With `force` also when the driver cannot. */
+  async #finishRemoval(volume: VolumeRecord, force: boolean): Promise<void> {
+    failpoint('volume.remove')
+    try {
+      for (const { container, attempt } of this.store.mountsOf(volume.name))
+        await this.#unmount(volume.name, container, attempt)
+      const driver = await this.driver(volume.driver)
+      await driver.remove(volume.name, { signal: neverAborted })
+    } catch (error) {
+      if (!force) throw error
+    }
+    failpoint('volume.removed')
+    this.store.delete(volume.name)
+    // Those who wait for it take the next one.
+    rmSync(`${this.#locks}/${volume.name}`, { force: true })
+  }
+}
+
+/** What somebody else is making or removing. */
+class Busy extends Error {
+  readonly volume: string
+  constructor(volume: string) {
+    super(`volume ${volume} is being made or removed`)
+    this.volume = volume
+  }
+}
+
+/** What undoes something is not given up. */
+const neverAborted = new AbortController().signal
+
+/** Uses of volumes without a container, by this process: each has its number in it. */
+const accesses = new Set<string>()
+let accessed = 0
+const accessName = /^access-(\d+)-\d+$/
+const isAccess = (user: string) => accessName.test(user)
+
+function beginAccess(): string {
+  const user = `access-${process.pid}-${++accessed}`
+  accesses.add(user)
+  return user
+}
+
+function isDeadAccess(user: string): boolean {
+  const pid = Number(accessName.exec(user)?.[1])
+  return pid === process.pid ? !accesses.has(user) : !existsSync(`/proc/${pid}`)
+}
+
+/** What a use of a volume is called when it is talked of with its driver. */
+export const useId = (user: string, attempt: number) => (attempt === 0 ? user : `${user}-${attempt}`)
+
+/** Whether a volume is a directory, and no more. */
+export function isPlain({ driver, options }: Pick<VolumeRecord, 'driver' | 'options'>): boolean {
+  return driver === 'local' && Object.keys(options).length === 0
+}
+
+const isPlainRequest = ({ driver, options }: VolumeRequest) => isPlain({ driver: driver || 'local', options })
+
+function newRecord(request: VolumeRequest, state: VolumeRecord['state']): VolumeRecord {
+  return { ...request, driver: request.driver || 'local', createdAtMs: Date.now(), state }
+}
+
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, mode)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+export function noSuchVolume(name: string): NotFoundError {
+  return new NotFoundError(`get ${name}: no such volume`, { code: 'VOLUME_NOT_FOUND', details: { volume: name } })
+}
+
+function inUse({ name }: VolumeRecord, store: VolumeStore): ConflictError {
+  const users = store.users(name)
+  return new ConflictError(
+    `remove ${name}: volume is in use - [${users.map(({ container }) => container).join(', ')}]`,
+    {
+      code: 'VOLUME_IN_USE',
+      details: { volume: name, containers: users.map((user) => ({ id: user.container, name: user.name })) },
+    },
+  )
+}
+
+function otherDriver({ name, driver }: VolumeRecord, wanted: string): ConflictError {
+  return new ConflictError(
+    `create ${name}: conflict: volume name must be unique: it is kept by the driver ${driver}; choose another name, or leave the driver out`,
+    { code: 'VOLUME_EXISTS', details: { volume: name, driver, wanted } },
+  )
+}
