@@ -65,7 +65,7 @@ export function emitC(table, fingerprint) {
 #define OPCODE_LAST ${lastCode}
 #define FRAME_LAST ${Math.max(...Object.values(frames).map(({ code }) => code))}
 
-${enumeration('MODE', table.modes)}${enumeration('SECTION', sections)}${enumeration('LIMIT', table.limits)}${enumeration('FD', table.descriptors)}${enumeration('TARGET', table.targetFlags)}${enumeration('STDIO', table.stdioKinds)}${enumeration('STDIO_FLAG', table.stdioFlags)}${enumeration('NETLINK', table.netlinkSockets)}${enumeration('PROTOCOL', table.protocols)}${enumeration('OP', Object.fromEntries(operations.map(({ name, code }) => [name, code])))}${enumeration('FRAME', Object.fromEntries(Object.entries(frames).map(([name, { code }]) => [name, code])))}
+${enumeration('MODE', table.modes)}${enumeration('SECTION', sections)}${enumeration('LIMIT', table.limits)}${enumeration('FD', table.descriptors)}${enumeration('TARGET', table.targetFlags)}${enumeration('TREE', table.treeFlags)}${enumeration('STDIO', table.stdioKinds)}${enumeration('STDIO_FLAG', table.stdioFlags)}${enumeration('NETLINK', table.netlinkSockets)}${enumeration('PROTOCOL', table.protocols)}${enumeration('OP', Object.fromEntries(operations.map(({ name, code }) => [name, code])))}${enumeration('FRAME', Object.fromEntries(Object.entries(frames).map(([name, { code }]) => [name, code])))}
 /* bytes and list fields, in place in the plan; count is 0 for bytes. */
 struct blob {
     uint32_t length;

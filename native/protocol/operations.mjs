@@ -279,13 +279,6 @@ export const operations = [
     fields: { directory: 'str' },
     doc: 'chdir, pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/"): from here every path is inside the container.',
   },
-  {
-    code: 27,
-    name: 'enter_root',
-    in: ['container'],
-    fields: { directory: 'str' },
-    doc: 'Task mode: chroot into a directory the engine owns, so that the following path operations resolve inside it.',
-  },
 
   // ---- container: after the root has changed (hostile paths, resolved by openat2 with RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS) -
   {
@@ -309,13 +302,6 @@ export const operations = [
       targetFlags: 'u64',
     },
     doc: 'mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target.',
-  },
-  {
-    code: 32,
-    name: 'directory',
-    in: ['container'],
-    fields: { path: 'str', mode: 'u64', uid: 'u64', gid: 'u64' },
-    doc: 'Makes a directory and its missing parents (0755 root) inside the root; an existing directory is left as it is.',
   },
   {
     code: 33,
@@ -367,13 +353,6 @@ export const operations = [
     in: ['container'],
     fields: { uid: 'u64', bind: 'u64' },
     doc: 'Opens a pty pair of the devpts on /dev/pts, owned by uid, hands the master to the supervisor, makes the slave stdio and the controlling terminal; `bind`: mounts it on /dev/console.',
-  },
-  {
-    code: 43,
-    name: 'empty_file',
-    in: ['container'],
-    fields: { path: 'str', mode: 'u64' },
-    doc: 'Makes an empty file inside the root, with missing parents (0755); an existing name is left.',
   },
   {
     code: 44,

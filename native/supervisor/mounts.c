@@ -10,8 +10,18 @@ int do_root_propagation(struct supervisor *s, const struct op_root_propagation *
     return mount(NULL, "/", NULL, op->flags, NULL);
 }
 
+/* By descriptors: what is below the directory may be changed by those who have it mounted already. */
+static int open_tree_below(const char *directory, const char *below, unsigned flags) {
+    autoclose root = openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) return -1;
+    autoclose found = open_rooted(root, below, O_PATH, 0);
+    return found < 0 ? -1 : sys_open_tree(found, "", flags | TREE_EMPTY_PATH);
+}
+
 int do_tree_open(struct supervisor *s, const struct op_tree_open *op) {
-    int fd = sys_open_tree(AT_FDCWD, op->path, op->recursive ? TREE_RECURSIVE : 0);
+    unsigned flags = op->recursive ? TREE_RECURSIVE : 0;
+    int fd = op->below[0] == 0 ? sys_open_tree(AT_FDCWD, op->path, flags)
+                               : open_tree_below(op->path, op->below, flags);
     if (fd < 0) return -1;
     close_and_forget(&s->slots[op->slot]);
     s->slots[op->slot] = fd;
@@ -29,11 +39,6 @@ int do_pivot_root(struct supervisor *s, const struct op_pivot_root *op) {
     // The old root ends up mounted over the new one, from where it is detached.
     if (chdir(op->directory) < 0 || syscall(SYS_pivot_root, ".", ".") < 0) return -1;
     return umount2(".", MNT_DETACH) < 0 ? -1 : chdir("/");
-}
-
-int do_enter_root(struct supervisor *s, const struct op_enter_root *op) {
-    root_forget(s);
-    return chroot(op->directory) < 0 ? -1 : chdir("/");
 }
 
 static bool begins_with(const char *path, const char *directory) {
@@ -71,14 +76,27 @@ static uint64_t target_kind(int tree, uint64_t target_flags) {
            ~(S_ISDIR(status.st_mode) ? (uint64_t)TARGET_CREATE_FILE : (uint64_t)TARGET_CREATE_DIRECTORY);
 }
 
+static int set_attributes(int tree, struct mount_attributes attributes, bool recursive) {
+    if ((attributes.set | attributes.clear | attributes.propagation) == 0) return 0;
+    return sys_mount_setattr(tree, recursive ? TREE_RECURSIVE : 0, &attributes);
+}
+
+/* With one call where both reach as far. */
+static int set_up_tree(int tree, const struct op_tree_attach *op) {
+    bool attributes = op->recursive & TREE_ATTRIBUTES, propagation = op->recursive & TREE_PROPAGATION;
+    struct mount_attributes own = {.set = op->attr_set, .clear = op->attr_clear};
+    struct mount_attributes shared = {.propagation = op->propagation};
+    if (attributes == propagation) {
+        own.propagation = op->propagation;
+        return set_attributes(tree, own, attributes);
+    }
+    return set_attributes(tree, own, attributes) < 0 ? -1 : set_attributes(tree, shared, propagation);
+}
+
 int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op) {
     int *tree = &s->slots[op->slot];
-    struct mount_attributes attributes = {op->attr_set, op->attr_clear, op->propagation, 0};
-    unsigned recursive = op->recursive ? TREE_RECURSIVE : 0;
     if (*tree < 0) return fail(EBADF);
-    if ((op->attr_set | op->attr_clear | op->propagation) != 0 &&
-        sys_mount_setattr(*tree, recursive, &attributes) < 0)
-        return -1;
+    if (set_up_tree(*tree, op) < 0) return -1;
     autoclose target = mount_target(s, op->target, target_kind(*tree, op->target_flags), 0);
     if (target < 0 || sys_attach(*tree, target) < 0) return -1;
     close_and_forget(tree);

@@ -1,31 +1,8 @@
-/* Names made inside the container's root: directories, files, links, devices. */
+/* Names made inside the container's root: links, devices. */
 #include "supervisor.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-
-/* The name is a symlink to what does not exist yet, or was made by someone else a moment ago. */
-static int make_behind_link(struct supervisor *s, const char *path) {
-    autoclose made = root_make_directories(s, path);
-    return made < 0 ? -1 : 0;
-}
-
-int do_directory(struct supervisor *s, const struct op_directory *op) {
-    const char *name;
-    autoclose existing = root_open(s, op->path, O_PATH | O_DIRECTORY, 0);
-    if (existing >= 0) return 0;
-    if (errno != ENOENT) return -1;
-    autoclose parent = root_parent(s, op->path, 0, true, &name);
-    if (parent < 0) return -1;
-    if (mkdirat(parent, name, (mode_t)op->mode) < 0)
-        return errno == EEXIST ? make_behind_link(s, op->path) : -1;
-    if (op->uid == 0 && op->gid == 0) return 0;
-    autoclose made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    // Changing the owner clears set-id bits.
-    return made < 0 || fchown(made, (uid_t)op->uid, (gid_t)op->gid) < 0 || fchmod(made, (mode_t)op->mode) < 0
-               ? -1
-               : 0;
-}
 
 static bool is_null_device(const struct stat *status) {
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
@@ -59,13 +36,4 @@ int do_symlink(struct supervisor *s, const struct op_symlink *op) {
     autoclose parent = root_parent(s, op->path, 0, true, &name);
     if (parent < 0) return -1;
     return symlinkat(op->target, parent, name) == 0 || errno == EEXIST ? 0 : -1;
-}
-
-int do_empty_file(struct supervisor *s, const struct op_empty_file *op) {
-    const char *name;
-    autoclose parent = root_parent(s, op->path, 0, true, &name);
-    if (parent < 0) return -1;
-    autoclose file =
-        openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
-    return file >= 0 || errno == EEXIST ? 0 : -1;
 }

@@ -96,8 +96,19 @@ int do_capabilities(struct supervisor *s, const struct op_capabilities *op) {
 }
 
 static int make_working_directory(struct supervisor *s, const struct op_working_directory *op) {
-    struct op_directory directory = {op->path, 0755, op->uid, op->gid};
-    return do_directory(s, &directory);
+    const char *name;
+    autoclose existing = root_open(s, op->path, O_PATH | O_DIRECTORY, 0);
+    if (existing >= 0) return 0;
+    if (errno != ENOENT) return -1;
+    autoclose parent = root_parent(s, op->path, 0, true, &name);
+    if (parent < 0) return -1;
+    if (mkdirat(parent, name, 0755) < 0) {
+        // The name is a symlink to what does not exist yet.
+        autoclose made = errno == EEXIST ? root_make_directories(s, op->path) : -1;
+        return made < 0 ? -1 : 0;
+    }
+    if (op->uid == 0 && op->gid == 0) return 0;
+    return fchownat(parent, name, (uid_t)op->uid, (gid_t)op->gid, AT_SYMLINK_NOFOLLOW);
 }
 
 int do_working_directory(struct supervisor *s, const struct op_working_directory *op) {

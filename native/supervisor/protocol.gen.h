@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x136e2bbau
+#define PLAN_FINGERPRINT 0x3842d34u
 #define OPCODE_LAST 83
 #define FRAME_LAST 38
 
@@ -39,6 +39,10 @@ enum {
     TARGET_CREATE_DIRECTORY = 2,
     TARGET_CREATE_FILE = 4,
     TARGET_OPTIONAL = 8,
+};
+enum {
+    TREE_ATTRIBUTES = 1,
+    TREE_PROPAGATION = 2,
 };
 enum {
     STDIO_NULL = 0,
@@ -90,10 +94,8 @@ enum {
     OP_TREE_OPEN = 24,
     OP_ROOT_MOUNT = 25,
     OP_PIVOT_ROOT = 26,
-    OP_ENTER_ROOT = 27,
     OP_MOUNT = 30,
     OP_TREE_ATTACH = 31,
-    OP_DIRECTORY = 32,
     OP_DEVICE_NODE = 33,
     OP_SYMLINK = 34,
     OP_MASK = 35,
@@ -103,7 +105,6 @@ enum {
     OP_HOSTNAME = 39,
     OP_DOMAINNAME = 40,
     OP_CONSOLE = 42,
-    OP_EMPTY_FILE = 43,
     OP_NETWORK_JOIN = 44,
     OP_AWAIT_RELEASE = 45,
     OP_RLIMIT = 50,
@@ -275,6 +276,7 @@ struct op_root_propagation {
 struct op_tree_open {
     uint64_t slot;
     const char *path;
+    const char *below;
     uint64_t recursive;
 };
 
@@ -288,10 +290,6 @@ struct op_root_mount {
 };
 
 struct op_pivot_root {
-    const char *directory;
-};
-
-struct op_enter_root {
     const char *directory;
 };
 
@@ -312,13 +310,6 @@ struct op_tree_attach {
     uint64_t propagation;
     uint64_t recursive;
     uint64_t target_flags;
-};
-
-struct op_directory {
-    const char *path;
-    uint64_t mode;
-    uint64_t uid;
-    uint64_t gid;
 };
 
 struct op_device_node {
@@ -363,11 +354,6 @@ struct op_domainname {
 struct op_console {
     uint64_t uid;
     uint64_t bind;
-};
-
-struct op_empty_file {
-    const char *path;
-    uint64_t mode;
 };
 
 struct op_rlimit {
@@ -471,10 +457,8 @@ union op_fields {
     struct op_tree_open tree_open;
     struct op_root_mount root_mount;
     struct op_pivot_root pivot_root;
-    struct op_enter_root enter_root;
     struct op_mount mount;
     struct op_tree_attach tree_attach;
-    struct op_directory directory;
     struct op_device_node device_node;
     struct op_symlink symlink;
     struct op_mask mask;
@@ -484,7 +468,6 @@ union op_fields {
     struct op_hostname hostname;
     struct op_domainname domainname;
     struct op_console console;
-    struct op_empty_file empty_file;
     struct op_rlimit rlimit;
     struct op_oom_score_adj oom_score_adj;
     struct op_session_keyring session_keyring;
@@ -540,10 +523,8 @@ int do_root_propagation(struct supervisor *s, const struct op_root_propagation *
 int do_tree_open(struct supervisor *s, const struct op_tree_open *op);
 int do_root_mount(struct supervisor *s, const struct op_root_mount *op);
 int do_pivot_root(struct supervisor *s, const struct op_pivot_root *op);
-int do_enter_root(struct supervisor *s, const struct op_enter_root *op);
 int do_mount(struct supervisor *s, const struct op_mount *op);
 int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op);
-int do_directory(struct supervisor *s, const struct op_directory *op);
 int do_device_node(struct supervisor *s, const struct op_device_node *op);
 int do_symlink(struct supervisor *s, const struct op_symlink *op);
 int do_mask(struct supervisor *s, const struct op_mask *op);
@@ -553,7 +534,6 @@ int do_sysctl(struct supervisor *s, const struct op_sysctl *op);
 int do_hostname(struct supervisor *s, const struct op_hostname *op);
 int do_domainname(struct supervisor *s, const struct op_domainname *op);
 int do_console(struct supervisor *s, const struct op_console *op);
-int do_empty_file(struct supervisor *s, const struct op_empty_file *op);
 int do_network_join(struct supervisor *s);
 int do_await_release(struct supervisor *s);
 int do_rlimit(struct supervisor *s, const struct op_rlimit *op);
@@ -602,10 +582,8 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_TREE_OPEN: return do_tree_open(supervisor, &fields->tree_open);
     case OP_ROOT_MOUNT: return do_root_mount(supervisor, &fields->root_mount);
     case OP_PIVOT_ROOT: return do_pivot_root(supervisor, &fields->pivot_root);
-    case OP_ENTER_ROOT: return do_enter_root(supervisor, &fields->enter_root);
     case OP_MOUNT: return do_mount(supervisor, &fields->mount);
     case OP_TREE_ATTACH: return do_tree_attach(supervisor, &fields->tree_attach);
-    case OP_DIRECTORY: return do_directory(supervisor, &fields->directory);
     case OP_DEVICE_NODE: return do_device_node(supervisor, &fields->device_node);
     case OP_SYMLINK: return do_symlink(supervisor, &fields->symlink);
     case OP_MASK: return do_mask(supervisor, &fields->mask);
@@ -615,7 +593,6 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_HOSTNAME: return do_hostname(supervisor, &fields->hostname);
     case OP_DOMAINNAME: return do_domainname(supervisor, &fields->domainname);
     case OP_CONSOLE: return do_console(supervisor, &fields->console);
-    case OP_EMPTY_FILE: return do_empty_file(supervisor, &fields->empty_file);
     case OP_NETWORK_JOIN: return do_network_join(supervisor);
     case OP_AWAIT_RELEASE: return do_await_release(supervisor);
     case OP_RLIMIT: return do_rlimit(supervisor, &fields->rlimit);
@@ -678,13 +655,11 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [21] = {"unshare", 8, 1, -1, {FIELD_U64}},
     [22] = {"setns", 10, 2, -1, {FIELD_SLOT, FIELD_U64}},
     [23] = {"root_propagation", 8, 1, -1, {FIELD_U64}},
-    [24] = {"tree_open", 8, 3, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64}},
+    [24] = {"tree_open", 8, 4, 1, {FIELD_SLOT, FIELD_STR, FIELD_STR, FIELD_U64}},
     [25] = {"root_mount", 8, 6, 2, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR}},
     [26] = {"pivot_root", 8, 1, 0, {FIELD_STR}},
-    [27] = {"enter_root", 8, 1, 0, {FIELD_STR}},
     [30] = {"mount", 8, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
     [31] = {"tree_attach", 8, 7, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [32] = {"directory", 8, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
     [33] = {"device_node", 8, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
     [34] = {"symlink", 8, 2, 1, {FIELD_STR, FIELD_STR}},
     [35] = {"mask", 8, 1, 0, {FIELD_STR}},
@@ -694,7 +669,6 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [39] = {"hostname", 8, 1, 0, {FIELD_STR}},
     [40] = {"domainname", 8, 1, 0, {FIELD_STR}},
     [42] = {"console", 8, 2, -1, {FIELD_U64, FIELD_U64}},
-    [43] = {"empty_file", 8, 2, 0, {FIELD_STR, FIELD_U64}},
     [44] = {"network_join", 8, 0, -1, {0}},
     [45] = {"await_release", 8, 0, -1, {0}},
     [50] = {"rlimit", 8, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},

@@ -16,9 +16,7 @@ static int root_descriptor(struct supervisor *s) {
 
 void root_forget(struct supervisor *s) { close_and_forget(&s->root); }
 
-int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t resolve) {
-    int root = root_descriptor(s);
-    if (root < 0) return -1;
+int open_rooted(int root, const char *path, uint64_t flags, uint64_t resolve) {
     int fd;
     // EAGAIN: something was renamed meanwhile, and the kernel can't rule out that the path left the root.
     for (int attempts = 0; attempts < 128; attempts++) {
@@ -26,6 +24,11 @@ int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t r
         if (fd >= 0 || errno != EAGAIN) break;
     }
     return fd;
+}
+
+int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t resolve) {
+    int root = root_descriptor(s);
+    return root < 0 ? -1 : open_rooted(root, path, flags, resolve);
 }
 
 bool on_filesystem(int fd, unsigned long magic) {

@@ -215,6 +215,8 @@ int64_t monotonic_ms(void);
 uint64_t realtime_ns(void);
 
 /* root.c: paths inside the container's root */
+/* As if the open directory were the root; magic links are refused. */
+int open_rooted(int root, const char *path, uint64_t flags, uint64_t resolve);
 int root_open(struct supervisor *s, const char *path, uint64_t flags, uint64_t resolve);
 /* An O_PATH descriptor of the target, made when TARGET_CREATE_* asks for it. */
 int root_target(struct supervisor *s, const char *path, uint64_t target_flags, uint64_t flags);

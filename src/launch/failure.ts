@@ -1,7 +1,9 @@
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { LaunchError } from '../errors/index.js'
-import type { FailedFrame, OperationName } from './protocol.gen.js'
+import type { Mount } from '../spec/types.js'
+import type { FailedFrame } from './protocol.gen.js'
+import type { LaunchPlan } from './run-plan.js'
 
 const texts = getSystemErrorMap()
 // libuv has no name for some, such as ENOEXEC.
@@ -24,16 +26,54 @@ const sectionNames = [
  * A failed step as an error with Docker's exit code: a program that is not there is 127, one that cannot be executed 126,
  * everything else 125.
  */
-export function launchError(failure: FailedFrame, steps: readonly OperationName[], what: string): LaunchError {
+export function launchError(
+  failure: FailedFrame,
+  { steps, mounts }: Pick<LaunchPlan, 'steps' | 'mounts'>,
+  what: string,
+): LaunchError {
   const operation = steps[failure.step] ?? 'plan'
   const { name, text } = errnoNames.get(failure.errno) ?? { name: `errno ${failure.errno}`, text: 'unknown error' }
   const details = { step: failure.step, operation, errno: failure.errno, syscallError: name, path: failure.text, what }
   if (operation === 'execute') return programError(failure, name, text, details)
+  const mount = mounts?.get(failure.step)
+  if (mount) return mountError(mount, text, details)
   const stage = sectionNames[failure.section] ?? 'starting'
   return new LaunchError(
     `${what}: step ${failure.step} (${operation}) failed while ${stage}: ${name}: ${text}${failure.text ? `, '${failure.text}'` : ''}`,
     { code: 'LAUNCH_FAILED', details: { ...details, exitCode: 125 } },
   )
+}
+
+interface Failed {
+  readonly operation: string
+  readonly syscallError: string
+  readonly what: string
+}
+
+function mountError(mount: Mount, text: string, details: Failed): LaunchError {
+  const { source, subpath, destination } = mount
+  const { operation, what } = details
+  const why =
+    operation === 'tree_open'
+      ? `cannot access path ${JSON.stringify(subpath ? `${source}/${subpath}` : source)}: ${text}${sourceHints[details.syscallError] ?? ''}`
+      : `${text}${targetHints[details.syscallError] ?? ''}`
+  return new LaunchError(
+    `${what}: error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(destination)}: ${why}`,
+    {
+      code: 'LAUNCH_FAILED',
+      details: { ...details, source, destination, ...(subpath && { subpath }), exitCode: 125 },
+    },
+  )
+}
+
+const sourceHints: Readonly<Record<string, string>> = {
+  ENOENT: ': it has to be there before the container is started',
+  ELOOP: ': its symlinks lead in a circle, or to what only a process can open',
+}
+const targetHints: Readonly<Record<string, string>> = {
+  ENOTDIR: ': a directory can only be mounted on a directory, and a file on a file',
+  EROFS: ': the place of the mount is missing, and cannot be made in what is mounted read-only above it',
+  EXDEV: ': the place of the mount leads into /proc',
 }
 
 function programError(failure: FailedFrame, name: string, text: string, details: Record<string, unknown>): LaunchError {

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
 import { MS, parseMountOptions } from './mount-options.js'
+import { treeFlags } from './protocol.gen.js'
 
 test('sorts mount(8) options into flags and leaves the filesystem its own', () => {
   const { flags, data } = parseMountOptions(['nosuid', 'noexec', 'nodev', 'ro', 'mode=755', 'size=65536k'])
   expect({ flags, data }).toEqual({ flags: MS.NOSUID | MS.NOEXEC | MS.NODEV | MS.RDONLY, data: 'mode=755,size=65536k' })
 })
 
-test('a later option undoes an earlier one', () => {
-  expect(parseMountOptions(['ro', 'nosuid', 'rw', 'suid'])).toMatchObject({ flags: 0, attrSet: 0, attrClear: 3 })
+test('a later option undoes an earlier one, and not what the source has', () => {
+  expect(parseMountOptions(['ro', 'nosuid', 'rw', 'suid'])).toMatchObject({ flags: 0, attrSet: 0, attrClear: 0 })
 })
 
 test('a bind has attributes for mount_setattr, a propagation and its reach', () => {
@@ -17,6 +18,18 @@ test('a bind has attributes for mount_setattr, a propagation and its reach', () 
     attrClear: 0x70,
     propagation: MS.SLAVE,
     recursive: true,
+    reach: treeFlags.attributes | treeFlags.propagation,
     data: '',
   })
+})
+
+test.each([
+  [['rbind', 'ro', 'rprivate'], treeFlags.propagation],
+  [['rbind', 'ro'], treeFlags.propagation],
+  [['rbind', 'rro', 'rprivate'], treeFlags.attributes | treeFlags.propagation],
+  [['rbind', 'rro', 'private'], treeFlags.attributes],
+  [['rbind', 'ro', 'slave'], 0],
+  [['bind', 'rro', 'rprivate'], 0],
+])('%j reaches what is mounted below with %i', (options, reach) => {
+  expect(parseMountOptions(options)).toMatchObject({ reach })
 })

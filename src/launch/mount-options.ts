@@ -1,3 +1,5 @@
+import { treeFlags } from './protocol.gen.js'
+
 /** mount(2)'s MS_* flags. @see mount(2) */
 export const MS = {
   RDONLY: 1,
@@ -33,15 +35,25 @@ const ATTR = {
   NOSYMFOLLOW: 0x200000,
 } as const
 
-const flagOptions: Record<string, { set?: number; clear?: number; attrSet?: number; attrClear?: number }> = {
+/** `unset` of an earlier option: what a bind has of its source's mount, such as its being read-only, no option takes away. */
+interface FlagOption {
+  readonly set?: number
+  readonly clear?: number
+  readonly attrSet?: number
+  readonly attrUnset?: number
+  readonly attrClear?: number
+}
+
+const flagOptions: Record<string, FlagOption> = {
   ro: { set: MS.RDONLY, attrSet: ATTR.RDONLY },
-  rw: { clear: MS.RDONLY, attrClear: ATTR.RDONLY },
+  rro: { set: MS.RDONLY, attrSet: ATTR.RDONLY },
+  rw: { clear: MS.RDONLY, attrUnset: ATTR.RDONLY },
   nosuid: { set: MS.NOSUID, attrSet: ATTR.NOSUID },
-  suid: { clear: MS.NOSUID, attrClear: ATTR.NOSUID },
+  suid: { clear: MS.NOSUID, attrUnset: ATTR.NOSUID },
   nodev: { set: MS.NODEV, attrSet: ATTR.NODEV },
-  dev: { clear: MS.NODEV, attrClear: ATTR.NODEV },
+  dev: { clear: MS.NODEV, attrUnset: ATTR.NODEV },
   noexec: { set: MS.NOEXEC, attrSet: ATTR.NOEXEC },
-  exec: { clear: MS.NOEXEC, attrClear: ATTR.NOEXEC },
+  exec: { clear: MS.NOEXEC, attrUnset: ATTR.NOEXEC },
   sync: { set: MS.SYNCHRONOUS },
   async: { clear: MS.SYNCHRONOUS },
   dirsync: { set: MS.DIRSYNC },
@@ -69,10 +81,12 @@ export interface MountFlags {
   readonly flags: number
   readonly attrSet: number
   readonly attrClear: number
-  /** MS_PRIVATE, MS_SHARED or MS_SLAVE; 0: not given. How far it reaches is `recursive`. */
+  /** MS_PRIVATE, MS_SHARED or MS_SLAVE; 0: not given. */
   readonly propagation: number
-  /** Whether attributes and the bind reach the mounts below (`rbind`). */
+  /** Whether the mounts below are bound as well (`rbind`). */
   readonly recursive: boolean
+  /** What of the attributes and the propagation reaches those: bits of `treeFlags`. */
+  readonly reach: number
   /** The filesystem's own options. */
   readonly data: string
 }
@@ -82,16 +96,33 @@ export function parseMountOptions(options: readonly string[]): MountFlags {
   let flags = 0
   let attrSet = 0
   let attrClear = 0
-  let propagation = 0
+  let propagation = ''
   const data: string[] = []
   for (const option of options) {
     const known = flagOptions[option]
     if (known) {
-      flags = (flags | (known.set ?? 0)) & ~(known.clear ?? 0)
+      const { set = 0, clear = 0, attrUnset = 0 } = known
+      flags = (flags | set) & ~clear
       attrClear |= known.attrClear ?? 0
-      attrSet = (attrSet & ~(known.attrClear ?? 0)) | (known.attrSet ?? 0)
-    } else if (propagations[option] !== undefined) propagation = propagations[option]
+      attrSet = (attrSet & ~(known.attrClear ?? 0) & ~attrUnset) | (known.attrSet ?? 0)
+    } else if (propagations[option] !== undefined) propagation = option
     else data.push(option)
   }
-  return { flags, attrSet, attrClear, propagation, recursive: options.includes('rbind'), data: data.join(',') }
+  const recursive = options.includes('rbind')
+  return {
+    flags,
+    attrSet,
+    attrClear,
+    propagation: propagations[propagation] ?? 0,
+    recursive,
+    reach: recursive ? reachOf(options, attrSet | attrClear, propagation) : 0,
+    data: data.join(','),
+  }
+}
+
+/** `ro` is the only attribute that stays at the top: what is mounted below may be there to be written to. */
+function reachOf(options: readonly string[], attributes: number, propagation: string): number {
+  const top = attributes === ATTR.RDONLY && !options.includes('rro')
+  const reachesBelow = propagation === '' || propagation.startsWith('r')
+  return (top ? 0 : treeFlags.attributes) | (reachesBelow ? treeFlags.propagation : 0)
 }

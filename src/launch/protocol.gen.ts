@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x136e2bba
+export const fingerprint = 0x3842d34
 export const modes = {
   run: 0,
   exec: 1,
@@ -36,6 +36,10 @@ export const targetFlags = {
   createDirectory: 2,
   createFile: 4,
   optional: 8,
+} as const
+export const treeFlags = {
+  attributes: 1,
+  propagation: 2,
 } as const
 export const stdioKinds = {
   null: 0,
@@ -92,10 +96,8 @@ export const opcodes = {
   tree_open: 24,
   root_mount: 25,
   pivot_root: 26,
-  enter_root: 27,
   mount: 30,
   tree_attach: 31,
-  directory: 32,
   device_node: 33,
   symlink: 34,
   mask: 35,
@@ -105,7 +107,6 @@ export const opcodes = {
   hostname: 39,
   domainname: 40,
   console: 42,
-  empty_file: 43,
   network_join: 44,
   await_release: 45,
   rlimit: 50,
@@ -157,10 +158,8 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   24: 'tree_open',
   25: 'root_mount',
   26: 'pivot_root',
-  27: 'enter_root',
   30: 'mount',
   31: 'tree_attach',
-  32: 'directory',
   33: 'device_node',
   34: 'symlink',
   35: 'mask',
@@ -170,7 +169,6 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   39: 'hostname',
   40: 'domainname',
   42: 'console',
-  43: 'empty_file',
   44: 'network_join',
   45: 'await_release',
   50: 'rlimit',
@@ -334,10 +332,11 @@ export interface RootPropagation {
   readonly flags: number | bigint
 }
 
-/** open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot. */
+/** open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot; with `below` of what is there in that directory, resolved as if it were the root (openat2, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). */
 export interface TreeOpen {
   readonly slot: number | bigint
   readonly path: string
+  readonly below: string
   readonly recursive: number | bigint
 }
 
@@ -356,11 +355,6 @@ export interface PivotRoot {
   readonly directory: string
 }
 
-/** Task mode: chroot into a directory the engine owns, so that the following path operations resolve inside it. */
-export interface EnterRoot {
-  readonly directory: string
-}
-
 /** Mounts a new filesystem on the opened target, never on its path. */
 export interface Mount {
   readonly source: string
@@ -371,7 +365,7 @@ export interface Mount {
   readonly targetFlags: number | bigint
 }
 
-/** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*), then move_mount(2) onto the opened target. */
+/** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target. */
 export interface TreeAttach {
   readonly slot: number | bigint
   readonly target: string
@@ -380,14 +374,6 @@ export interface TreeAttach {
   readonly propagation: number | bigint
   readonly recursive: number | bigint
   readonly targetFlags: number | bigint
-}
-
-/** Makes a directory and its missing parents (0755 root) inside the root; an existing directory is left as it is. */
-export interface Directory {
-  readonly path: string
-  readonly mode: number | bigint
-  readonly uid: number | bigint
-  readonly gid: number | bigint
 }
 
 /** mknod(2), exact mode, in an opened parent that was reached without symlinks; an existing node of the same kind and number is success. mode has the S_IF bits; device is makedev(3). */
@@ -441,12 +427,6 @@ export interface Domainname {
 export interface Console {
   readonly uid: number | bigint
   readonly bind: number | bigint
-}
-
-/** Makes an empty file inside the root, with missing parents (0755); an existing name is left. */
-export interface EmptyFile {
-  readonly path: string
-  readonly mode: number | bigint
 }
 
 /** setrlimit(2). */
@@ -752,11 +732,12 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot. (container) */
+  /** open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot; with `below` of what is there in that directory, resolved as if it were the root (openat2, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). (container) */
   treeOpen(fields: TreeOpen): void {
     this.begin(24, 'tree_open')
     this.u64(fields.slot)
     this.str(fields.path)
+    this.str(fields.below)
     this.u64(fields.recursive)
     this.end()
   }
@@ -780,13 +761,6 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Task mode: chroot into a directory the engine owns, so that the following path operations resolve inside it. (container) */
-  enterRoot(fields: EnterRoot): void {
-    this.begin(27, 'enter_root')
-    this.str(fields.directory)
-    this.end()
-  }
-
   /** Mounts a new filesystem on the opened target, never on its path. (container) */
   mount(fields: Mount): void {
     this.begin(30, 'mount')
@@ -799,7 +773,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*), then move_mount(2) onto the opened target. (container) */
+  /** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target. (container) */
   treeAttach(fields: TreeAttach): void {
     this.begin(31, 'tree_attach')
     this.u64(fields.slot)
@@ -809,16 +783,6 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.u64(fields.propagation)
     this.u64(fields.recursive)
     this.u64(fields.targetFlags)
-    this.end()
-  }
-
-  /** Makes a directory and its missing parents (0755 root) inside the root; an existing directory is left as it is. (container) */
-  directory(fields: Directory): void {
-    this.begin(32, 'directory')
-    this.str(fields.path)
-    this.u64(fields.mode)
-    this.u64(fields.uid)
-    this.u64(fields.gid)
     this.end()
   }
 
@@ -890,14 +854,6 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.begin(42, 'console')
     this.u64(fields.uid)
     this.u64(fields.bind)
-    this.end()
-  }
-
-  /** Makes an empty file inside the root, with missing parents (0755); an existing name is left. (container) */
-  emptyFile(fields: EmptyFile): void {
-    this.begin(43, 'empty_file')
-    this.str(fields.path)
-    this.u64(fields.mode)
     this.end()
   }
 

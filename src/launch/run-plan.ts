@@ -1,4 +1,4 @@
-import type { OverlayRootfs, Rootfs } from '../snapshot/rootfs.js'
+import type { OverlayRootfs, ReadOnlyRoot, Rootfs } from '../snapshot/rootfs.js'
 import type { Mount, Spec } from '../spec/types.js'
 import type { ContainerCgroups, Hierarchy } from './cgroups.js'
 import { MS, parseMountOptions } from './mount-options.js'
@@ -6,6 +6,7 @@ import { type NetworkPlan, networkFiles, writeNetwork, writeNetworkEnding } from
 import { writeProcess } from './process-steps.js'
 import { type OperationName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from './protocol.gen.js'
 import { writeTeardown } from './teardown-plan.js'
+import { Trees } from './trees.js'
 
 const CLONE = {
   NEWNS: 0x20000,
@@ -41,6 +42,8 @@ export interface RunPlanInput {
   readonly id: string
   readonly spec: Spec
   readonly rootfs: Rootfs
+  /** What mounts of type `image` show, by their source. */
+  readonly images: ReadonlyMap<string, ReadOnlyRoot>
   readonly paths: ContainerPaths
   readonly files: readonly ManagedFile[]
   readonly cgroups: ContainerCgroups
@@ -76,19 +79,23 @@ export interface LaunchPlan {
   readonly bytes: Uint8Array
   /** The name of each step, for messages about a failed one. */
   readonly steps: readonly OperationName[]
+  /** The mounts that steps are about, likewise. */
+  readonly mounts?: ReadonlyMap<number, Mount>
 }
 
 /** Compiles a spec, its root filesystem, cgroups and network into what the supervisor executes. Pure. */
 export function compileRun(input: RunPlanInput): LaunchPlan {
   const plan = new PlanWriter()
-  const trees = new Map<Mount, number>()
+  const mounts = new Map<number, Mount>()
+  const { spec, images, paths, slots } = input
+  const trees = new Trees(plan, { mounts: spec.mounts, images, directory: paths.directory, slots }, mounts)
   plan.section('prepare')
-  writePrepare(plan, input)
+  writePrepare(plan, input, trees)
   plan.section('beside')
   writeBeside(plan, input)
   plan.section('container')
   writeEntrance(plan, input, trees)
-  writeFilesystems(plan, input, trees)
+  writeFilesystems(plan, input, trees, mounts)
   writeKernelSettings(plan, input)
   // Its interfaces were made meanwhile.
   if (input.network.kind === 'own') plan.awaitRelease()
@@ -103,7 +110,7 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   if (input.network.kind === 'own') writeNetworkEnding(plan, input.id, input.network)
   plan.section('teardown')
   writeTeardown(plan, input)
-  return { bytes: plan.finish({ mode: 'run', ...planFault(input.fault) }), steps: plan.names }
+  return { bytes: plan.finish({ mode: 'run', ...planFault(input.fault) }), steps: plan.names, mounts }
 }
 
 /** A fault as the plan's header has it. */
@@ -111,7 +118,7 @@ export function planFault(fault: Fault | undefined): { faultStep?: number; fault
   return fault ? { faultStep: fault.step, faultKind: fault.kind === 'kill' ? 2 : 1 } : {}
 }
 
-function writePrepare(plan: PlanWriter, input: RunPlanInput): void {
+function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void {
   const { id, spec, rootfs, paths, cgroups, stdio } = input
   plan.title({ text: `inboard ${id.slice(0, 7)}` })
   plan.runDirectory({ path: paths.run })
@@ -121,6 +128,7 @@ function writePrepare(plan: PlanWriter, input: RunPlanInput): void {
     plan.makeDirectory({ path: rootfs.work, mode: 0o700, existOk: 1 })
     plan.makeDirectory({ path: rootfs.target, mode: 0o700, existOk: 1 })
   }
+  trees.makeDirectories()
   for (const { path, content } of [...input.files, ...networkFiles(input.network)])
     plan.writeFile({ path, mode: 0o644, data: Buffer.from(content) })
   if (cgroups.unified) plan.makeDirectory({ path: cgroups.unified, mode: 0o755, existOk: 0 })
@@ -161,16 +169,10 @@ function flagsOf(stdio: RunStdio): number {
 }
 
 /** From the host's view of the filesystem to the container's. Host paths are opened before the pivot, attached after it. */
-function writeEntrance(plan: PlanWriter, input: RunPlanInput, trees: Map<Mount, number>): void {
-  const { spec, rootfs, cgroups, slots } = input
-  for (const mount of spec.mounts) {
-    if (mount.type !== 'bind') continue
-    const slot = slots + trees.size
-    plan.treeOpen({ slot, path: mount.source, recursive: mount.options.includes('rbind') ? 1 : 0 })
-    trees.set(mount, slot)
-  }
-  // After the trees were opened: a bind that asks for shared or slave propagation needs its peer group.
+function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput, trees: Trees): void {
+  trees.openBinds()
   plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
+  trees.openImages()
   if (rootfs.kind === 'overlay')
     plan.rootMount({
       directory: rootfs.directory,
@@ -197,7 +199,8 @@ function overlayData({ lowerdirs, upper, work, volatile }: OverlayRootfs): strin
 function writeFilesystems(
   plan: PlanWriter,
   { spec, hierarchies, network }: RunPlanInput,
-  trees: ReadonlyMap<Mount, number>,
+  trees: Trees,
+  mounts: Map<number, Mount>,
 ): void {
   // sysfs shows the network namespace that it is mounted in.
   const first = Math.max(
@@ -206,13 +209,15 @@ function writeFilesystems(
   )
   for (const [index, mount] of spec.mounts.entries()) {
     if (index === first) joinNetwork(plan, network)
-    const slot = trees.get(mount)
-    if (slot !== undefined) {
+    if (mount.type === 'bind' || mount.type === 'image') {
       if (mount.destination === '/dev') writeNullDevice(plan)
-      writeBind(plan, mount, slot)
+      trees.attach(mount)
     } else if (mount.type === 'cgroup') writeCgroupMounts(plan, mount, hierarchies)
-    else writeMount(plan, mount)
-    if (mount.destination === '/dev' && slot === undefined) writeDevices(plan, spec)
+    else {
+      mounts.set(plan.steps, mount)
+      writeMount(plan, mount)
+      if (mount.destination === '/dev') writeDevices(plan, spec)
+    }
   }
 }
 
@@ -234,19 +239,6 @@ function writeMount(plan: PlanWriter, { type, source, destination, options }: Mo
     flags,
     data,
     targetFlags: strict | targetFlags.createDirectory | (type === 'mqueue' ? targetFlags.optional : 0),
-  })
-}
-
-function writeBind(plan: PlanWriter, { destination, options }: Mount, slot: number): void {
-  const { attrSet, attrClear, propagation, recursive } = parseMountOptions(options)
-  plan.treeAttach({
-    slot,
-    target: destination,
-    attrSet,
-    attrClear,
-    propagation: propagation || MS.PRIVATE,
-    recursive: recursive ? 1 : 0,
-    targetFlags: targetFlags.createDirectory | targetFlags.createFile,
   })
 }
 

@@ -1,6 +1,6 @@
 import type { Change, LayerFormat, PackOptions, PackResult } from '../layer/index.js'
 import type { ImageFiles } from './image-files.js'
-import type { Rootfs } from './rootfs.js'
+import type { ReadOnlyRoot, Rootfs } from './rootfs.js'
 
 export type DriverName = 'overlay' | 'vfs'
 
@@ -48,6 +48,9 @@ export interface SnapshotDriver {
 
   /** What to mount as a container's root. Pure: `prepareInit` has been called, and for vfs `prepareContainer`. */
   rootfs(chain: readonly string[], containerDirectory: string, options?: { volatile?: boolean }): Rootfs
+
+  /** What to mount where a container sees the image's files, without what is put between those and a container's own. */
+  imageRoot(chain: readonly string[]): ReadOnlyRoot
 
   /**
    * A text file of the image, or of the container when its directory is given, as its processes would see it: symlinks

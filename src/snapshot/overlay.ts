@@ -7,7 +7,7 @@ import { initName, layerName } from './layer-name.js'
 import type { LayerStore } from './layer-store.js'
 import { MergedTree } from './merged-tree.js'
 import { missingLayer } from './missing-layer.js'
-import type { OverlayRootfs } from './rootfs.js'
+import type { OverlayRootfs, ReadOnlyOverlay } from './rootfs.js'
 import { readLayeredText, TextCache } from './text-cache.js'
 
 /**
@@ -60,6 +60,11 @@ export class OverlaySnapshots implements SnapshotDriver {
       target: `${containerDirectory}/rootfs`,
       volatile,
     }
+  }
+
+  imageRoot(chain: readonly string[]): ReadOnlyOverlay {
+    const [, ...lowerdirs] = this.#lowerdirsOf(chain)
+    return { kind: 'overlay', directory: this.directory, lowerdirs }
   }
 
   readFile(chain: readonly string[], containerDirectory: string | undefined, path: string, maxBytes?: number) {

@@ -20,3 +20,14 @@ export interface DirectoryRootfs {
   readonly kind: 'directory'
   readonly path: string
 }
+
+/** An image's files as they are, for mounts inside containers: never to be written to. */
+export type ReadOnlyRoot = ReadOnlyOverlay | DirectoryRootfs
+
+export interface ReadOnlyOverlay {
+  readonly kind: 'overlay'
+  /** Where `lowerdirs` are relative to. */
+  readonly directory: string
+  /** Top first; none of an image without layers. */
+  readonly lowerdirs: readonly string[]
+}

@@ -9,7 +9,7 @@ import { layerName } from './layer-name.js'
 import type { LayerStore } from './layer-store.js'
 import { MergedTree } from './merged-tree.js'
 import { missingLayer } from './missing-layer.js'
-import type { DirectoryRootfs } from './rootfs.js'
+import type { DirectoryRootfs, ReadOnlyRoot } from './rootfs.js'
 import { readLayeredText, TextCache } from './text-cache.js'
 
 interface Options {
@@ -74,6 +74,13 @@ export class VfsSnapshots implements SnapshotDriver {
 
   rootfs(_chain: readonly string[], containerDirectory: string): DirectoryRootfs {
     return { kind: 'directory', path: `${containerDirectory}/rootfs` }
+  }
+
+  imageRoot(chain: readonly string[]): ReadOnlyRoot {
+    const [path] = this.layers(chain)
+    return path === undefined
+      ? { kind: 'overlay', directory: this.directory, lowerdirs: [] }
+      : { kind: 'directory', path }
   }
 
   readFile(chain: readonly string[], containerDirectory: string | undefined, path: string, maxBytes?: number) {

@@ -41,6 +41,8 @@ export interface ContainerPlan {
   readonly mask?: readonly string[]
   readonly workingDirectory?: string
   readonly extra?: (plan: PlanWriter) => void
+  /** Before the pivot, in a mount namespace that is private. */
+  readonly entrance?: (plan: PlanWriter) => void
   readonly fault?: { readonly faultStep: number; readonly faultKind: 1 | 2 }
 }
 
@@ -216,7 +218,7 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   plan.rootPropagation({ flags: MS_REC | MS_PRIVATE })
   const files = ['hosts', 'hostname', 'resolv.conf']
   for (const [index, name] of files.entries())
-    plan.treeOpen({ slot: 10 + index, path: `${options.directory}/${name}`, recursive: 0 })
+    plan.treeOpen({ slot: 10 + index, path: `${options.directory}/${name}`, below: '', recursive: 0 })
   plan.rootMount({
     directory: options.directory,
     source: 'overlay',
@@ -225,6 +227,7 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
     flags: 0,
     data: `lowerdir=${options.lowerdir},upperdir=u,workdir=w`,
   })
+  options.entrance?.(plan)
   plan.pivotRoot({ directory: 'm' })
   mountDevices(plan)
   for (const [index, name] of files.entries()) {

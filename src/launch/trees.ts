@@ -1,0 +1,113 @@
+import type { ReadOnlyRoot } from '../snapshot/rootfs.js'
+import type { Mount } from '../spec/types.js'
+import { MS, parseMountOptions } from './mount-options.js'
+import { type PlanWriter, targetFlags } from './protocol.gen.js'
+
+export interface TreesInput {
+  readonly mounts: readonly Mount[]
+  /** What mounts of type `image` show, by their source. */
+  readonly images: ReadonlyMap<string, ReadOnlyRoot>
+  /** The container's own directory, where images are mounted before parts of them are taken from there. */
+  readonly directory: string
+  /** The first slot that is free. */
+  readonly slots: number
+}
+
+interface Image {
+  readonly root: ReadOnlyRoot
+  /** Where its tree is taken from. */
+  readonly path: string
+  readonly mounts: Mount[]
+}
+
+/** What containers see of the host's directories and of images: opened before the pivot, attached after it. */
+export class Trees {
+  readonly #plan: PlanWriter
+  readonly #slots = new Map<Mount, number>()
+  readonly #steps: Map<number, Mount>
+  readonly #binds: readonly Mount[]
+  readonly #images: readonly Image[]
+  readonly #firstSlot: number
+
+  /** @param steps gets the steps that are about a mount, for messages about failed ones */
+  constructor(plan: PlanWriter, { mounts, images, directory, slots }: TreesInput, steps: Map<number, Mount>) {
+    this.#plan = plan
+    this.#steps = steps
+    this.#firstSlot = slots
+    this.#binds = mounts.filter(({ type }) => type === 'bind')
+    this.#images = imagesOf(mounts, images, directory)
+  }
+
+  makeDirectories(): void {
+    for (const { root, path } of this.#images)
+      if (root.kind === 'overlay') this.#plan.makeDirectory({ path, mode: 0o755, existOk: 1 })
+  }
+
+  /** Before the mount namespace is made private: who asks for shared or slave propagation needs the source's peer group. */
+  openBinds(): void {
+    for (const mount of this.#binds) this.#open(mount, mount.source)
+  }
+
+  /** After that, lest the host sees what is mounted. */
+  openImages(): void {
+    for (const { root, path, mounts } of this.#images) {
+      if (root.kind === 'overlay' && root.lowerdirs.length > 0) {
+        for (const mount of mounts) this.#steps.set(this.#plan.steps, mount)
+        this.#plan.rootMount({
+          directory: root.directory,
+          source: 'overlay',
+          target: path,
+          fstype: 'overlay',
+          flags: MS.RDONLY,
+          data: `lowerdir=${lowerdirs(root.lowerdirs, path)},redirect_dir=nofollow,metacopy=off`,
+        })
+      }
+      for (const mount of mounts) this.#open(mount, path)
+    }
+  }
+
+  /** Attaches what was opened for a mount. */
+  attach(mount: Mount): void {
+    const slot = this.#slots.get(mount) as number
+    const { attrSet, attrClear, propagation, reach } = parseMountOptions(
+      mount.type === 'image' ? [...mount.options, 'ro'] : mount.options,
+    )
+    this.#steps.set(this.#plan.steps, mount)
+    this.#plan.treeAttach({
+      slot,
+      target: mount.destination,
+      attrSet,
+      attrClear,
+      propagation: propagation || MS.PRIVATE,
+      recursive: reach,
+      targetFlags: targetFlags.createDirectory | targetFlags.createFile,
+    })
+  }
+
+  #open(mount: Mount, path: string): void {
+    const slot = this.#firstSlot + this.#slots.size
+    this.#steps.set(this.#plan.steps, mount)
+    const recursive = mount.options.includes('rbind') ? 1 : 0
+    this.#plan.treeOpen({ slot, path, below: mount.subpath ?? '', recursive })
+    this.#slots.set(mount, slot)
+  }
+}
+
+function imagesOf(mounts: readonly Mount[], roots: TreesInput['images'], directory: string): Image[] {
+  const images = new Map<string, Image>()
+  for (const mount of mounts) {
+    if (mount.type !== 'image') continue
+    const root = roots.get(mount.source)
+    if (!root) throw new Error(`the plan of a mount of image ${mount.source} is made without that image`)
+    const path = root.kind === 'directory' ? root.path : `${directory}/image-${images.size}`
+    const image = images.get(mount.source) ?? { root, path, mounts: [] }
+    image.mounts.push(mount)
+    images.set(mount.source, image)
+  }
+  return [...images.values()]
+}
+
+/** The kernel wants two, where nothing is to be written to: the place of the mount is an empty one. */
+function lowerdirs(own: readonly string[], target: string): string {
+  return (own.length > 1 ? own : [...own, target.replace(/[\\:,]/g, '\\$&')]).join(':')
+}
