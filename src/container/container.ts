@@ -5,13 +5,13 @@ import type { Change } from '../snapshot/index.js'
 import { checkContainerName } from '../spec/names.js'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
-import type { CommitOptions } from './commit.js'
+import { type CommitOptions, commit } from './commit.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import { diff } from './diff.js'
 import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
 import { type ExportOptions, exportFiles } from './export.js'
-import type { ContainerInspect } from './inspect.js'
+import { type ContainerInspect, inspectContainer } from './inspect.js'
 import { kill } from './kill.js'
 import { Logs } from './log-reader.js'
 import type { LogsOptions } from './logs.js'
@@ -118,7 +118,6 @@ export class Container {
     const observed = await this.#act('inspect', () => settle(this.#context, record))
     const now = this.#record()
     const { root, runRoot } = this.#context
-    const { inspectContainer } = await import('./inspect.js')
     return inspectContainer(now, observed ?? { status: 'removing' }, this.#context.inspectImage(now), {
       root,
       runRoot,
@@ -239,10 +238,7 @@ export class Container {
   async commit(reference?: string, options: CommitOptions = {}): Promise<Image> {
     options.signal?.throwIfAborted()
     const record = this.#record()
-    return this.#act('commit', async () => {
-      const { commit } = await import('./commit.js')
-      return commit(this.#context, record, reference, options)
-    })
+    return this.#act('commit', () => commit(this.#context, record, reference, options))
   }
 
   /** System calls that fail on the way are errors of ours. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ContainerContext } from './context.js'
-import type { ExecOptions, ExecProcess, ExecResult } from './exec.js'
+import { type ExecOptions, type ExecProcess, type ExecResult, runExec, startExec } from './exec.js'
 
 /**
  * A process to be run in a container: plain frozen data until it is awaited (runs it, gathers its output) or started
@@ -77,8 +77,7 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
    * @throws {InvalidStateError} when the container does not run
    * @throws {LaunchError} PROGRAM_NOT_FOUND (127) or PROGRAM_NOT_EXECUTABLE (126)
    */
-  async start(): Promise<ExecProcess> {
-    const { startExec } = await import('./exec.js')
+  start(): Promise<ExecProcess> {
     return startExec(this.#context, this.#id, this.#command, this.#options)
   }
 
@@ -87,12 +86,7 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
     onFulfilled?: ((value: ExecResult) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#result ??= this.#run()
+    this.#result ??= runExec(this.#context, this.#id, this.#command, this.#options)
     return this.#result.then(onFulfilled, onRejected)
-  }
-
-  async #run(): Promise<ExecResult> {
-    const { runExec } = await import('./exec.js')
-    return runExec(this.#context, this.#id, this.#command, this.#options)
   }
 }

@@ -1,5 +1,6 @@
+import { createConnection } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Session } from '../launch/session.js'
+import { Session } from '../launch/session.js'
 import type { Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { outcomeOf } from './observe.js'
@@ -43,7 +44,6 @@ export async function waitEnded(
 
 /** A dialogue with the supervisor of a running container; undefined when there is none (yet, or any more). */
 export async function connect(context: Pick<ContainerContext, 'runRoot'>, id: string): Promise<Session | undefined> {
-  const [{ createConnection }, { Session }] = await Promise.all([import('node:net'), import('../launch/session.js')])
   const socket = createConnection(`${runDirectory(context.runRoot, id)}/sock`)
   const session = new Session(socket)
   const connected = await new Promise<boolean>((resolve) => {

@@ -6,7 +6,9 @@ import { reporting } from '../errors/system.js'
 import { type ConnectOptions, parseConnect } from '../spec/connect-options.js'
 import type { NetworkRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
-import type { NetworkInspect } from './network-inspect.js'
+import { removeNetwork } from './network-creation.js'
+import { inspectNetwork, type NetworkInspect } from './network-inspect.js'
+import { isPredefined } from './predefined-networks.js'
 
 /** What handles on networks work with. */
 export interface NetworksContext {
@@ -101,10 +103,6 @@ export class Network {
   async inspect(): Promise<NetworkInspect> {
     this.#context.containers.closing.throwIfAborted()
     await reporting(`cannot inspect network ${this.name}`, () => settleUsers(this.#context, this.id))
-    const [{ inspectNetwork }, { isPredefined }] = await Promise.all([
-      import('./network-inspect.js'),
-      import('./predefined-networks.js'),
-    ])
     const record = this.#record()
     const { store } = this.#context.stages.networking
     return inspectNetwork(record, store.endpointsOn(record.id), isPredefined(record.name))
@@ -124,14 +122,12 @@ export class Network {
   async remove({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#context.containers.closing.throwIfAborted()
     const { id, name } = this.#record()
-    const { isPredefined } = await import('./predefined-networks.js')
     if (isPredefined(name))
       throw new ConflictError(`${name} is a pre-defined network and cannot be removed`, {
         code: 'NETWORK_PREDEFINED',
         details: { network: name },
       })
     await reporting(`cannot remove network ${name}`, async () => {
-      const { removeNetwork } = await import('./network-creation.js')
       await settleUsers(this.#context, id)
       await removeNetwork(this.#context.stages.networking, id, signal)
     })
