@@ -1,4 +1,5 @@
 import type { ContainerConfig, PortBinding } from '../spec/options.js'
+import { inspectMountOptions } from './inspect-mount-options.js'
 import { type InspectHostPort, sortedByKey } from './inspect-network.js'
 import type { ContainerNetworking } from './networking.js'
 
@@ -9,13 +10,8 @@ export function inspectHostConfig(
   { links }: Pick<ContainerNetworking, 'links'>,
 ): Record<string, unknown> {
   const { resources } = config
-  const binds = config.mounts.filter((mount) => mount.type === 'bind')
-  const tmpfs = config.mounts.filter((mount) => mount.type === 'tmpfs')
   return {
-    Binds:
-      binds.length > 0 ? binds.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`) : null,
-    Tmpfs:
-      tmpfs.length > 0 ? Object.fromEntries(tmpfs.map((mount) => [mount.target, mount.options.join(',')])) : undefined,
+    ...inspectMountOptions(config),
     NetworkMode: config.network,
     PortBindings: portBindings(config.ports),
     PublishAllPorts: config.publishAll,

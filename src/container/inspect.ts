@@ -1,10 +1,14 @@
-import type { ContainerConfig, ImageRunConfig } from '../spec/options.js'
+import type { VolumePoint } from '../spec/mount-point.js'
+import type { ImageRunConfig } from '../spec/options.js'
 import type { Spec } from '../spec/types.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import { inspectHostConfig } from './inspect-host-config.js'
+import { type InspectMount, inspectMounts, inspectVolumes } from './inspect-mounts.js'
 import { type InspectNetworkSettings, inspectNetworkSettings } from './inspect-network.js'
 import type { ContainerNetworking } from './networking.js'
 import type { Observed } from './observe.js'
+
+export type { InspectMount } from './inspect-mounts.js'
 
 /** What inspect needs of the image and the spec made from it. */
 export interface InspectImage {
@@ -52,15 +56,6 @@ export interface ContainerState {
   readonly FinishedAt: string
 }
 
-export interface InspectMount {
-  readonly Type: 'bind' | 'tmpfs'
-  readonly Source: string
-  readonly Destination: string
-  readonly Mode: string
-  readonly RW: boolean
-  readonly Propagation: string
-}
-
 export interface InspectConfig {
   readonly Hostname: string
   readonly Domainname: string
@@ -104,13 +99,15 @@ export interface InspectPlaces {
   readonly root: string
   readonly runRoot: string
   readonly networking: ContainerNetworking
+  /** The directory of a volume's files. */
+  mountpointOf(point: VolumePoint): string
 }
 
 export function inspectContainer(
   record: ContainerRecord,
   observed: Exclude<Observed, { status: 'ended' }>,
   image: InspectImage,
-  { root, runRoot, networking }: InspectPlaces,
+  { root, runRoot, networking, mountpointOf }: InspectPlaces,
 ): ContainerInspect {
   const { config, id } = record
   const state = inspectState(record.outcome, observed)
@@ -132,7 +129,7 @@ export function inspectContainer(
     Driver: image.driver,
     Platform: 'linux',
     HostConfig: inspectHostConfig(config, record.name, networking),
-    Mounts: config.mounts.flatMap(inspectMount),
+    Mounts: inspectMounts(record.mounts, mountpointOf),
     Config: inspectConfig(record, image),
     NetworkSettings: inspectNetworkSettings(
       { id, name: record.name, hostname: config.hostname, pid: state.Pid, exposedPorts },
@@ -163,22 +160,6 @@ function inspectState(outcome: Outcome | undefined, observed: Exclude<Observed, 
   }
 }
 
-function inspectMount(mount: ContainerConfig['mounts'][number]): InspectMount[] {
-  // As in Docker, --tmpfs is a matter of HostConfig.Tmpfs.
-  if (mount.type === 'tmpfs') return []
-  const { source, target, readOnly, propagation } = mount
-  return [
-    {
-      Type: 'bind',
-      Source: source,
-      Destination: target,
-      Mode: readOnly ? 'ro' : '',
-      RW: !readOnly,
-      Propagation: propagation,
-    },
-  ]
-}
-
 function inspectConfig(record: ContainerRecord, inspected: InspectImage): InspectConfig {
   const { id, config, reference } = record
   const { config: image, spec } = inspected
@@ -197,7 +178,7 @@ function inspectConfig(record: ContainerRecord, inspected: InspectImage): Inspec
     Env: spec.process.env.filter((variable) => !variable.startsWith('HOSTNAME=') && !variable.startsWith('HOME=')),
     Cmd: config.command.length > 0 ? config.command : config.entrypoint ? null : (image.Cmd ?? null),
     Image: reference,
-    Volumes: image.Volumes ?? null,
+    Volumes: inspectVolumes(config.mounts, image),
     WorkingDir: config.workdir || image.WorkingDir || '',
     Entrypoint: config.entrypoint ?? image.Entrypoint ?? null,
     ...(config.macAddress !== undefined && { MacAddress: config.macAddress }),

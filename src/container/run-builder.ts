@@ -132,14 +132,46 @@ export class RunBuilder implements PromiseLike<Container> {
     return this.#add('tmpfs', [options === undefined ? target : { target, options }])
   }
 
-  /** `/host:/container[:ro,rw,rprivate,...]`; a missing host directory is made. */
+  /**
+   * Mounts volumes and directories or files of the host: `'/data'` is a new volume that goes with the container,
+   * `'name:/data'` one that stays, made where it is missing; `'/host:/data'` a path of the host, a directory where it is
+   * missing. Behind a further colon come `ro`, `nocopy` (leave an empty volume empty, instead of filling it with what the
+   * image has there) and, for a path of the host, a propagation.
+   *
+   * @example
+   * ```ts
+   * const db = await engine.run('postgres:16').volume('pgdata:/var/lib/postgresql/data', '/etc/ssl/certs:/certs:ro')
+   * ```
+   */
   volume(...volumes: readonly string[]): RunBuilder {
     return this.#add('volume', volumes)
   }
 
-  /** `--mount` in object form; a missing bind source is an error. */
+  /**
+   * Mounts volumes, paths of the host (a missing one is an error), images and filesystems in memory, with all that can be
+   * said of them.
+   *
+   * @example
+   * ```ts
+   * const volumeOptions = { labels: { keep: 'yes' }, driverOptions: { type: 'tmpfs', device: 'tmpfs', o: 'size=64m' } }
+   * const web = await engine
+   *   .run('nginx')
+   *   .mount({ type: 'volume', source: 'cache', target: '/var/cache', volumeOptions })
+   *   .mount({ type: 'bind', source: '/srv/site', target: '/usr/share/nginx/html', readOnly: true })
+   * ```
+   */
   mount(...mounts: readonly MountInput[]): RunBuilder {
     return this.#add('mount', mounts)
+  }
+
+  /** `container[:ro]`: mounts what other containers have mounted, at the same places. They need not run. */
+  volumesFrom(...containers: readonly string[]): RunBuilder {
+    return this.#add('volumesFrom', containers)
+  }
+
+  /** Who keeps the volumes that `volume()` and the image want, where they are made. Default: `local`. */
+  volumeDriver(volumeDriver: string): RunBuilder {
+    return this.#with({ volumeDriver })
   }
 
   /**
@@ -438,6 +470,7 @@ type ListOption =
   | 'tmpfs'
   | 'volume'
   | 'mount'
+  | 'volumesFrom'
   | 'networkAlias'
   | 'publish'
   | 'expose'

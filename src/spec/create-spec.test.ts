@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { createSpec, type SpecInput } from './create-spec.js'
 import { defaultDeviceRules } from './device-nodes.js'
 import type { HostFacts } from './host-facts.js'
+import type { VolumePoint } from './mount-point.js'
+import { resolveMountPoints } from './mount-points.js'
 import { normalizeOptions } from './normalize.js'
 import type { ImageRunConfig, RunOptions } from './options.js'
 import docker from './testdata/docker-oci.json' with { type: 'json' }
@@ -22,6 +24,7 @@ const host: HostFacts = {
   initPath: '/usr/bin/docker-init',
 }
 const files = { hosts: '/c/hosts', hostname: '/c/hostname', resolvConf: '/c/resolv.conf' }
+const sources = { volume: ({ volume }: VolumePoint) => `/volumes/${volume}/_data` }
 const passwd = 'root:x:0:0:root:/root:/bin/sh\n'
 
 interface Overrides {
@@ -46,6 +49,14 @@ function specOf(
     image,
     user,
     host: { ...host, ...given.host },
+    mounts: resolveMountPoints({
+      config,
+      imageVolumes: [],
+      from: new Map(),
+      newName: () => 'new',
+      imageId: () => 'sha256:1',
+    }),
+    sources,
     files,
     devices,
     ...(shared && { shared }),
@@ -95,7 +106,7 @@ function ours(fact: Fact): Record<string, unknown> {
     oomScoreAdj: process.oomScoreAdj,
     capabilities: { bounding, effective, permitted, inheritable: [], ambient: [] },
     readonly: (fact.root as { readonly?: boolean }).readonly ?? false,
-    mounts: fact.mounts,
+    mounts: fact.mounts.map((mount) => ({ ...mount, options: mount.options.map(recursively(mount)) })),
     sysctl: linux.sysctl ?? {},
     namespaces: [...new Set([...namespaces.map(({ type }) => type), 'cgroup'])],
     maskedPaths: linux.maskedPaths ? docker.docker28.linux.maskedPaths : [],
@@ -105,6 +116,12 @@ function ours(fact: Fact): Record<string, unknown> {
     pids: linux.resources?.pids,
   }
 }
+
+/** 20.10 did not know `rro`, which 25 and newer use where the kernel can. */
+const recursively =
+  ({ options }: Pick<Mount, 'options'>) =>
+  (option: string) =>
+    option === 'ro' && options.includes('rbind') ? 'rro' : option
 
 function withoutDefaults(resources: DockerSpec['linux']['resources'], name: string): object | undefined {
   const set = Object.entries(resources?.[name] ?? {}).filter(([, value]) => value !== false && value !== 0)
@@ -376,7 +393,7 @@ test('init without an init program on the host says what to install; with the ho
     { envFiles: new Map(), processEnv: {}, host: { cpus: 2 } },
   )
   const user = resolveUser('', passwd, undefined, [])
-  const run = () => createSpec({ id, config, image: {}, user, host: without, files, devices: [] })
+  const run = () => createSpec({ id, config, image: {}, user, host: without, mounts: [], sources, files, devices: [] })
   expect(run).toThrow(
     expect.objectContaining({ code: 'UNSUPPORTED_HOST', details: expect.objectContaining({ option: 'init' }) }),
   )

@@ -1,5 +1,5 @@
 import { deviceNodes, deviceRules } from './device-nodes.js'
-import { containerMounts, type ManagedFiles } from './filesystem.js'
+import { containerMounts, type MountsInput } from './filesystem.js'
 import type { HostFacts, ResolvedDevice } from './host-facts.js'
 import { hasOwnNetwork } from './network-mode.js'
 import type { ContainerConfig } from './options.js'
@@ -9,9 +9,7 @@ import { defaultProfile } from './seccomp/default-profile.js'
 import { resolveProfile } from './seccomp/resolve.js'
 import type { Linux, Mount, NamespaceType, Process, Resources, Seccomp, Spec } from './types.js'
 
-export interface SpecInput extends ProcessInput {
-  /** Paths on the host. */
-  readonly files: ManagedFiles
+export interface SpecInput extends ProcessInput, MountsInput {
   /** The devices asked for, resolved; with `privileged` all of the host's as well. */
   readonly devices: readonly ResolvedDevice[]
 }
@@ -49,10 +47,10 @@ const networkSysctls = {
  * @see https://github.com/opencontainers/runtime-spec/blob/main/config.md
  */
 export function createSpec(input: SpecInput): Spec {
-  const { config, host, files } = input
+  const { config, host } = input
   const domainname = input.shared?.domainname ?? config.domainname
   const process = containerProcess(input)
-  const mounts = containerMounts(config, files, host.initPath)
+  const mounts = containerMounts(input, host.initPath)
   return deepFreeze({
     ociVersion: '1.2.1',
     process,

@@ -1,5 +1,7 @@
 import { UnsupportedHostError } from '../errors/index.js'
-import type { ConfiguredMount, ContainerConfig } from './options.js'
+import type { BindPoint, MountPoint, VolumePoint } from './mount-point.js'
+import { isHiding } from './mount-points.js'
+import type { ContainerConfig } from './options.js'
 import type { Mount } from './types.js'
 
 /** Files on the host that are bound over the image's, so that names resolve. */
@@ -7,6 +9,21 @@ export interface ManagedFiles {
   readonly hosts: string
   readonly hostname: string
   readonly resolvConf: string
+}
+
+/** Where on the host the files of mount points are that do not say it themselves. */
+export interface MountSources {
+  /** The directory of a volume. */
+  volume(point: VolumePoint): string
+}
+
+/** What a container's mounts are made from. */
+export interface MountsInput {
+  readonly config: ContainerConfig
+  /** What was asked for, resolved. */
+  readonly mounts: readonly MountPoint[]
+  readonly sources: MountSources
+  readonly files: ManagedFiles
 }
 
 /** Where the init program is in the container. */
@@ -18,8 +35,9 @@ export const initTarget = '/sbin/docker-init'
  *
  * @throws {UnsupportedHostError} when an init program is asked for and the host has none
  */
-export function containerMounts(config: ContainerConfig, files: ManagedFiles, initPath: string | undefined): Mount[] {
-  const asked = askedMounts(config, files)
+export function containerMounts(input: MountsInput, initPath: string | undefined): Mount[] {
+  const { config } = input
+  const asked = askedMounts(input)
   const targets = new Set(asked.map(({ destination }) => destination))
   const hidden = ({ destination }: Mount) =>
     targets.has(destination) || (targets.has('/dev') && destination.startsWith('/dev/'))
@@ -66,22 +84,36 @@ export function usesInit({ init, pidMode }: ContainerConfig): boolean {
   return init && pidMode === 'private'
 }
 
-function askedMounts(config: ContainerConfig, files: ManagedFiles): Mount[] {
-  const { mounts, readOnly, ipcMode } = config
-  const binds = mounts.filter(({ type }) => type === 'bind').map(askedMount)
-  const tmpfs = mounts.filter(({ type }) => type === 'tmpfs').map(askedMount)
+function askedMounts({ config, mounts, sources, files }: MountsInput): Mount[] {
+  const { readOnly, ipcMode } = config
+  const hidden = new Set(mounts.filter(isHiding).map(({ destination }) => destination))
+  const seen = mounts.filter((point) => isHiding(point) || !hidden.has(point.destination))
+  const tmpfs = seen.filter(({ type }) => type === 'tmpfs').map((point) => askedMount(point, sources))
+  const others = seen.filter(({ type }) => type !== 'tmpfs').map((point) => askedMount(point, sources))
   const shared = [
     ...managedMounts(files, readOnly),
     ...(ipcMode === 'host' ? [bindMount('/dev/shm', '/dev/shm', false)] : []),
   ]
-  const targets = new Set(mounts.map(({ target }) => target))
-  return [...binds, ...shared.filter(({ destination }) => !targets.has(destination)), ...tmpfs]
+  const targets = new Set(mounts.map(({ destination }) => destination))
+  return [...others, ...shared.filter(({ destination }) => !targets.has(destination)), ...tmpfs]
 }
 
-function askedMount(mount: ConfiguredMount): Mount {
-  if (mount.type === 'tmpfs')
-    return { destination: mount.target, type: 'tmpfs', source: 'tmpfs', options: mount.options }
-  return bindMount(mount.source, mount.target, mount.readOnly, mount.propagation, mount.recursive)
+function askedMount(point: MountPoint, sources: MountSources): Mount {
+  const { type, destination, readOnly } = point
+  switch (type) {
+    case 'tmpfs':
+      return { destination, type, source: 'tmpfs', options: point.options }
+    case 'image':
+      return { destination, type, source: point.image, options: ['ro'], ...subpathOf(point) }
+    case 'volume':
+      return { ...bindMount(sources.volume(point), destination, readOnly), ...subpathOf(point) }
+    case 'bind':
+      return { destination, type, source: point.source, options: bindOptions(point) }
+  }
+}
+
+function subpathOf({ subpath }: { readonly subpath: string }): Pick<Mount, 'subpath'> {
+  return subpath === '' ? {} : { subpath }
 }
 
 function managedMounts({ hosts, hostname, resolvConf }: ManagedFiles, readOnly: boolean): Mount[] {
@@ -92,13 +124,17 @@ function managedMounts({ hosts, hostname, resolvConf }: ManagedFiles, readOnly: 
   ]
 }
 
-function bindMount(
-  source: string,
-  destination: string,
-  readOnly: boolean,
-  propagation = 'rprivate',
-  recursive = true,
-): Mount {
-  const options = [recursive ? 'rbind' : 'bind', ...(readOnly ? ['ro'] : []), propagation]
+function bindMount(source: string, destination: string, readOnly: boolean): Mount {
+  const options = bindOptions({ readOnly, propagation: 'rprivate', recursive: 'enabled' })
   return { destination, type: 'bind', source, options }
+}
+
+/** `rro` is for all mounts of the tree, `ro` for the one at its top. */
+function bindOptions({
+  readOnly,
+  propagation,
+  recursive,
+}: Pick<BindPoint, 'readOnly' | 'propagation' | 'recursive'>): string[] {
+  const readOnlyWord = recursive === 'enabled' || recursive === 'readonly' ? 'rro' : 'ro'
+  return [recursive === 'disabled' ? 'bind' : 'rbind', ...(readOnly ? [readOnlyWord] : []), propagation]
 }

@@ -8,26 +8,33 @@ const coverable = new Set(
   ),
 )
 
+/** What an error about a mount's place needs to know of the mount. */
+interface MountFacts {
+  /** What Docker's words about it begin with. */
+  readonly prefix?: string
+  /** Of a bind: the host's own /proc may be bound over the container's. */
+  readonly source?: string
+}
+
 /**
  * A mount's place in the container, cleaned: absolute, not the root, and not inside /proc, where a mount would undo what
  * is masked and what security modules rely on.
  *
- * @param source of a bind; the host's own /proc may be bound over the container's
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function checkTarget(option: string, value: string, source?: string): string {
+export function checkTarget(option: string, value: string, { prefix = '', source }: MountFacts = {}): string {
   const target = cleanPath(checkText(option, value))
   if (!target.startsWith('/'))
     throw invalidOption(
       option,
-      `invalid mount path: '${value}' mount path must be absolute`,
+      `${prefix}invalid mount path: '${value}' mount path must be absolute`,
       'begin it with a slash',
       value,
     )
   if (target === '/')
     throw invalidOption(
       option,
-      "invalid specification: destination can't be '/'",
+      `${prefix}invalid specification: destination can't be '/'`,
       'mount on a directory below it',
       value,
     )

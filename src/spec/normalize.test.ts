@@ -20,6 +20,8 @@ test('nothing given is a complete, frozen, serialisable configuration', () => {
     interactive: false,
     readOnly: false,
     mounts: [],
+    volumesFrom: [],
+    volumeDriver: '',
     network: 'bridge',
     ports: [],
     publishAll: false,

@@ -17,6 +17,7 @@ import { checkSignal } from './signals.js'
 import { parseSize } from './size.js'
 import { parseSysctls } from './sysctls.js'
 import { parseUlimits } from './ulimits.js'
+import { checkVolumesFrom } from './volumes-from.js'
 
 /** What options refer to and the engine has looked up. */
 export interface NormalizeContext {
@@ -52,6 +53,8 @@ export function normalizeOptions(
     ...parseProcess(raw, context),
     ...parseNames(raw),
     mounts: parseMounts(raw),
+    volumesFrom: checkVolumesFrom(raw.volumesFrom),
+    volumeDriver: checkText('volumeDriver', raw.volumeDriver ?? ''),
     capAdd: parseCapabilities('capAdd', checkTexts('capAdd', raw.capAdd)),
     capDrop: parseCapabilities('capDrop', checkTexts('capDrop', raw.capDrop)),
     privileged: checkFlag('privileged', raw.privileged),

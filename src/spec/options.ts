@@ -304,7 +304,10 @@ export interface ConfiguredTmpfs {
   readonly syntax: 'tmpfs' | 'mount'
   readonly target: string
   readonly readOnly: boolean
+  /** Docker's defaults, with what was given over them. */
   readonly options: readonly string[]
+  /** As they were given. */
+  readonly given: string
 }
 
 /** The `config` object of an OCI or Docker image configuration, the part that matters when a container is made. */

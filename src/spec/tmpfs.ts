@@ -1,6 +1,6 @@
 import { invalidOption } from './invalid.js'
 import { checkTarget } from './mount-target.js'
-import type { ConfiguredMount, RunOptions } from './options.js'
+import type { ConfiguredTmpfs, RunOptions } from './options.js'
 
 /** What mount flags a tmpfs may have: words with the same value exclude each other. */
 const flags: Readonly<Record<string, string>> = {
@@ -52,9 +52,17 @@ const hint = "use mount flags such as 'exec' or 'ro', and size=, mode=, uid=, gi
  *
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function parseTmpfs(input: NonNullable<RunOptions['tmpfs']>[number]): ConfiguredMount {
-  const { target, options = '' } = typeof input === 'string' ? split(input) : input
-  return { type: 'tmpfs', target: checkTarget('tmpfs', target), options: tmpfsOptions(options) }
+export function parseTmpfs(input: NonNullable<RunOptions['tmpfs']>[number]): ConfiguredTmpfs {
+  const { target, options: given = '' } = typeof input === 'string' ? split(input) : input
+  const options = tmpfsOptions(given)
+  return {
+    type: 'tmpfs',
+    syntax: 'tmpfs',
+    target: checkTarget('tmpfs', target),
+    readOnly: options.includes('ro'),
+    options,
+    given,
+  }
 }
 
 function split(text: string): { target: string; options: string } {

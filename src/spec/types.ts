@@ -41,9 +41,11 @@ export interface Capabilities {
 
 export interface Mount {
   readonly destination: string
-  /** A filesystem type, or `bind`. */
+  /** A filesystem type, `bind`, or `image`. */
   readonly type: string
   readonly source: string
+  /** What of the source is mounted, resolved inside of it; none: all. Of binds and images only. */
+  readonly subpath?: string
   /** Mount options by their mount(8) names, then the filesystem's own (`mode=755`). */
   readonly options: readonly string[]
 }
