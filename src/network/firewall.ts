@@ -19,6 +19,7 @@ import {
   type NetworkRules,
   portElements,
   removeNetworkRules,
+  tableName,
 } from './ruleset.js'
 import { parseSubnet } from './subnet.js'
 
@@ -57,6 +58,16 @@ export class Firewall {
       networks: bridges.filter(({ definition }) => !own.has(arrivalChain(definition.interface))),
       exceptions: foreign.length > 0 && signatureOf(foreign) !== this.#signature,
     }
+  }
+
+  /** Whether no rules of any root are left without a network's, or without all of this root's. */
+  async isLast(network?: KernelNetwork): Promise<boolean> {
+    const chains = (await this.#chains()).filter(({ table }) => table.startsWith(tableName('')))
+    if (!network) return chains.every(({ table }) => table === this.table)
+    const own = arrivalChain(network.definition.interface)
+    return chains.every(
+      ({ table, name }) => table === this.table && (name === own || !name.startsWith(arrivalChain(''))),
+    )
   }
 
   /** Adds a network's rules if they are missing, the table when it is the first, and what guards the host as its router. */

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { withFileLock } from '../host/index.js'
 import { type Family, parseAddress } from './address.js'
@@ -9,7 +9,7 @@ import { Flows } from './flows.js'
 import { HostLinks } from './host-links.js'
 import type { EndpointLink, HostNetwork, Roads, RoadsNow, WantedState } from './host-network-types.js'
 import { dumpAddresses, dumpRoutes, occupiedSubnets, readAddresses, readRoutes } from './host-records.js'
-import { enableForwarding, hasFlows, isForwarding } from './kernel-parameters.js'
+import { disableForwarding, enableForwarding, hasFlows, isForwarding } from './kernel-parameters.js'
 import { attachEndpoint, detachEndpoint } from './live-endpoint.js'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from './netlink-socket.js'
 import { followRoads } from './roads.js'
@@ -70,6 +70,7 @@ class KernelSide implements HostNetwork {
       try {
         await this.#firewall.add(network, this.#forward([network]))
       } catch (error) {
+        if (isNew) await this.#stopForwarding(network)
         if (isNew) await this.#links.remove(network)
         throw error
       }
@@ -79,6 +80,7 @@ class KernelSide implements HostNetwork {
   async remove(network: KernelNetwork): Promise<void> {
     if (!hasInterface(network)) return
     await this.#alone(async () => {
+      if (network.definition.driver === 'bridge') await this.#stopForwarding(network)
       await this.#firewall.remove(network)
       await this.#links.remove(network)
     })
@@ -108,6 +110,7 @@ class KernelSide implements HostNetwork {
 
   async clear(networks: readonly KernelNetwork[]): Promise<void> {
     await this.#alone(async () => {
+      await this.#stopForwarding()
       await this.#firewall.clear()
       await this.#links.removeAll()
       // What is left of them are addresses of bridges of others.
@@ -172,7 +175,8 @@ class KernelSide implements HostNetwork {
     // An interface without rules: those of all others have been removed with them.
     const isBare = rules.networks.some(({ id }) => !links.some((link) => link.id === id))
     if (rules.table || isBare) return 'all'
-    if (links.length > 0) return 'some'
+    // What this root found switched on, another one may have switched off since.
+    if (links.length > 0 || familiesOf(networks).some((family) => !isForwarding(family))) return 'some'
     return rules.exceptions ? 'exceptions' : 'nothing'
   }
 
@@ -208,6 +212,23 @@ class KernelSide implements HostNetwork {
       appendFileSync(this.#lock, String(family))
       enableForwarding(family)
     }
+    return this.#forwarded()
+  }
+
+  /**
+   * Makes the host no router any more, if this root has made it one, before the rules go that guard it as such, with a
+   * network or with all. While another root has rules it stays one: unguarded when it was this root that guarded it, and
+   * for good, since the other has not made it a router.
+   */
+  async #stopForwarding(last?: KernelNetwork): Promise<void> {
+    const families = this.#forwarded()
+    if (families.length === 0 || !(await this.#firewall.isLast(last))) return
+    for (const family of families) disableForwarding(family)
+    truncateSync(this.#lock)
+  }
+
+  /** The families that the host forwards only because of this root. */
+  #forwarded(): Family[] {
     const text = readFileSync(this.#lock, 'latin1')
     return ([4, 6] as const).filter((family) => text.includes(String(family)))
   }

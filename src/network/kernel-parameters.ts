@@ -34,6 +34,11 @@ export function enableForwarding(family: Family): void {
   write(forwarding[family], 1)
 }
 
+/** Makes the host no router. What it believes of others by then does not matter to one that is none. */
+export function disableForwarding(family: Family): void {
+  write(forwarding[family], 0)
+}
+
 function keepAdvertisements(link: string): void {
   if (link === 'all' || link === 'default') return
   const name = `ipv6/conf/${link}/accept_ra`

@@ -28,6 +28,11 @@ async function dropAsDocker(): Promise<void> {
   await host.shell('iptables -A FORWARD -j DOCKER-USER; iptables -A FORWARD -i docker0 ! -o docker0 -j ACCEPT')
 }
 
+const forwarding = '/proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding'
+const beRouter = (value: 0 | 1) => host.shell(`echo ${value} | tee ${forwarding}`)
+/** Of IPv4, of IPv6. */
+const isRouter = async () => (await host.shell(`cat ${forwarding}`)).trim().split('\n')
+
 const port = {
   protocol: 'tcp' as const,
   hostAddress: parseAddress('0.0.0.0'),
@@ -111,6 +116,48 @@ describe('create and remove', () => {
     expect(await host.namespaces.connect(outside, '172.22.0.2', 80)).toBe('TimeoutError')
     await second.remove(two)
     expect(await host.shell('nft list ruleset')).not.toContain('99887766')
+  })
+
+  it('make the host a router, and none any more before what guards it goes', async () => {
+    await beRouter(0)
+    const root = host.root(rootId)
+    await root.create(one)
+    await root.create(two)
+    await root.remove(one)
+    expect(await isRouter()).toEqual(['1', '1'])
+    await root.remove(two)
+    expect(await isRouter()).toEqual(['0', '0'])
+    await root.create(one)
+    expect(await isRouter()).toEqual(['1', '1'])
+    expect(await host.shell('nft list ruleset')).toContain('chain guard4')
+    await root.clear([one])
+    expect(await isRouter()).toEqual(['0', '0'])
+  })
+
+  it('leave a host a router that was one', async () => {
+    await beRouter(1)
+    const root = host.root(rootId)
+    await root.create(one)
+    await root.remove(one)
+    await root.create(one)
+    await root.clear([one])
+    expect(await isRouter()).toEqual(['1', '1'])
+  })
+
+  it('leave the host a router for the networks of another root, whoever made it one', async () => {
+    await beRouter(0)
+    const [first, second] = [host.root(rootId), host.root('99887766')]
+    await first.create(one)
+    await second.create(two)
+    await second.remove(two)
+    expect(await isRouter()).toEqual(['1', '1'])
+    await second.create(two)
+    await first.remove(one)
+    expect(await isRouter()).toEqual(['1', '1'])
+    await first.create(one)
+    await second.remove(two)
+    await first.remove(one)
+    expect(await isRouter()).toEqual(['0', '0'])
   })
 
   it('make the parent of a macvlan network that names none, and remove it', async () => {
@@ -210,6 +257,19 @@ describe('ensure', () => {
     const before = await host.traces()
     await Promise.all([root.ensure([one], () => wanted(one)), host.root(rootId).ensure([one], () => wanted(one))])
     expect(await host.traces()).toBe(before)
+  })
+
+  it('makes the host a router again that has been switched off, and guards it', async () => {
+    await beRouter(1)
+    const root = host.root(rootId)
+    await root.create(one)
+    expect(await host.shell('nft list ruleset')).not.toContain('chain guard')
+    await beRouter(0)
+    await root.ensure([one], () => wanted(one))
+    expect(await isRouter()).toEqual(['1', '1'])
+    expect(await host.shell('nft list ruleset')).toMatch(/chain guard4[\s\S]*chain guard6/)
+    await root.remove(one)
+    expect(await isRouter()).toEqual(['0', '0'])
   })
 
   it('lets several processes repair at once', async () => {
