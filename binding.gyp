@@ -15,6 +15,8 @@
         'native/addon/files.cc',
         'native/addon/kernel.cc',
         'native/addon/lock.cc',
+        'native/addon/loop.cc',
+        'native/addon/mounts.cc',
         'native/addon/netlink-batch.cc',
         'native/addon/netlink.cc',
         'native/addon/network.cc',

@@ -9,6 +9,8 @@ static Napi::Object initialize(Napi::Env, Napi::Object exports) {
   inboard::defineFiles(exports);
   inboard::defineKernel(exports);
   inboard::defineLock(exports);
+  inboard::defineLoop(exports);
+  inboard::defineMounts(exports);
   inboard::defineNetlink(exports);
   inboard::defineNetwork(exports);
   inboard::definePorts(exports);

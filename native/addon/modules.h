@@ -10,6 +10,8 @@ void defineDescriptors(Napi::Object exports);
 void defineFiles(Napi::Object exports);
 void defineKernel(Napi::Object exports);
 void defineLock(Napi::Object exports);
+void defineLoop(Napi::Object exports);
+void defineMounts(Napi::Object exports);
 void defineNetlink(Napi::Object exports);
 void defineNetwork(Napi::Object exports);
 void definePorts(Napi::Object exports);

@@ -73,13 +73,34 @@ export interface Native {
    * such directory. No symlink is followed, no mount crossed.
    */
   treeSize(path: string): Promise<number>
-  /** copy_file_range(2) until `length` bytes or end of file, falling back to read/write; the number copied. */
-  copyRange(from: number, to: number, length: number): number
+  /**
+   * copy_file_range(2) until `length` bytes or end of file, falling back to read/write; the number copied.
+   *
+   * @param offset where in both files; absent: at the position of each
+   */
+  copyRange(from: number, to: number, length: number, offset?: number): number
   /** The next run of a file's data at or after `offset`, by SEEK_DATA and SEEK_HOLE; undefined when there is none. */
   dataAfter(fd: number, offset: number): readonly [start: number, end: number] | undefined
   /** syncfs(2) of the filesystem that holds the descriptor. */
   syncfs(fd: number): Promise<void>
   statfs(path: string): { type: number; blockSize: number; blocks: number; free: number; available: number }
+  /** Whether a directory has no entries, found with as few of them as the kernel gives at a time. */
+  isEmptyDirectory(path: string): boolean
+
+  /** mount(2) on a pool thread: servers and devices may take their time. What is said about an existing mount needs no `source`. */
+  mount(source: string, target: string, fstype: string, flags: number, data: string): Promise<void>
+  /** umount2(2), likewise. */
+  unmount(target: string, flags: number): Promise<void>
+  /**
+   * The device number of the mount whose root `path` is, in the calling process's mount namespace; undefined when it is none,
+   * or not there. Follows no symlink in the last component, and asks no filesystem: of one whose server is gone it says so too.
+   */
+  mountedAt(path: string): { readonly major: number; readonly minor: number } | undefined
+  /**
+   * Makes the next free loop device one over the file (a path or an open descriptor). It goes with its last user: a mount,
+   * or a descriptor such as `fd`, which is the caller's to close.
+   */
+  loopAttach(file: string | number, options: LoopOptions): { readonly path: string; readonly fd: number }
 
   /**
    * Opens a netlink socket (close-on-exec; EXT_ACK, CAP_ACK and strict checks on, a large receive buffer) in the calling
@@ -115,6 +136,14 @@ export interface Native {
   geteuid(): number
   /** The errno (0: none) of harmless calls of the newer system calls the engine needs: ENOSYS and a filter's EPERM show. */
   probeSyscalls(): Record<string, number>
+}
+
+export interface LoopOptions {
+  readonly readOnly: boolean
+  readonly offset?: number
+  readonly sizeLimit?: number
+  /** Past the page cache of the file. */
+  readonly directIo?: boolean
 }
 
 export type Time = readonly [seconds: number, nanoseconds: number]
