@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { ConflictError, NotFoundError } from '../errors/index.js'
 import { withFileLock } from '../host/index.js'
@@ -204,6 +204,20 @@ export class VolumeKeeper {
       failpoint('volume.reconcile')
       await this.recover(name)
     }
+    for (const name of this.#unrecorded())
+      this.store.insert(
+        newRecord({ name, isAnonymous: anonymousName.test(name), driver: '', labels: {}, options: {} }, 'ready'),
+      )
+  }
+
+  /**
+   * Directories that the store has no record of: it was restored from a backup, or a power cut has taken its last
+   * transactions. A record always comes before its directory and goes after it, so nobody is making or removing these.
+   */
+  #unrecorded(): string[] {
+    const found = readdirSync(this.#directory, { withFileTypes: true })
+    const names = found.flatMap((entry) => (entry.isDirectory() && /^[a-zA-Z0-9]/.test(entry.name) ? [entry.name] : []))
+    return names.filter((name) => !this.store.get(name) && existsSync(this.path(name)))
   }
 
   /** Whether it is to be made by a driver. */
@@ -321,6 +335,8 @@ class Busy extends Error {
 
 /** What undoes something is not given up. */
 const neverAborted = new AbortController().signal
+
+const anonymousName = /^[0-9a-f]{64}$/
 
 /** Uses of volumes without a container, by this process: each has its number in it. */
 const accesses = new Set<string>()
