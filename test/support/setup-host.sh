@@ -10,6 +10,7 @@ needed=(
   ip:iproute2 nft:nftables iptables:iptables strace:strace zstd:zstd getfattr:attr setfattr:attr
   docker-registry:docker-registry openssl:openssl perl:perl-base setpriv:util-linux
   dig:bind9-dnsutils dnsmasq:dnsmasq-base
+  mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs losetup:mount
   skopeo:skopeo umoci:umoci podman:podman crun:crun dockerd:docker.io
 )
 
