@@ -16,16 +16,16 @@ import {
 import type { ContainerConfig } from '../spec/options.js'
 import type { Spec } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
+import type { VolumeKeeper } from '../volume/keeper.js'
 import type { CgroupParents } from './cgroup-parents.js'
 import { linkVariables } from './container-links.js'
+import { mountSources } from './container-volumes.js'
 import { hostDevices } from './host-devices.js'
 import { linkedHost } from './linking-hosts.js'
 import { managedFiles, managedPaths } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
 import type { Paths } from './paths.js'
-import type { VolumeKeeper } from '../volume/keeper.js'
-import { mountSources } from './container-volumes.js'
 import type { Wiring } from './wiring.js'
 
 /** The stages that a start goes through. */

@@ -32,7 +32,8 @@ export function mountPointsOf(
   })
 }
 
-const volumesIn = (mounts: readonly MountPoint[]) => mounts.filter((point): point is VolumePoint => point.type === 'volume')
+const volumesIn = (mounts: readonly MountPoint[]) =>
+  mounts.filter((point): point is VolumePoint => point.type === 'volume')
 
 /** The volumes that a container is to have: those it takes from others must be there, the rest is made. */
 export function volumeRequests({ config, mounts }: Pick<ContainerRecord, 'config' | 'mounts'>): VolumeRequest[] {
@@ -61,7 +62,11 @@ export function useMounts({ volumes }: Pick<Stages, 'volumes'>, { id, mounts }: 
 }
 
 /** Whether nothing is to be made or filled for a container's volumes. */
-export function isPrepared({ snapshots, volumes }: VolumeStages, mounts: readonly MountPoint[], image: ImageContent): boolean {
+export function isPrepared(
+  { snapshots, volumes }: VolumeStages,
+  mounts: readonly MountPoint[],
+  image: ImageContent,
+): boolean {
   return volumesIn(mounts).every((point) => {
     const volume = volumes.store.get(point.volume)
     if (!volume) return false

@@ -68,7 +68,12 @@ export class Containers {
       const image = this.#context.inspectImage(now)
       const networking = this.#context.networking(now.id)
       const { root, runRoot, mountpointOf } = this.#context
-      const { State, Path, Args, Config } = inspectContainer(now, observed, image, { root, runRoot, networking, mountpointOf })
+      const { State, Path, Args, Config } = inspectContainer(now, observed, image, {
+        root,
+        runRoot,
+        networking,
+        mountpointOf,
+      })
       if (!all && !State.Running) continue
       lines.push({
         id: now.id,

@@ -10,7 +10,10 @@ import type { Paths } from './paths.js'
 export function openVolumeKeeper(
   paths: Pick<Paths, 'volumes' | 'volumeLocks'>,
   database: Database,
-  { volumeDrivers, volumePluginDirectories }: Pick<NormalizedEngineOptions, 'volumeDrivers' | 'volumePluginDirectories'>,
+  {
+    volumeDrivers,
+    volumePluginDirectories,
+  }: Pick<NormalizedEngineOptions, 'volumeDrivers' | 'volumePluginDirectories'>,
   closing: AbortSignal,
 ): VolumeKeeper {
   const store = openVolumes(database)
@@ -18,7 +21,9 @@ export function openVolumeKeeper(
     directory: paths.volumes,
     optionsOf: (name) => store.get(name)?.options ?? {},
     othersUse: (name, id) =>
-      store.mountsOf(name).some(({ container, attempt, path }) => path !== undefined && useId(container, attempt) !== id),
+      store
+        .mountsOf(name)
+        .some(({ container, attempt, path }) => path !== undefined && useId(container, attempt) !== id),
   })
   const drivers = new DriverRegistry({ local, registered: volumeDrivers, plugins: volumePluginDirectories })
   return new VolumeKeeper({ directory: paths.volumes, locks: paths.volumeLocks, store, drivers, closing })

@@ -3,7 +3,7 @@ import type { TarLimits } from '../layer/index.js'
 import { type AddressPool, type AddressPoolOption, normalizeAddressPools } from '../network/address-pools.js'
 import type { RegistriesOptions } from '../registry/types.js'
 import type { VolumeDriver } from '../volume/driver.js'
-import { defaultPluginDirectories, type VolumePluginDirectories } from '../volume/plugin-discovery.js'
+import { dockerPluginDirectories, type PluginDirectories } from '../volume/plugin-discovery.js'
 
 /** Options of {@link Engine.open}. */
 export interface EngineOptions extends RegistriesOptions {
@@ -31,7 +31,7 @@ export interface EngineOptions extends RegistriesOptions {
    */
   readonly volumeDrivers?: Readonly<Record<string, VolumeDriver>>
   /** Where Docker's volume plugins are looked for. Default: Docker's directories. */
-  readonly volumePluginDirectories?: VolumePluginDirectories
+  readonly volumePluginDirectories?: PluginDirectories
 }
 
 export interface NormalizedEngineOptions {
@@ -45,7 +45,7 @@ export interface NormalizedEngineOptions {
   readonly addressPools: readonly AddressPool[] | undefined
   readonly registries: RegistriesOptions
   readonly volumeDrivers: Readonly<Record<string, VolumeDriver>>
-  readonly volumePluginDirectories: VolumePluginDirectories
+  readonly volumePluginDirectories: PluginDirectories
 }
 
 // sockaddr_un has 108 bytes, and `/<id>/sock` with its NUL takes 71 of them. @see unix(7)
@@ -71,19 +71,9 @@ export function normalizeEngineOptions(options: EngineOptions, env: NodeJS.Proce
     layerLimits: limits(options.layerLimits ?? {}),
     addressPools: options.defaultAddressPools ? normalizeAddressPools(options.defaultAddressPools) : undefined,
     registries: registriesOptions(options),
-    volumeDrivers: volumeDrivers(options.volumeDrivers ?? {}),
-    volumePluginDirectories: options.volumePluginDirectories ?? defaultPluginDirectories,
+    volumeDrivers: { ...record('volumeDrivers', options.volumeDrivers ?? {}) },
+    volumePluginDirectories: options.volumePluginDirectories ?? dockerPluginDirectories,
   }
-}
-
-function volumeDrivers(given: Readonly<Record<string, VolumeDriver>>): Readonly<Record<string, VolumeDriver>> {
-  for (const [name, driver] of Object.entries(record('volumeDrivers', given))) {
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.:/-]*$/.test(name) || name === 'local')
-      throw invalid('volumeDrivers', name, "is no name of a driver, or that of the engine's own")
-    for (const method of ['create', 'remove', 'mount', 'unmount'] as const)
-      if (typeof driver?.[method] !== 'function') throw invalid(`volumeDrivers.${name}`, method, 'is no function of it')
-  }
-  return { ...given }
 }
 
 function absolute(option: string, path: string): string {

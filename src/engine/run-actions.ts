@@ -14,7 +14,14 @@ import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
-import { isPrepared, mountPointsOf, prepareVolumes, undoCreate, useMounts, volumeRequests } from './container-volumes.js'
+import {
+  isPrepared,
+  mountPointsOf,
+  prepareVolumes,
+  undoCreate,
+  useMounts,
+  volumeRequests,
+} from './container-volumes.js'
 import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
 import { ensureHost } from './wiring.js'
