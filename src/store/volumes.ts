@@ -43,6 +43,8 @@ export interface VolumeStore {
   finish(name: string): void
   /** ready → removing, when no container refers to it. */
   beginRemove(name: string): boolean
+  /** removing → ready: it could not be removed. */
+  restore(name: string): void
   delete(name: string): void
 
   /** Makes a container refer to a volume; in the transaction that inserts the container. */
@@ -103,6 +105,7 @@ function volumesTable({ prepare }: Database) {
     `UPDATE volumes SET state = 'removing' WHERE name = ? AND state <> 'creating'
      AND NOT EXISTS (SELECT 1 FROM volume_uses WHERE volume = volumes.name)`,
   )
+  const restore = prepare<[string], never>("UPDATE volumes SET state = 'ready' WHERE name = ? AND state = 'removing'")
   const remove = prepare<[string], never>('DELETE FROM volumes WHERE name = ?')
   return {
     get: (name: string) => decode(byName.get(name)),
@@ -120,6 +123,7 @@ function volumesTable({ prepare }: Database) {
       ).changes > 0,
     finish: (name: string) => void finish.run(name),
     beginRemove: (name: string) => beginRemove.run(name).changes > 0,
+    restore: (name: string) => void restore.run(name),
     delete: (name: string) => void remove.run(name),
   }
 }

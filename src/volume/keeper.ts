@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
-import { ConflictError, NotFoundError } from '../errors/index.js'
+import { ConflictError, NotFoundError, VolumeError } from '../errors/index.js'
 import { withFileLock } from '../host/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import type { VolumeDriver } from './driver.js'
@@ -24,7 +24,7 @@ export interface VolumeKeeperOptions {
   /** Of locks: `runRoot/volumes`; exists. */
   readonly locks: string
   readonly store: VolumeStore
-  readonly drivers: { get(name: string): Promise<VolumeDriver> }
+  readonly drivers: { get(name: string): Promise<VolumeDriver>; known(): Promise<string[]> }
   readonly closing: AbortSignal
 }
 
@@ -41,6 +41,7 @@ export class VolumeKeeper {
   readonly #locks: string
   readonly #drivers: VolumeKeeperOptions['drivers']
   readonly #closing: AbortSignal
+  readonly #ending = new Set<Promise<void>>()
 
   constructor({ directory, locks, store, drivers, closing }: VolumeKeeperOptions) {
     this.store = store
@@ -70,6 +71,11 @@ export class VolumeKeeper {
     return this.#drivers.get(name)
   }
 
+  /** The names of all drivers there are. */
+  knownDrivers(): Promise<string[]> {
+    return this.#drivers.known()
+  }
+
   /**
    * Runs `insert` in a transaction at whose end all the volumes are there: those that are not yet are made. When it fails,
    * what was made for it is removed.
@@ -95,9 +101,14 @@ export class VolumeKeeper {
         )
       } catch (error) {
         if (!(error instanceof Busy)) throw error
-        await this.recover(error.volume, signal)
+        if (!(await this.recover(error.volume, signal))) throw inUse(error.volume, this.store)
       }
     }
+  }
+
+  /** Records a volume that only its driver knows. */
+  adopt(volume: VolumeRecord, signal = this.#closing): Promise<void> {
+    return this.locked(volume.name, () => void this.store.insert(volume), signal)
   }
 
   /** Makes what a plain volume needs on the disk; harmless when it is there. */
@@ -121,20 +132,40 @@ export class VolumeKeeper {
     await this.access(volume, (target) => fill({ source, target, staging: target, signal }), signal)
   }
 
-  /** Runs `body` with the path of a volume's files, which is mounted for it. */
+  /** Runs `body` with the path of a volume's files, which is mounted for it. Meanwhile nobody removes the volume. */
   async access<Result>(
     volume: VolumeRecord,
     body: (path: string) => Result | Promise<Result>,
     signal = this.#closing,
   ): Promise<Result> {
-    if (isPlain(volume)) return body(this.path(volume.name))
-    const user = beginAccess()
+    const { path, end } = await this.open(volume, signal)
     try {
-      return await body(await this.locked(volume.name, () => this.#mount(volume, user, 0, signal), signal))
+      return await body(path)
     } finally {
-      await this.locked(volume.name, () => this.#unmount(volume.name, user, 0), neverAborted)
-      accesses.delete(user)
+      await end()
     }
+  }
+
+  /**
+   * The path of a volume's files, which is mounted until `end` is called: once, whatever happens.
+   *
+   * @throws {NotFoundError} VOLUME_NOT_FOUND; {VolumeError} when its driver cannot
+   */
+  async open({ name }: VolumeRecord, signal = this.#closing): Promise<{ path: string; end: () => Promise<void> }> {
+    const { user, forget } = this.#beginAccess()
+    const end = () => this.locked(name, () => this.#endAccess(name, user), neverAborted).finally(forget)
+    try {
+      const path = await this.locked(name, () => this.#openLocked(name, user, signal), signal)
+      return { path, end }
+    } catch (error) {
+      await end().catch(() => {})
+      throw error
+    }
+  }
+
+  /** Waits until nobody of this process reads or writes a volume's files without a container. */
+  async settled(): Promise<void> {
+    while (this.#ending.size > 0) await Promise.all(this.#ending)
   }
 
   /**
@@ -169,21 +200,34 @@ export class VolumeKeeper {
       async () => {
         const volume = this.store.get(name)
         if (!volume) throw noSuchVolume(name)
-        if (volume.state === 'ready' && (this.#isAccessed(name) || !this.store.beginRemove(name)))
-          throw inUse(volume, this.store)
-        await this.#finishRemoval(volume, force)
+        if (this.#isAccessed(name) || (volume.state === 'ready' && !this.store.beginRemove(name)))
+          throw inUse(name, this.store)
+        try {
+          await this.#finishRemoval(volume, force)
+        } catch (error) {
+          // A driver that refuses has left it as it was.
+          if (volume.state === 'ready') this.store.restore(name)
+          throw error
+        }
       },
       signal,
     )
   }
 
-  /** Finishes or undoes what was cut short of a volume's making or removal. */
-  async recover(name: string, signal = this.#closing): Promise<void> {
-    await this.locked(
+  /**
+   * Finishes or undoes what was cut short of a volume's making or removal.
+   *
+   * @returns false when somebody still reads or writes its files without a container: who does so last finishes it
+   */
+  recover(name: string, signal = this.#closing): Promise<boolean> {
+    return this.locked(
       name,
       async () => {
         const volume = this.store.get(name)
-        if (volume && volume.state !== 'ready') await this.#finishRemoval(volume, false)
+        if (!volume || volume.state === 'ready') return true
+        if (this.#isAccessed(name)) return false
+        await this.#finishRemoval(volume, false)
+        return true
       },
       signal,
     )
@@ -198,11 +242,11 @@ export class VolumeKeeper {
     for (const { volume, container, attempt } of this.store.mounts()) {
       if (!(isAccess(container) ? isDeadAccess(container) : isOver(container, attempt))) continue
       failpoint('volume.reconcile-mount')
-      await this.locked(volume, () => this.#unmount(volume, container, attempt))
+      await tolerating(this.locked(volume, () => this.#unmount(volume, container, attempt)))
     }
     for (const { name } of this.store.unfinished()) {
       failpoint('volume.reconcile')
-      await this.recover(name)
+      await tolerating(this.recover(name))
     }
     for (const name of this.#unrecorded())
       this.store.insert(
@@ -228,6 +272,37 @@ export class VolumeKeeper {
   /** Whether somebody reads or writes its files without a container. */
   #isAccessed(name: string): boolean {
     return this.store.mountsOf(name).some(({ container }) => isAccess(container) && !isDeadAccess(container))
+  }
+
+  #beginAccess(): { user: string; forget: () => void } {
+    const user = newAccess()
+    let ended = () => {}
+    const ending = new Promise<void>((resolve) => {
+      ended = resolve
+    })
+    this.#ending.add(ending)
+    const forget = () => {
+      accesses.delete(user)
+      this.#ending.delete(ending)
+      ended()
+    }
+    return { user, forget }
+  }
+
+  async #openLocked(name: string, user: string, signal: AbortSignal): Promise<string> {
+    const volume = this.store.get(name)
+    if (volume?.state !== 'ready') throw noSuchVolume(name)
+    if (!isPlain(volume)) return this.#mount(volume, user, 0, signal)
+    this.prepare(volume)
+    this.store.beginMount(name, user, 0)
+    return this.path(name)
+  }
+
+  async #endAccess(name: string, user: string): Promise<void> {
+    await this.#unmount(name, user, 0)
+    // The container that it went with was removed meanwhile.
+    const volume = this.store.get(name)
+    if (volume?.state === 'removing' && !this.#isAccessed(name)) await this.#finishRemoval(volume, false)
   }
 
   /** Whether a volume can be had as it is. */
@@ -297,7 +372,8 @@ export class VolumeKeeper {
 
   async #unmount(volume: string, user: string, attempt: number): Promise<void> {
     const record = this.store.get(volume)
-    if (record) {
+    // What is mounted on a plain volume's directory was mounted by somebody else.
+    if (record && !isPlain(record)) {
       const driver = await this.driver(record.driver)
       failpoint('volume.unmount')
       await driver.unmount(volume, useId(user, attempt), { signal: neverAborted })
@@ -333,6 +409,15 @@ class Busy extends Error {
   }
 }
 
+/** A driver that fails, or that this process has not, keeps no root from being opened: its volumes wait for the next time. */
+async function tolerating(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!(error instanceof VolumeError) && (error as { code?: string }).code !== 'VOLUME_DRIVER_NOT_FOUND') throw error
+  }
+}
+
 /** What undoes something is not given up. */
 const neverAborted = new AbortController().signal
 
@@ -341,18 +426,28 @@ const anonymousName = /^[0-9a-f]{64}$/
 /** Uses of volumes without a container, by this process: each has its number in it. */
 const accesses = new Set<string>()
 let accessed = 0
-const accessName = /^access-(\d+)-\d+$/
+const accessName = /^access-(\d+)-(\d+)-\d+$/
 const isAccess = (user: string) => accessName.test(user)
 
-function beginAccess(): string {
-  const user = `access-${process.pid}-${++accessed}`
+function newAccess(): string {
+  const user = `access-${process.pid}-${startOf(process.pid)}-${++accessed}`
   accesses.add(user)
   return user
 }
 
 function isDeadAccess(user: string): boolean {
-  const pid = Number(accessName.exec(user)?.[1])
-  return pid === process.pid ? !accesses.has(user) : !existsSync(`/proc/${pid}`)
+  const [, pid, start] = accessName.exec(user) ?? []
+  return startOf(Number(pid)) !== start || (Number(pid) === process.pid && !accesses.has(user))
+}
+
+/** When a process began, in ticks since the host did: with it a pid means one process. @see proc_pid_stat(5) */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  } catch {
+    return undefined
+  }
 }
 
 /** What a use of a volume is called when it is talked of with its driver. */
@@ -381,15 +476,14 @@ export function noSuchVolume(name: string): NotFoundError {
   return new NotFoundError(`get ${name}: no such volume`, { code: 'VOLUME_NOT_FOUND', details: { volume: name } })
 }
 
-function inUse({ name }: VolumeRecord, store: VolumeStore): ConflictError {
+function inUse(name: string, store: VolumeStore): ConflictError {
   const users = store.users(name)
-  return new ConflictError(
-    `remove ${name}: volume is in use - [${users.map(({ container }) => container).join(', ')}]`,
-    {
-      code: 'VOLUME_IN_USE',
-      details: { volume: name, containers: users.map((user) => ({ id: user.container, name: user.name })) },
-    },
-  )
+  const who =
+    users.length > 0 ? `[${users.map(({ container }) => container).join(', ')}]` : 'its files are being copied'
+  return new ConflictError(`remove ${name}: volume is in use - ${who}`, {
+    code: 'VOLUME_IN_USE',
+    details: { volume: name, containers: users.map((user) => ({ id: user.container, name: user.name })) },
+  })
 }
 
 function otherDriver({ name, driver }: VolumeRecord, wanted: string): ConflictError {
