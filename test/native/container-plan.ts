@@ -219,6 +219,7 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   const files = ['hosts', 'hostname', 'resolv.conf']
   for (const [index, name] of files.entries())
     plan.treeOpen({ slot: 10 + index, path: `${options.directory}/${name}`, below: '', recursive: 0 })
+  options.entrance?.(plan)
   plan.rootMount({
     directory: options.directory,
     source: 'overlay',
@@ -227,7 +228,6 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
     flags: 0,
     data: `lowerdir=${options.lowerdir},upperdir=u,workdir=w`,
   })
-  options.entrance?.(plan)
   plan.pivotRoot({ directory: 'm' })
   mountDevices(plan)
   for (const [index, name] of files.entries()) {
