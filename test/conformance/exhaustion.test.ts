@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Container } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
-const floodMs = 20_000
+const floodMs = 8_000
 // A log is not bounded, by default, any more than Docker's: this one is kept short for the sake of the disk.
 const logFloodMs = 3_000
 const slowestAnswerMs = 3_000

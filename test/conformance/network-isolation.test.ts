@@ -25,7 +25,14 @@ while True:
 
 /** What a program in a container tries; it prints what came of each try. */
 const tools = `
-import os, socket, struct, sys, time
+import os, socket, struct, sys, threading, time
+def together(*tries):
+    found = [None] * len(tries)
+    def run(at): found[at] = tries[at]()
+    threads = [threading.Thread(target=run, args=(at,)) for at in range(len(tries))]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    return found
 def tcp(address, port=80):
     client = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET)
     client.settimeout(1)
@@ -144,6 +151,8 @@ async function tries(container: Container | undefined, program: string): Promise
   const result = await container?.exec(['python3', '-c', `${tools}\n${program}`])
   return `${result?.stdout}${result?.stderr}`.trim().split(/\s+/)
 }
+/** What comes of each of these, at once: most of them wait. */
+const eachOf = (...probes: readonly string[]) => `print(*together(${probes.map((one) => `lambda: ${one}`).join()}))`
 const shell = async (container: Container | undefined, script: string) =>
   (await container?.exec(['sh', '-c', script]))?.stdout ?? ''
 
@@ -156,7 +165,7 @@ describe('a container', () => {
   test('reaches its neighbours, so that what follows means something', async () => {
     const found = await tries(
       attackers.get('red'),
-      "print(tcp('10.61.0.2'), tcp('fd61::2'), udp('10.61.0.2'), udp('fd61::2'))",
+      eachOf("tcp('10.61.0.2')", "tcp('fd61::2')", "udp('10.61.0.2')", "udp('fd61::2')"),
     )
     expect(found).toEqual(['red', 'red', 'red', 'red'])
   })
@@ -171,8 +180,9 @@ describe('a container', () => {
   ])('of %s does not reach one of %s by its addresses, whatever it routes', async (from, _to, subnet) => {
     const own = { red: 61, blue: 62, inside: 63, apart: 64 }[from]
     const routes = `ip route replace default via 10.${own}.0.1; ip -6 route replace default via fd${own}::1`
-    const addresses = `tcp('10.${subnet}.0.2'), tcp('fd${subnet}::2'), udp('10.${subnet}.0.2'), udp('fd${subnet}::2')`
-    const found = await tries(attackers.get(from), `os.system('${routes}')\nprint(${addresses})`)
+    const addresses = [`'10.${subnet}.0.2'`, `'fd${subnet}::2'`]
+    const probes = addresses.flatMap((address) => [`tcp(${address})`, `udp(${address})`])
+    const found = await tries(attackers.get(from), `os.system('${routes}')\n${eachOf(...probes)}`)
     expect(found).toEqual([unreachable, unreachable, unreachable, unreachable])
   })
 
@@ -209,7 +219,8 @@ except OSError as error: print(type(error).__name__)`
   test('does not take the place of the host on its bridge', async () => {
     const frames = `
 bridge = mac('02:42:0a:3d:00:01')
-for i in range(200): raw().send(mac('ff:ff:ff:ff:ff:ff') + bridge + b'\\x88\\xb5' + bytes(46))`
+link = raw()
+for i in range(200): link.send(mac('ff:ff:ff:ff:ff:ff') + bridge + b'\\x88\\xb5' + bytes(46))`
     await tries(attackers.get('red'), frames)
     expect(await tries(await attacking('red').rm(), "print(tcp('10.61.0.1', 8000))")).toEqual(['red'])
   })
@@ -228,7 +239,7 @@ for i in range(200): raw().send(mac('ff:ff:ff:ff:ff:ff') + bridge + b'\\x88\\xb5
   })
 
   test('does not reach what is published on loopback addresses', async () => {
-    const program = "print(tcp('10.61.0.1', 9000), tcp('fd61::1', 9001), tcp('10.62.0.1', 9000))"
+    const program = eachOf("tcp('10.61.0.1', 9000)", "tcp('fd61::1', 9001)", "tcp('10.62.0.1', 9000)")
     expect(await tries(attackers.get('red'), program)).toEqual(Array(3).fill('ConnectionRefusedError'))
   })
 })
@@ -238,7 +249,7 @@ describe('a container that shares the network of one that has ended', () => {
     const owner = await attacking('plain').name('owner')
     await (await engine.networks.get('red')).connect(owner)
     const sharing = await attacking('container:owner').name('sharing')
-    const ask = "print(tcp('10.61.0.1', 8000), tcp('10.61.0.2'), tcp('10.65.0.2'))"
+    const ask = eachOf("tcp('10.61.0.1', 8000)", "tcp('10.61.0.2')", "tcp('10.65.0.2')")
     const before = await tries(sharing, ask)
     await owner.kill()
     await owner.wait()
@@ -251,11 +262,15 @@ describe('a container that shares the network of one that has ended', () => {
 
 describe('a container on an internal network', () => {
   test('reaches no port that others publish, also where a program carries connections to them', async () => {
-    const ports = "tcp('fd63::1', 8401), tcp('fd63::1', 8400), udp('fd63::1', 8400), tcp('10.63.0.1', 8400)"
-    const elsewhere = "tcp('fd61::1', 8401), tcp('fd61::1', 8400), udp('fd61::1', 8400), tcp('10.61.0.1', 8400)"
-    expect(await tries(attackers.get('red'), `print(${elsewhere})`)).toEqual(['plain', 'plain', 'plain', 'plain'])
+    const by = (subnet: number) => [
+      `tcp('fd${subnet}::1', 8401)`,
+      `tcp('fd${subnet}::1', 8400)`,
+      `udp('fd${subnet}::1', 8400)`,
+      `tcp('10.${subnet}.0.1', 8400)`,
+    ]
+    expect(await tries(attackers.get('red'), eachOf(...by(61)))).toEqual(['plain', 'plain', 'plain', 'plain'])
     const routes = 'ip route replace default via 10.63.0.1; ip -6 route replace default via fd63::1'
-    const found = await tries(attackers.get('inside'), `os.system('${routes}')\nprint(${ports}, ${elsewhere})`)
+    const found = await tries(attackers.get('inside'), `os.system('${routes}')\n${eachOf(...by(63), ...by(61))}`)
     expect(new Set(found)).toEqual(new Set([unreachable]))
   })
 })
@@ -263,7 +278,7 @@ describe('a container on an internal network', () => {
 describe('a container on a network without icc', () => {
   test('does not reach its neighbour by its addresses, nor by its hardware address', async () => {
     const neighbour = await macOf(servers.get('apart'))
-    const ask = "print(tcp('10.64.0.2'), tcp('fd64::2'), udp('10.64.0.2'))"
+    const ask = eachOf("tcp('10.64.0.2')", "tcp('fd64::2')", "udp('10.64.0.2')")
     const asked = await tries(attackers.get('apart'), ask)
     const known = `ip neigh replace 10.64.0.2 lladdr ${neighbour} dev eth0; ip neigh replace fd64::2 lladdr ${neighbour} dev eth0`
     const direct = await tries(attackers.get('apart'), `os.system('${known}')\n${ask}`)
@@ -284,7 +299,7 @@ describe('a container on a network without icc', () => {
       ])
       return heard
     }
-    expect([await heardBy('red'), await heardBy('apart')]).toEqual([['heard'], ['silence']])
+    expect(await Promise.all([heardBy('red'), heardBy('apart')])).toEqual([['heard'], ['silence']])
   })
 
   test('is not taken for the one that had its address, and was linked', async () => {
@@ -337,7 +352,7 @@ describe('a resolver', () => {
   test('answers for neighbours, and for nobody on a network that the container is not on', async () => {
     const red = attackers.get('red')
     const known = [await dig(red, 'server-red'), await dig(red, '-x 10.61.0.2')]
-    const foreign = [await dig(red, 'server-blue'), await dig(red, 'server-blue.blue'), await dig(red, '-x 10.62.0.2')]
+    const foreign = await Promise.all(['server-blue', 'server-blue.blue', '-x 10.62.0.2'].map((who) => dig(red, who)))
     expect(known).toEqual(['10.61.0.2\n', 'server-red.red.\n'])
     expect(foreign.join()).not.toMatch(/^10\.62|server-blue/m)
   })
