@@ -35,7 +35,7 @@ export async function extractJob(
 }
 
 // One buffer for all chunks would be faster still, but the decompressor reads ahead.
-async function* readChunks(
+export async function* readChunks(
   path: string,
   growth: Growth | undefined,
   checkpoint: () => void,

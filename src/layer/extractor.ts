@@ -35,7 +35,7 @@ export class Extractor implements TarHandler {
 
   constructor(native: Native, target: string, format: LayerFormat) {
     this.#native = native
-    this.#tree = new Tree(native, target)
+    this.#tree = new Tree(native, { directory: target })
     this.#file = new FileWriter(native, (place, make) => this.#replacing(place, make))
     this.#entered = format === 'merged' ? new Set() : undefined
     this.#whiteouts = format === 'overlay' ? new OverlayWhiteouts(native) : new MergedWhiteouts(native)
@@ -232,7 +232,7 @@ export class Extractor implements TarHandler {
 }
 
 /** Docker leaves the root's attributes alone: images made from a temporary directory would lock all others out. */
-function verifyRoot(entry: TarEntry): void {
+export function verifyRoot(entry: TarEntry): void {
   if (entry.kind !== 'directory')
     throw invalidLayer('The archive wants to replace the root itself by a file.', { entry: entry.name })
 }
@@ -242,14 +242,14 @@ const maxId = 0xfffffffe
 const maxMajor = 0xfff
 const maxMinor = 0xfffff
 
-function verifyNumbers({ name, uid, gid, major, minor }: TarEntry): void {
+export function verifyNumbers({ name, uid, gid, major, minor }: TarEntry): void {
   if (uid <= maxId && gid <= maxId && major <= maxMajor && minor <= maxMinor) return
   throw invalidLayer(`The archive entry ${quoted(name)} has an owner or device number out of range.`, {
     entry: name,
   })
 }
 
-function missingTarget({ name, linkname }: TarEntry): Error {
+export function missingTarget({ name, linkname }: TarEntry): Error {
   const message = `The archive entry ${quoted(name)} is a hard link to ${quoted(linkname)}, which is no file of this layer.`
   return invalidLayer(message, { entry: name, linkname })
 }

@@ -25,13 +25,15 @@ const nothing = Buffer.alloc(0)
 export class FileWriter {
   readonly #native: Native
   readonly #replacing: Replacing
+  readonly #takesXattr: (name: string) => boolean
   #place: Place | undefined
   #fd: number | undefined
   #end = 0
 
-  constructor(native: Native, replacing: Replacing) {
+  constructor(native: Native, replacing: Replacing, takesXattr = isLayerXattr) {
     this.#native = native
     this.#replacing = replacing
+    this.#takesXattr = takesXattr
   }
 
   /** The directory of the place has to stay open until the end of the file. */
@@ -99,7 +101,7 @@ export class FileWriter {
     // In this order: chown clears setuid, setgid and capabilities.
     fchownSync(fd, entry.uid, entry.gid)
     fchmodSync(fd, entry.mode)
-    for (const [name, value] of entry.xattrs) if (isLayerXattr(name)) setXattr(this.#native, fd, '', name, value)
+    for (const [name, value] of entry.xattrs) if (this.#takesXattr(name)) setXattr(this.#native, fd, '', name, value)
     this.#native.utimesAt(fd, '', entry.atime ?? entry.mtime, entry.mtime)
   }
 }

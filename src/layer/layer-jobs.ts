@@ -1,11 +1,12 @@
 import type { Change, Comparison } from './compare.js'
 import type { LayerFormat } from './extractor.js'
 import type { PortableError } from './layer-errors.js'
+import type { PlainJobs } from './plain-jobs.js'
 import type { TarLimits } from './tar-entry.js'
 import type { TarEntryInit } from './tar-writer.js'
 
 /** What a layer worker can be asked to do. */
-export interface Jobs {
+export interface Jobs extends PlainJobs {
   extract: { request: ExtractRequest; result: ExtractResult }
   pack: { request: PackRequest; result: PackResult }
   copy: { request: CopyRequest; result: CopyResult }

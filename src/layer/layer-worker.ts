@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads'
 import type { Comparison } from './compare.js'
 import { copyJob } from './copy-job.js'
 import { extractJob } from './extract-job.js'
+import { extractPlainJob } from './extract-plain-job.js'
 import { exportError } from './layer-errors.js'
 import type {
   CopyRequest,
@@ -12,8 +13,11 @@ import type {
   PackTreeRequest,
   ToWorker,
 } from './layer-jobs.js'
+import { locateJob } from './locate-job.js'
 import { packJob } from './pack-job.js'
+import { packPlainJob } from './pack-plain-job.js'
 import { compareJob, packChangesJob, packTreeJob } from './pack-tree-job.js'
+import type { ExtractPlainRequest, LocateRequest, PackPlainRequest } from './plain-jobs.js'
 
 // The entry point of a worker thread: one job at a time, all file work synchronous, so that no event loop but this one
 // is ever blocked by it.
@@ -57,6 +61,12 @@ async function dispatch({ kind, request }: ToWorker & { type: 'job' }, chunks: C
       return packChangesJob(request as PackChangesRequest, checkpoint)
     case 'compare':
       return compareJob(request as Comparison, checkpoint)
+    case 'locate':
+      return locateJob(request as LocateRequest)
+    case 'packPlain':
+      return packPlainJob(request as PackPlainRequest, checkpoint)
+    case 'extractPlain':
+      return extractPlainJob(request as ExtractPlainRequest, chunks, checkpoint)
     default:
       throw new Error(`unreachable: ${kind satisfies never}`)
   }

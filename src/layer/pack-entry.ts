@@ -33,6 +33,17 @@ const kinds: Readonly<Record<number, EntryKind>> = {
   [S_IFIFO]: 'fifo',
 }
 
+/** What is packed of a tree. */
+export interface PackForm {
+  /** How names are opened: openat2(2). */
+  readonly resolve: number
+  /** What says only that a file is not there. */
+  readonly isHidden: (stat: Stat) => boolean
+  readonly takesXattr: (name: string) => boolean
+}
+
+const layerForm: PackForm = { resolve: exactly, isHidden: isWhiteout, takesXattr: isLayerXattr }
+
 /**
  * Writes files as entries of an archive: what they are, whose, with which attributes and content. Each is opened once,
  * as a place (O_PATH), and then only looked at through that: whoever exchanges it meanwhile changes nothing, and no
@@ -42,13 +53,15 @@ export class EntryPacker {
   readonly #native: Native
   readonly #output: PackOutput
   readonly #checkpoint: () => void
+  readonly #form: PackForm
   /** Under which name a file with several was packed, and how many of them are still to come. */
   readonly #linked = new Map<string, { readonly name: string; left: number }>()
 
-  constructor(native: Native, output: PackOutput, checkpoint: () => void) {
+  constructor(native: Native, output: PackOutput, checkpoint: () => void, form: PackForm = layerForm) {
     this.#native = native
     this.#output = output
     this.#checkpoint = checkpoint
+    this.#form = form
   }
 
   /**
@@ -63,7 +76,7 @@ export class EntryPacker {
       return
     }
     const flags = isFixed ? O_RDONLY | O_NONBLOCK | O_NOFOLLOW : O_PATH | O_NOFOLLOW
-    const fd = ifThere(() => this.#native.openat2(directory, name, flags, 0, exactly))
+    const fd = ifThere(() => this.#native.openat2(directory, name, flags, 0, this.#form.resolve))
     if (fd === undefined) return
     try {
       this.#packOpened(fd, path, isFixed)
@@ -83,7 +96,7 @@ export class EntryPacker {
     const stat = this.#native.statAt(place, '') as Stat
     const kind = kinds[stat.mode & S_IFMT]
     // A whiteout took the place of what was here.
-    if (kind === undefined || isWhiteout(stat)) return
+    if (kind === undefined || this.#form.isHidden(stat)) return
     const first = kind === 'directory' || stat.nlink < 2 ? undefined : this.#firstName(stat, path)
     const entry: TarEntryInit = {
       kind,
@@ -116,7 +129,7 @@ export class EntryPacker {
 
   #xattrs(place: number): Map<string, Uint8Array> {
     const xattrs = new Map<string, Uint8Array>()
-    for (const name of this.#native.listxattrAt(place, '').filter(isLayerXattr)) {
+    for (const name of this.#native.listxattrAt(place, '').filter(this.#form.takesXattr)) {
       const value = this.#native.getxattrAt(place, '', name)
       if (value !== undefined) xattrs.set(name, value)
     }

@@ -1,9 +1,7 @@
-import { closeSync } from 'node:fs'
-import { Socket } from 'node:net'
-import { native } from '../host/index.js'
 import type { Change, Comparison } from './compare.js'
 import type { PackResult } from './layer-jobs.js'
 import type { PackOptions } from './pack.js'
+import { packStream } from './pack-stream.js'
 import { runJob } from './worker-pool.js'
 
 /**
@@ -30,32 +28,9 @@ export function packChanges(comparison: Comparison, file: string, { signal }: Pa
  *
  * @param layers directories, top first; missing ones are empty
  */
-export async function* packTree(
+export function packTree(
   layers: readonly string[],
   { signal }: PackOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  signal?.throwIfAborted()
-  const left = new AbortController()
-  const [reading, writing] = native().pipe()
-  const stream = new Socket({ fd: reading, readable: true, writable: false })
-  const packed = runJob(
-    'packTree',
-    { layers, output: writing },
-    { signal: AbortSignal.any([left.signal, ...(signal ? [signal] : [])]), isPaced: true },
-  )
-  const failed = packed.then(
-    () => undefined,
-    (error: unknown) => stream.destroy(error as Error),
-  )
-  // The end of the stream is told only after all of it was written.
-  void failed.then(() => closeSync(writing))
-  try {
-    for await (const chunk of stream) yield chunk as Buffer
-    await packed
-  } finally {
-    // A writer that waits for its reader finds that there is none.
-    left.abort()
-    stream.destroy()
-    await failed
-  }
+  return packStream((output, options) => runJob('packTree', { layers, output }, options), signal)
 }

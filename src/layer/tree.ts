@@ -22,23 +22,43 @@ export interface Directory {
   readonly inode: number
 }
 
+/** A directory whose content nobody trusts. */
+export interface TreeRoot {
+  /** Its path, which is trusted, or a descriptor, which has to stay open as long as it is used. */
+  readonly directory: string | number
+  /** Whether what is mounted below belongs to it: true for the root of a container. Default false. */
+  readonly crossesMounts?: boolean
+}
+
 const maxOpenDirectories = 64
-const withinTree = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
+
+/** How a path is resolved as if a tree were the filesystem's root. */
+export function within({ crossesMounts = false }: TreeRoot): number {
+  return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (crossesMounts ? 0 : RESOLVE_NO_XDEV)
+}
+
+/** A descriptor of its own for a tree's root. */
+export function openTree(native: Native, { directory }: TreeRoot): number {
+  const isPath = typeof directory === 'string'
+  return native.openat2(isPath ? AT_FDCWD : directory, isPath ? directory : '.', O_RDONLY | O_DIRECTORY, 0, 0)
+}
 
 /**
  * Reaches directories of a tree whose content nobody trusts: by descriptor, symlinks resolved as if the tree were the
- * filesystem's root, mounts and magic links refused. Recently used directories stay open.
+ * filesystem's root, magic links refused, and mounts unless they belong to it. Recently used directories stay open.
  */
 export class Tree {
   readonly root: number
   readonly #native: Native
+  readonly #within: number
   readonly #open = new Map<string, Directory>()
   #lastPath: string | undefined
   #last: Directory | undefined
 
-  constructor(native: Native, path: string) {
+  constructor(native: Native, root: TreeRoot) {
     this.#native = native
-    this.root = native.openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, 0)
+    this.#within = within(root)
+    this.root = openTree(native, root)
   }
 
   /**
@@ -82,7 +102,7 @@ export class Tree {
   }
 
   #openDirectory(path: string): Directory {
-    const fd = this.#native.openat2(this.root, path === '' ? '.' : path, O_RDONLY | O_DIRECTORY, 0, withinTree)
+    const fd = this.#native.openat2(this.root, path === '' ? '.' : path, O_RDONLY | O_DIRECTORY, 0, this.#within)
     return { fd, inode: (this.#native.statAt(fd, '') as Stat).ino }
   }
 

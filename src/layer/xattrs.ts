@@ -10,6 +10,14 @@ export function isLayerXattr(name: string): boolean {
   return name === 'security.capability' || name === 'system.posix_acl_access' || name === 'system.posix_acl_default'
 }
 
+/**
+ * Whether an attribute belongs to the files of a plain tree: what whoever may write there could set as well. `trusted.*` and
+ * most of `security.*` are the host's.
+ */
+export function isPlainXattr(name: string): boolean {
+  return name.startsWith('user.') || isLayerXattr(name)
+}
+
 /** A directory gets it last: what is made in it before would inherit it. */
 export const defaultAcl = 'system.posix_acl_default'
 

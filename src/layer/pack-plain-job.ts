@@ -1,0 +1,84 @@
+import { closeSync } from 'node:fs'
+import {
+  DT_DIR,
+  type Native,
+  native,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  RESOLVE_NO_XDEV,
+  type Stat,
+  withDescriptor,
+} from '../host/index.js'
+import { exactly, ifThere } from './layered-directory.js'
+import { checkPathLength } from './names.js'
+import { EntryPacker } from './pack-entry.js'
+import { PackOutput } from './pack-output.js'
+import type { PackPlainRequest } from './plain-jobs.js'
+import { isDirectory, openTree, within } from './tree.js'
+import { isPlainXattr } from './xattrs.js'
+
+/**
+ * Writes a directory or file of a tree, and all in it, to a descriptor, which stays open. Every file is what it is: no name and
+ * no device stands for the absence of another.
+ */
+export function packPlainJob(
+  { root, path, follows, name, output: fd }: PackPlainRequest,
+  checkpoint: () => void,
+): void {
+  const output = new PackOutput(fd, false)
+  const resolve = root.crossesMounts ? exactly & ~RESOLVE_NO_XDEV : exactly
+  const form = { resolve, isHidden: () => false, takesXattr: isPlainXattr }
+  const packer = new PlainPacker(native(), new EntryPacker(native(), output, checkpoint, form), resolve)
+  withDescriptor(openTree(native(), root), (top) => {
+    const flags = follows ? O_PATH : O_PATH | O_NOFOLLOW
+    const place = native().openat2(top, path === '' ? '.' : path, flags, 0, within(root))
+    withDescriptor(place, () => packer.packPlace(place, name))
+  })
+  output.finish()
+}
+
+class PlainPacker {
+  readonly #native: Native
+  readonly #packer: EntryPacker
+  readonly #resolve: number
+
+  constructor(native: Native, packer: EntryPacker, resolve: number) {
+    this.#native = native
+    this.#packer = packer
+    this.#resolve = resolve
+  }
+
+  packPlace(place: number, name: string): void {
+    const stat = this.#native.statAt(place, '') as Stat
+    if (!isDirectory(stat)) {
+      this.#packer.pack({ path: name, directory: place, name, opened: place })
+      return
+    }
+    const fd = this.#native.openat2(place, '.', O_RDONLY | O_DIRECTORY, 0, 0)
+    this.#packDirectory(fd, name, name === '.' ? '' : `${name}/`)
+  }
+
+  /** @param fd is closed */
+  #packDirectory(fd: number, path: string, prefix: string): void {
+    try {
+      this.#packer.pack({ path, directory: fd, name: path, opened: fd })
+      const entries = this.#native.readDirectory(fd).sort((a, b) => (a.name < b.name ? -1 : 1))
+      for (const { name, type } of entries) this.#packEntry(fd, name, type, `${prefix}${name}`)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  #packEntry(directory: number, name: string, type: number, path: string): void {
+    checkPathLength(path)
+    if (type !== DT_DIR) {
+      this.#packer.pack({ path, directory, name })
+      return
+    }
+    const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+    const fd = ifThere(() => this.#native.openat2(directory, name, flags, 0, this.#resolve))
+    if (fd !== undefined) this.#packDirectory(fd, path, `${path}/`)
+  }
+}
