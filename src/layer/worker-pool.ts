@@ -196,6 +196,8 @@ class Session {
         await this.#send(next.value)
       }
     } catch (error) {
+      // The worker may have another job by now, which this one must not stop.
+      if (this.#isOver) return
       this.#sourceFailure = { error }
       this.#stop()
     }
