@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import type { ImageContent } from '../image/index.js'
@@ -7,7 +6,9 @@ import type { MountPoint, VolumePoint } from '../spec/mount-point.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { VolumeRequest } from '../volume/keeper.js'
+import type { ImageDirectory } from '../snapshot/index.js'
 import type { Stages } from './assemble.js'
+import { anonymousLabel, anonymousName } from './volume-request.js'
 
 type VolumeStages = Pick<Stages, 'images' | 'snapshots' | 'volumes'>
 
@@ -27,7 +28,7 @@ export function mountPointsOf(
     config,
     imageVolumes: Object.keys(image.config.Volumes ?? {}),
     from: new Map(others.map((name) => [name, containers.find(name).mounts])),
-    newName: () => randomBytes(32).toString('hex'),
+    newName: anonymousName,
     imageId: (reference) => images.resolve(reference).id,
   })
 }
@@ -46,7 +47,7 @@ export function volumeRequests({ config, mounts }: Pick<ContainerRecord, 'config
       name: point.volume,
       isAnonymous: point.isAnonymous,
       driver: own?.driver || (own?.name ? '' : point.driver),
-      labels: own?.labels ?? {},
+      labels: { ...own?.labels, ...(point.isAnonymous && { [anonymousLabel]: '' }) },
       options: own?.driverOptions ?? {},
       mustExist: point.isTaken,
     })
@@ -70,8 +71,18 @@ export function isPrepared(
   return volumesIn(mounts).every((point) => {
     const volume = volumes.store.get(point.volume)
     if (!volume) return false
-    return !point.isCopied || !snapshots.directoryAt(image.chain, point.destination) || !volumes.isToBeFilled(volume)
+    return !copiedDirectory(snapshots, image.chain, point) || !volumes.isToBeFilled(volume)
   })
+}
+
+/** What the image has in a volume's place, when that is copied into an empty volume: files that are no directories are not. */
+function copiedDirectory(
+  snapshots: Stages['snapshots'],
+  chain: readonly string[],
+  { isCopied, destination }: VolumePoint,
+): ImageDirectory | undefined {
+  const place = isCopied ? snapshots.placeAt(chain, destination) : undefined
+  return place?.kind === 'directory' ? place : undefined
 }
 
 /** Makes a container's new volumes on the disk, and fills the empty ones with what its image has in their places. */
@@ -86,7 +97,7 @@ export async function prepareVolumes(
     const volume = volumes.store.get(point.volume)
     if (!volume) continue
     volumes.prepare(volume)
-    const source = point.isCopied ? snapshots.directoryAt(chain, point.destination) : undefined
+    const source = copiedDirectory(snapshots, chain, point)
     if (source) await volumes.fill(volume, source, signal)
   }
   failpoint('volumes.prepared')
