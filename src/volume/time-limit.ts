@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface TimeLimit {
+  readonly ms: number
+  /** What it fails with when the time is over. */
+  readonly tooLate: () => Error
+  /** Any of them ends it, too. */
+  readonly signals: readonly (AbortSignal | undefined)[]
+}
+
+/**
+ * What `work` comes to, unless the time is over or a signal fires before: then the work's own signal fires with the same reason,
+ * and whatever becomes of the work is nobody's any more.
+ */
+export function within<Result>(
+  { ms, tooLate, signals }: TimeLimit,
+  work: (signal: AbortSignal) => Result | Promise<Result>,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const live = signals.filter((signal) => signal !== undefined)
+    const fired = live.find((signal) => signal.aborted)
+    if (fired) {
+      reject(fired.reason)
+      return
+    }
+    const controller = new AbortController()
+    const giveUp = (reason: unknown) => {
+      end()
+      reject(reason)
+      controller.abort(reason)
+    }
+    const timer = setTimeout(() => giveUp(tooLate()), ms)
+    const listeners = live.map((signal) => ({ signal, onAbort: () => giveUp(signal.reason) }))
+    const end = () => {
+      clearTimeout(timer)
+      // Not AbortSignal.any(): the signals may live for long, and must not gather what has ended.
+      for (const { signal, onAbort } of listeners) signal.removeEventListener('abort', onAbort)
+    }
+    for (const { signal, onAbort } of listeners) signal.addEventListener('abort', onAbort, { once: true })
+    // Also what is thrown before there is a promise is an answer.
+    new Promise<Result>((settle) => settle(work(controller.signal))).finally(end).then(resolve, reject)
+  })
+}
+
+/** Waits. @throws the signal's reason */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {})
+  signal.throwIfAborted()
+}
