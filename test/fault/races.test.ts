@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import { testEngine } from '../support/engine.js'
 import { violations } from './support/invariants.js'
 import { archivesIn, newPlace, rootsOf, startRepository } from './support/place.js'
-import { runProgram, startProgram } from './support/program.js'
+import { type Running, startProgram } from './support/program.js'
 
 const processes = 8
 const rounds = 5
+const turnsOfRound = 5
 
 interface Turn {
   readonly round: number
@@ -14,11 +15,26 @@ interface Turn {
   readonly tookMs: number
 }
 
+/** Processes that have opened a root, and take the same turns. */
+async function startRacing(argument: Parameters<typeof startProgram<'race'>>[1]): Promise<Running[]> {
+  const racing = await Promise.all(Array.from({ length: processes }, () => startProgram('race', argument)))
+  await Promise.all(racing.map((one) => one.hasSaid(1)))
+  return racing
+}
+
+/** All take their next turn at once, and none the one after it before the last of them is done. */
+async function takeTurn(racing: readonly Running[]): Promise<void> {
+  const before = racing.map(({ said }) => said.length)
+  for (const { process } of racing) process.stdin.write('\n')
+  await Promise.all(racing.map((one, at) => one.hasSaid((before[at] ?? 0) + 1)))
+}
+
 test('eight processes at the same names and ids: one wins, the others are told so, and none waits for ever', async () => {
   await using host = await testEngine(['busybox'])
-  const argument = { roots: rootsOf(host), rounds, startAt: Date.now() + 1500, periodMs: 300 }
-  const said = await Promise.all(Array.from({ length: processes }, () => runProgram('race', argument)))
-  const turns = said.flat() as Turn[]
+  const racing = await startRacing({ roots: rootsOf(host), rounds })
+  for (let turn = 0; turn < rounds * turnsOfRound; turn++) await takeTurn(racing)
+  await Promise.all(racing.map(({ ended }) => ended))
+  const turns = racing.flatMap(({ said }) => said.slice(1)) as Turn[]
   const codes = (round: number, verb: Turn['verb']) =>
     turns.filter((turn) => turn.round === round && turn.verb === verb).map(({ code }) => code)
   for (let round = 0; round < rounds; round++) {
@@ -44,14 +60,12 @@ test('a container that several processes start at once has one start', async () 
     .run('busybox', ['sh', '-c', 'echo started; exec sleep 1000'])
     .name('raced-0')
     .create()
-  const argument = { roots: rootsOf(host), rounds: 1, startAt: Date.now() + 1500, periodMs: 1000 }
-  const programs = await Promise.all(Array.from({ length: processes }, () => startProgram('race', argument)))
-  const log = () => container.logs().text()
-  const deadline = performance.now() + 10_000
-  const started = () => programs.every(({ said }) => said.some((turn) => (turn as Turn).verb === 'start'))
-  while (!started() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2))
-  const text = await log()
-  await Promise.all(programs.map(({ ended }) => ended))
+  const racing = await startRacing({ roots: rootsOf(host), rounds: 1 })
+  await takeTurn(racing)
+  await takeTurn(racing)
+  const text = await container.logs().text()
+  for (let turn = 2; turn < turnsOfRound; turn++) await takeTurn(racing)
+  await Promise.all(racing.map(({ ended }) => ended))
   expect(text).toBe('started\n')
 })
 
@@ -63,7 +77,7 @@ test('a process that is killed while it holds a lock keeps nobody from it', asyn
     await (await startProgram('scenario', { roots: place.roots, archives, point: { name, call: 1 } })).ended
     const began = performance.now()
     expect(await violations(place.roots)).toEqual([])
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(20_000)
   }
 })
 

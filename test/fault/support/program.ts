@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -36,9 +37,11 @@ function bundle(): Promise<string> {
 /** A program of a Node process of its own. */
 export interface Running {
   readonly pid: number
-  readonly process: ChildProcess
+  readonly process: ChildProcessWithoutNullStreams
   /** What it has said so far, in order. */
   readonly said: unknown[]
+  /** Resolves when it has said so much. @throws when it ends before */
+  hasSaid(count: number): Promise<void>
   /** Resolves when it and all that holds its streams has ended. `stderr`: for messages of failed tests. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stderr: string }>
 }
@@ -50,17 +53,24 @@ export async function startProgram<Name extends keyof Programs>(
   wrapper: readonly string[] = [],
 ): Promise<Running> {
   const command = [...wrapper, process.execPath, await bundle(), name, JSON.stringify(argument)]
-  const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command[0] as string, command.slice(1), { stdio: 'pipe' })
   const said: unknown[] = []
   let stderr = ''
-  createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))
+  const lines = createInterface({ input: child.stdout }).on('line', (line) => said.push(JSON.parse(line)))
   child.stderr.on('data', (chunk) => {
     stderr += chunk
   })
   const ended = new Promise<Awaited<Running['ended']>>((resolve) =>
     child.once('close', (code, signal) => resolve({ code, signal, stderr })),
   )
-  return { pid: child.pid as number, process: child, said, ended }
+  const hasSaid = async (count: number) => {
+    const over = ended.then(({ code, signal, stderr }) => `${name} ended with ${signal ?? code}: ${stderr}`)
+    while (said.length < count) {
+      const end = await Promise.race([once(lines, 'line').then(() => undefined), over])
+      if (end !== undefined && said.length < count) throw new Error(end)
+    }
+  }
+  return { pid: child.pid as number, process: child, said, hasSaid, ended }
 }
 
 /** Runs one to its end. @throws when it fails */

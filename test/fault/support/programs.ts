@@ -1,4 +1,5 @@
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { failpoints } from '../../../src/errors/failpoint.js'
 import { type Container, Engine, InboardError } from '../../../src/index.js'
 import { churn } from './churn.js'
@@ -123,30 +124,23 @@ export const programs = {
     await engine.close()
   },
 
-  /** Takes its turns at the same names and ids as the other processes that run this. */
-  async race({
-    roots,
-    rounds,
-    startAt,
-    periodMs,
-  }: {
-    roots: Roots
-    rounds: number
-    startAt: number
-    periodMs: number
-  }) {
+  /** Takes its turns, one for each line that it reads, at the same names and ids as the other processes that run this. */
+  async race({ roots, rounds }: { roots: Roots; rounds: number }) {
     const engine = await Engine.open(roots)
+    const lines = createInterface({ input: process.stdin })
+    const turns = lines[Symbol.asyncIterator]()
+    say({ opened: true })
     for (let round = 0; round < rounds; round++)
-      for (const [turn, verb] of (['create', 'start', 'stop', 'remove', 'mixed'] as const).entries()) {
-        const at = startAt + (round * 5 + turn) * periodMs
-        await new Promise((resolve) => setTimeout(resolve, Math.max(0, at - Date.now())))
+      for (const verb of ['create', 'start', 'stop', 'remove', 'mixed'] as const) {
+        await turns.next()
         const began = Date.now()
         const code = await races[verb](engine, `raced-${round}`).then(
           (value) => value,
           (error) => (error instanceof InboardError ? error.code : `untyped: ${error}`),
         )
-        say({ round, verb, code, late: began - at, tookMs: Date.now() - began })
+        say({ round, verb, code, tookMs: Date.now() - began })
       }
+    lines.close()
     await engine.close()
   },
 
