@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { LocalDriver } from './local-driver.js'
 
 /** A mount of the calling process's namespace. */
@@ -102,4 +102,12 @@ export function makeImage(path: string, type: string, megabytes: number): string
 export function loopsOver(path: string): string[] {
   const text = execFileSync('losetup', ['--noheadings', '--output', 'NAME', '--associated', path], { encoding: 'utf8' })
   return text.split('\n').filter((line) => line !== '')
+}
+
+/**
+ * Whoever makes a mount namespace of the host's, as any start of a container does, has all mounts for a moment: what is
+ * unmounted meanwhile goes a moment later.
+ */
+export async function noLoopsOver(path: string): Promise<void> {
+  await expect.poll(() => loopsOver(path), { timeout: 10_000 }).toEqual([])
 }

@@ -23,7 +23,7 @@ const rules: Readonly<Record<string, Rule>> = {
   layer: { values: ['errors', 'host'], types: ['content'] },
   snapshot: { values: ['errors', 'host', 'layer'] },
   store: { values: ['errors'], types: ['spec', 'network'] },
-  volume: { values: ['errors', 'host', 'layer', 'store'], types: ['snapshot', 'spec'] },
+  volume: { values: ['errors', 'host', 'layer', 'spec', 'store'], types: ['snapshot'] },
   image: {
     values: ['errors', 'host', 'reference', 'content', 'layer', 'store'],
     types: ['registry', 'snapshot', 'spec'],
