@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import { InboardError, InvalidOptionError, InvalidStateError } from '../errors/index.js'
 import { quoted } from '../errors/printable.js'
 import { bounded, type DriverTimeouts, defaultDriverTimeouts } from './bounded-driver.js'
@@ -41,8 +40,6 @@ export class DriverRegistry {
   /** @throws {InvalidOptionError} for a registered driver that is none, or has an impossible name */
   constructor({ local, registered = {}, plugins, timeouts, connectMs }: DriverRegistryOptions) {
     for (const [name, driver] of Object.entries(registered)) checkRegistered(name, driver)
-    // Each call listens to it.
-    setMaxListeners(0, this.#closing.signal)
     this.#timeouts = { ...defaultDriverTimeouts, ...timeouts }
     this.#directories = plugins ?? dockerPluginDirectories
     this.#connectMs = connectMs ?? defaultConnectMs

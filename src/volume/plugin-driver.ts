@@ -1,4 +1,5 @@
 import { NotFoundError, VolumeError } from '../errors/index.js'
+import { printable, quoted } from '../errors/printable.js'
 import type { DriverVolume, VolumeDriver, VolumeDriverCall } from './driver.js'
 import { isObject } from './driver-answers.js'
 import { type DriverMethod, driverFailure } from './driver-failure.js'
@@ -34,7 +35,8 @@ export async function openPlugin(address: PluginAddress, options: OpenPluginOpti
 
 /** In Docker's words, for a name that belongs to no driver at all. */
 export function driverNotFound(name: string): NotFoundError {
-  return new NotFoundError(`error looking up volume plugin ${name}: plugin ${JSON.stringify(name)} not found`, {
+  const shown = printable(name, 200)
+  return new NotFoundError(`error looking up volume plugin ${shown}: plugin ${quoted(name)} not found`, {
     code: 'VOLUME_DRIVER_NOT_FOUND',
     details: { driver: name },
   })

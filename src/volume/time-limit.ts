@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface TimeLimit {
@@ -36,7 +37,11 @@ export function within<Result>(
       // Not AbortSignal.any(): the signals may live for long, and must not gather what has ended.
       for (const { signal, onAbort } of listeners) signal.removeEventListener('abort', onAbort)
     }
-    for (const { signal, onAbort } of listeners) signal.addEventListener('abort', onAbort, { once: true })
+    for (const { signal, onAbort } of listeners) {
+      // Many calls at once are no leak: each takes its listener away.
+      setMaxListeners(0, signal)
+      signal.addEventListener('abort', onAbort, { once: true })
+    }
     // Also what is thrown before there is a promise is an answer.
     new Promise<Result>((settle) => settle(work(controller.signal))).finally(end).then(resolve, reject)
   })
