@@ -14,10 +14,11 @@ export type {
 export type { Logs } from './container/log-reader.js'
 export type { LogEntry, LogsOptions } from './container/logs.js'
 export { type ContainerPort, formatPorts, type HostPort, type PublishedPorts } from './container/ports.js'
+export type { RemoveOptions } from './container/remove.js'
 export { type OutputOptions, RunBuilder, type RunOutput, type RunRequest } from './container/run-builder.js'
 export type { Digest } from './content/digest.js'
 export type { ContainerSummary, Containers, ListOptions } from './engine/containers.js'
-export type { ContainerUsage, DiskUsage } from './engine/disk-usage.js'
+export type { ContainerUsage, DiskUsage, VolumeUsage } from './engine/disk-usage.js'
 export { Engine } from './engine/engine.js'
 export type { Image } from './engine/image.js'
 export type { Images, RegistryRequestOptions, SearchImagesOptions } from './engine/images.js'
@@ -36,6 +37,20 @@ export type { Operation } from './engine/operation.js'
 export type { EngineOptions } from './engine/options.js'
 export type { PullOptions } from './engine/pull.js'
 export type { PushListOptions, PushOptions } from './engine/push.js'
+export { type InspectVolumeOptions, type RemoveVolumeOptions, Volume } from './engine/volume.js'
+export { type VolumeBlueprint, VolumeBuilder } from './engine/volume-builder.js'
+export type { CopiedFiles } from './engine/volume-files.js'
+export type { PruneVolumesFilters, VolumeFilters } from './engine/volume-filters.js'
+export type { VolumeInspect, VolumeUsageData } from './engine/volume-inspect.js'
+export type { CreateVolumeOptions } from './engine/volume-request.js'
+export type {
+  ListVolumesOptions,
+  PrunedVolumes,
+  PruneVolumesOptions,
+  VolumeList,
+  VolumeSummary,
+  Volumes,
+} from './engine/volumes.js'
 export {
   AuthError,
   CleanupError,
@@ -105,6 +120,7 @@ export type {
   SeccompRule,
 } from './spec/index.js'
 export type {
+  BindRecursion,
   EnvInput,
   ImageHealthcheck,
   ImageRunConfig,
@@ -114,4 +130,14 @@ export type {
   Propagation,
   PullPolicy,
   RunOptions,
+  VolumeMountOptions,
 } from './spec/options.js'
+export type {
+  ArchiveSource as VolumeArchiveSource,
+  ExportTreeOptions as ExportVolumeOptions,
+  ImportTreeOptions as ImportVolumeOptions,
+} from './volume/archive.js'
+export type { CopyInOptions } from './volume/copy-in.js'
+export type { CopyOutOptions } from './volume/copy-out.js'
+export type { DriverVolume, VolumeDriver, VolumeDriverCall } from './volume/driver.js'
+export type { PluginDirectories } from './volume/plugin-discovery.js'

@@ -1,13 +1,18 @@
 import { native } from '../host/index.js'
 import type { ImageUsage } from '../image/index.js'
+import { isPlain } from '../volume/keeper.js'
 import type { Stages } from './assemble.js'
 import { changedBytes } from './changed-bytes.js'
 import type { ContainerSummary, Containers } from './containers.js'
+import { usageOf } from './volume-inspect.js'
+import type { VolumeSummary, Volumes } from './volumes.js'
 
 /** What a root takes on the disk: Docker's `system df`. Sizes are the bytes that files have, not the blocks they take. */
 export interface DiskUsage extends ImageUsage {
   /** All containers, newest first. */
   readonly containers: readonly ContainerUsage[]
+  /** Those of driver `local` without options, by name: others are not known to take anything of this disk. */
+  readonly volumes: readonly VolumeUsage[]
 }
 
 /** A container, and the sizes of its files. */
@@ -18,12 +23,21 @@ export interface ContainerUsage extends ContainerSummary {
   readonly sizeRootFs: number
 }
 
-/** Walks through the containers' files one after the other, off the event loop. */
+/** A volume, how much it is, and who has it. */
+export interface VolumeUsage extends VolumeSummary {
+  /** Bytes of its files. */
+  readonly size: number
+  /** How many containers, running or not, refer to it. */
+  readonly links: number
+}
+
+/** Walks through the containers' and volumes' files one after the other, off the event loop. */
 export async function diskUsage(
-  { images, snapshots, paths }: Pick<Stages, 'images' | 'snapshots' | 'paths'>,
-  containers: Containers,
+  stages: Pick<Stages, 'images' | 'snapshots' | 'paths' | 'volumes'>,
+  { containers, volumes }: { readonly containers: Containers; readonly volumes: Volumes },
   signal: AbortSignal | undefined,
 ): Promise<DiskUsage> {
+  const { images, snapshots, paths } = stages
   signal?.throwIfAborted()
   const usages: ContainerUsage[] = []
   for (const container of await containers.list({ all: true })) {
@@ -37,5 +51,21 @@ export async function diskUsage(
         : await changedBytes(rootfs.path, await snapshots.changes(chain, directory, { signal }))
     usages.push({ ...container, sizeRw, sizeRootFs: size + sizeRw })
   }
-  return { ...(await images.usage()), containers: usages }
+  return { ...(await images.usage()), containers: usages, volumes: await volumesUsage(stages, volumes, signal) }
+}
+
+async function volumesUsage(
+  { volumes: keeper }: Pick<Stages, 'volumes'>,
+  volumes: Volumes,
+  signal: AbortSignal | undefined,
+): Promise<VolumeUsage[]> {
+  const usages: VolumeUsage[] = []
+  for (const summary of await volumes.list({ filters: { driver: 'local' }, ...(signal && { signal }) })) {
+    signal?.throwIfAborted()
+    const record = keeper.store.get(summary.name)
+    if (!record || !isPlain(record)) continue
+    const { Size, RefCount } = await usageOf(keeper, record)
+    usages.push({ ...summary, size: Size, links: RefCount })
+  }
+  return usages
 }

@@ -15,6 +15,7 @@ import type { OpenRoot } from './opening.js'
 import { type Operation, operationsOf } from './operation.js'
 import { type EngineOptions, normalizeEngineOptions } from './options.js'
 import type { PullOptions } from './pull.js'
+import type { Volumes } from './volumes.js'
 
 /**
  * A container engine: an open root directory with its images and containers. Any number of engines, in any number of
@@ -34,6 +35,8 @@ export class Engine implements AsyncDisposable {
   readonly containers: Containers
   /** Networks of this root. */
   readonly networks: Networks
+  /** Volumes of this root. */
+  readonly volumes: Volumes
   readonly #root: OpenRoot
 
   private constructor(root: OpenRoot) {
@@ -41,6 +44,7 @@ export class Engine implements AsyncDisposable {
     this.images = root.images
     this.containers = root.containers
     this.networks = root.networks
+    this.volumes = root.volumes
   }
 
   /**
@@ -123,8 +127,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * What images and containers take on the disk, as `docker system df` tells it: layers that several images have count
-   * once. Looks at the containers' files, so it takes the longer the more there are.
+   * What images, containers and volumes take on the disk, as `docker system df` tells it: layers that several images have count
+   * once. Looks at the files of containers and volumes, so it takes the longer the more there are.
    *
    * @example
    * ```ts
@@ -136,7 +140,7 @@ export class Engine implements AsyncDisposable {
     this.#root.closing.signal.throwIfAborted()
     return reporting('cannot tell the disk usage', async () => {
       const { diskUsage } = await import('./disk-usage.js')
-      return diskUsage(this.#root.stages, this.containers, signal)
+      return diskUsage(this.#root.stages, this, signal)
     })
   }
 
@@ -154,6 +158,7 @@ export class Engine implements AsyncDisposable {
       lives.map((live) => (this.#root.context.finishing.has(live.id) ? live.gone() : live.session.close())),
     )
     await operationsOf(this.#root.closing.signal)
+    await this.#root.stages.volumes.settled()
     await this.#root.stages.images.settled()
     await this.#root.registries.close()
     try {

@@ -1,7 +1,7 @@
-import { InvalidOptionError } from '../errors/index.js'
 import { hasLabels, type LabelFilter, lacksLabels } from '../image/labels.js'
 import { parseMoment } from '../image/moment.js'
 import type { NetworkRecord, NetworkStore } from '../store/networks.js'
+import { checkNames, exactly, invalidFilter, matching, type Test } from './filters.js'
 import { isPredefined } from './predefined-networks.js'
 
 /** Filters of {@link Networks.list}: Docker's. All must fit; of several values of one filter, one must. */
@@ -31,12 +31,10 @@ export interface PruneNetworksFilters {
   readonly until?: Date | number | string
 }
 
-type Test = (record: NetworkRecord) => boolean
-
 /** @throws {InvalidOptionError} INVALID_OPTION, in Docker's words */
-export function networkFilter(store: Pick<NetworkStore, 'hasActive'>, filters: NetworkFilters): Test {
+export function networkFilter(store: Pick<NetworkStore, 'hasActive'>, filters: NetworkFilters): Test<NetworkRecord> {
   const { driver, id, label, name, scope, type, dangling } = checkNames(filters, listFilters)
-  const tests: Test[] = [
+  const tests: Test<NetworkRecord>[] = [
     exactly(driver, ({ definition }) => definition.driver),
     matching('id', id, (record) => record.id),
     matching('name', name, (record) => record.name),
@@ -49,7 +47,10 @@ export function networkFilter(store: Pick<NetworkStore, 'hasActive'>, filters: N
 }
 
 /** Those that may go, and that are wanted gone. @throws {InvalidOptionError} INVALID_OPTION */
-export function pruneFilter(store: Pick<NetworkStore, 'hasActive'>, filters: PruneNetworksFilters): Test {
+export function pruneFilter(
+  store: Pick<NetworkStore, 'hasActive'>,
+  filters: PruneNetworksFilters,
+): Test<NetworkRecord> {
   const { label, withoutLabel, until } = checkNames(filters, pruneFilters)
   const end = until === undefined ? undefined : parseMoment('until', until)
   return (record) =>
@@ -62,51 +63,19 @@ export function pruneFilter(store: Pick<NetworkStore, 'hasActive'>, filters: Pru
 const listFilters: readonly string[] = ['driver', 'id', 'label', 'name', 'scope', 'type', 'dangling']
 const pruneFilters: readonly string[] = ['label', 'withoutLabel', 'until']
 
-function checkNames<Filters extends object>(filters: Filters, known: readonly string[]): Filters {
-  const unknown = Object.keys(filters).find((name) => !known.includes(name))
-  if (unknown === undefined) return filters
-  throw invalid(`Invalid filter '${unknown}': there are ${known.join(', ')}`, unknown)
-}
-
 function isDangling(store: Pick<NetworkStore, 'hasActive'>, { id, name }: NetworkRecord): boolean {
   return !isPredefined(name) && !store.hasActive(id)
 }
 
-function exactly(wanted: string | readonly string[] | undefined, of: (record: NetworkRecord) => string): Test {
-  return wanted === undefined ? () => true : (record) => [wanted].flat().includes(of(record))
-}
-
-function matching(
-  filter: string,
-  wanted: string | readonly string[] | undefined,
-  of: (record: NetworkRecord) => string,
-): Test {
-  if (wanted === undefined) return () => true
-  const patterns = [wanted].flat().map((pattern) => expression(filter, pattern))
-  return (record) => patterns.some((pattern) => pattern.test(of(record)))
-}
-
-function expression(filter: string, pattern: string): RegExp {
-  try {
-    return new RegExp(pattern)
-  } catch (cause) {
-    throw invalid(`invalid filter: '${filter}'='${pattern}': ${(cause as Error).message}`, pattern, cause)
-  }
-}
-
-function ofType(type: string | undefined): Test {
+function ofType(type: string | undefined): Test<NetworkRecord> {
   if (type === undefined) return () => true
   if (type !== 'custom' && type !== 'builtin')
-    throw invalid(`invalid filter: 'type'='${type}': give 'custom' or 'builtin'`, type)
+    throw invalidFilter(`invalid filter: 'type'='${type}': give 'custom' or 'builtin'`, type)
   return ({ name }) => isPredefined(name) === (type === 'builtin')
 }
 
-function ofDangling(store: Pick<NetworkStore, 'hasActive'>, dangling: boolean | undefined): Test {
+function ofDangling(store: Pick<NetworkStore, 'hasActive'>, dangling: boolean | undefined): Test<NetworkRecord> {
   if (dangling === undefined) return () => true
   if (typeof dangling === 'boolean') return (record) => isDangling(store, record) === dangling
-  throw invalid(`invalid value for filter 'dangling', must be true or false`, String(dangling))
-}
-
-function invalid(message: string, value: string, cause?: unknown): InvalidOptionError {
-  return new InvalidOptionError(message, { code: 'INVALID_OPTION', cause, details: { option: 'filters', value } })
+  throw invalidFilter(`invalid value for filter 'dangling', must be true or false`, String(dangling))
 }

@@ -33,6 +33,7 @@ import { type LazyRegistries, lazyRegistries } from './registries.js'
 import { retireEndpoints } from './retire-endpoints.js'
 import { runActions } from './run-actions.js'
 import { beginRun, endRun, releaseRun, renameContainer } from './runs.js'
+import { Volumes } from './volumes.js'
 
 /** What an engine has while its root is open. */
 export interface OpenRoot {
@@ -46,6 +47,7 @@ export interface OpenRoot {
   readonly images: Images
   readonly containers: Containers
   readonly networks: Networks
+  readonly volumes: Volumes
   readonly actions: RunActions
   pull(reference: string, options: PullOptions): Operation<ImageProgress, Image | Image[]>
 }
@@ -105,6 +107,7 @@ function handles(stages: Stages, context: ContainerContext, registries: LazyRegi
     images: new Images(forImages),
     containers: new Containers(context),
     networks: new Networks({ stages, containers: context }),
+    volumes: new Volumes({ stages, containers: context }),
     actions: runActions({ ...stages, pull }, context),
     pull,
   }

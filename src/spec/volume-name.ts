@@ -1,5 +1,11 @@
 import { invalidOption } from './invalid.js'
 
+const pattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
+/** It becomes the name of a directory. */
+const maxLength = 255
+
+export const isVolumeName = (name: string): boolean => pattern.test(name) && name.length <= maxLength
+
 /**
  * Checks the name of a volume as the driver `local` does.
  *
@@ -13,12 +19,14 @@ export function checkVolumeName(option: string, name: string): string {
       'make it longer',
       name,
     )
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name))
+  if (!pattern.test(name))
     throw invalidOption(
       option,
-      `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
       "as in '/host/path:/container/path'",
       name,
     )
+  if (name.length > maxLength)
+    throw invalidOption(option, `create ${name}: file name too long`, `give at most ${maxLength} characters`, name)
   return name
 }

@@ -4,7 +4,7 @@ import { ConflictError, NotFoundError, VolumeError } from '../errors/index.js'
 import { withFileLock } from '../host/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import type { VolumeDriver } from './driver.js'
-import { type FillSource, fill, isToBeFilled } from './fill.js'
+import { type FillSource, fill, finishFill, isToBeFilled } from './fill.js'
 
 /** A volume that somebody wants to have. */
 export interface VolumeRequest {
@@ -120,16 +120,22 @@ export class VolumeKeeper {
 
   /** Whether a fill would do something, as far as one can tell without mounting the volume. */
   isToBeFilled(volume: VolumeRecord): boolean {
-    return !isPlain(volume) || isToBeFilled(this.path(volume.name), `${this.#directory}/${volume.name}`)
+    return !isPlain(volume) || isToBeFilled(this.path(volume.name), this.#staging(volume.name))
   }
 
   /** Fills a volume, when it is empty, with what an image has. */
   async fill(volume: VolumeRecord, source: FillSource, signal = this.#closing): Promise<void> {
+    const { name } = volume
     if (isPlain(volume)) {
-      const request = { source, target: this.path(volume.name), staging: `${this.#directory}/${volume.name}`, signal }
-      return this.locked(volume.name, () => fill(request), signal)
+      const request = { source, target: this.path(name), staging: this.#staging(name), signal }
+      await this.locked(name, () => fill(request), signal)
+      return
     }
-    await this.access(volume, (target) => fill({ source, target, staging: target, signal }), signal)
+    await this.access(
+      volume,
+      (target) => this.locked(name, () => fill({ source, target, staging: target, signal }), signal),
+      signal,
+    )
   }
 
   /** Runs `body` with the path of a volume's files, which is mounted for it. Meanwhile nobody removes the volume. */
@@ -274,6 +280,11 @@ export class VolumeKeeper {
     return this.store.mountsOf(name).some(({ container }) => isAccess(container) && !isDeadAccess(container))
   }
 
+  /** Of what a plain volume is being filled with, on the same filesystem. */
+  #staging(name: string): string {
+    return `${this.#directory}/${name}`
+  }
+
   #beginAccess(): { user: string; forget: () => void } {
     const user = newAccess()
     let ended = () => {}
@@ -294,6 +305,7 @@ export class VolumeKeeper {
     if (volume?.state !== 'ready') throw noSuchVolume(name)
     if (!isPlain(volume)) return this.#mount(volume, user, 0, signal)
     this.prepare(volume)
+    await finishFill(this.path(name), this.#staging(name))
     this.store.beginMount(name, user, 0)
     return this.path(name)
   }
