@@ -181,7 +181,8 @@ test.each([
   ['a header too long', { kind: 'say', body: '{}', headers: { 'x-long': 'x'.repeat(32_000) } }],
   ['half an answer', { kind: 'drop' }],
 ] as const)('%s for an answer fails the call, and not the next one', async (_, effect) => {
-  const driver = await open()
+  // Only who cannot be connected to is tried again.
+  const driver = await open(10_000)
   await plugin.fault({ on: 'Create', times: 1, effect })
   const error = await driver.create('data', {}, call).catch((error) => error)
   expect(error).toMatchObject({ name: 'VolumeError', code: 'VOLUME_DRIVER_FAILED' })
