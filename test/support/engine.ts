@@ -68,7 +68,7 @@ const rootIdOf = async (directory: string) => (await readFile(join(directory, 'r
 const names = async (path: string, what: string) => (await readdir(path)).map((name) => `${what} ${name}`)
 
 /** What every open engine has there. */
-const ofTheRoot: ReadonlySet<string> = new Set(['engines', 'dns', 'networks', 'networks.lock'])
+const ofTheRoot: ReadonlySet<string> = new Set(['engines', 'dns', 'networks', 'networks.lock', 'volumes'])
 
 const runDirectories = async (path: string) =>
   (await readdir(path)).filter((name) => !ofTheRoot.has(name)).map((name) => `run directory ${name}`)
