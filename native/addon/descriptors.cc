@@ -68,6 +68,11 @@ Napi::Value copyRange(const Napi::CallbackInfo& info) {
   const int from = toInt(info[0]);
   const int to = toInt(info[1]);
   const uint64_t length = toSize(info[2]);
+  if (!info[3].IsUndefined()) {
+    const off_t offset = static_cast<off_t>(toSize(info[3]));
+    check(lseek(from, offset, SEEK_SET), "lseek");
+    check(lseek(to, offset, SEEK_SET), "lseek");
+  }
   const uint64_t inKernel = copyInKernel(from, to, length);
   const uint64_t byHand = inKernel < length ? copyByHand(from, to, length - inKernel) : 0;
   return Napi::Number::New(info.Env(), static_cast<double>(inKernel + byHand));

@@ -78,6 +78,17 @@ describe('copyRange', () => {
     expect(readFileSync(path, 'utf8')).toBe(readFileSync('/proc/self/mountinfo', 'utf8'))
   })
 
+  it('copies what is at an offset to the same offset, wherever the files are read and written next', () => {
+    const { path, descriptor } = target()
+    const source = `${path}.source`
+    writeFileSync(source, '0123456789')
+    const from = closing(openSync(source, 'r'))
+    expect(native().copyRange(from, descriptor, 3, 6)).toBe(3)
+    expect(native().copyRange(from, descriptor, 2, 0)).toBe(2)
+    expect(readFileSync(path, 'latin1')).toBe('01\0\0\0\x00678')
+    expect(failureOf(() => native().copyRange(closing(native().pipe()[0]), descriptor, 1, 0)).code).toBe('ESPIPE')
+  })
+
   it('copies from one filesystem to another', () => {
     const { path, descriptor } = target()
     const memfd = closing(native().memfdSealed('source', Buffer.from('from memory')))
