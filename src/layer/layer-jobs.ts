@@ -1,6 +1,7 @@
 import type { Change, Comparison } from './compare.js'
 import type { LayerFormat } from './extractor.js'
 import type { PortableError } from './layer-errors.js'
+import type { TreeSource } from './layered-directory.js'
 import type { PlainJobs } from './plain-jobs.js'
 import type { TarLimits } from './tar-entry.js'
 import type { TarEntryInit } from './tar-writer.js'
@@ -67,7 +68,7 @@ export interface PackChangesRequest extends Comparison {
 }
 
 export interface CopyRequest {
-  readonly from: string
+  readonly from: TreeSource
   readonly to: string
 }
 

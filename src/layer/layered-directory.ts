@@ -12,13 +12,25 @@ import {
   S_IFCHR,
   S_IFMT,
   type Stat,
+  withDescriptor,
 } from '../host/index.js'
+import type { LayerFormat } from './extractor.js'
 import { isErrno } from './layer-errors.js'
 import { isDirectory } from './tree.js'
 import { opaqueXattr } from './xattrs.js'
 
 /** How a name of a directory is opened whose content nobody trusts, and changes meanwhile. */
 export const exactly = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
+
+/** A directory as layers have it. */
+export interface TreeSource {
+  /** Their roots, top first. Of format `merged`: one. */
+  readonly layers: readonly string[]
+  /** Of overlay layers whiteouts and opaque directories hide what is below; in a tree that is whole all files are what they are. */
+  readonly format: LayerFormat
+  /** The directory in each of them, without symlinks; the root when absent. */
+  readonly path?: string
+}
 
 /** A name in a stack of directories, in the topmost that has it. */
 export interface Located {
@@ -41,10 +53,12 @@ interface Part {
 export class LayeredDirectory {
   readonly #native: Native
   readonly #parts: readonly Part[]
+  readonly #format: LayerFormat
 
-  private constructor(native: Native, parts: readonly Part[]) {
+  private constructor(native: Native, parts: readonly Part[], format: LayerFormat) {
     this.#native = native
     this.#parts = parts
+    this.#format = format
   }
 
   /** @param layers paths of the layers' roots, top first; missing ones are empty */
@@ -61,7 +75,23 @@ export class LayeredDirectory {
       for (const { fd } of parts) closeSync(fd)
       throw error
     }
-    return new LayeredDirectory(native, parts)
+    return new LayeredDirectory(native, parts, 'overlay')
+  }
+
+  /** @throws ENOENT when one of the layers does not have it */
+  static at(native: Native, { layers, format, path = '' }: TreeSource): LayeredDirectory {
+    const parts: Part[] = []
+    try {
+      for (const [layer, root] of layers.entries()) {
+        const fd = openWithin(native, root, path)
+        parts.push({ fd, layer })
+        if (format === 'overlay' && isOpaque(native, fd)) break
+      }
+    } catch (error) {
+      for (const { fd } of parts) closeSync(fd)
+      throw error
+    }
+    return new LayeredDirectory(native, parts, format)
   }
 
   /** The descriptor of the topmost layer's; -1 when no layer has it. */
@@ -94,7 +124,7 @@ export class LayeredDirectory {
   find(name: string): Located | undefined {
     for (const { fd, layer } of this.#parts) {
       const stat = this.#native.statAt(fd, name)
-      if (stat !== undefined) return isWhiteout(stat) ? undefined : { directory: fd, stat, layer }
+      if (stat !== undefined) return this.#hides(stat) ? undefined : { directory: fd, stat, layer }
     }
     return undefined
   }
@@ -109,14 +139,24 @@ export class LayeredDirectory {
         const entered = isDirectory(stat) ? openDirectory(this.#native, fd, name) : undefined
         if (entered === undefined) break
         parts.push({ fd: entered, layer })
-        if (isOpaque(this.#native, entered)) break
+        if (this.#format === 'overlay' && isOpaque(this.#native, entered)) break
       }
     } catch (error) {
       for (const { fd } of parts) closeSync(fd)
       throw error
     }
-    return parts.length === 0 ? undefined : new LayeredDirectory(this.#native, parts)
+    return parts.length === 0 ? undefined : new LayeredDirectory(this.#native, parts, this.#format)
   }
+
+  #hides(stat: Stat): boolean {
+    return this.#format === 'overlay' && isWhiteout(stat)
+  }
+}
+
+function openWithin(native: Native, root: string, path: string): number {
+  const fd = native.openat2(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, 0)
+  if (path === '') return fd
+  return withDescriptor(fd, () => native.openat2(fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, exactly))
 }
 
 /** A root's descriptor; undefined when there is none. */

@@ -29,9 +29,10 @@ export async function runJob<Kind extends JobKind>(
   request: Jobs[Kind]['request'],
   { signal, source, isPaced = false }: JobOptions = {},
 ): Promise<Jobs[Kind]['result']> {
-  if (isPaced) signal?.throwIfAborted()
-  else await takePlace(signal)
+  if (!isPaced) await takePlace(signal)
   try {
+    // It may have fired while the place was waited for.
+    signal?.throwIfAborted()
     const session = new Session(takeWorker(), source, signal)
     return (await session.perform(kind, request)) as Jobs[Kind]['result']
   } finally {

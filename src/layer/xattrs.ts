@@ -34,3 +34,6 @@ export function setXattr(native: Native, directory: number, name: string, attrib
 
 /** An attribute with which overlayfs hides what lower layers have in a directory. */
 export const opaqueXattr = { name: 'trusted.overlay.opaque', value: Buffer.from('y') }
+
+/** What overlayfs notes in its layers. It takes them out of what it shows, and has no place in a copy. */
+export const isOverlayXattr = (name: string): boolean => name.startsWith('trusted.overlay.')
