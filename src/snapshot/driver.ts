@@ -1,4 +1,5 @@
 import type { Change, LayerFormat, PackOptions, PackResult } from '../layer/index.js'
+import type { ImageDirectory, ImagePlace } from './image-directory.js'
 import type { ImageFiles } from './image-files.js'
 import type { ReadOnlyRoot, Rootfs } from './rootfs.js'
 
@@ -67,6 +68,16 @@ export interface SnapshotDriver {
 
   /** An image's files, to be looked up as a container would see them. To be disposed of. */
   files(chain: readonly string[]): ImageFiles
+
+  /**
+   * What an image has at an absolute path, for a copy of it. Undefined when there is nothing. Cached.
+   *
+   * @throws NotFoundError CONTENT_NOT_FOUND when a layer is not committed
+   */
+  placeAt(chain: readonly string[], path: string): ImagePlace | undefined
+
+  /** The same where only a directory counts. */
+  directoryAt(chain: readonly string[], path: string): ImageDirectory | undefined
 
   /** The directories that hold an image's files, or a container's, top first: for lookups of one's own. */
   layers(chain: readonly string[], containerDirectory?: string): string[]

@@ -1,5 +1,6 @@
 export type { Change, PackResult } from '../layer/index.js'
 export type { DriverName, PreparedLayer, SnapshotDriver } from './driver.js'
+export type { ImageDirectory, ImagePlace } from './image-directory.js'
 export type { ImageFile, ImageFiles } from './image-files.js'
 export { openSnapshots, type SnapshotOptions } from './open.js'
 export type { DirectoryRootfs, OverlayRootfs, ReadOnlyOverlay, ReadOnlyRoot, Rootfs } from './rootfs.js'

@@ -1,6 +1,8 @@
 import { AT_FDCWD, native } from '../host/index.js'
 import { type Comparison, compare, type PackOptions, packChanges, packTree } from '../layer/index.js'
 import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import { ImageCache } from './image-cache.js'
+import { findImagePlace, type ImagePlace } from './image-directory.js'
 import { openImageFiles } from './image-files.js'
 import { fillInitLayer } from './init-layer.js'
 import { initName, layerName } from './layer-name.js'
@@ -20,6 +22,7 @@ export class OverlaySnapshots implements SnapshotDriver {
   readonly directory: string
   readonly #store: LayerStore
   readonly #texts = new TextCache()
+  readonly #places = new ImageCache<ImagePlace | undefined>()
   readonly #lowerdirs = new Map<string, readonly string[]>()
   readonly #prepared = new Set<string>()
 
@@ -76,6 +79,19 @@ export class OverlaySnapshots implements SnapshotDriver {
     return openImageFiles(this.layers(chain))
   }
 
+  placeAt(chain: readonly string[], path: string) {
+    return this.#places.get(chain, path, () => {
+      const missing = chain.find((chainId) => !this.has(chainId))
+      if (missing !== undefined) throw missingLayer(missing)
+      return findImagePlace(this.layers(chain), 'overlay', path)
+    })
+  }
+
+  directoryAt(chain: readonly string[], path: string) {
+    const place = this.placeAt(chain, path)
+    return place?.kind === 'directory' ? place : undefined
+  }
+
   layers(chain: readonly string[], containerDirectory?: string): string[] {
     const image = chain.map((chainId) => this.#store.path(layerName(chainId)))
     if (containerDirectory === undefined) return image
@@ -106,6 +122,7 @@ export class OverlaySnapshots implements SnapshotDriver {
     this.#prepared.delete(init)
     this.#lowerdirs.delete(init)
     this.#texts.clear()
+    this.#places.clear()
     await this.#store.remove(init)
     await this.#store.remove(layerName(chainId))
   }

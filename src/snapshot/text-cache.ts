@@ -1,4 +1,5 @@
 import { native } from '../host/index.js'
+import { ImageCache } from './image-cache.js'
 import { MergedTree } from './merged-tree.js'
 
 const defaultMaxBytes = 16 * 1024 * 1024
@@ -18,20 +19,9 @@ export function readLayeredText(
   }
 }
 
-/** Small files of images, which never change. */
-export class TextCache {
-  readonly #texts = new Map<string, string | undefined>()
-
-  get(chain: readonly string[], path: string, read: () => string | undefined): string | undefined {
-    const key = `${chain[0] ?? ''} ${path}`
-    if (this.#texts.has(key)) return this.#texts.get(key)
-    const text = read()
-    if ((text?.length ?? 0) <= maxCachedBytes) this.#texts.set(key, text)
-    if (this.#texts.size > 256) this.#texts.delete(this.#texts.keys().next().value as string)
-    return text
-  }
-
-  clear(): void {
-    this.#texts.clear()
+/** Small files of images. */
+export class TextCache extends ImageCache<string | undefined> {
+  constructor() {
+    super((text) => (text?.length ?? 0) <= maxCachedBytes)
   }
 }

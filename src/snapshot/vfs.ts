@@ -3,6 +3,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { AT_FDCWD, native, RENAME_NOREPLACE } from '../host/index.js'
 import { type Comparison, compare, copyTree, type PackOptions, packChanges, packTree } from '../layer/index.js'
 import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import { ImageCache } from './image-cache.js'
+import { findImagePlace, type ImagePlace } from './image-directory.js'
 import { openImageFiles } from './image-files.js'
 import { fillInitLayer } from './init-layer.js'
 import { layerName } from './layer-name.js'
@@ -22,6 +24,7 @@ export class VfsSnapshots implements SnapshotDriver {
   readonly directory: string
   readonly #store: LayerStore
   readonly #texts = new TextCache()
+  readonly #places = new ImageCache<ImagePlace | undefined>()
 
   constructor(store: LayerStore) {
     this.#store = store
@@ -92,6 +95,19 @@ export class VfsSnapshots implements SnapshotDriver {
     return openImageFiles(this.layers(chain))
   }
 
+  placeAt(chain: readonly string[], path: string) {
+    return this.#places.get(chain, path, () => {
+      const missing = chain.slice(0, 1).find((chainId) => !this.has(chainId))
+      if (missing !== undefined) throw missingLayer(missing)
+      return findImagePlace(this.layers(chain), 'merged', path)
+    })
+  }
+
+  directoryAt(chain: readonly string[], path: string) {
+    const place = this.placeAt(chain, path)
+    return place?.kind === 'directory' ? place : undefined
+  }
+
   layers(chain: readonly string[], containerDirectory?: string): string[] {
     if (containerDirectory !== undefined) return [this.rootfs(chain, containerDirectory).path]
     return chain.slice(0, 1).map((chainId) => this.#store.path(layerName(chainId)))
@@ -129,6 +145,7 @@ export class VfsSnapshots implements SnapshotDriver {
 
   async remove(chainId: string): Promise<void> {
     this.#texts.clear()
+    this.#places.clear()
     await this.#store.remove(layerName(chainId))
   }
 
