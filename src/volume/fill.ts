@@ -1,0 +1,98 @@
+import { opendirSync, statSync } from 'node:fs'
+import { failpoint } from '../errors/failpoint.js'
+import { copyOwnAttributes } from '../layer/index.js'
+import type { ImageDirectory } from '../snapshot/index.js'
+import { fillFailed } from './fill-failure.js'
+import { FillStaging, insideName, publishedName } from './fill-staging.js'
+
+/** What a volume is filled with. */
+export type FillSource = Pick<ImageDirectory, 'source' | 'isEmpty' | 'isSmall'>
+
+export interface FillRequest {
+  readonly source: FillSource
+  /** The volume's directory; it stays the same one, as containers may have it mounted. */
+  readonly target: string
+  /** A directory of the same filesystem that nobody else writes to; `target` itself when there is none. */
+  readonly staging: string
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Fills an empty volume with a directory of an image: its content, and its owner, mode, extended attributes and times. The
+ * caller holds the volume's lock. What somebody has put there meanwhile stays as it is, and nothing is ever removed.
+ *
+ * The content is staged whole, published by a rename, then moved in name by name: a fill that is cut short is finished,
+ * or undone when nothing was published yet, by the next one. Not synced, as with Docker: what a power cut takes is
+ * what any program loses that has just written it, while a sync of the whole filesystem takes seconds on a busy host.
+ *
+ * @returns whether it was filled, or an earlier fill finished
+ * @throws VolumeError VOLUME_FAILED; the volume is empty then, or the next fill finishes this one
+ */
+export async function fill({ source, target, staging, signal }: FillRequest): Promise<boolean> {
+  signal?.throwIfAborted()
+  try {
+    return await withStaging(target, staging, async (place) => {
+      if (await place.recover()) return true
+      if (!isEmpty(target)) return false
+      if (source.isEmpty) {
+        failpoint('fill.attributes')
+        copyOwnAttributes(source.source, place.target)
+      } else {
+        await place.stage(source, signal)
+        await place.finish()
+      }
+      return true
+    })
+  } catch (error) {
+    throw error === signal?.reason ? error : fillFailed(target, error)
+  }
+}
+
+/**
+ * Finishes or undoes a fill that was cut short.
+ *
+ * @returns whether there was one to be finished
+ * @throws VolumeError VOLUME_FAILED
+ */
+export async function finishFill(target: string, staging: string): Promise<boolean> {
+  try {
+    return await withStaging(target, staging, (place) => place.recover())
+  } catch (error) {
+    throw fillFailed(target, error)
+  }
+}
+
+/** Whether {@link fill} would do something: the volume is empty, or not there yet, or was left half filled. */
+export function isToBeFilled(target: string, staging: string): boolean {
+  const left = `${staging}/${staging === target ? insideName : publishedName}`
+  if (statSync(left, { throwIfNoEntry: false }) !== undefined) return true
+  try {
+    return isEmpty(target)
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return true
+    throw error
+  }
+}
+
+async function withStaging<Result>(
+  target: string,
+  staging: string,
+  body: (place: FillStaging) => Promise<Result>,
+): Promise<Result> {
+  const place = new FillStaging(target, staging)
+  try {
+    return await body(place)
+  } finally {
+    place.close()
+  }
+}
+
+/** The first entry tells, however many there are. A new filesystem's `lost+found` counts, as with Docker. */
+function isEmpty(path: string): boolean {
+  const directory = opendirSync(path, { bufferSize: 1 })
+  try {
+    return directory.readSync() === null
+  } finally {
+    directory.closeSync()
+  }
+}
