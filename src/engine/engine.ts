@@ -158,7 +158,7 @@ export class Engine implements AsyncDisposable {
       lives.map((live) => (this.#root.context.finishing.has(live.id) ? live.gone() : live.session.close())),
     )
     await operationsOf(this.#root.closing.signal)
-    await this.#root.stages.volumes.settled()
+    await this.#root.stages.volumes.close()
     await this.#root.stages.images.settled()
     await this.#root.registries.close()
     try {

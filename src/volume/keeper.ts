@@ -4,6 +4,7 @@ import { ConflictError, NotFoundError, VolumeError } from '../errors/index.js'
 import { withFileLock } from '../host/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import type { VolumeDriver } from './driver.js'
+import type { DriverRegistry } from './drivers.js'
 import { type FillSource, fill, finishFill, isToBeFilled } from './fill.js'
 
 /** A volume that somebody wants to have. */
@@ -24,7 +25,7 @@ export interface VolumeKeeperOptions {
   /** Of locks: `runRoot/volumes`; exists. */
   readonly locks: string
   readonly store: VolumeStore
-  readonly drivers: { get(name: string): Promise<VolumeDriver>; known(): Promise<string[]> }
+  readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'close'>
   readonly closing: AbortSignal
 }
 
@@ -169,9 +170,10 @@ export class VolumeKeeper {
     }
   }
 
-  /** Waits until nobody of this process reads or writes a volume's files without a container. */
-  async settled(): Promise<void> {
+  /** Waits until nobody of this process reads or writes a volume's files without a container, and lets go of the drivers. */
+  async close(): Promise<void> {
     while (this.#ending.size > 0) await Promise.all(this.#ending)
+    this.#drivers.close()
   }
 
   /**
