@@ -100,7 +100,7 @@ const mountBelow = (plan: PlanWriter) => {
 const failureOf = async (started: ReturnType<typeof mounting>) => {
   const { status, directory } = await started
   expect(existsSync(directory)).toBe(false)
-  return status.next('failed')
+  return status.frames.find(({ type }) => type === 'failed')
 }
 
 describe.each([
@@ -149,11 +149,11 @@ describe.each([
     put(join(outside, 'file'), 'inside\n')
     put('at/one/file', 'inside\n')
     symlinkSync(outside, join(volume, 'at/other'))
-    const mounts = Array.from({ length: 200 }, (_, at) => bind(`/data/${at}`, { subpath: 'at/one' }))
+    const mounts = Array.from({ length: 900 }, (_, at) => bind(`/data/${at}`, { subpath: 'at/one' }))
     const stop = await exchanging(join(volume, 'at/one'), join(volume, 'at/other'))
     const { status } = await mounting(executable, { script: 'cat /data/*/file | uniq -c', mounts })
     await stop()
-    expect(status.output().trim()).toBe('200 inside')
+    expect(status.output().trim()).toBe('900 inside')
   })
 })
 
@@ -166,7 +166,10 @@ async function exchanging(one: string, other: string): Promise<() => Promise<voi
     }`
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  await new Promise((resolve) => child.stdout.once('data', resolve))
+  await new Promise((resolve, reject) => {
+    child.stdout.once('data', resolve)
+    child.once('exit', (code) => reject(new Error(`the exchanging process has ended with ${code}`)))
+  })
   return () => {
     child.kill('SIGKILL')
     return ended
