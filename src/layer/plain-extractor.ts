@@ -194,11 +194,11 @@ export class PlainExtractor implements TarHandler {
     const there = this.#native.statAt(parent.fd, base)
     if (there === undefined) return
     const isOther = isDirectory(there) !== (place.entry.kind === 'directory')
-    if (isOther && this.#rules.keepsKinds) throw cannotOverwrite(place, there)
+    if (isOther && this.#rules.keepsKinds) throw cannotOverwrite(place, there, this.#at)
     try {
       this.#native.unlinkat(parent.fd, base, isDirectory(there))
     } catch (error) {
-      if (isErrno(error, 'ENOTEMPTY')) throw cannotOverwrite(place, there)
+      if (isErrno(error, 'ENOTEMPTY')) throw cannotOverwrite(place, there, this.#at)
       if (!isErrno(error, 'ENOENT')) throw error
     }
     this.#pathsChanged = true
@@ -261,9 +261,10 @@ export class PlainExtractor implements TarHandler {
 
 const missing = { linkname: '', size: 0, major: 0, minor: 0 } as const
 
-function cannotOverwrite({ path, entry }: Place, there: Stat): Error {
+/** In Docker's words, which name the directory that is extracted to. */
+function cannotOverwrite({ path, entry }: Place, there: Stat, at: string): Error {
   const [old, made] = isDirectory(there) ? ['directory', 'non-directory'] : ['non-directory', 'directory']
-  return invalidLayer(`cannot overwrite ${old} ${quoted(`/${path}`)} with ${made} ${quoted(entry.name)}`, {
+  return invalidLayer(`cannot overwrite ${old} ${quoted(`/${path}`)} with ${made} ${quoted(`/${at}`)}`, {
     entry: entry.name,
     path: `/${path}`,
   })
