@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -113,8 +114,11 @@ describe('a tmpfs', () => {
   })
 
   test('is mounted once for uses that begin together, in two engines', async () => {
+    const others = new LocalVolumes(directory)
     await volumes.create('memory', tmpfs)
-    await Promise.all(['a', 'b', 'c', 'd'].map((id) => volumes.mount('memory', id)))
+    await others.create('memory', tmpfs)
+    const mounting = ['a', 'b', 'c', 'd'].flatMap((id) => [volumes.mount('memory', id), others.mount('memory', id)])
+    await Promise.all(mounting)
     expect(volumes.mounted('memory')).toHaveLength(1)
   })
 
@@ -412,8 +416,18 @@ describe('removal', () => {
     expect(readdirSync(volumes.directory)).toEqual([])
   })
 
+  test('takes one with the longest of names', async () => {
+    const name = 'x'.repeat(255)
+    await volumes.create(name, tmpfs)
+    await volumes.mount(name, 'a')
+    await volumes.unmount(name, 'a')
+    await volumes.driver.remove(name, { signal })
+    expect(readdirSync(volumes.directory)).toEqual([])
+  })
+
   test('finishes one that was cut short, and does not take it for a volume', async () => {
-    mkdirSync(join(volumes.directory, '.gone-plain', '_data'), { recursive: true })
+    const gone = `.gone-${createHash('sha256').update('plain').digest('hex')}`
+    mkdirSync(join(volumes.directory, gone, '_data'), { recursive: true })
     expect(await volumes.driver.list()).toEqual([])
     await volumes.create('plain', {})
     await volumes.driver.remove('plain', { signal })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
@@ -43,7 +44,7 @@ export class LocalDriver implements VolumeDriver {
 
   async remove(name: string, { signal }: VolumeDriverCall): Promise<void> {
     // A removal that was cut short has left it.
-    const gone = `${this.#directory}/.gone-${name}`
+    const gone = this.#gone(name)
     await native().removeTree(gone)
     if (!existsSync(this.#home(name))) return
     await this.#locked(name, signal, async () => {
@@ -107,6 +108,11 @@ export class LocalDriver implements VolumeDriver {
 
   #home(name: string): string {
     return `${this.#directory}/${name}`
+  }
+
+  /** Where it is removed from, with a name that is never too long. */
+  #gone(name: string): string {
+    return `${this.#directory}/.gone-${createHash('sha256').update(name).digest('hex')}`
   }
 
   #data(name: string): string {
