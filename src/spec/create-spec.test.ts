@@ -282,6 +282,41 @@ test('mounts that were asked for come shallow first, tmpfs last among equals, an
   expect(mounts.filter(({ destination }) => destination === '/etc/hosts')).toHaveLength(1)
 })
 
+test('volumes are bound from where they are, images are named, and parts of both are told', () => {
+  const { mounts } = specOf({
+    volume: ['aa:/a:ro', '/anon'],
+    mount: [
+      { type: 'volume', source: 'bb', target: '/a/b', volumeOptions: { subpath: 'x' } },
+      { type: 'image', source: 'i', target: '/i' },
+      { type: 'image', source: 'i', target: '/j', imageOptions: { subpath: 'bin' } },
+    ],
+  })
+  const asked = mounts.filter(({ destination, source }) => !source.startsWith('/c/') && /^\/[aij]/.test(destination))
+  expect(asked).toEqual([
+    { destination: '/a', type: 'bind', source: '/volumes/aa/_data', options: ['rbind', 'rro', 'rprivate'] },
+    { destination: '/i', type: 'image', source: 'sha256:1', options: ['ro'] },
+    { destination: '/j', type: 'image', source: 'sha256:1', options: ['ro'], subpath: 'bin' },
+    { destination: '/anon', type: 'bind', source: '/volumes/new/_data', options: ['rbind', 'rprivate'] },
+    { destination: '/a/b', type: 'bind', source: '/volumes/bb/_data', options: ['rbind', 'rprivate'], subpath: 'x' },
+  ])
+})
+
+test.each([
+  ['enabled', ['rbind', 'rro', 'rprivate']],
+  ['disabled', ['bind', 'ro', 'rprivate']],
+  ['writable', ['rbind', 'ro', 'rprivate']],
+  ['readonly', ['rbind', 'rro', 'rprivate']],
+] as const)('a read-only bind whose recursion is %s has the options %j', (recursive, options) => {
+  const { mounts } = specOf({ mount: [{ type: 'bind', source: '/h', target: '/x', readOnly: true, recursive }] })
+  expect(mounts.find(({ destination }) => destination === '/x')?.options).toEqual(options)
+})
+
+test('tmpfs is mounted in the place of what it hides', () => {
+  const { mounts } = specOf({ mount: [{ type: 'volume', target: '/x' }], tmpfs: ['/x', '/etc/hosts'] })
+  expect(mounts.filter(({ destination }) => destination === '/x').map(({ type }) => type)).toEqual(['tmpfs'])
+  expect(mounts.filter(({ destination }) => destination === '/etc/hosts').map(({ type }) => type)).toEqual(['tmpfs'])
+})
+
 test('a bind over /dev takes away all that would be in it', () => {
   const { mounts, linux } = specOf({ volume: ['/dev:/dev'] })
   expect(destinations(mounts)).toEqual([

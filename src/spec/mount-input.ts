@@ -135,7 +135,7 @@ function parseNamed(input: Input<'volume'>, fail: Fail): ConfiguredVolume {
     labels: checkPairs(labels),
     driver: checkText('mount', driver),
     driverOptions: checkPairs(driverOptions),
-    subpath: checkSubpath('mount', subpath, fail.prefix),
+    subpath: checkSubpath('mount', subpath, fail.prefix, 'volume'),
     ...(name !== '' && { name: checkVolumeName('mount', name) }),
   }
 }
@@ -153,7 +153,7 @@ function parseImage({ source = '', target, imageOptions }: Input<'image'>, fail:
     syntax: 'mount',
     source,
     target: checkTarget('mount', target, fail),
-    subpath: checkSubpath('mount', imageOptions?.subpath ?? '', fail.prefix),
+    subpath: checkSubpath('mount', imageOptions?.subpath ?? '', fail.prefix, 'image'),
   }
 }
 

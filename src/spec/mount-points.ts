@@ -14,6 +14,8 @@ export interface MountPointsInput {
   readonly from: ReadonlyMap<string, readonly MountPoint[]>
   /** A name for an anonymous volume. */
   newName(): string
+  /** The driver of a volume that is there; undefined: there is none of that name. */
+  driverOf?(name: string): string | undefined
   /** The ID of an image that is to be mounted. */
   imageId(reference: string): string
 }
@@ -83,9 +85,10 @@ function pointOf(mount: ConfiguredMount, input: MountPointsInput): MountPoint {
   }
 }
 
-function volumePoint(mount: ConfiguredVolume, { config, newName }: MountPointsInput): VolumePoint {
+function volumePoint(mount: ConfiguredVolume, { config, newName, driverOf }: MountPointsInput): VolumePoint {
   // `--volume-driver` is for what `-v` and the image make.
-  const driver = mount.driver || (mount.syntax === 'volume' && config.volumeDriver) || 'local'
+  const asked = mount.driver || (mount.syntax === 'volume' ? config.volumeDriver : '')
+  const driver = asked || driverOf?.(mount.name) || 'local'
   return {
     type: 'volume',
     destination: mount.target,

@@ -7,13 +7,13 @@ import { cleanPath } from './mount-target.js'
  * @returns it cleaned; '' for all of it
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function checkSubpath(option: string, subpath: string, prefix = ''): string {
+export function checkSubpath(option: string, subpath: string, prefix: string, of: 'volume' | 'image'): string {
   if (checkText(option, subpath) === '') return ''
   const clean = cleanPath(subpath)
   if (clean.startsWith('/') || clean === '..' || clean.startsWith('../'))
     throw invalidOption(
       option,
-      `${prefix}subpath must be a relative path within the volume`,
+      `${prefix}subpath must be a relative path within the ${of}`,
       'leave out the first slash, and what leads out of it',
       subpath,
     )
