@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -21,12 +21,12 @@ export function run(command, args, { cwd = root, env = process.env } = {}) {
 /** Builds the addon into `directory`/build/Release. */
 export function buildAddon(directory, { strict = false, sanitize = '' } = {}) {
   const env = { ...buildEnvironment(), GYP_DEFINES: `strict=${strict ? 1 : 0} sanitize=${sanitize}` }
-  run(process.execPath, [nodeGyp(), 'configure', 'build', '--release'], { cwd: directory, env })
+  run(process.execPath, [nodeGyp(), 'configure', 'build', '--release', '--jobs=max'], { cwd: directory, env })
 }
 
 /** Builds the static programs into `directory`/build/Release. */
 export function buildPrograms(directory) {
-  run('make', ['-C', 'native'], { cwd: directory })
+  run('make', ['-C', 'native', `-j${availableParallelism()}`], { cwd: directory })
 }
 
 /** node-gyp downloads the headers of Node unless it is told where they are; most installations have them beside node. */
