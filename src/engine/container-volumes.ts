@@ -70,7 +70,7 @@ export function isPrepared(
 ): boolean {
   return volumesIn(mounts).every((point) => {
     const volume = volumes.store.get(point.volume)
-    if (!volume) return false
+    if (!volume || !volumes.isThere(volume)) return false
     return !copiedDirectory(snapshots, image.chain, point) || !volumes.isToBeFilled(volume)
   })
 }

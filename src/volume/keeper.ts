@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
-import { ConflictError, NotFoundError, VolumeError } from '../errors/index.js'
+import { ConflictError, InboardError, NotFoundError, VolumeError } from '../errors/index.js'
 import { withFileLock } from '../host/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import type { VolumeDriver } from './driver.js'
 import type { DriverRegistry } from './drivers.js'
 import { type FillSource, fill, finishFill, isToBeFilled } from './fill.js'
+import { makeVolumeDirectory } from './local-driver.js'
 
 /** A volume that somebody wants to have. */
 export interface VolumeRequest {
@@ -92,6 +93,7 @@ export class VolumeKeeper {
     for (;;) {
       signal.throwIfAborted()
       try {
+        await this.#verifyDrivers(requests)
         const driven = requests.filter((request) => this.#isDriven(request))
         driven.sort((one, other) => (one.name < other.name ? -1 : 1))
         return await this.#making(driven, [], signal, (own) =>
@@ -115,8 +117,12 @@ export class VolumeKeeper {
   /** Makes what a plain volume needs on the disk; harmless when it is there. */
   prepare(volume: VolumeRecord): void {
     if (!isPlain(volume)) return
-    makeDirectory(`${this.#directory}/${volume.name}`, 0o701)
-    makeDirectory(this.path(volume.name), 0o755)
+    makeVolumeDirectory(`${this.#directory}/${volume.name}`)
+  }
+
+  /** Whether {@link prepare} would do nothing. */
+  isThere(volume: VolumeRecord): boolean {
+    return !isPlain(volume) || existsSync(this.path(volume.name))
   }
 
   /** Whether a fill would do something, as far as one can tell without mounting the volume. */
@@ -269,7 +275,16 @@ export class VolumeKeeper {
   #unrecorded(): string[] {
     const found = readdirSync(this.#directory, { withFileTypes: true })
     const names = found.flatMap((entry) => (entry.isDirectory() && /^[a-zA-Z0-9]/.test(entry.name) ? [entry.name] : []))
-    return names.filter((name) => !this.store.get(name) && existsSync(this.path(name)))
+    const known = new Set(this.store.list().map(({ name }) => name))
+    return names.filter((name) => !known.has(name) && !this.store.get(name) && existsSync(this.path(name)))
+  }
+
+  /** A driver that does not exist is told of before the volume that has another one. */
+  async #verifyDrivers(requests: readonly VolumeRequest[]): Promise<void> {
+    for (const { name, driver } of requests) {
+      const volume = driver === '' ? undefined : this.store.get(name)
+      if (volume && volume.driver !== driver) await saying(`create ${name}`, () => this.driver(driver))
+    }
   }
 
   /** Whether it is to be made by a driver. */
@@ -361,8 +376,10 @@ export class VolumeKeeper {
         }
         try {
           failpoint('volume.create')
-          const driver = await this.driver(volume.driver)
-          await driver.create(volume.name, volume.options, { signal })
+          await saying(`create ${volume.name}`, async () => {
+            const driver = await this.driver(volume.driver)
+            await driver.create(volume.name, volume.options, { signal })
+          })
           failpoint('volume.created')
           return await this.#making(others, [...own, volume.name], signal, body)
         } catch (error) {
@@ -402,8 +419,10 @@ export class VolumeKeeper {
     try {
       for (const { container, attempt } of this.store.mountsOf(volume.name))
         await this.#unmount(volume.name, container, attempt)
-      const driver = await this.driver(volume.driver)
-      await driver.remove(volume.name, { signal: neverAborted })
+      await saying(`remove ${volume.name}`, async () => {
+        const driver = await this.driver(volume.driver)
+        await driver.remove(volume.name, { signal: neverAborted })
+      })
     } catch (error) {
       if (!force) throw error
     }
@@ -429,6 +448,18 @@ async function tolerating(work: Promise<unknown>): Promise<void> {
     await work
   } catch (error) {
     if (!(error instanceof VolumeError) && (error as { code?: string }).code !== 'VOLUME_DRIVER_NOT_FOUND') throw error
+  }
+}
+
+/** A driver's failure says what was to be done with which volume, as Docker's does. */
+async function saying<Result>(what: string, body: () => Promise<Result>): Promise<Result> {
+  try {
+    return await body()
+  } catch (error) {
+    if (!(error instanceof InboardError) || error.code === 'ENGINE_CLOSED') throw error
+    const { code, details, message } = error
+    const Class = error.constructor as typeof InboardError
+    throw new Class(`${what}: ${message}`, { code, details, cause: error.cause ?? error })
   }
 }
 
@@ -476,14 +507,6 @@ const isPlainRequest = ({ driver, options }: VolumeRequest) => isPlain({ driver:
 
 function newRecord(request: VolumeRequest, state: VolumeRecord['state']): VolumeRecord {
   return { ...request, driver: request.driver || 'local', createdAtMs: Date.now(), state }
-}
-
-function makeDirectory(path: string, mode: number): void {
-  try {
-    mkdirSync(path, mode)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
 }
 
 export function noSuchVolume(name: string): NotFoundError {
