@@ -27,15 +27,20 @@ export function copyAttributes(native: Native, from: Spot, to: Spot, stat: Stat,
     native.chownAt(to.directory, to.name, stat.uid, stat.gid)
     if (type !== S_IFLNK) native.chmodAt(to.directory, to.name, stat.mode & 0o7777)
   }
+  copyXattrs(native, from, to, format)
+  native.utimesAt(to.directory, to.name, stat.atime, stat.mtime)
+}
+
+/** The extended attributes alone. */
+export function copyXattrs(native: Native, from: Spot, to: Spot, format: LayerFormat): void {
   for (const attribute of native.listxattrAt(from.directory, from.name)) {
     if (format === 'overlay' && isOverlayXattr(attribute)) continue
     const value = native.getxattrAt(from.directory, from.name, attribute)
     if (value !== undefined) setXattr(native, to.directory, to.name, attribute, value)
   }
-  native.utimesAt(to.directory, to.name, stat.atime, stat.mtime)
 }
 
-/** The same from one open directory to another. */
+/** {@link copyAttributes} from one open directory to another. */
 export function copyDirectoryAttributes(native: Native, from: number, to: number, format: LayerFormat): void {
   copyAttributes(native, opened(from), opened(to), native.statAt(from, '') as Stat, format)
 }
