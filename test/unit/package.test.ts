@@ -38,8 +38,8 @@ describe.each([
     expect(heavyBuiltins.filter((name) => loaded(load).builtins.includes(name) && !before.has(name))).toEqual([])
   })
 
-  test('costs at most 25 ms of the processor more than an empty module', () => {
-    expect(leastMs(load) - leastMs(`await import(${JSON.stringify(emptyModule)})`)).toBeLessThanOrEqual(25)
+  test('costs at most 40 ms of the processor more than an empty module', () => {
+    expect(leastMs(load) - leastMs(`await import(${JSON.stringify(emptyModule)})`)).toBeLessThanOrEqual(40)
   })
 })
 
