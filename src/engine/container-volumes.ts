@@ -1,12 +1,13 @@
 import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
+import { VolumeError } from '../errors/index.js'
 import type { ImageContent } from '../image/index.js'
+import type { ImageDirectory } from '../snapshot/index.js'
 import { type MountSources, parseVolumesFrom, resolveMountPoints } from '../spec/index.js'
 import type { MountPoint, VolumePoint } from '../spec/mount-point.js'
-import type { ContainerConfig } from '../spec/options.js'
+import type { ConfiguredVolume, ContainerConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { VolumeRequest } from '../volume/keeper.js'
-import type { ImageDirectory } from '../snapshot/index.js'
 import type { Stages } from './assemble.js'
 import { anonymousLabel, anonymousName } from './volume-request.js'
 
@@ -18,18 +19,43 @@ type VolumeStages = Pick<Stages, 'images' | 'snapshots' | 'volumes'>
  * @throws {NotFoundError} CONTAINER_NOT_FOUND, IMAGE_NOT_FOUND; {InvalidOptionError} INVALID_OPTION
  */
 export function mountPointsOf(
-  { images }: Pick<Stages, 'images'>,
+  stages: VolumeStages,
   { containers }: Pick<ContainerContext, 'containers'>,
   config: ContainerConfig,
   image: ImageContent,
 ): MountPoint[] {
+  const { images } = stages
   const others = config.volumesFrom.map((entry) => parseVolumesFrom(entry).container)
-  return resolveMountPoints({
+  const points = resolveMountPoints({
     config,
     imageVolumes: Object.keys(image.config.Volumes ?? {}),
     from: new Map(others.map((name) => [name, containers.find(name).mounts])),
     newName: anonymousName,
     imageId: (reference) => images.resolve(reference).id,
+  })
+  for (const point of volumesIn(points)) verifyPlace(stages, image, point)
+  return points.map((point) => withDriver(stages, point))
+}
+
+/** A volume that is there has its driver, whatever drivers new ones get. */
+function withDriver({ volumes }: Pick<Stages, 'volumes'>, point: MountPoint): MountPoint {
+  const driver = point.type === 'volume' ? volumes.store.get(point.volume)?.driver : undefined
+  return point.type === 'volume' && driver !== undefined ? { ...point, driver } : point
+}
+
+/** A volume is a directory: where the image has a file it can neither be made nor filled. */
+function verifyPlace({ snapshots, volumes }: VolumeStages, { chain }: ImageContent, point: VolumePoint): void {
+  const { volume, destination, isAnonymous, isCopied, isTaken } = point
+  if (isTaken || !(isAnonymous || isCopied) || snapshots.placeAt(chain, destination)?.kind !== 'other') return
+  if (isAnonymous) throw notADirectory(point, `cannot mount volume over existing file, file exists ${destination}`)
+  const record = volumes.store.get(volume)
+  if (!record || volumes.isToBeFilled(record)) throw notADirectory(point, `source ${destination} is not directory`)
+}
+
+function notADirectory({ volume, destination }: VolumePoint, what: string): VolumeError {
+  return new VolumeError(`${what}: the image has a file there; mount the volume elsewhere, or bind a file`, {
+    code: 'VOLUME_FAILED',
+    details: { volume, destination },
   })
 }
 
@@ -46,13 +72,19 @@ export function volumeRequests({ config, mounts }: Pick<ContainerRecord, 'config
     requests.set(point.volume, {
       name: point.volume,
       isAnonymous: point.isAnonymous,
-      driver: own?.driver || (own?.name ? '' : point.driver),
+      driver: wantedDriver(config, point, own),
       labels: { ...own?.labels, ...(point.isAnonymous && { [anonymousLabel]: '' }) },
       options: own?.driverOptions ?? {},
       mustExist: point.isTaken,
     })
   }
   return [...requests.values()]
+}
+
+/** '' : whichever it has. `volumeDriver` is for volumes without one of their own, but for those of `mount`. */
+function wantedDriver(config: ContainerConfig, point: VolumePoint, own: ConfiguredVolume | undefined): string {
+  if (own === undefined || own.name === '') return point.driver
+  return own.driver || (own.syntax === 'volume' ? config.volumeDriver : '')
 }
 
 /** In the transaction that inserts a container: it refers to what is mounted in it. */

@@ -505,7 +505,7 @@ export function isPlain({ driver, options }: Pick<VolumeRecord, 'driver' | 'opti
 
 const isPlainRequest = ({ driver, options }: VolumeRequest) => isPlain({ driver: driver || 'local', options })
 
-function newRecord(request: VolumeRequest, state: VolumeRecord['state']): VolumeRecord {
+export function newRecord(request: VolumeRequest, state: VolumeRecord['state']): VolumeRecord {
   return { ...request, driver: request.driver || 'local', createdAtMs: Date.now(), state }
 }
 
