@@ -53,7 +53,8 @@ export async function findWithDrivers(
 /** A volume as the store would have it, had it been made through the engine. */
 function driverRecord(driver: string, { name, createdAt }: DriverVolume): VolumeRecord {
   const createdAtMs = createdAt?.getTime() ?? Date.now()
-  return { name, driver, createdAtMs, isAnonymous: false, labels: {}, options: {}, state: 'ready' }
+  const record = { name, driver, createdAtMs, isAnonymous: false, labels: {}, options: {} }
+  return { ...record, state: 'ready', layers: [], rebasing: undefined }
 }
 
 export async function scopeOf(driver: VolumeDriver, signal: AbortSignal): Promise<Scope> {
