@@ -59,7 +59,7 @@ export function parseMountInput(input: MountInput): ConfiguredMount {
 type Fail = ((what: string, hint: string, value?: unknown) => Error) & { readonly prefix: string }
 
 function failing(type: unknown): Fail {
-  const prefix = `invalid mount config for type "${String(type)}": `
+  const prefix = `invalid mount config for type "${String(type ?? '')}": `
   return Object.assign(
     (what: string, hint: string, value?: unknown) => invalidOption('mount', `${prefix}${what}`, hint, value),
     { prefix },

@@ -12,7 +12,8 @@ import { checkVolumeName } from './volume-name.js'
  */
 export function parseVolume(spec: string): ConfiguredBind | ConfiguredVolume {
   const { source, target, mode } = splitVolume(checkText('volume', spec))
-  if (source === '') return { ...plainVolume, target: checkTarget('volume', target) }
+  if (source === '')
+    return { ...plainVolume, target: checkTarget('volume', target, { prefix: invalid(spec, 'volume') }) }
   if (!isVolumeMode(mode))
     throw invalidOption('volume', `invalid mode: ${mode}`, 'use ro or rw, z or Z, nocopy, and one propagation', spec)
   const words = mode.split(',')

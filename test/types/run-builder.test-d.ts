@@ -23,6 +23,32 @@ test('ports, links and addresses are given as Docker’s strings or as objects',
   engine.run('busybox').publish({ port: 80, protocol: 'icmp' })
 })
 
+test('mounts are given as Docker’s strings or as objects that have the fields of their type', () => {
+  expectTypeOf(
+    engine
+      .run('busybox')
+      .volume('/anon', 'named:/data:ro')
+      .volumesFrom('db', 'web:ro')
+      .volumeDriver('local')
+      .tmpfs('/t', 'size=1m')
+      .mount(
+        {
+          type: 'volume',
+          target: '/v',
+          volumeOptions: { noCopy: true, driverOptions: { type: 'tmpfs' }, subpath: 'x' },
+        },
+        { type: 'bind', source: '/s', target: '/b', readOnly: true, recursive: 'readonly' },
+        { type: 'image', source: 'busybox', target: '/i', imageOptions: { subpath: 'bin' } },
+      ),
+  ).toEqualTypeOf<RunBuilder>()
+  // @ts-expect-error
+  engine.run('busybox').mount({ type: 'bind', target: '/b' })
+  // @ts-expect-error
+  engine.run('busybox').mount({ type: 'tmpfs', source: '/s', target: '/t' })
+  // @ts-expect-error
+  engine.run('busybox').mount({ type: 'volume', target: '/v', recursive: 'disabled' })
+})
+
 test('a container tells its ports', () => {
   expectTypeOf<Awaited<ReturnType<Container['ports']>>>().toEqualTypeOf<PublishedPorts>()
   expectTypeOf<Awaited<ReturnType<Container['port']>>>().toEqualTypeOf<string[]>()
