@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../host/fixture.js'
@@ -49,9 +49,4 @@ export async function swapForever(directory: string, one: string, other: string)
       throw new Error('The swapper cannot swap.')
     }),
   ])
-}
-
-/** Zeros are not special to anybody here, random bytes are those that compress least. */
-export function writeFiles(directory: string, files: Readonly<Record<string, string>>): void {
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content)
 }
