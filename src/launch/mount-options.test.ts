@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { MS, parseMountOptions } from './mount-options.js'
+import { MS } from '../host/index.js'
+import { parseMountOptions } from './mount-options.js'
 import { treeFlags } from './protocol.gen.js'
 
 test('sorts mount(8) options into flags and leaves the filesystem its own', () => {

@@ -1,25 +1,5 @@
+import { MS } from '../host/index.js'
 import { treeFlags } from './protocol.gen.js'
-
-/** mount(2)'s MS_* flags. @see mount(2) */
-export const MS = {
-  RDONLY: 1,
-  NOSUID: 2,
-  NODEV: 4,
-  NOEXEC: 8,
-  SYNCHRONOUS: 16,
-  REMOUNT: 32,
-  DIRSYNC: 128,
-  NOSYMFOLLOW: 256,
-  NOATIME: 1024,
-  NODIRATIME: 2048,
-  BIND: 4096,
-  REC: 16384,
-  PRIVATE: 1 << 18,
-  SLAVE: 1 << 19,
-  SHARED: 1 << 20,
-  RELATIME: 1 << 21,
-  STRICTATIME: 1 << 24,
-} as const
 
 /** mount_setattr(2)'s MOUNT_ATTR_* bits. @see mount_setattr(2) */
 const ATTR = {

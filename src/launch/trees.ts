@@ -1,6 +1,7 @@
+import { MS } from '../host/index.js'
 import type { ReadOnlyRoot } from '../snapshot/rootfs.js'
 import type { Mount } from '../spec/types.js'
-import { MS, parseMountOptions } from './mount-options.js'
+import { parseMountOptions } from './mount-options.js'
 import { type PlanWriter, targetFlags } from './protocol.gen.js'
 
 export interface TreesInput {

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { MS } from '../../src/launch/mount-options.js'
+import { MS } from '../../src/host/index.js'
 import { opcodes, type PlanWriter, treeFlags } from '../../src/launch/protocol.gen.js'
 import { Trees } from '../../src/launch/trees.js'
 import type { ReadOnlyRoot } from '../../src/snapshot/rootfs.js'
