@@ -249,7 +249,7 @@ export function verifyNumbers({ name, uid, gid, major, minor }: TarEntry): void 
   })
 }
 
-export function missingTarget({ name, linkname }: TarEntry): Error {
+function missingTarget({ name, linkname }: TarEntry): Error {
   const message = `The archive entry ${quoted(name)} is a hard link to ${quoted(linkname)}, which is no file of this layer.`
   return invalidLayer(message, { entry: name, linkname })
 }
