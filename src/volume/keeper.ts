@@ -395,7 +395,8 @@ export class VolumeKeeper {
     const driver = await this.driver(volume.driver)
     failpoint('volume.mount')
     this.store.beginMount(volume.name, user, attempt)
-    const path = await driver.mount(volume.name, useId(user, attempt), { signal })
+    const what = `error while mounting volume '${volume.driver === 'local' ? this.path(volume.name) : volume.name}'`
+    const path = await saying(what, () => driver.mount(volume.name, useId(user, attempt), { signal }))
     failpoint('volume.mounted')
     this.store.mounted(volume.name, user, attempt, path)
     return path
@@ -525,7 +526,7 @@ function inUse(name: string, store: VolumeStore): ConflictError {
 
 function otherDriver({ name, driver }: VolumeRecord, wanted: string): ConflictError {
   return new ConflictError(
-    `create ${name}: conflict: volume name must be unique: it is kept by the driver ${driver}; choose another name, or leave the driver out`,
+    `create ${name}: driver '${driver}' already has volume '${name}': volume name must be unique: choose another name, or leave the driver out`,
     { code: 'VOLUME_EXISTS', details: { volume: name, driver, wanted } },
   )
 }
