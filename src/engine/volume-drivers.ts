@@ -1,7 +1,7 @@
 import { InboardError } from '../errors/index.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import type { DriverVolume, VolumeDriver } from '../volume/driver.js'
-import type { VolumeKeeper } from '../volume/keeper.js'
+import { newRecord, type VolumeKeeper } from '../volume/keeper.js'
 
 type Scope = 'local' | 'global'
 
@@ -52,9 +52,8 @@ export async function findWithDrivers(
 
 /** A volume as the store would have it, had it been made through the engine. */
 function driverRecord(driver: string, { name, createdAt }: DriverVolume): VolumeRecord {
-  const createdAtMs = createdAt?.getTime() ?? Date.now()
-  const record = { name, driver, createdAtMs, isAnonymous: false, labels: {}, options: {} }
-  return { ...record, state: 'ready', layers: [], rebasing: undefined }
+  const record = newRecord({ name, driver, isAnonymous: false, labels: {}, options: {} }, 'ready')
+  return createdAt ? { ...record, createdAtMs: createdAt.getTime() } : record
 }
 
 export async function scopeOf(driver: VolumeDriver, signal: AbortSignal): Promise<Scope> {
