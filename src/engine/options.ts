@@ -3,7 +3,7 @@ import type { TarLimits } from '../layer/index.js'
 import { type AddressPool, type AddressPoolOption, normalizeAddressPools } from '../network/address-pools.js'
 import type { RegistriesOptions } from '../registry/types.js'
 import type { VolumeDriver } from '../volume/driver.js'
-import { dockerPluginDirectories, type PluginDirectories } from '../volume/plugin-discovery.js'
+import type { PluginDirectories } from '../volume/plugin-discovery.js'
 
 /** Options of {@link Engine.open}. */
 export interface EngineOptions extends RegistriesOptions {
@@ -45,7 +45,8 @@ export interface NormalizedEngineOptions {
   readonly addressPools: readonly AddressPool[] | undefined
   readonly registries: RegistriesOptions
   readonly volumeDrivers: Readonly<Record<string, VolumeDriver>>
-  readonly volumePluginDirectories: PluginDirectories
+  /** Undefined: Docker's. */
+  readonly volumePluginDirectories: PluginDirectories | undefined
 }
 
 // sockaddr_un has 108 bytes, and `/<id>/sock` with its NUL takes 71 of them. @see unix(7)
@@ -72,7 +73,7 @@ export function normalizeEngineOptions(options: EngineOptions, env: NodeJS.Proce
     addressPools: options.defaultAddressPools ? normalizeAddressPools(options.defaultAddressPools) : undefined,
     registries: registriesOptions(options),
     volumeDrivers: { ...record('volumeDrivers', options.volumeDrivers ?? {}) },
-    volumePluginDirectories: options.volumePluginDirectories ?? dockerPluginDirectories,
+    volumePluginDirectories: options.volumePluginDirectories,
   }
 }
 

@@ -18,7 +18,7 @@ export interface DriverRegistryOptions {
   /** Drivers in TypeScript, by name; they come before plugins. */
   readonly registered?: Readonly<Record<string, VolumeDriver>>
   /** Where plugins are looked for. Default: where Docker looks for them. */
-  readonly plugins?: PluginDirectories
+  readonly plugins?: PluginDirectories | undefined
   readonly timeouts?: Partial<DriverTimeouts>
   /** How long a plugin that cannot be connected to is tried again. Default: 15 s, as with Docker. */
   readonly connectMs?: number
