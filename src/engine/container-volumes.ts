@@ -11,7 +11,7 @@ import type { VolumeRequest } from '../volume/keeper.js'
 import type { Stages } from './assemble.js'
 import { anonymousLabel, anonymousName } from './volume-request.js'
 
-type VolumeStages = Pick<Stages, 'images' | 'snapshots' | 'volumes'>
+type VolumeStages = Pick<Stages, 'images' | 'paths' | 'snapshots' | 'volumes'>
 
 /**
  * What a container that is being made has mounted: what was asked for, the volumes of others, and those of its image.
@@ -32,15 +32,17 @@ export function mountPointsOf(
     from: new Map(others.map((name) => [name, containers.find(name).mounts])),
     newName: anonymousName,
     imageId: (reference) => images.resolve(reference).id,
+    driverOf: (name) => stages.volumes.store.get(name)?.driver,
   })
   for (const point of volumesIn(points)) verifyPlace(stages, image, point)
-  return points.map((point) => withDriver(stages, point))
+  return points.map((point) => followingRoot(stages, point))
 }
 
-/** A volume that is there has its driver, whatever drivers new ones get. */
-function withDriver({ volumes }: Pick<Stages, 'volumes'>, point: MountPoint): MountPoint {
-  const driver = point.type === 'volume' ? volumes.store.get(point.volume)?.driver : undefined
-  return point.type === 'volume' && driver !== undefined ? { ...point, driver } : point
+/** What is mounted below the root shall not stay mounted because a container has the whole of it: as with Docker. */
+function followingRoot({ paths }: Pick<Stages, 'paths'>, point: MountPoint): MountPoint {
+  if (point.type !== 'bind' || point.propagation !== 'rprivate') return point
+  const isAbove = point.source === '/' || `${paths.root}/`.startsWith(`${point.source}/`)
+  return isAbove ? { ...point, propagation: 'rslave' } : point
 }
 
 /** A volume is a directory: where the image has a file it can neither be made nor filled. */

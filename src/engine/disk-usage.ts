@@ -1,6 +1,6 @@
 import { native } from '../host/index.js'
 import type { ImageUsage } from '../image/index.js'
-import { isPlain } from '../volume/keeper.js'
+import { isLocal } from '../volume/keeper.js'
 import type { Stages } from './assemble.js'
 import { changedBytes } from './changed-bytes.js'
 import type { ContainerSummary, Containers } from './containers.js'
@@ -63,7 +63,7 @@ async function volumesUsage(
   for (const summary of await volumes.list({ filters: { driver: 'local' }, ...(signal && { signal }) })) {
     signal?.throwIfAborted()
     const record = keeper.store.get(summary.name)
-    if (!record || !isPlain(record)) continue
+    if (!record || !isLocal(record)) continue
     const { Size, RefCount } = await usageOf(keeper, record)
     usages.push({ ...summary, size: Size, links: RefCount })
   }
