@@ -4,8 +4,8 @@ import type { PackResult } from '../snapshot/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
-import { settledNow, whileThere } from './files.js'
-import { type Frozen, freeze } from './freeze.js'
+import { whileThere } from './files.js'
+import { freezeRunning } from './freeze-running.js'
 import type { InspectImage } from './inspect.js'
 
 /** Options of {@link Container.commit}. */
@@ -56,22 +56,6 @@ function packStill(
     failpoint('commit.pack')
     return await context.files(record).packChanges(file, { signal })
   })
-}
-
-/** Undefined for one that does not run (any more). */
-async function freezeRunning(
-  context: ContainerContext,
-  id: string,
-  signal: AbortSignal | undefined,
-): Promise<Frozen | undefined> {
-  const isRunning = async () => (await settledNow(context, id))?.status === 'running'
-  if (!(await isRunning())) return undefined
-  try {
-    return await freeze(context, id, signal)
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'INVALID_STATE' || (await isRunning())) throw error
-    return undefined
-  }
 }
 
 /** What of a container's configuration becomes its image's, as `docker commit` has it: builds of its image are over. */

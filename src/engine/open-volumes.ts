@@ -1,3 +1,4 @@
+import { canOverlay, type SnapshotDriver } from '../snapshot/index.js'
 import type { Database } from '../store/database.js'
 import { openVolumes } from '../store/volumes.js'
 import { DriverRegistry } from '../volume/drivers.js'
@@ -14,17 +15,26 @@ export function openVolumeKeeper(
     volumeDrivers,
     volumePluginDirectories,
   }: Pick<NormalizedEngineOptions, 'volumeDrivers' | 'volumePluginDirectories'>,
+  snapshots: Pick<SnapshotDriver, 'name'>,
   closing: AbortSignal,
 ): VolumeKeeper {
   const store = openVolumes(database)
   const local = new LocalDriver({
     directory: paths.volumes,
     optionsOf: (name) => store.get(name)?.options ?? {},
+    layersOf: (name) => store.get(name)?.layers ?? [],
     othersUse: (name, id) =>
       store
         .mountsOf(name)
         .some(({ container, attempt, path }) => path !== undefined && useId(container, attempt) !== id),
   })
   const drivers = new DriverRegistry({ local, registered: volumeDrivers, plugins: volumePluginDirectories })
-  return new VolumeKeeper({ directory: paths.volumes, locks: paths.volumeLocks, store, drivers, closing })
+  return new VolumeKeeper({
+    directory: paths.volumes,
+    locks: paths.volumeLocks,
+    store,
+    drivers,
+    canOverlay: async (directory) => snapshots.name === 'overlay' && (await canOverlay(directory)),
+    closing,
+  })
 }

@@ -85,7 +85,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       cgroups: openCgroupParents(paths.rootId),
       host: gatherHostFacts(),
       networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId)),
-      volumes: openVolumeKeeper(paths, database, options, closing.signal),
+      volumes: openVolumeKeeper(paths, database, options, snapshots, closing.signal),
     }
     const registries = lazyRegistries(options.registries)
     const context = containerContext(stages, database, registries, bootId, closing.signal)

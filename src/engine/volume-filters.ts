@@ -1,6 +1,6 @@
 import { hasLabels, type LabelFilter, lacksLabels } from '../image/labels.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
-import { isPlain } from '../volume/keeper.js'
+import { isLocal } from '../volume/keeper.js'
 import { checkNames, exactly, invalidFilter, matching, type Test } from './filters.js'
 import { anonymousLabel } from './volume-request.js'
 
@@ -50,7 +50,7 @@ export function pruneFilter(
 ): Test<VolumeRecord> {
   const { label, withoutLabel } = checkNames(filters, ['label', 'withoutLabel'])
   return (volume) =>
-    isPlain(volume) &&
+    isLocal(volume) &&
     (all || volume.isAnonymous || Object.hasOwn(volume.labels, anonymousLabel)) &&
     hasLabels(volume.labels, label) &&
     lacksLabels(volume.labels, withoutLabel) &&

@@ -1,6 +1,5 @@
-import { native } from '../host/index.js'
 import type { VolumeRecord } from '../store/volumes.js'
-import { isPlain, noSuchVolume, type VolumeKeeper } from '../volume/keeper.js'
+import { noSuchVolume, type VolumeKeeper } from '../volume/keeper.js'
 import { scopeOf } from './volume-drivers.js'
 
 /** `docker volume inspect`. */
@@ -16,14 +15,14 @@ export interface VolumeInspect {
   /** The driver's; null: none. */
   readonly Options: Readonly<Record<string, string>> | null
   readonly Scope: 'local' | 'global'
-  /** Whatever the driver tells of it. */
+  /** Whatever the driver tells of it: `local` the number of `Layers` of one that shares files with clones. */
   readonly Status?: Readonly<Record<string, unknown>>
   /** Only with `size`. */
   readonly UsageData?: VolumeUsageData
 }
 
 export interface VolumeUsageData {
-  /** Bytes of its files; -1 for one that is more than a directory of this root. */
+  /** Bytes of its files, of a clone and what it was made of those that no other shares; -1 for one whose files are elsewhere. */
   readonly Size: number
   /** How many containers, running or not, refer to it. */
   readonly RefCount: number
@@ -53,16 +52,19 @@ const orNull = (record: Readonly<Record<string, string>>) => (Object.keys(record
 /** How much a volume is, and how many containers have it. */
 export async function usageOf(keeper: VolumeKeeper, record: VolumeRecord): Promise<VolumeUsageData> {
   return {
-    Size: isPlain(record) ? await native().treeSize(keeper.path(record.name)) : -1,
+    Size: (await keeper.size(record)) ?? -1,
     RefCount: keeper.store.users(record.name).length,
   }
 }
+
+/** Docker's driver tells nothing; this one of what a volume shares with its clones. */
+const statusOf = ({ layers }: VolumeRecord) => (layers.length > 0 ? { Layers: layers.length } : undefined)
 
 async function describe(keeper: VolumeKeeper, record: VolumeRecord, signal: AbortSignal) {
   const { name } = record
   const recordedAt = new Date(record.createdAtMs)
   if (record.driver === 'local')
-    return { createdAt: recordedAt, mountpoint: keeper.path(name), scope: 'local', status: undefined } as const
+    return { createdAt: recordedAt, mountpoint: keeper.path(name), scope: 'local', status: statusOf(record) } as const
   const driver = await keeper.driver(record.driver)
   const [known, scope] = await Promise.all([driver.get?.(name, { signal }), scopeOf(driver, signal)])
   // Removed behind the engine's back.

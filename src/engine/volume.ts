@@ -9,6 +9,7 @@ import type { CopyInOptions } from '../volume/copy-in.js'
 import type { CopyOutOptions } from '../volume/copy-out.js'
 import { noSuchVolume } from '../volume/keeper.js'
 import type { Stages } from './assemble.js'
+import { type CloneVolumeOptions, makeClone, type SnapshotVolumeOptions, snapshotName } from './volume-clones.js'
 import { findWithDrivers } from './volume-drivers.js'
 import {
   type CopiedFiles,
@@ -171,6 +172,51 @@ export class Volume {
   copyFrom(path: string, hostTarget: string, { signal, ...options }: CopyOutOptions = {}): Promise<CopiedFiles> {
     const stop = this.#either(signal)
     return this.#act('copy from', () => copyFromVolume(this.#files, path, hostTarget, options, stop))
+  }
+
+  /**
+   * Makes a volume of its own with all that this one has, at once where nobody uses this one: both share its files as layers
+   * then, of which the kernel copies what is written to. Then its files are seen at `Mountpoint` only while it is used. Where
+   * containers that run have it, or it cannot be shared, it is copied, while those stand still; the blocks of files are
+   * shared where the filesystem can do that (btrfs, xfs).
+   *
+   * A volume of driver `local` is cloned to one without options; what other drivers keep, to one of theirs with the same options.
+   *
+   * @throws {ConflictError} VOLUME_EXISTS when there is one of that name; {NotFoundError} VOLUME_NOT_FOUND,
+   *   VOLUME_DRIVER_NOT_FOUND; {VolumeError}; {SyscallError}, as for a full disk; {InvalidOptionError} INVALID_OPTION. There is
+   *   no clone then.
+   *
+   * @example
+   * ```ts
+   * const seeded = await engine.volumes.get('seeded')
+   * const own = await seeded.clone(`test-${process.pid}`)
+   * await engine.run('postgres:15').volume(`${own.name}:/var/lib/postgresql/data`)
+   * ```
+   */
+  async clone(name: string, options: CloneVolumeOptions = {}): Promise<Volume> {
+    const stop = this.#either(options.signal)
+    return this.#act('clone', async () => {
+      const source = await this.#recorded(stop)
+      await settleUsers(this.#context, this.name)
+      const { stages, containers } = this.#context
+      await makeClone({ keeper: stages.volumes, containers }, source, name, options, stop)
+      return new Volume(this.#context, name)
+    })
+  }
+
+  /**
+   * What it has now, as a volume that stays as it is until somebody writes to it: a {@link clone} with a name that tells
+   * where it came from.
+   *
+   * @throws as {@link clone}
+   *
+   * @example
+   * ```ts
+   * const before = await data.snapshot()
+   * ```
+   */
+  snapshot({ name = snapshotName(this.name), ...options }: SnapshotVolumeOptions = {}): Promise<Volume> {
+    return this.clone(name, options)
   }
 
   get #files(): VolumeFiles {

@@ -12,6 +12,8 @@ export interface Database {
   prepare<Parameters extends unknown[], Row>(sql: string): Statement<Parameters, Row>
   /** Runs `body` in one IMMEDIATE transaction: all of it is committed, or none. */
   transaction<T>(body: () => T): T
+  /** The same, and it is on the disk when this returns: for what is done only after it, and must not outlive it in a power cut. */
+  durable<T>(body: () => T): T
   /** Runs `body`, which only reads, in one transaction: all that it sees is of one moment. */
   read<T>(body: () => T): T
   close(): void
@@ -85,6 +87,14 @@ function connect(file: string): Omit<Database, 'close'> {
   }
   const statements = new Map<string, Statement<unknown[], unknown>>()
   const run = sqlite.transaction((body: () => unknown) => body())
+  const synced = <T>(body: () => T): T => {
+    sqlite.pragma('synchronous = FULL')
+    try {
+      return body()
+    } finally {
+      sqlite.pragma('synchronous = NORMAL')
+    }
+  }
   return {
     sqlite,
     prepare<Parameters extends unknown[], Row>(sql: string) {
@@ -101,6 +111,7 @@ function connect(file: string): Omit<Database, 'close'> {
       return statement as unknown as Statement<Parameters, Row>
     },
     transaction: <T>(body: () => T) => report(() => run.immediate(body) as T),
+    durable: <T>(body: () => T) => report(() => synced(() => run.immediate(body) as T)),
     read: <T>(body: () => T) => report(() => run.deferred(body) as T),
   }
 }

@@ -132,9 +132,11 @@ export const migrations: readonly string[] = [
     is_anonymous INTEGER NOT NULL,              -- 1: it got its name by itself
     labels       TEXT NOT NULL,                 -- name → value
     options      TEXT NOT NULL,                 -- of the driver: name → value
-    state        TEXT NOT NULL                  -- creating (by whoever holds its lock) | ready | removing
+    state        TEXT NOT NULL,                 -- creating (by whoever holds its lock) | ready | removing
+    layers       TEXT NOT NULL DEFAULT '[]',    -- what it is over, shared with its clones: ids, top first; of local ones
+    rebasing     TEXT                           -- the layer that its own directory is becoming
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX volumes_unfinished ON volumes (state) WHERE state <> 'ready';
+  CREATE INDEX volumes_unfinished ON volumes (state) WHERE state <> 'ready' OR rebasing IS NOT NULL;
 
   -- Which containers refer to a volume, whether they run or not: it cannot go before them.
   CREATE TABLE volume_uses (
@@ -180,7 +182,8 @@ export const migrations: readonly string[] = [
     SELECT json_group_array(json(CASE value ->> 'type'
       WHEN 'bind' THEN json_patch(value, json_object('recursive', 'enabled', 'mode', CASE value ->> 'readOnly' WHEN 1 THEN 'ro' ELSE '' END,
         'syntax', CASE value ->> 'createSource' WHEN 1 THEN 'volume' ELSE 'mount' END))
-      ELSE json_patch(value, json_object('syntax', 'tmpfs', 'readOnly', json('false'))) END))
-    FROM json_each(config, '$.mounts'))));
+      ELSE json_patch(value, json_object('syntax', 'tmpfs', 'readOnly', json('false'),
+        'given', (SELECT group_concat(option.value) FROM json_each(mount.value, '$.options') AS option))) END))
+    FROM json_each(config, '$.mounts') AS mount)));
   `,
 ]

@@ -12,6 +12,10 @@ export interface VolumeRecord {
   /** Of the driver. */
   readonly options: Readonly<Record<string, string>>
   readonly state: VolumeState
+  /** What it is over, shared with clones: ids, top first. Without any it is a directory. */
+  readonly layers: readonly string[]
+  /** The layer that its own directory is becoming. */
+  readonly rebasing: string | undefined
 }
 
 /** A container that refers to a volume. */
@@ -32,10 +36,12 @@ export interface VolumeMount {
 /** The tables of volumes, of who refers to them, and of what drivers have mounted. */
 export interface VolumeStore {
   transaction<T>(body: () => T): T
+  /** The same, and it is on the disk when this returns. */
+  durable<T>(body: () => T): T
   get(name: string): VolumeRecord | undefined
   /** By name. */
   list(): VolumeRecord[]
-  /** Those that somebody is making or removing, or was when he died. */
+  /** Those that somebody is making, removing or laying over a new layer, or was when he died. */
   unfinished(): VolumeRecord[]
   /** False when there is one of that name. */
   insert(record: VolumeRecord): boolean
@@ -46,6 +52,13 @@ export interface VolumeStore {
   /** removing → ready: it could not be removed. */
   restore(name: string): void
   delete(name: string): void
+
+  /** Its own directory is becoming a layer from now on: true when it is ready and no container that runs refers to it. */
+  beginRebase(name: string, layer: string): boolean
+  /** It is over these layers. */
+  setLayers(name: string, layers: readonly string[]): void
+  /** The layers that volumes refer to. */
+  layers(): ReadonlySet<string>
 
   /** Makes a container refer to a volume; in the transaction that inserts the container. */
   use(container: string, volume: string, isAnonymous: boolean): void
@@ -79,6 +92,8 @@ interface Row {
   labels: string
   options: string
   state: VolumeState
+  layers: string
+  rebasing: string | null
 }
 
 interface MountRow {
@@ -89,16 +104,24 @@ interface MountRow {
 }
 
 export function openVolumes(database: Database): VolumeStore {
-  return { transaction: database.transaction, ...volumesTable(database), ...uses(database), ...mounts(database) }
+  const { transaction, durable } = database
+  return {
+    transaction,
+    durable,
+    ...volumesTable(database),
+    ...layers(database),
+    ...uses(database),
+    ...mounts(database),
+  }
 }
 
 function volumesTable({ prepare }: Database) {
   const byName = prepare<[string], Row>('SELECT * FROM volumes WHERE name = ?')
   const all = prepare<[], Row>('SELECT * FROM volumes ORDER BY name')
-  const unfinished = prepare<[], Row>("SELECT * FROM volumes WHERE state <> 'ready'")
-  const insert = prepare<[string, string, number, number, string, string, string], never>(
-    `INSERT INTO volumes (name, driver, created_at, is_anonymous, labels, options, state) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
+  const unfinished = prepare<[], Row>("SELECT * FROM volumes WHERE state <> 'ready' OR rebasing IS NOT NULL")
+  const insert = prepare<[string, string, number, number, string, string, string, string], never>(
+    `INSERT INTO volumes (name, driver, created_at, is_anonymous, labels, options, state, layers)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   )
   const finish = prepare<[string], never>("UPDATE volumes SET state = 'ready' WHERE name = ? AND state = 'creating'")
   const beginRemove = prepare<[string], never>(
@@ -120,11 +143,31 @@ function volumesTable({ prepare }: Database) {
         JSON.stringify(record.labels),
         JSON.stringify(record.options),
         record.state,
+        JSON.stringify(record.layers),
       ).changes > 0,
     finish: (name: string) => void finish.run(name),
     beginRemove: (name: string) => beginRemove.run(name).changes > 0,
     restore: (name: string) => void restore.run(name),
     delete: (name: string) => void remove.run(name),
+  }
+}
+
+function layers({ prepare }: Database) {
+  // A removal that has begun may still have something running.
+  const beginRebase = prepare<[string, string], never>(
+    `UPDATE volumes SET rebasing = ? WHERE name = ? AND state = 'ready' AND rebasing IS NULL
+     AND NOT EXISTS (SELECT 1 FROM volume_uses JOIN containers ON containers.id = volume_uses.container
+       WHERE volume = volumes.name AND phase IN ('started', 'removing'))`,
+  )
+  const setLayers = prepare<[string, string], never>('UPDATE volumes SET layers = ?, rebasing = NULL WHERE name = ?')
+  const all = prepare<[], { layer: string }>(
+    `SELECT value AS layer FROM volumes, json_each(layers)
+     UNION SELECT rebasing FROM volumes WHERE rebasing IS NOT NULL`,
+  )
+  return {
+    beginRebase: (name: string, layer: string) => beginRebase.run(layer, name).changes > 0,
+    setLayers: (name: string, ids: readonly string[]) => void setLayers.run(JSON.stringify(ids), name),
+    layers: () => new Set(all.all().map(({ layer }) => layer)),
   }
 }
 
@@ -190,6 +233,8 @@ function decode(row: Row | undefined): VolumeRecord | undefined {
       labels: JSON.parse(row.labels),
       options: JSON.parse(row.options),
       state: row.state,
+      layers: JSON.parse(row.layers),
+      rebasing: row.rebasing ?? undefined,
     }
   )
 }

@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { ConflictError, InboardError, NotFoundError, VolumeError } from '../errors/index.js'
-import { withFileLock } from '../host/index.js'
+import { native, withFileLock } from '../host/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import type { VolumeDriver } from './driver.js'
 import type { DriverRegistry } from './drivers.js'
 import { type FillSource, fill, finishFill, isToBeFilled } from './fill.js'
+import { VolumeLayers } from './layers.js'
 import { makeVolumeDirectory } from './local-driver.js'
 
 /** A volume that somebody wants to have. */
@@ -27,6 +28,8 @@ export interface VolumeKeeperOptions {
   readonly locks: string
   readonly store: VolumeStore
   readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'close'>
+  /** Whether the kernel can lay an overlay over what a directory has. */
+  readonly canOverlay: (directory: string) => Promise<boolean>
   readonly closing: AbortSignal
 }
 
@@ -35,7 +38,7 @@ export interface VolumeKeeperOptions {
  * here, under one lock for each volume. Whatever is cut short is finished by whoever comes next.
  *
  * A *plain* volume is one of the driver `local` without options: a directory, `NAME/_data`, which is there always and needs
- * no mounting. All others are mounted by their drivers for each run of a container.
+ * no mounting. All others are mounted by their drivers for each run of a container, those over layers too.
  */
 export class VolumeKeeper {
   readonly store: VolumeStore
@@ -44,9 +47,11 @@ export class VolumeKeeper {
   readonly #drivers: VolumeKeeperOptions['drivers']
   readonly #closing: AbortSignal
   readonly #ending = new Set<Promise<void>>()
+  readonly #layers: VolumeLayers
 
-  constructor({ directory, locks, store, drivers, closing }: VolumeKeeperOptions) {
+  constructor({ directory, locks, store, drivers, canOverlay, closing }: VolumeKeeperOptions) {
     this.store = store
+    this.#layers = new VolumeLayers({ directory, store, canOverlay })
     this.#directory = directory
     this.#locks = locks
     this.#drivers = drivers
@@ -127,17 +132,24 @@ export class VolumeKeeper {
 
   /** Whether a fill would do something, as far as one can tell without mounting the volume. */
   isToBeFilled(volume: VolumeRecord): boolean {
-    return !isPlain(volume) || isToBeFilled(this.path(volume.name), this.#staging(volume.name))
+    if (isPlain(volume)) return isToBeFilled(this.path(volume.name), this.#staging(volume.name))
+    return !isLocal(volume) || this.#layers.isEmpty(volume)
   }
 
   /** Fills a volume, when it is empty, with what an image has. */
   async fill(volume: VolumeRecord, source: FillSource, signal = this.#closing): Promise<void> {
     const { name } = volume
-    if (isPlain(volume)) {
-      const request = { source, target: this.path(name), staging: this.#staging(name), signal }
-      await this.locked(name, () => fill(request), signal)
-      return
-    }
+    const isFilled = await this.locked(
+      name,
+      async () => {
+        const now = this.#layers.finish(name)
+        if (!now || !isPlain(now)) return false
+        await fill({ source, target: this.path(name), staging: this.#staging(name), signal })
+        return true
+      },
+      signal,
+    )
+    if (isFilled) return
     await this.access(
       volume,
       (target) => this.locked(name, () => fill({ source, target, staging: target, signal }), signal),
@@ -191,7 +203,7 @@ export class VolumeKeeper {
     const paths = new Map<string, string>()
     for (const volume of this.store.usedBy(container)) {
       if (isPlain(volume)) continue
-      const mount = () => this.#mount(volume, container, attempt, signal)
+      const mount = () => this.#mount(this.#layers.finish(volume.name) ?? volume, container, attempt, signal)
       paths.set(volume.name, await this.locked(volume.name, mount, signal))
     }
     return paths
@@ -201,6 +213,75 @@ export class VolumeKeeper {
   async release(container: string): Promise<void> {
     for (const { volume, attempt } of this.store.mounts(container))
       await this.locked(volume, () => this.#unmount(volume, container, attempt), neverAborted)
+  }
+
+  /** Bytes of a volume's files, of one over layers of what it shares with no other; undefined when they are not in this root. */
+  async size(volume: VolumeRecord): Promise<number | undefined> {
+    if (!isLocal(volume)) return undefined
+    return isPlain(volume) ? native().treeSize(this.path(volume.name)) : this.#layers.ownSize(volume)
+  }
+
+  /** Whether a clone of a volume should rather be a copy: that shares the blocks of its files, and can be made at any time. */
+  hasReflinks(): boolean {
+    return this.#layers.hasReflinks()
+  }
+
+  /**
+   * Makes a clone of a volume that shares its files as layers.
+   *
+   * @returns undefined when that cannot be: it is in use, or its files or the kernel are not fit; false when there is a
+   *   volume of that name
+   */
+  async share({ name }: VolumeRecord, request: VolumeRequest, signal = this.#closing): Promise<boolean | undefined> {
+    if (!(await this.#layers.isPossible())) return undefined
+    const isShared = await this.locked(
+      name,
+      async () => {
+        const volume = this.#layers.finish(name)
+        if (volume?.state !== 'ready') throw noSuchVolume(name)
+        if (!isLocal(volume) || !(await this.#isIdle(volume))) return undefined
+        this.prepare(volume)
+        if (isPlain(volume)) await finishFill(this.path(name), this.#staging(name))
+        else this.#layers.prepare(volume)
+        return this.#layers.share(volume, newRecord(request, 'ready'), signal)
+      },
+      signal,
+    )
+    if (isShared) await this.locked(request.name, () => this.#prepareLayers(request.name))
+    return isShared
+  }
+
+  /**
+   * Makes a volume that is there once `write` has written its files.
+   *
+   * @returns false when there is one of that name
+   */
+  make(request: VolumeRequest, write: (path: string) => Promise<void>, signal = this.#closing): Promise<boolean> {
+    const volume = newRecord(request, 'creating')
+    return this.locked(
+      volume.name,
+      async () => {
+        // On the disk before any of its files: they are not taken for a volume's after a power cut.
+        if (!this.store.durable(() => this.store.insert(volume))) return false
+        const { user, forget } = this.#beginAccess()
+        try {
+          failpoint('clone.create')
+          const driver = await this.driver(volume.driver)
+          await driver.create(volume.name, volume.options, { signal })
+          await write(await this.#mount(volume, user, 0, signal))
+          await this.#unmount(volume.name, user, 0)
+          failpoint('clone.finish')
+          this.store.finish(volume.name)
+          return true
+        } catch (error) {
+          await this.#finishRemoval(volume, true).catch(() => {})
+          throw error
+        } finally {
+          forget()
+        }
+      },
+      signal,
+    )
   }
 
   /**
@@ -237,7 +318,7 @@ export class VolumeKeeper {
     return this.locked(
       name,
       async () => {
-        const volume = this.store.get(name)
+        const volume = this.#layers.finish(name)
         if (!volume || volume.state === 'ready') return true
         if (this.#isAccessed(name)) return false
         await this.#finishRemoval(volume, false)
@@ -258,14 +339,33 @@ export class VolumeKeeper {
       failpoint('volume.reconcile-mount')
       await tolerating(this.locked(volume, () => this.#unmount(volume, container, attempt)))
     }
-    for (const { name } of this.store.unfinished()) {
+    for (const { name, state } of this.store.unfinished()) {
+      // Whoever makes it lives, and may take his time.
+      if (state === 'creating' && native().isLocked(`${this.#locks}/${name}`)) continue
       failpoint('volume.reconcile')
       await tolerating(this.recover(name))
     }
     for (const name of this.#unrecorded())
       this.store.insert(
-        newRecord({ name, isAnonymous: anonymousName.test(name), driver: '', labels: {}, options: {} }, 'ready'),
+        newRecord(
+          { name, isAnonymous: anonymousName.test(name), driver: '', labels: {}, options: {} },
+          'ready',
+          this.#layers.recorded(name),
+        ),
       )
+    for (const { name } of this.store.list().filter((volume) => this.#isMisrecorded(volume)))
+      await this.locked(name, () => {
+        const volume = this.store.get(name)
+        if (volume && this.#isMisrecorded(volume)) this.store.setLayers(name, this.#layers.recorded(name))
+      })
+    await this.#layers.sweep()
+  }
+
+  /** Whether its directory is over other layers than the store says: that was restored from a backup. */
+  #isMisrecorded(volume: VolumeRecord): boolean {
+    if (!isLocal(volume) || volume.state !== 'ready' || volume.rebasing !== undefined) return false
+    const recorded = this.#layers.recorded(volume.name)
+    return recorded.length > 0 && recorded.join() !== volume.layers.join()
   }
 
   /**
@@ -297,6 +397,18 @@ export class VolumeKeeper {
     return this.store.mountsOf(name).some(({ container }) => isAccess(container) && !isDeadAccess(container))
   }
 
+  /** Under its lock: whether nobody uses it. What was left mounted for those who are no more is unmounted. */
+  async #isIdle({ name }: VolumeRecord): Promise<boolean> {
+    if (this.#isAccessed(name) || this.store.users(name).some(({ phase }) => phase === 'started')) return false
+    for (const { container, attempt } of this.store.mountsOf(name)) await this.#unmount(name, container, attempt)
+    return native().mountedAt(this.path(name)) === undefined
+  }
+
+  #prepareLayers(name: string): void {
+    const volume = this.store.get(name)
+    if (volume?.state === 'ready' && volume.layers.length > 0) this.#layers.prepare(volume)
+  }
+
   /** Of what a plain volume is being filled with, on the same filesystem. */
   #staging(name: string): string {
     return `${this.#directory}/${name}`
@@ -318,7 +430,7 @@ export class VolumeKeeper {
   }
 
   async #openLocked(name: string, user: string, signal: AbortSignal): Promise<string> {
-    const volume = this.store.get(name)
+    const volume = this.#layers.finish(name)
     if (volume?.state !== 'ready') throw noSuchVolume(name)
     if (!isPlain(volume)) return this.#mount(volume, user, 0, signal)
     this.prepare(volume)
@@ -393,6 +505,7 @@ export class VolumeKeeper {
 
   async #mount(volume: VolumeRecord, user: string, attempt: number, signal: AbortSignal): Promise<string> {
     const driver = await this.driver(volume.driver)
+    if (volume.layers.length > 0) this.#layers.prepare(volume)
     failpoint('volume.mount')
     this.store.beginMount(volume.name, user, attempt)
     const what = `error while mounting volume '${volume.driver === 'local' ? this.path(volume.name) : volume.name}'`
@@ -428,7 +541,7 @@ export class VolumeKeeper {
       if (!force) throw error
     }
     failpoint('volume.removed')
-    this.store.delete(volume.name)
+    await this.#layers.delete(volume)
     // Those who wait for it take the next one.
     rmSync(`${this.#locks}/${volume.name}`, { force: true })
   }
@@ -500,14 +613,25 @@ function startOf(pid: number): string | undefined {
 export const useId = (user: string, attempt: number) => (attempt === 0 ? user : `${user}-${attempt}`)
 
 /** Whether a volume is a directory, and no more. */
-export function isPlain({ driver, options }: Pick<VolumeRecord, 'driver' | 'options'>): boolean {
+export function isPlain(volume: Pick<VolumeRecord, 'driver' | 'options' | 'layers' | 'rebasing'>): boolean {
+  return isLocal(volume) && volume.layers.length === 0 && volume.rebasing === undefined
+}
+
+/** Whether a volume's files are in this root: it is plain, or over layers. */
+export function isLocal({ driver, options }: Pick<VolumeRecord, 'driver' | 'options'>): boolean {
   return driver === 'local' && Object.keys(options).length === 0
 }
 
-const isPlainRequest = ({ driver, options }: VolumeRequest) => isPlain({ driver: driver || 'local', options })
+const isPlainRequest = ({ driver, options }: VolumeRequest) => isLocal({ driver: driver || 'local', options })
 
-export function newRecord(request: VolumeRequest, state: VolumeRecord['state']): VolumeRecord {
-  return { ...request, driver: request.driver || 'local', createdAtMs: Date.now(), state }
+export function newRecord(
+  request: VolumeRequest,
+  state: VolumeRecord['state'],
+  layers: readonly string[] = [],
+): VolumeRecord {
+  const { name, isAnonymous, labels, options } = request
+  const driver = request.driver || 'local'
+  return { name, driver, createdAtMs: Date.now(), isAnonymous, labels, options, state, layers, rebasing: undefined }
 }
 
 export function noSuchVolume(name: string): NotFoundError {

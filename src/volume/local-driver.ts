@@ -5,15 +5,18 @@ import { isIP } from 'node:net'
 import { InboardError } from '../errors/index.js'
 import { MNT_DETACH, MS, native, UMOUNT_NOFOLLOW, withFileLock } from '../host/index.js'
 import type { DriverVolume, VolumeDriver, VolumeDriverCall } from './driver.js'
-import { localFailure, mountFailed } from './local-failure.js'
+import { layersFailed, localFailure, mountFailed } from './local-failure.js'
 import { withLoopDevice } from './local-loop.js'
 import { bindFlags, type LocalMount, localMount, serverName, withServerAddress } from './local-options.js'
+import { mountLayers } from './overlay.js'
 
 export interface LocalDriverOptions {
   /** `root/volumes`; exists. */
   readonly directory: string
   /** The options that a volume was made with. */
   readonly optionsOf: (name: string) => Readonly<Record<string, string>>
+  /** The layers that a volume is over, top first. Default: none has any. */
+  readonly layersOf?: (name: string) => readonly string[]
   /** Whether the volume is mounted for anybody but the use `id`; without one, for anybody. */
   readonly othersUse: (name: string, id?: string) => boolean
 }
@@ -28,11 +31,13 @@ export interface LocalDriverOptions {
 export class LocalDriver implements VolumeDriver {
   readonly #directory: string
   readonly #optionsOf: LocalDriverOptions['optionsOf']
+  readonly #layersOf: NonNullable<LocalDriverOptions['layersOf']>
   readonly #othersUse: LocalDriverOptions['othersUse']
 
-  constructor({ directory, optionsOf, othersUse }: LocalDriverOptions) {
+  constructor({ directory, optionsOf, layersOf = () => [], othersUse }: LocalDriverOptions) {
     this.#directory = directory
     this.#optionsOf = optionsOf
+    this.#layersOf = layersOf
     this.#othersUse = othersUse
   }
 
@@ -56,6 +61,8 @@ export class LocalDriver implements VolumeDriver {
 
   async mount(name: string, _id: string, { signal }: VolumeDriverCall): Promise<string> {
     const target = this.#data(name)
+    const layers = this.#layersOf(name)
+    if (layers.length > 0) return this.#mountOver(name, layers, signal)
     const given = localMount(this.#optionsOf(name))
     if (!given) return target
     if (given.source === '')
@@ -73,6 +80,21 @@ export class LocalDriver implements VolumeDriver {
       } catch (error) {
         if (!isThere) await unmountAll(target)
         throw error instanceof InboardError || signal.aborted ? error : mountFailed(name, mount, target, error)
+      }
+    })
+    return target
+  }
+
+  async #mountOver(name: string, layers: readonly string[], signal: AbortSignal): Promise<string> {
+    const target = this.#data(name)
+    await this.#locked(name, signal, async () => {
+      if (native().mountedAt(target)) return
+      try {
+        await mountLayers(this.#home(name), `${this.#directory}/.layers`, layers)
+        signal.throwIfAborted()
+      } catch (error) {
+        await unmountAll(target)
+        throw signal.aborted ? error : layersFailed(name, target, error)
       }
     })
     return target

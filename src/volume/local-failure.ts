@@ -69,3 +69,14 @@ export function localFailure(volume: string, { source }: LocalMount, message: st
     details: { volume, driver: 'local', device: source, ...(errno && { errno }) },
   })
 }
+
+/** A volume over layers that cannot be mounted. */
+export function layersFailed(volume: string, target: string, cause: unknown): VolumeError {
+  const { code: errno, message } = cause as NodeJS.ErrnoException
+  const what = dockerWords[errno ?? ''] ?? words.get(errno ?? '') ?? message
+  return new VolumeError(`failed to mount the layers of volume ${volume} on ${target}: ${what}: see what dmesg says`, {
+    code: 'VOLUME_FAILED',
+    cause,
+    details: { volume, driver: 'local', device: 'overlay', ...(errno && { errno }) },
+  })
+}

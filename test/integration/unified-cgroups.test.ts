@@ -5,9 +5,9 @@ import type { Stages } from '../../src/engine/assemble.js'
 import { openCgroupParents } from '../../src/engine/cgroup-parents.js'
 import { gatherHostFacts } from '../../src/engine/host-facts.js'
 import { launchContainer } from '../../src/engine/launcher.js'
-import { normalizeEngineOptions } from '../../src/engine/options.js'
-import { openVolumeKeeper } from '../../src/engine/open-volumes.js'
 import { openNetworking } from '../../src/engine/open-networking.js'
+import { openVolumeKeeper } from '../../src/engine/open-volumes.js'
+import { normalizeEngineOptions } from '../../src/engine/options.js'
 import { preparePaths } from '../../src/engine/paths.js'
 import { detectCgroups, native } from '../../src/host/index.js'
 import { openImages } from '../../src/image/index.js'
@@ -46,7 +46,7 @@ beforeAll(async () => {
     cgroups: openCgroupParents(`${paths.rootId}-v2`, layout),
     host: gatherHostFacts(),
     networking: openNetworking(paths, database, dockerAddressPools),
-    volumes: openVolumeKeeper(paths, database, normalizeEngineOptions({}, {}), new AbortController().signal),
+    volumes: openVolumeKeeper(paths, database, normalizeEngineOptions({}, {}), snapshots, new AbortController().signal),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {
