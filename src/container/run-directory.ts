@@ -33,7 +33,11 @@ type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown' | 'rele
  * @returns false when a supervisor, or another process that does the same, holds the lock
  */
 export async function clearRun(context: Cleaner, id: string, files: boolean): Promise<boolean> {
-  if (!existsSync(runDirectory(context.runRoot, id)) && !context.hasLeft(id, files)) return true
+  if (!existsSync(runDirectory(context.runRoot, id)) && !context.hasLeft(id, files)) {
+    // The supervisor of an rm container has left nothing else.
+    if (files) await context.releaseVolumes(id)
+    return true
+  }
   const lock = await claim(context.runRoot, id, files)
   if (lock === undefined) return false
   try {

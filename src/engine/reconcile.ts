@@ -15,7 +15,7 @@ const id = /^[0-9a-f]{64}$/
  * whatever a killed process left that no record owns. May run in several processes at once.
  */
 export async function reconcile(stages: Stages, context: ContainerContext): Promise<void> {
-  const { root, containers, runRoot } = stages.paths
+  const { root, containers, runRoot, volumes } = stages.paths
   // Listed before the records are read: each is made after its record, or under a held lock.
   const found = new Set([...readdirSync(runRoot), ...readdirSync(containers), ...stages.cgroups.names()])
   for (const record of context.containers.list()) {
@@ -36,7 +36,7 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
   })
   await stages.snapshots.sweepAbandoned()
   // `.gone-`: renamed aside before it is removed.
-  for (const directory of [runRoot, root])
+  for (const directory of [runRoot, root, volumes])
     for (const name of readdirSync(directory))
       if (name.startsWith('.gone-') || isAbandoned(name)) await native().removeTree(`${directory}/${name}`)
 }

@@ -157,15 +157,19 @@ async function insert(
   signal: AbortSignal | undefined,
 ): Promise<{ result: ContainerRecord; made: readonly string[] }> {
   const volumes = volumeRequests(record)
+  // They may have been removed, and made again, since they were looked at; from the insertion on they stay.
+  const isStillPrepared = () =>
+    volumes.length === 0 || isPrepared(stages, record.mounts, stages.images.resolve(record.image))
   const isNamed = record.name !== ''
   for (let attempt = 0; ; attempt++) {
     const named = isNamed ? record : { ...record, name: randomName(attempt) }
     try {
       const body = () => {
-        context.containers.insert(named)
-        join(stages.networking, named, membership)
-        useMounts(stages, named)
-        return named
+        const inserted = { ...named, isPrepared: named.isPrepared && isStillPrepared() }
+        context.containers.insert(inserted)
+        join(stages.networking, inserted, membership)
+        useMounts(stages, inserted)
+        return inserted
       }
       return await stages.volumes.having(volumes, body, signal)
     } catch (error) {

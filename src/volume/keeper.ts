@@ -71,7 +71,16 @@ export class VolumeKeeper {
 
   /** Runs `body` while nobody else makes, mounts, fills or removes the volume. */
   locked<Result>(name: string, body: () => Result | Promise<Result>, signal = this.#closing): Promise<Result> {
-    return withFileLock(`${this.#locks}/${name}`, body, signal)
+    const lock = `${this.#locks}/${name}`
+    const leaving = async () => {
+      try {
+        return await body()
+      } finally {
+        // Those who wait for it take the next one.
+        if (!this.store.get(name)) rmSync(lock, { force: true })
+      }
+    }
+    return withFileLock(lock, leaving, signal)
   }
 
   driver(name: string): Promise<VolumeDriver> {
@@ -314,7 +323,7 @@ export class VolumeKeeper {
    *
    * @returns false when somebody still reads or writes its files without a container: who does so last finishes it
    */
-  recover(name: string, signal = this.#closing): Promise<boolean> {
+  recover(name: string, signal = neverAborted): Promise<boolean> {
     return this.locked(
       name,
       async () => {
@@ -345,6 +354,8 @@ export class VolumeKeeper {
       failpoint('volume.reconcile')
       await tolerating(this.recover(name))
     }
+    // Of a volume that was removed by somebody who was killed before he removed its lock.
+    for (const name of readdirSync(this.#locks)) if (!this.store.get(name)) await this.locked(name, () => {})
     for (const name of this.#unrecorded())
       this.store.insert(
         newRecord(
@@ -542,8 +553,6 @@ export class VolumeKeeper {
     }
     failpoint('volume.removed')
     await this.#layers.delete(volume)
-    // Those who wait for it take the next one.
-    rmSync(`${this.#locks}/${volume.name}`, { force: true })
   }
 }
 
