@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { MountPoint, VolumePoint } from './mount-point.js'
-import { isHiding, type MountPointsInput, resolveMountPoints } from './mount-points.js'
+import { isHiding, type MountPointsInput, maxMounts, resolveMountPoints } from './mount-points.js'
 import { parseMounts } from './mounts.js'
 import type { RunOptions } from './options.js'
 import { parseVolumesFrom } from './volumes-from.js'
@@ -201,6 +201,14 @@ const volumeText = fc.oneof(
     .map(([source, at, mode]) => `${source}:${at}${mode}`),
 )
 const volumes = fc.uniqueArray(volumeText, { selector: (one) => one.split(':').find((part) => /^\/[acd]/.test(part)) })
+
+test('a container has at most so many mounts as the supervisor can open', () => {
+  const places = Array.from({ length: maxMounts + 1 }, (_, at) => `/m/${at}`)
+  expect(resolve({ volume: places.slice(1) })).toHaveLength(maxMounts)
+  expect(() => resolve({ volume: places.slice(1) }, { imageVolumes: places })).toThrow(
+    'too many mounts: 1001: a container has at most 1000, with the volumes of its image',
+  )
+})
 
 test('whatever comes together, each place has one thing, and the right one', () => {
   fc.assert(

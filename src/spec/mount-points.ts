@@ -1,9 +1,13 @@
 import { posix } from 'node:path'
+import { invalidOption } from './invalid.js'
 import type { MountPoint, TmpfsPoint, VolumePoint } from './mount-point.js'
 import { checkTarget } from './mount-target.js'
 import { yields } from './mounts.js'
 import type { ConfiguredMount, ConfiguredTmpfs, ConfiguredVolume, ContainerConfig } from './options.js'
 import { parseVolumesFrom } from './volumes-from.js'
+
+/** The supervisor's table of descriptors has 1024 places, some of them for other things. */
+export const maxMounts = 1000
 
 /** What decides what a container has mounted. */
 export interface MountPointsInput {
@@ -25,7 +29,8 @@ export interface MountPointsInput {
  * asked to mount, then volumes that `-v /path` and its image want, where nothing is yet. One for a destination, and beside it
  * at most one of `tmpfs()`, which hides it.
  *
- * @throws {InvalidOptionError} INVALID_OPTION for a volume of the image at a place where nothing can be mounted
+ * @throws {InvalidOptionError} INVALID_OPTION for a volume of the image at a place where nothing can be mounted, and for more
+ *   than {@link maxMounts}
  */
 export function resolveMountPoints(input: MountPointsInput): MountPoint[] {
   const { mounts } = input.config
@@ -36,7 +41,18 @@ export function resolveMountPoints(input: MountPointsInput): MountPoint[] {
   const occupied = new Set([...points.keys(), ...hiding.map(({ destination }) => destination)])
   const wanted = new Set([...mounts.filter(yields).map(({ target }) => target), ...input.imageVolumes.map(volumePlace)])
   const made = [...wanted].filter((place) => !occupied.has(place)).map((place) => anonymousPoint(place, input))
-  return [...points.values(), ...made, ...hiding]
+  return checkCount([...points.values(), ...made, ...hiding])
+}
+
+function checkCount(points: MountPoint[]): MountPoint[] {
+  if (points.length <= maxMounts) return points
+  const what = `too many mounts: ${points.length}`
+  throw invalidOption(
+    'mount',
+    what,
+    `a container has at most ${maxMounts}, with the volumes of its image`,
+    points.length,
+  )
 }
 
 /** Whether it is of `tmpfs()`: mounted over what else is there, and nothing that inspect or another container sees. */
