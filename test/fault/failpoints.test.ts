@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
+import { isOfClones } from './support/clone-scenario.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { isOfNetworks } from './support/network-scenario.js'
 import { archivesIn, newPlace, type Place, startRepository } from './support/place.js'
@@ -9,7 +10,7 @@ import type { Point } from './support/programs.js'
 import { type Facts, scenario } from './support/scenario.js'
 
 let points: readonly Point[]
-const names = failpointNames().filter((name) => !isOfNetworks(name))
+const names = failpointNames().filter((name) => !isOfNetworks(name) && !isOfClones(name))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })
 

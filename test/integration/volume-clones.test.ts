@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { AT_FDCWD, native, S_IFCHR } from '../../src/host/index.js'
-import type { Engine, Volume } from '../../src/index.js'
+import type { Container, Engine, Volume } from '../../src/index.js'
 import { describeTree } from '../../src/layer/fixture.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -35,7 +34,8 @@ const code = (expected: string, message = '') =>
   expect.objectContaining({ code: expected, message: expect.stringContaining(message) })
 const volumesDirectory = () => join(engine.root, 'volumes')
 const dataOf = (name: string) => join(volumesDirectory(), name, '_data')
-const layers = () => (existsSync(join(volumesDirectory(), '.layers')) ? readdirSync(join(volumesDirectory(), '.layers')) : [])
+const layers = () =>
+  existsSync(join(volumesDirectory(), '.layers')) ? readdirSync(join(volumesDirectory(), '.layers')) : []
 const statusOf = async (volume: Volume) => (await volume.inspect()).Status
 
 /** What a program prints that has the volume at `/data`. */
@@ -51,16 +51,6 @@ async function inside({ name }: Volume, script: string): Promise<string> {
 
 const write = (volume: Volume, content: string, path = 'file') => inside(volume, `echo ${content} >/data/${path}`)
 const read = async (volume: Volume, path = 'file') => (await inside(volume, `cat /data/${path}`)).trim()
-
-/** All that a volume's own export has, unpacked where it can be looked at. */
-async function described(volume: Volume): Promise<string[]> {
-  const { mountpoint, end } = await mounted(volume)
-  try {
-    return describeTree(mountpoint)
-  } finally {
-    await end()
-  }
-}
 
 /** Keeps a volume mounted by a container that has it. */
 async function mounted({ name }: Volume): Promise<{ mountpoint: string; end: () => Promise<void> }> {
@@ -110,5 +100,317 @@ describe('a clone', () => {
       expect(found).toEqual(expected)
     }
     expect(layers()).toHaveLength(1)
+  })
+
+  it('and the volume go their own ways from then on, and so do clones of clones', async () => {
+    const source = await sample()
+    const clone = await source.clone('clone')
+    const second = await clone.clone('second')
+    await write(source, 'by source')
+    await write(clone, 'by clone')
+    await inside(clone, 'rm -r /data/deep; mkdir /data/deep; touch /data/deep/new')
+    const third = await clone.clone('third')
+    await write(third, 'by third')
+    await inside(source, 'mv /data/deep /data/moved')
+    expect(await Promise.all([source, clone, second, third].map((volume) => read(volume)))).toEqual([
+      'by source',
+      'by clone',
+      'first',
+      'by third',
+    ])
+    expect(await inside(source, 'ls /data')).toBe('fifo\nfile\nlink\nmoved\nnull\n')
+    expect(await inside(source, 'ls /data/moved/er')).toBe('file\n')
+    expect(await inside(third, 'ls /data/deep')).toBe('new\n')
+    expect(await inside(second, 'ls /data/deep')).toBe('er\n')
+    expect(await statusOf(third)).toEqual({ Layers: 2 })
+  })
+
+  it('has no layer of its own for a volume that has not changed since', async () => {
+    const source = await sample()
+    const clones = await Promise.all(Array.from({ length: 20 }, (_, at) => source.clone(`clone-${at}`)))
+    expect(layers()).toHaveLength(1)
+    expect(await read(clones[19] as Volume)).toBe('first')
+    await inside(source, 'chmod 700 /data')
+    const after = await source.clone('after')
+    expect(layers()).toHaveLength(2)
+    expect(await inside(after, 'stat -c %a /data')).toBe('700\n')
+    expect(await inside(clones[0] as Volume, 'stat -c %a /data')).toBe('2750\n')
+  })
+
+  it('is a copy once there are too many layers, with the same in it', async () => {
+    let last = await sample()
+    for (let at = 1; at <= 33; at++) {
+      const { end, mountpoint } = await mounted(last)
+      await writeFile(join(mountpoint, `made-${at}`), `${at}`)
+      await end()
+      last = await last.clone(`chain-${at}`)
+    }
+    expect(await statusOf(last)).toBeUndefined()
+    expect(await statusOf(await engine.volumes.get('chain-32'))).toEqual({ Layers: 32 })
+    expect((await readdir(dataOf(last.name))).filter((name) => name.startsWith('made-'))).toHaveLength(33)
+    expect(await read(last)).toBe('first')
+  })
+
+  it('keeps what it needs of volumes that are removed, in any order, and no more', async () => {
+    const source = await sample()
+    const clone = await source.clone('clone')
+    await write(clone, 'changed')
+    const second = await clone.clone('second')
+    expect(layers()).toHaveLength(2)
+    await clone.remove()
+    await source.remove()
+    expect(layers()).toHaveLength(2)
+    expect(await read(second)).toBe('changed')
+    expect(await inside(second, 'ls /data/deep/er')).toBe('file\n')
+    expect((await second.inspect({ size: true })).UsageData?.Size).toBeGreaterThan(100_000)
+    await second.remove()
+    expect(layers()).toEqual([])
+  })
+
+  it('of an empty volume is filled by the first image that has something there, as that would be', async () => {
+    const source = await engine.volumes.create('source')
+    const clone = await source.clone('clone')
+    const run = () => engine.run('busybox', ['ls', '/etc']).volume(`${clone.name}:/etc`).rm().output()
+    const { stdout } = await engine.run('busybox', ['ls', '/etc']).volume('plain:/etc').rm().output()
+    expect((await run()).stdout).toBe(stdout)
+    expect(await inside(source, 'ls /data')).toBe('')
+  })
+
+  it('can be exported, imported to, copied to and from', async () => {
+    const clone = await (await sample()).clone('clone')
+    const other = await engine.volumes.create('other')
+    await clone.copyTo('/etc/hostname', '/hostname')
+    await other.import(clone.export())
+    expect(await readdir(dataOf('other'))).toEqual(['deep', 'fifo', 'file', 'hostname', 'link', 'null'])
+    expect(await readFile(join(dataOf('other'), 'file'), 'utf8')).toBe('first\n')
+    await clone.copyFrom('/deep/er/file', join(host.directory, 'copied'))
+    expect(await readFile(join(host.directory, 'copied'), 'utf8')).toHaveLength(100_000)
+    expect(await readdir(dataOf('clone'))).toEqual([])
+  })
+
+  it('is shared by containers as a volume is, and mounted once', async () => {
+    const clone = await (await sample()).clone('clone')
+    const { end } = await mounted(clone)
+    expect(await inside(clone, 'echo two >/data/file')).toBe('')
+    expect(await readFile(join(dataOf('clone'), 'file'), 'utf8')).toBe('two\n')
+    await end()
+    // Who removes itself lets go of it behind the answer.
+    await expect.poll(() => readdir(dataOf('clone'))).toEqual([])
+    expect(await read(clone)).toBe('two')
+  })
+
+  it('is not made under a name that is taken, or that is none', async () => {
+    const source = await sample()
+    await source.clone('clone')
+    await expect(source.clone('clone')).rejects.toEqual(code('VOLUME_EXISTS', 'clone'))
+    await expect(source.clone('source')).rejects.toEqual(code('VOLUME_EXISTS', 'source'))
+    await expect(source.clone('../clone')).rejects.toEqual(code('INVALID_OPTION'))
+    await source.remove()
+    await expect(source.clone('late')).rejects.toEqual(code('VOLUME_NOT_FOUND', 'get source: no such volume'))
+    expect((await engine.volumes.list()).map(({ name }) => name)).toEqual(['clone'])
+  })
+})
+
+describe('a snapshot', () => {
+  it('is named after its volume, however long that name is', async () => {
+    const source = await sample()
+    const snapshot = await source.snapshot()
+    expect(snapshot.name).toMatch(/^source-[0-9a-f]{8}$/)
+    await write(source, 'changed')
+    expect(await read(snapshot)).toBe('first')
+    expect((await source.snapshot({ name: 'own' })).name).toBe('own')
+    const longest = await engine.volumes.create('x'.repeat(255))
+    expect((await longest.snapshot()).name).toMatch(/^x{246}-[0-9a-f]{8}$/)
+  })
+})
+
+describe('a volume that containers use', () => {
+  it('is copied while they stand still, at one moment', async () => {
+    const source = await engine.volumes.create('source')
+    const script = 'n=0; while :; do n=$((n+1)); echo $n >>/data/one; echo $n >>/data/two; done'
+    const writer = await engine.run('busybox', ['sh', '-c', script]).volume('source:/data')
+    const lines = async (volume: Volume, name: string) => (await inside(volume, `wc -l </data/${name}`)).trim()
+    await expect.poll(() => existsSync(join(dataOf('source'), 'two'))).toBe(true)
+    // Much lies between the two, so that a copy takes its time.
+    await mkdir(join(dataOf('source'), 'p'))
+    for (let at = 0; at < 500; at++) await writeFile(join(dataOf('source'), `p/${at}`), 'x')
+    for (let at = 0; at < 5; at++) {
+      const clone = await source.clone(`clone-${at}`)
+      expect(await statusOf(clone)).toBeUndefined()
+      const [one, two] = [Number(await lines(clone, 'one')), Number(await lines(clone, 'two'))]
+      expect(one - two).toBeOneOf([0, 1])
+      expect(one).toBeGreaterThan(0)
+    }
+    const { State } = await writer.inspect()
+    expect(State.Status).toBe('running')
+    const before = (await readFile(join(dataOf('source'), 'one'), 'utf8')).length
+    await expect
+      .poll(async () => (await readFile(join(dataOf('source'), 'one'), 'utf8')).length)
+      .toBeGreaterThan(before)
+  })
+
+  it('goes on while it is copied without a pause', async () => {
+    const source = await engine.volumes.create('source')
+    await appendFile(join(dataOf('source'), 'file'), 'kept')
+    const { end } = await mounted(source)
+    const clone = await source.clone('clone', { pause: false })
+    await end()
+    expect(await read(clone)).toBe('kept')
+  })
+
+  it('is not left standing still by a cloner that is killed', async () => {
+    await sample()
+    const container = await engine
+      .run('busybox', ['sh', '-c', 'while :; do date +%N >/data/now; done'])
+      .volume('source:/data')
+    await expect(
+      inAnotherProcess(
+        host,
+        `
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), 300)
+        for (let at = 0; ; at++) await (await engine.volumes.get('source')).clone('killed-' + at)
+        `,
+      ),
+    ).rejects.toMatchObject({ signal: 'SIGKILL' })
+    const now = () => readFile(join(dataOf('source'), 'now'), 'utf8')
+    const before = await now()
+    await expect.poll(now).not.toBe(before)
+    await (await host.reopen()).close()
+    for (const { name } of await engine.volumes.list())
+      expect(await readdir(dataOf(name))).toEqual(expect.arrayContaining(['deep', 'file']))
+    await container.remove({ force: true })
+  })
+})
+
+describe('a volume that cannot be shared', () => {
+  it.each([
+    [
+      'has files with several names',
+      (data: string) => native().linkat(AT_FDCWD, `${data}/file`, AT_FDCWD, `${data}/other`),
+    ],
+    [
+      'has what means something to overlayfs',
+      (data: string) => native().mknodat(AT_FDCWD, `${data}/deep/gone`, S_IFCHR, 0, 0),
+    ],
+    [
+      'has directories that would hide others',
+      (data: string) => native().setxattrAt(AT_FDCWD, `${data}/deep`, 'trusted.overlay.opaque', Buffer.from('y')),
+    ],
+  ])('because it %s is copied', async (_, spoil) => {
+    const source = await sample()
+    spoil(dataOf('source'))
+    const clone = await source.clone('clone')
+    expect(await statusOf(clone)).toBeUndefined()
+    expect(await statusOf(source)).toBeUndefined()
+    expect(describeTree(dataOf('clone'))).toEqual(describeTree(dataOf('source')))
+  })
+
+  it('because local mounts it is copied to one that is a directory', async () => {
+    const backing = join(host.directory, 'backing')
+    await mkdir(backing)
+    await writeFile(join(backing, 'file'), 'bound')
+    const source = await engine.volumes.create('source').opt({ type: 'none', device: backing, o: 'bind' })
+    const clone = await source.clone('clone')
+    expect(await clone.inspect()).toMatchObject({ Driver: 'local', Options: null })
+    expect(await readFile(join(dataOf('clone'), 'file'), 'utf8')).toBe('bound')
+  })
+
+  it('because the root has no overlays is copied', async () => {
+    await using plain = await testEngine([], { storageDriver: 'vfs' })
+    const source = await plain.engine.volumes.create('source')
+    await source.copyTo('/etc/hostname', '/file')
+    const clone = await source.clone('clone')
+    expect((await clone.inspect()).Status).toBeUndefined()
+    expect(existsSync(join(plain.engine.root, 'volumes/clone/_data/file'))).toBe(true)
+  })
+})
+
+describe('several processes', () => {
+  it('clone one volume at once, and each name once', async () => {
+    const source = await sample()
+    const body = `
+      const source = await engine.volumes.get('source')
+      const made = []
+      for (let at = 0; at < 30; at++)
+        await source.clone('clone-' + at).then(() => made.push(at), (error) => { if (error.code !== 'VOLUME_EXISTS') throw error })
+      return made`
+    const made = (await Promise.all([1, 2, 3].map(() => inAnotherProcess<number[]>(host, body)))).flat()
+    expect(made.sort((one, other) => one - other)).toEqual(Array.from({ length: 30 }, (_, at) => at))
+    expect(layers()).toHaveLength(1)
+    expect(await read(await engine.volumes.get('clone-29'))).toBe('first')
+    expect(await read(source)).toBe('first')
+  })
+
+  it('start and clone it at once, and lose nothing', async () => {
+    await sample()
+    const start = `
+      for (let at = 0; at < 8; at++)
+        await engine.run('busybox', ['sh', '-c', 'echo x >>/data/log']).volume('source:/data').rm().output()`
+    const clone = `
+      const source = await engine.volumes.get('source')
+      for (let at = 0; at < 12; at++) await source.clone('clone-' + at)`
+    await Promise.all([inAnotherProcess(host, start), inAnotherProcess(host, start), inAnotherProcess(host, clone)])
+    const source = await engine.volumes.get('source')
+    expect(await inside(source, 'wc -l </data/log')).toBe('16\n')
+    expect(await read(source)).toBe('first')
+  })
+})
+
+describe('a store that was restored from a backup', () => {
+  it('learns from the directories what they are over', async () => {
+    await using own = await testEngine()
+    const database = join(own.engine.root, 'db/inboard.sqlite')
+    const run = async (one: Engine, name: string, script: string) =>
+      (await one.run('busybox', ['sh', '-ec', script]).volume(`${name}:/data`).rm().output()).stdout
+    await run(own.engine, 'source', 'echo first >/data/file')
+    await own.engine.close()
+    await copyFile(database, join(own.directory, 'saved'))
+    const later = await own.reopen()
+    await (await later.volumes.get('source')).clone('clone')
+    await run(later, 'clone', 'echo second >>/data/file')
+    await run(later, 'source', 'echo other >/data/other')
+    await later.close()
+    for (const name of ['', '-wal', '-shm']) await rm(`${database}${name}`, { force: true })
+    await copyFile(join(own.directory, 'saved'), database)
+    const restored = await own.reopen()
+    expect(await run(restored, 'source', 'cat /data/file /data/other')).toBe('first\nother\n')
+    expect(await run(restored, 'clone', 'cat /data/file; ls /data')).toBe('first\nsecond\nfile\n')
+    for (const name of ['source', 'clone']) await (await restored.volumes.get(name)).remove()
+    expect(await readdir(join(own.engine.root, 'volumes/.layers'))).toEqual([])
+  })
+})
+
+describe('a data directory of PostgreSQL', () => {
+  it('is had by every clone of it, in which a server of its own starts, with the rows', async () => {
+    await using own = await testEngine(['busybox', 'postgres'])
+    const serve = async (volume: string) => {
+      const server = own.engine.run('postgres:15').env({ POSTGRES_PASSWORD: 'secret' })
+      const container = await server.volume(`${volume}:/var/lib/postgresql/data`)
+      await ready(container)
+      return container
+    }
+    const ready = (container: Container) =>
+      container.exec(['sh', '-c', 'until pg_isready -q -h 127.0.0.1; do sleep 0.05; done'])
+    const sql = async (container: Container, text: string) => {
+      const { stdout } = await container.exec(['psql', '-U', 'postgres', '-Atc', text])
+      return stdout.trim()
+    }
+    const first = await serve('pgdata')
+    await sql(first, 'create table rows (at int); insert into rows select generate_series(1, 1000); checkpoint')
+    await first.stop()
+    const template = await own.engine.volumes.get('pgdata')
+    const names = ['test-1', 'test-2']
+    for (const name of names) await template.clone(name)
+    const servers = await Promise.all(names.map(serve))
+    const insert = (container: Container, at: number) => sql(container, `insert into rows select ${at}`)
+    await Promise.all(servers.map((server, at) => insert(server, 5000 + at)))
+    const sums = await Promise.all(servers.map((server) => sql(server, 'select count(*), max(at) from rows')))
+    expect(sums).toEqual(['1001|5000', '1001|5001'])
+    await first.start()
+    await ready(first)
+    expect(await sql(first, 'select count(*), max(at) from rows')).toBe('1000|1000')
+    const running = await template.snapshot()
+    const recovered = await serve(running.name)
+    expect(await sql(recovered, 'select count(*) from rows')).toBe('1000')
   })
 })

@@ -129,7 +129,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
     ...(await engineLeaks(engine)),
     ...left(join(root, 'content/sha256'), /^$/),
     ...left(join(root, 'snapshots'), /^(driver|lock|empty-init)$/),
-    ...left(runRoot, /^(engines|dns|networks|networks\.lock)$/),
+    ...left(runRoot, /^(engines|dns|networks|networks\.lock|volumes)$/),
   ])
 }
 

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { failpoints } from '../../../src/errors/failpoint.js'
 import { type Container, Engine, InboardError } from '../../../src/index.js'
 import { churn } from './churn.js'
+import { cloneScenario } from './clone-scenario.js'
 import { networkChurn } from './network-churn.js'
 import { networkScenario } from './network-scenario.js'
 import { Random } from './random.js'
@@ -58,6 +59,18 @@ export const programs = {
     if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
     const user = new User(roots, archives)
     for (const step of networkScenario) await step.act(user)
+  },
+
+  /** The scenario of clones; says which volumes are there after each step. */
+  async clones({ roots, archives, point }: Life) {
+    if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
+    const user = new User(roots, archives)
+    for (const step of cloneScenario) {
+      // What the step is about to remove is not said to be there.
+      if (step.does.startsWith('remove')) say({ there: ['source', 'copied'] })
+      await step.act(user)
+      if (step.does !== 'close') say({ there: (await (await user.engine()).volumes.list()).map(({ name }) => name) })
+    }
   },
 
   /** Random operations on networks, from one of them on; says each. */
