@@ -149,7 +149,7 @@ export async function undoCreate(
     containers.delete(record.id)
     for (const name of made) volumes.store.beginRemove(name)
   })
-  for (const name of made) await volumes.recover(name)
+  for (const name of made) await volumes.discard(name)
 }
 
 /** Deletes a container's record; where its anonymous volumes go with it, they are being removed from then on. */
@@ -168,7 +168,7 @@ export function deleteContainer(
 /** Removes those of a deleted container's volumes that are being removed. */
 export async function discardVolumes({ volumes }: Pick<Stages, 'volumes'>, { mounts }: ContainerRecord): Promise<void> {
   for (const { volume } of volumesIn(mounts))
-    if (volumes.store.get(volume)?.state === 'removing') await volumes.recover(volume)
+    if (volumes.store.get(volume)?.state === 'removing') await volumes.discard(volume)
 }
 
 const nothingMounted: ReadonlyMap<string, string> = new Map()

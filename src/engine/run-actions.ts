@@ -42,7 +42,7 @@ export function runActions(stages: RunStages, context: ContainerContext): RunAct
 }
 
 async function create(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<Container> {
-  const record = await withImage(stages, request, () => newRecord(stages, context, request))
+  const record = await draftOf(stages, context, request)
   const membership = await membershipOf(stages.networking, context, record)
   failpoint('create.insert')
   const { result: inserted, made } = await insert(stages, context, record, membership, request.signal)
@@ -68,7 +68,7 @@ async function prepare(
 }
 
 async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
-  const draft = await withImage(stages, request, () => newRecord(stages, context, request))
+  const draft = await draftOf(stages, context, request)
   const membership = await membershipOf(stages.networking, context, draft)
   const { ahead } = stages.networking
   // While the container is recorded, the kernel is asked.
@@ -78,6 +78,13 @@ async function run(stages: RunStages, context: ContainerContext, request: RunReq
   } finally {
     ahead.delete(draft.id)
   }
+}
+
+/** What is to be recorded. A volume that only its driver knows is recorded first: which driver has it tells how it is mounted. */
+async function draftOf(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<ContainerRecord> {
+  const draft = await withImage(stages, request, () => newRecord(stages, context, request))
+  const isAdopted = await stages.volumes.adoptKnown(volumeRequests(draft), request.signal)
+  return isAdopted ? newRecord(stages, context, request) : draft
 }
 
 /** Records a container as started, and starts it. */

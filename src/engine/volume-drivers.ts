@@ -1,7 +1,6 @@
 import { InboardError } from '../errors/index.js'
-import type { VolumeRecord } from '../store/volumes.js'
 import type { DriverVolume, VolumeDriver } from '../volume/driver.js'
-import { newRecord, type VolumeKeeper } from '../volume/keeper.js'
+import type { VolumeKeeper } from '../volume/keeper.js'
 
 type Scope = 'local' | 'global'
 
@@ -24,7 +23,8 @@ export async function askDrivers(
   isWanted: (driver: string) => boolean,
   signal: AbortSignal,
 ): Promise<DriversAnswers> {
-  const names = (await foreignDrivers(keeper)).filter(isWanted)
+  // What `local` has, the store knows.
+  const names = (await keeper.knownDrivers()).filter((driver) => driver !== 'local' && isWanted(driver))
   const answers = await Promise.all(names.map((name) => tolerating(signal, () => ask(keeper, name, signal))))
   return {
     told: answers.filter((answer): answer is Told => !(answer instanceof InboardError)),
@@ -32,47 +32,14 @@ export async function askDrivers(
   }
 }
 
-/** A volume that the store does not know, of the first driver that does. */
-export async function findWithDrivers(
-  keeper: VolumeKeeper,
-  name: string,
-  signal: AbortSignal,
-): Promise<VolumeRecord | undefined> {
-  const drivers = await foreignDrivers(keeper)
-  const found = await Promise.all(
-    drivers.map((driver) =>
-      tolerating(signal, async () => {
-        const known = await lookUp(await keeper.driver(driver), name, signal)
-        return known && driverRecord(driver, known)
-      }),
-    ),
-  )
-  return found.find((record) => record !== undefined && !(record instanceof InboardError)) as VolumeRecord | undefined
-}
-
-/** A volume as the store would have it, had it been made through the engine. */
-function driverRecord(driver: string, { name, createdAt }: DriverVolume): VolumeRecord {
-  const record = newRecord({ name, driver, isAnonymous: false, labels: {}, options: {} }, 'ready')
-  return createdAt ? { ...record, createdAtMs: createdAt.getTime() } : record
-}
-
 export async function scopeOf(driver: VolumeDriver, signal: AbortSignal): Promise<Scope> {
   return (await driver.capabilities?.({ signal }))?.scope ?? 'local'
 }
-
-/** What `local` has, the store knows. */
-const foreignDrivers = async (keeper: VolumeKeeper) =>
-  (await keeper.knownDrivers()).filter((driver) => driver !== 'local')
 
 async function ask(keeper: VolumeKeeper, name: string, signal: AbortSignal): Promise<Told> {
   const driver = await keeper.driver(name)
   const [volumes = [], scope] = await Promise.all([driver.list?.({ signal }), scopeOf(driver, signal)])
   return { driver: name, scope, volumes }
-}
-
-async function lookUp(driver: VolumeDriver, name: string, signal: AbortSignal): Promise<DriverVolume | undefined> {
-  if (driver.get) return driver.get(name, { signal })
-  return (await driver.list?.({ signal }))?.find((volume) => volume.name === name)
 }
 
 async function tolerating<Result>(signal: AbortSignal, body: () => Promise<Result>): Promise<Result | InboardError> {

@@ -10,7 +10,6 @@ import type { CopyOutOptions } from '../volume/copy-out.js'
 import { noSuchVolume } from '../volume/keeper.js'
 import type { Stages } from './assemble.js'
 import { type CloneVolumeOptions, makeClone, type SnapshotVolumeOptions, snapshotName } from './volume-clones.js'
-import { findWithDrivers } from './volume-drivers.js'
 import {
   type CopiedFiles,
   copyFromVolume,
@@ -36,7 +35,7 @@ export interface InspectVolumeOptions {
 
 /** Options of {@link Volume.remove}. */
 export interface RemoveVolumeOptions {
-  /** Also one that is not there, or that its driver cannot remove. Never one that a container has. Default false. */
+  /** Also one that is not there, or whose driver is no more. Never one that a container has. Default false. */
   readonly force?: boolean
   readonly signal?: AbortSignal
 }
@@ -230,7 +229,7 @@ export class Volume {
   /** What the store says, or else a driver. */
   async #find(signal: AbortSignal): Promise<VolumeRecord> {
     const { volumes } = this.#context.stages
-    const record = volumes.store.get(this.name) ?? (await findWithDrivers(volumes, this.name, signal))
+    const record = volumes.store.get(this.name) ?? (await volumes.find(this.name, signal))
     if (!record) throw noSuchVolume(this.name)
     return record
   }

@@ -6,7 +6,7 @@ import type { DriverVolume } from '../volume/driver.js'
 import { noSuchVolume } from '../volume/keeper.js'
 import { either, settleUsers, Volume, type VolumesContext } from './volume.js'
 import { type VolumeBlueprint, VolumeBuilder } from './volume-builder.js'
-import { askDrivers, findWithDrivers } from './volume-drivers.js'
+import { askDrivers } from './volume-drivers.js'
 import { type PruneVolumesFilters, pruneFilter, type VolumeFilters, volumeFilter } from './volume-filters.js'
 import { usageOf } from './volume-inspect.js'
 import { type CreateVolumeOptions, volumeRequest } from './volume-request.js'
@@ -96,7 +96,7 @@ export class Volumes {
       const state = volumes.store.get(name)?.state
       // What was cut short of its making or removal is finished; where its driver cannot, there is something to be removed.
       if (state && state !== 'ready') await volumes.recover(name, stop).catch(() => stop.throwIfAborted())
-      const isThere = volumes.store.get(name) ?? (isVolumeName(name) && (await findWithDrivers(volumes, name, stop)))
+      const isThere = volumes.store.get(name) ?? (isVolumeName(name) && (await volumes.find(name, stop)))
       if (!isThere) throw noSuchVolume(name)
       return new Volume(this.#context, name)
     })
@@ -169,6 +169,7 @@ export class Volumes {
     const request = volumeRequest(name, options)
     const { volumes } = this.#context.stages
     await reporting(`cannot create volume ${request.name}`, async () => {
+      await volumes.adoptKnown([request], stop)
       await volumes.having([request], () => {}, stop)
       // Not after somebody has removed it: nothing would belong to what this makes.
       await volumes.locked(request.name, () => {

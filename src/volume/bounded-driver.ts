@@ -38,10 +38,15 @@ export function bounded(driver: VolumeDriver, name: string, { timeouts, closed }
     const tooLate = () => driverFailure(method, `volume driver ${name} did not answer within ${ms / 1000} s`, of)
     const of = { driver: name, volume }
     return within({ ms, tooLate, signals: [signal, closed] }, async (signal) => {
+      const failure = (cause: unknown, isRefusal: boolean) =>
+        cause instanceof InboardError ? cause : driverFailure(method, reasonOf(cause), { ...of, isRefusal, cause })
+      let isAnswered = false
       try {
-        return read(await work({ signal }))
+        const answer = await work({ signal })
+        isAnswered = true
+        return read(answer)
       } catch (cause) {
-        throw cause instanceof InboardError ? cause : driverFailure(method, reasonOf(cause), { ...of, cause })
+        throw failure(cause, !isAnswered)
       }
     })
   }

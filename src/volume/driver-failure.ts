@@ -10,16 +10,35 @@ const maxReasonLength = 2000
 export interface FailureOf {
   readonly driver: string
   readonly volume?: string | undefined
+  /** It was the driver's answer: things are as before, as far as it knows. */
+  readonly isRefusal?: boolean
+  /** Docker does not name the method where the refusal is a proper answer. */
+  readonly isNamed?: boolean
   readonly cause?: unknown
 }
 
 /** In Docker's words: `VolumeDriver.Create: no space left`. */
-export function driverFailure(method: DriverMethod, why: string, { driver, volume, cause }: FailureOf): VolumeError {
-  return new VolumeError(`VolumeDriver.${method}: ${printable(why, maxReasonLength)}`, {
+export function driverFailure(
+  method: DriverMethod,
+  why: string,
+  { driver, volume, isRefusal = false, isNamed = true, cause }: FailureOf,
+): VolumeError {
+  const words = printable(why, maxReasonLength)
+  return new VolumeError(isNamed ? `VolumeDriver.${method}: ${words}` : words, {
     code: 'VOLUME_DRIVER_FAILED',
     ...(cause !== undefined && { cause }),
-    details: { driver, ...(volume !== undefined && { volume }), method: `VolumeDriver.${method}` },
+    details: {
+      driver,
+      ...(volume !== undefined && { volume }),
+      method: `VolumeDriver.${method}`,
+      ...(isRefusal && { isRefusal }),
+    },
   })
+}
+
+/** Whether a driver has answered that it does not do what it was asked for. Otherwise nobody knows whether it did. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof VolumeError && error.details.isRefusal === true
 }
 
 /** What was thrown, as words. */

@@ -1,7 +1,7 @@
 import { InboardError, InvalidOptionError, InvalidStateError } from '../errors/index.js'
 import { quoted } from '../errors/printable.js'
 import { bounded, type DriverTimeouts, defaultDriverTimeouts } from './bounded-driver.js'
-import type { VolumeDriver } from './driver.js'
+import type { DriverVolume, VolumeDriver } from './driver.js'
 import {
   dockerPluginDirectories,
   findPlugin,
@@ -67,6 +67,27 @@ export class DriverRegistry {
     return [...this.#own.keys(), ...answering.flat()].sort()
   }
 
+  /**
+   * A volume of a name that a driver other than `local` has, of the first that has it: as Docker finds one that it was not
+   * told of. A driver that fails, or does not answer soon, is taken to have none.
+   */
+  async find(name: string, signal: AbortSignal): Promise<(DriverVolume & { readonly driver: string }) | undefined> {
+    const drivers = (await this.known()).filter((driver) => driver !== 'local')
+    const ask = async (driver: string) => {
+      const limit = this.#lookup(driver, Math.min(probeMs, this.#timeouts.askMs), signal)
+      try {
+        return await within(limit, async (signal) => lookUp(await this.get(driver, signal), name, signal))
+      } catch (error) {
+        signal.throwIfAborted()
+        if (error instanceof InboardError) return undefined
+        throw error
+      }
+    }
+    const found = await Promise.all(drivers.map(async (driver) => ({ driver, volume: await ask(driver) })))
+    const first = found.find(({ volume }) => volume !== undefined)
+    return first?.volume && { ...first.volume, driver: first.driver }
+  }
+
   /** Ends all calls that are on their way; there are no others afterwards. */
   close(): void {
     this.#closing.abort(closedError())
@@ -112,6 +133,16 @@ export class DriverRegistry {
     const onUnreached = () => this.#plugins.delete(name)
     return this.#bounded(await openPlugin(address, { connectMs, signal, onUnreached }), name)
   }
+}
+
+/** What a driver knows of a volume; undefined where it has none, or cannot tell. */
+export async function lookUp(
+  driver: VolumeDriver,
+  name: string,
+  signal: AbortSignal,
+): Promise<DriverVolume | undefined> {
+  if (driver.get) return driver.get(name, { signal })
+  return (await driver.list?.({ signal }))?.find((volume) => volume.name === name)
 }
 
 const required = ['create', 'remove', 'mount', 'unmount'] as const

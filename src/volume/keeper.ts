@@ -2,12 +2,14 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { ConflictError, InboardError, NotFoundError, VolumeError } from '../errors/index.js'
 import { native, withFileLock } from '../host/index.js'
-import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
+import type { VolumeMount, VolumeRecord, VolumeStore } from '../store/volumes.js'
 import type { VolumeDriver } from './driver.js'
-import type { DriverRegistry } from './drivers.js'
+import { isRefusal } from './driver-failure.js'
+import { type DriverRegistry, lookUp } from './drivers.js'
 import { type FillSource, fill, finishFill, isToBeFilled } from './fill.js'
 import { VolumeLayers } from './layers.js'
 import { makeVolumeDirectory } from './local-driver.js'
+import { delayed, patiently, within } from './time-limit.js'
 
 /** A volume that somebody wants to have. */
 export interface VolumeRequest {
@@ -27,7 +29,7 @@ export interface VolumeKeeperOptions {
   /** Of locks: `runRoot/volumes`; exists. */
   readonly locks: string
   readonly store: VolumeStore
-  readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'close'>
+  readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'find' | 'close'>
   /** Whether the kernel can lay an overlay over what a directory has. */
   readonly canOverlay: (directory: string) => Promise<boolean>
   readonly closing: AbortSignal
@@ -46,6 +48,9 @@ export class VolumeKeeper {
   readonly #locks: string
   readonly #drivers: VolumeKeeperOptions['drivers']
   readonly #closing: AbortSignal
+  /** Ends what undoes something, which `closing` does not end at once. */
+  readonly #undoing: AbortSignal
+  #isOpening = true
   readonly #ending = new Set<Promise<void>>()
   readonly #layers: VolumeLayers
 
@@ -56,6 +61,7 @@ export class VolumeKeeper {
     this.#locks = locks
     this.#drivers = drivers
     this.#closing = closing
+    this.#undoing = delayed(closing, patienceMs)
   }
 
   /** Where a plain volume's files are, and where the driver `local` mounts others. */
@@ -83,8 +89,8 @@ export class VolumeKeeper {
     return withFileLock(lock, leaving, signal)
   }
 
-  driver(name: string): Promise<VolumeDriver> {
-    return this.#drivers.get(name)
+  driver(name: string, signal?: AbortSignal): Promise<VolumeDriver> {
+    return this.#drivers.get(name, signal)
   }
 
   /** The names of all drivers there are. */
@@ -121,6 +127,27 @@ export class VolumeKeeper {
         if (!(await this.recover(error.volume, signal))) throw inUse(error.volume, this.store)
       }
     }
+  }
+
+  /** A volume that the store does not know, of the first driver that does, as if it had been made through the engine. */
+  async find(name: string, signal = this.#closing): Promise<VolumeRecord | undefined> {
+    const found = await this.#drivers.find(name, signal)
+    if (!found) return undefined
+    const request = { name, driver: found.driver, isAnonymous: false, labels: {}, options: {} }
+    const { createdAtMs, ...record } = newRecord(request, 'ready')
+    return { ...record, createdAtMs: found.createdAt?.getTime() ?? createdAtMs }
+  }
+
+  /** Records those of the volumes, asked for without a driver, that only a driver knows. Returns whether there are any. */
+  async adoptKnown(requests: readonly VolumeRequest[], signal = this.#closing): Promise<boolean> {
+    let isAny = false
+    for (const { name, driver, isAnonymous, mustExist = false } of requests) {
+      if (driver !== '' || isAnonymous || mustExist || this.store.get(name)) continue
+      const known = await this.find(name, signal)
+      if (known) await this.adopt(known, signal)
+      isAny ||= known !== undefined
+    }
+    return isAny
   }
 
   /** Records a volume that only its driver knows. */
@@ -187,12 +214,12 @@ export class VolumeKeeper {
    */
   async open({ name }: VolumeRecord, signal = this.#closing): Promise<{ path: string; end: () => Promise<void> }> {
     const { user, forget } = this.#beginAccess()
-    const end = () => this.locked(name, () => this.#endAccess(name, user), neverAborted).finally(forget)
+    const end = () => this.locked(name, () => this.#endAccess(name, user), this.#undoing).finally(forget)
     try {
       const path = await this.locked(name, () => this.#openLocked(name, user, signal), signal)
       return { path, end }
     } catch (error) {
-      await end().catch(() => {})
+      await this.#patiently([end().catch(() => {})])
       throw error
     }
   }
@@ -218,10 +245,26 @@ export class VolumeKeeper {
     return paths
   }
 
-  /** Unmounts what was mounted for runs of a container that are over. */
+  /**
+   * Unmounts what was mounted for runs of a container that are over. No driver but `local` keeps a container from being
+   * over: what one cannot unmount, or not in time, is unmounted with the next of its runs, or when the root is opened again.
+   */
   async release(container: string): Promise<void> {
-    for (const { volume, attempt } of this.store.mounts(container))
-      await this.locked(volume, () => this.#unmount(volume, container, attempt), neverAborted)
+    const mounts = this.store.mounts(container)
+    const unmount = ({ volume, attempt }: VolumeMount) =>
+      this.locked(volume, () => this.#unmount(volume, container, attempt), this.#undoing)
+    const isForeign = ({ volume }: VolumeMount) => this.#isForeign(volume)
+    for (const mount of mounts) if (!isForeign(mount)) await unmount(mount)
+    // `reconcile` does it for all at once.
+    if (this.#isOpening) return
+    await this.#patiently(mounts.filter(isForeign).map((mount) => tolerating(unmount(mount))))
+  }
+
+  /** Finishes the removal of a volume; where its driver cannot, or not in time, the next one who comes across it does. */
+  async discard(name: string): Promise<void> {
+    if (!this.#isForeign(name)) return void (await this.recover(name))
+    if (this.#isOpening) return
+    await this.#patiently([tolerating(this.recover(name, this.#undoing))])
   }
 
   /** Bytes of a volume's files, of one over layers of what it shares with no other; undefined when they are not in this root. */
@@ -241,7 +284,11 @@ export class VolumeKeeper {
    * @returns undefined when that cannot be: it is in use, or its files or the kernel are not fit; false when there is a
    *   volume of that name
    */
-  async share({ name }: VolumeRecord, request: VolumeRequest, signal = this.#closing): Promise<boolean | undefined> {
+  async share(
+    { name }: VolumeRecord,
+    request: VolumeRequest,
+    signal: AbortSignal = this.#closing,
+  ): Promise<boolean | undefined> {
     if (!(await this.#layers.isPossible())) return undefined
     const isShared = await this.locked(
       name,
@@ -265,7 +312,11 @@ export class VolumeKeeper {
    *
    * @returns false when there is one of that name
    */
-  make(request: VolumeRequest, write: (path: string) => Promise<void>, signal = this.#closing): Promise<boolean> {
+  make(
+    request: VolumeRequest,
+    write: (path: string) => Promise<void>,
+    signal: AbortSignal = this.#closing,
+  ): Promise<boolean> {
     const volume = newRecord(request, 'creating')
     return this.locked(
       volume.name,
@@ -283,7 +334,7 @@ export class VolumeKeeper {
           this.store.finish(volume.name)
           return true
         } catch (error) {
-          await this.#finishRemoval(volume, true).catch(() => {})
+          await this.#undoMaking(volume, error)
           throw error
         } finally {
           forget()
@@ -307,7 +358,7 @@ export class VolumeKeeper {
         if (this.#isAccessed(name) || (volume.state === 'ready' && !this.store.beginRemove(name)))
           throw inUse(name, this.store)
         try {
-          await this.#finishRemoval(volume, force)
+          await this.#finishRemoval(volume, { isTolerated: force ? isDriverMissing : never })
         } catch (error) {
           // A driver that refuses has left it as it was.
           if (volume.state === 'ready') this.store.restore(name)
@@ -330,7 +381,7 @@ export class VolumeKeeper {
         const volume = this.#layers.finish(name)
         if (!volume || volume.state === 'ready') return true
         if (this.#isAccessed(name)) return false
-        await this.#finishRemoval(volume, false)
+        await this.#finishRemoval(volume, { signal })
         return true
       },
       signal,
@@ -343,17 +394,24 @@ export class VolumeKeeper {
    * @param isOver whether a run of a container is over; what is mounted for it is unmounted then
    */
   async reconcile(isOver: (container: string, attempt: number) => boolean): Promise<void> {
+    this.#isOpening = false
+    const withDrivers: Promise<void>[] = []
+    const finish = async (volume: string, work: () => Promise<unknown>) => {
+      if (this.#isForeign(volume)) withDrivers.push(tolerating(work()))
+      else await tolerating(work())
+    }
     for (const { volume, container, attempt } of this.store.mounts()) {
       if (!(isAccess(container) ? isDeadAccess(container) : isOver(container, attempt))) continue
       failpoint('volume.reconcile-mount')
-      await tolerating(this.locked(volume, () => this.#unmount(volume, container, attempt)))
+      await finish(volume, () => this.locked(volume, () => this.#unmount(volume, container, attempt, this.#closing)))
     }
     for (const { name, state } of this.store.unfinished()) {
       // Whoever makes it lives, and may take his time.
       if (state === 'creating' && native().isLocked(`${this.#locks}/${name}`)) continue
       failpoint('volume.reconcile')
-      await tolerating(this.recover(name))
+      await finish(name, () => this.recover(name, this.#closing))
     }
+    await this.#patiently(withDrivers)
     // Of a volume that was removed by somebody who was killed before he removed its lock.
     for (const name of readdirSync(this.#locks)) if (!this.store.get(name)) await this.locked(name, () => {})
     for (const name of this.#unrecorded())
@@ -370,6 +428,20 @@ export class VolumeKeeper {
         if (volume && this.#isMisrecorded(volume)) this.store.setLayers(name, this.#layers.recorded(name))
       })
     await this.#layers.sweep()
+  }
+
+  /** What no caller can be kept waiting for goes on by itself after a while; {@link close} waits for it. */
+  async #patiently(works: readonly Promise<void>[]): Promise<void> {
+    if (works.length === 0) return
+    const ended = Promise.allSettled(works).then(() => void this.#ending.delete(ended))
+    this.#ending.add(ended)
+    await patiently(works, patienceMs)
+  }
+
+  /** Whether another driver than `local` has it. */
+  #isForeign(name: string): boolean {
+    const volume = this.store.get(name)
+    return volume !== undefined && volume.driver !== 'local'
   }
 
   /** Whether its directory is over other layers than the store says: that was restored from a backup. */
@@ -454,7 +526,7 @@ export class VolumeKeeper {
     await this.#unmount(name, user, 0)
     // The container that it went with was removed meanwhile.
     const volume = this.store.get(name)
-    if (volume?.state === 'removing' && !this.#isAccessed(name)) await this.#finishRemoval(volume, false)
+    if (volume?.state === 'removing' && !this.#isAccessed(name)) await this.#finishRemoval(volume)
   }
 
   /** Whether a volume can be had as it is. */
@@ -492,21 +564,23 @@ export class VolumeKeeper {
     return this.locked(
       request.name,
       async () => {
-        const volume = newRecord(request, 'creating')
-        if (!this.store.insert(volume)) {
+        // What its driver has already is not made, and so never undone.
+        const isKnown = await this.#isKnown(request, signal)
+        const volume = newRecord(request, isKnown ? 'ready' : 'creating')
+        if (!this.store.insert(volume) || isKnown) {
           if (this.store.get(request.name)?.state !== 'ready') throw new Busy(request.name)
           return this.#making(others, own, signal, body)
         }
         try {
           failpoint('volume.create')
           await saying(`create ${volume.name}`, async () => {
-            const driver = await this.driver(volume.driver)
+            const driver = await this.driver(volume.driver, signal)
             await driver.create(volume.name, volume.options, { signal })
           })
           failpoint('volume.created')
           return await this.#making(others, [...own, volume.name], signal, body)
         } catch (error) {
-          await this.#finishRemoval(volume, true).catch(() => {})
+          await this.#undoMaking(volume, error)
           throw error
         }
       },
@@ -514,47 +588,103 @@ export class VolumeKeeper {
     )
   }
 
+  /** Whether a driver has a volume that the store knows nothing of. */
+  async #isKnown({ name, driver }: VolumeRequest, signal: AbortSignal): Promise<boolean> {
+    if (driver === '' || driver === 'local' || this.store.get(name)) return false
+    return saying(`create ${name}`, async () => {
+      return (await lookUp(await this.driver(driver, signal), name, signal)) !== undefined
+    })
+  }
+
+  /** Of what neither is removed nor was refused nobody knows whether it is there: its record tells the next one. */
+  async #undoMaking(volume: VolumeRecord, error: unknown): Promise<void> {
+    const isTolerated = isRefusal(error) ? always : isDriverMissing
+    const undo = (signal = this.#undoing) => this.#finishRemoval(volume, { isTolerated, signal })
+    const limit = { ms: patienceMs, tooLate: () => error as Error, signals: [this.#undoing] }
+    await (volume.driver === 'local' ? undo() : within(limit, undo)).catch(() => {})
+  }
+
   async #mount(volume: VolumeRecord, user: string, attempt: number, signal: AbortSignal): Promise<string> {
-    const driver = await this.driver(volume.driver)
+    const driver = await this.driver(volume.driver, signal)
     if (volume.layers.length > 0) this.#layers.prepare(volume)
     failpoint('volume.mount')
     this.store.beginMount(volume.name, user, attempt)
     const what = `error while mounting volume '${volume.driver === 'local' ? this.path(volume.name) : volume.name}'`
-    const path = await saying(what, () => driver.mount(volume.name, useId(user, attempt), { signal }))
+    const path = await saying(what, async () => {
+      try {
+        return await driver.mount(volume.name, useId(user, attempt), { signal })
+      } catch (error) {
+        // Then there is nothing to be unmounted.
+        if (isRefusal(error)) this.store.unmounted(volume.name, user, attempt)
+        throw error
+      }
+    })
     failpoint('volume.mounted')
     this.store.mounted(volume.name, user, attempt, path)
     return path
   }
 
-  async #unmount(volume: string, user: string, attempt: number): Promise<void> {
+  async #unmount(volume: string, user: string, attempt: number, signal = this.#undoing): Promise<void> {
     const record = this.store.get(volume)
     // What is mounted on a plain volume's directory was mounted by somebody else.
     if (record && !isPlain(record)) {
-      const driver = await this.driver(record.driver)
+      const driver = await this.driver(record.driver, signal)
       failpoint('volume.unmount')
-      await driver.unmount(volume, useId(user, attempt), { signal: neverAborted })
+      await driver.unmount(volume, useId(user, attempt), { signal: undoingOf(record, signal) }).catch((error) => {
+        // Whether it was mounted at all, nobody but its driver knows.
+        if (!isRefusal(error) || this.#isMounted(volume, user, attempt)) throw error
+      })
     }
     failpoint('volume.unmounted')
     this.store.unmounted(volume, user, attempt)
   }
 
-  /** Under the volume's lock. With `force` also when the driver cannot. */
-  async #finishRemoval(volume: VolumeRecord, force: boolean): Promise<void> {
+  #isMounted(volume: string, user: string, attempt: number): boolean {
+    const mounts = this.store.mountsOf(volume)
+    return mounts.some((mount) => mount.container === user && mount.attempt === attempt && mount.path !== undefined)
+  }
+
+  /**
+   * Under the volume's lock.
+   *
+   * @param isTolerated failures of its driver in spite of which its record goes
+   */
+  async #finishRemoval(
+    volume: VolumeRecord,
+    { isTolerated = never, signal = this.#undoing }: Removal = {},
+  ): Promise<void> {
     failpoint('volume.remove')
     try {
       for (const { container, attempt } of this.store.mountsOf(volume.name))
-        await this.#unmount(volume.name, container, attempt)
+        await this.#unmount(volume.name, container, attempt, signal).catch((error) => {
+          // Whether it can be removed as it is, the driver says then.
+          if (!isRefusal(error)) throw error
+        })
       await saying(`remove ${volume.name}`, async () => {
-        const driver = await this.driver(volume.driver)
-        await driver.remove(volume.name, { signal: neverAborted })
+        const driver = await this.driver(volume.driver, signal)
+        await driver.remove(volume.name, { signal: undoingOf(volume, signal) })
       })
     } catch (error) {
-      if (!force) throw error
+      if (!isTolerated(error)) throw error
     }
     failpoint('volume.removed')
     await this.#layers.delete(volume)
   }
 }
+
+interface Removal {
+  readonly isTolerated?: (error: unknown) => boolean
+  readonly signal?: AbortSignal
+}
+
+const never = () => false
+const always = () => true
+
+/** There is no such driver any more, or this process has it not. */
+const isDriverMissing = (error: unknown) => (error as { code?: string }).code === 'VOLUME_DRIVER_NOT_FOUND'
+
+/** How long a driver of others is waited for where it must not keep anybody from going on. */
+const patienceMs = 5000
 
 /** What somebody else is making or removing. */
 class Busy extends Error {
@@ -570,7 +700,8 @@ async function tolerating(work: Promise<unknown>): Promise<void> {
   try {
     await work
   } catch (error) {
-    if (!(error instanceof VolumeError) && (error as { code?: string }).code !== 'VOLUME_DRIVER_NOT_FOUND') throw error
+    const isClosed = (error as { code?: string }).code === 'ENGINE_CLOSED'
+    if (!(error instanceof VolumeError || isDriverMissing(error) || isClosed)) throw error
   }
 }
 
@@ -586,8 +717,10 @@ async function saying<Result>(what: string, body: () => Promise<Result>): Promis
   }
 }
 
-/** What undoes something is not given up. */
 const neverAborted = new AbortController().signal
+
+/** What `local` undoes is not given up. */
+const undoingOf = ({ driver }: VolumeRecord, signal: AbortSignal) => (driver === 'local' ? neverAborted : signal)
 
 const anonymousName = /^[0-9a-f]{64}$/
 

@@ -121,14 +121,17 @@ test('a plugin of the first version of the protocol has no list, a local scope, 
   await expect(driver.remove('other', call)).rejects.toMatchObject({ code: 'VOLUME_DRIVER_FAILED' })
 })
 
-test.each([200, 500])("a plugin's error with the status %d comes in Docker's words", async (status) => {
+test.each([
+  [200, ''],
+  [500, 'VolumeDriver.Create: '],
+])("a plugin's error with the status %d comes in Docker's words", async (status, method) => {
   const driver = await open()
   await plugin.fault(says('Create', '{"Err":"no space \\u001b[31mleft"}', status))
   const error = await driver.create('data', {}, call).catch((error) => error)
   expect(error).toMatchObject({
     name: 'VolumeError',
     code: 'VOLUME_DRIVER_FAILED',
-    message: 'VolumeDriver.Create: no space  [31mleft',
+    message: `${method}no space  [31mleft`,
     details: { driver: 'disk', volume: 'data', method: 'VolumeDriver.Create' },
   })
 })

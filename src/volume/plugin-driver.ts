@@ -158,7 +158,8 @@ class PluginDriver implements VolumeDriver {
 
   #accepted(method: DriverMethod, volume: string | undefined, reply: PluginReply): Readonly<Record<string, unknown>> {
     if (reply.kind === 'answer') return reply.fields
-    throw driverFailure(method, reply.said, { driver: this.#address.name, volume })
+    const isNamed = reply.status !== 200
+    throw driverFailure(method, reply.said, { driver: this.#address.name, volume, isRefusal: true, isNamed })
   }
 
   async #ask(method: DriverMethod, request: Partial<VolumeRequest>, { signal }: VolumeDriverCall) {

@@ -47,6 +47,23 @@ export function within<Result>(
   })
 }
 
+/** Waits for all that is done, but no longer than `ms`: then it goes on by itself. @throws what one of it fails with meanwhile */
+export async function patiently(works: readonly Promise<void>[], ms: number): Promise<void> {
+  const impatience = new AbortController()
+  try {
+    await Promise.race([Promise.all(works), delay(ms, undefined, { signal: impatience.signal }).catch(() => {})])
+  } finally {
+    impatience.abort()
+  }
+}
+
+/** Fires a while after another signal, for the same reason. */
+export function delayed(signal: AbortSignal, ms: number): AbortSignal {
+  const controller = new AbortController()
+  signal.addEventListener('abort', () => setTimeout(() => controller.abort(signal.reason), ms).unref(), { once: true })
+  return controller.signal
+}
+
 /** Waits. @throws the signal's reason */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => {})
