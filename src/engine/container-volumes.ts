@@ -133,6 +133,7 @@ export async function prepareVolumes(
     volumes.prepare(volume)
     const source = copiedDirectory(snapshots, chain, point)
     if (source) await volumes.fill(volume, source, signal)
+    else await volumes.finishFill(volume, signal)
   }
   failpoint('volumes.prepared')
   containers.setPrepared(record.id)

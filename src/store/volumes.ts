@@ -65,6 +65,8 @@ export interface VolumeStore {
   users(volume: string): VolumeUse[]
   /** The volumes that a container refers to. */
   usedBy(container: string): VolumeRecord[]
+  /** Those of containers whose making is not done, or was cut short. */
+  unprepared(): VolumeRecord[]
   /**
    * In the transaction that deletes a container: its anonymous volumes that no other container refers to → removing.
    *
@@ -183,6 +185,10 @@ function uses({ prepare }: Database) {
   const usedBy = prepare<[string], Row>(
     'SELECT volumes.* FROM volume_uses JOIN volumes ON volumes.name = volume_uses.volume WHERE container = ?',
   )
+  const unprepared = prepare<[], Row>(
+    `SELECT DISTINCT volumes.* FROM containers JOIN volume_uses ON volume_uses.container = containers.id
+     JOIN volumes ON volumes.name = volume_uses.volume WHERE NOT is_prepared`,
+  )
   const retire = prepare<[string, string], { name: string }>(
     `UPDATE volumes SET state = 'removing' WHERE name IN (SELECT volume FROM volume_uses WHERE container = ? AND is_anonymous)
      AND NOT EXISTS (SELECT 1 FROM volume_uses WHERE volume = volumes.name AND container <> ?) RETURNING name`,
@@ -195,6 +201,7 @@ function uses({ prepare }: Database) {
       void use.run(container, volume, isAnonymous ? 1 : 0),
     users: (volume: string) => users.all(volume),
     usedBy: (container: string) => usedBy.all(container).map((row) => decode(row) as VolumeRecord),
+    unprepared: () => unprepared.all().map((row) => decode(row) as VolumeRecord),
     retire: (container: string) => retire.all(container, container).map(({ name }) => name),
     useImage: (container: string, image: string) => void useImage.run(container, image),
   }

@@ -62,10 +62,15 @@ export async function finishFill(target: string, staging: string): Promise<boole
   }
 }
 
+/** Whether a fill has begun to show, and was not finished: it is under way, or was cut short. */
+export function isHalfFilled(target: string, staging: string): boolean {
+  const left = `${staging}/${staging === target ? insideName : publishedName}`
+  return statSync(left, { throwIfNoEntry: false }) !== undefined
+}
+
 /** Whether {@link fill} would do something: the volume is empty, or not there yet, or was left half filled. */
 export function isToBeFilled(target: string, staging: string): boolean {
-  const left = `${staging}/${staging === target ? insideName : publishedName}`
-  if (statSync(left, { throwIfNoEntry: false }) !== undefined) return true
+  if (isHalfFilled(target, staging)) return true
   try {
     return isEmpty(target)
   } catch (error) {

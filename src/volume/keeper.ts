@@ -6,7 +6,7 @@ import type { VolumeMount, VolumeRecord, VolumeStore } from '../store/volumes.js
 import type { VolumeDriver } from './driver.js'
 import { isRefusal } from './driver-failure.js'
 import { type DriverRegistry, lookUp } from './drivers.js'
-import { type FillSource, fill, finishFill, isToBeFilled } from './fill.js'
+import { type FillSource, fill, finishFill, isHalfFilled, isToBeFilled } from './fill.js'
 import { VolumeLayers } from './layers.js'
 import { makeVolumeDirectory } from './local-driver.js'
 import { delayed, patiently, within } from './time-limit.js'
@@ -161,9 +161,14 @@ export class VolumeKeeper {
     makeVolumeDirectory(`${this.#directory}/${volume.name}`)
   }
 
-  /** Whether {@link prepare} would do nothing. */
+  /** Whether {@link prepare} and {@link finishFill} would do nothing. */
   isThere(volume: VolumeRecord): boolean {
-    return !isPlain(volume) || existsSync(this.path(volume.name))
+    return !isPlain(volume) || (existsSync(this.path(volume.name)) && !this.#isHalfFilled(volume.name))
+  }
+
+  /** Finishes what somebody has begun to fill a volume with, also where the caller would not: nobody is to see a part of it. */
+  async finishFill({ name }: VolumeRecord, signal = this.#closing): Promise<void> {
+    if (this.#isHalfFilled(name)) await this.#recoverFill(name, signal)
   }
 
   /** Whether a fill would do something, as far as one can tell without mounting the volume. */
@@ -412,6 +417,9 @@ export class VolumeKeeper {
       await finish(name, () => this.recover(name, this.#closing))
     }
     await this.#patiently(withDrivers)
+    // Whoever fills it lives, and may take his time.
+    for (const { name } of this.store.unprepared())
+      if (!native().isLocked(`${this.#locks}/${name}`)) await tolerating(this.#recoverFill(name, this.#closing))
     // Of a volume that was removed by somebody who was killed before he removed its lock.
     for (const name of readdirSync(this.#locks)) if (!this.store.get(name)) await this.locked(name, () => {})
     for (const name of this.#unrecorded())
@@ -490,6 +498,19 @@ export class VolumeKeeper {
   #prepareLayers(name: string): void {
     const volume = this.store.get(name)
     if (volume?.state === 'ready' && volume.layers.length > 0) this.#layers.prepare(volume)
+  }
+
+  #isHalfFilled(name: string): boolean {
+    return isHalfFilled(this.path(name), this.#staging(name))
+  }
+
+  #recoverFill(name: string, signal: AbortSignal): Promise<unknown> {
+    const finish = async () => {
+      const volume = this.store.get(name)
+      if (volume && isPlain(volume) && existsSync(this.path(name)))
+        await finishFill(this.path(name), this.#staging(name))
+    }
+    return this.locked(name, finish, signal)
   }
 
   /** Of what a plain volume is being filled with, on the same filesystem. */

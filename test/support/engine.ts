@@ -4,6 +4,7 @@ import { Engine, type EngineOptions } from '../../src/index.js'
 import { imageArchive, type TestImage } from './images.js'
 import { networkLeaks, rootLeaks } from './network-leaks.js'
 import { settled } from './settled.js'
+import { volumeLeaks } from './volume-leaks.js'
 
 /** An engine with a root of its own, and everything that could be left of it. */
 export interface TestEngine extends AsyncDisposable {
@@ -59,6 +60,7 @@ export async function leaksOf(directory: string): Promise<string[]> {
     mounts(directory),
     supervisors(directory),
     networkLeaks(directory, rootId),
+    volumeLeaks(directory),
   ])
   return found.flat()
 }

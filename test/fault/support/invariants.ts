@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import { Engine } from '../../../src/index.js'
 import { leaksOf } from '../../support/engine.js'
 import { settled } from '../../support/settled.js'
@@ -7,15 +8,22 @@ import type { Facts, Roots } from './scenario.js'
 
 /**
  * Opens a root after whatever has happened to it, and says what is wrong: facts that do not hold, containers that are not
- * as they are recorded, things that nothing owns, and whatever is left when everything has been removed.
+ * as they are recorded, things that nothing owns, and whatever is left when everything has been removed; and what `stray`
+ * finds before and after that.
  */
-export async function violations(roots: Roots, facts: Facts = {}): Promise<string[]> {
+export async function violations(
+  roots: Roots,
+  facts: Facts = {},
+  stray: (roots: Roots) => string[] = () => [],
+): Promise<string[]> {
   const engine = await Engine.open(roots)
   try {
     return [
       ...(await inconsistencies(engine, roots, facts)),
+      ...stray(roots),
       ...(await unusable(engine)),
       ...(await leftWhenEmpty(engine, roots)),
+      ...stray(roots),
     ]
   } finally {
     await engine.close()
@@ -27,26 +35,51 @@ export async function inconsistencies(engine: Engine, roots: Roots, facts: Facts
   return [
     ...(await broken(engine, facts)),
     ...(await settled(() => misrecorded(engine))),
+    ...unreferenced(roots),
     // What was loaded gets to the disk, and the mark of garbage goes, behind the answer.
     ...(await settled(async () => unowned(roots))),
   ]
 }
 
+const factOf = { image: imageFact, container: containerFact, volume: volumeFact, file: fileFact }
+
 async function broken(engine: Engine, facts: Facts): Promise<string[]> {
   const wrong: string[] = []
   for (const [key, expected] of Object.entries(facts)) {
     const [kind, name = ''] = key.split(' ')
-    const actual = kind === 'image' ? await imageFact(engine, name) : await containerFact(engine, name)
+    const actual = await factOf[kind as keyof typeof factOf](engine, name)
     if (!expected.split('|').includes(actual)) wrong.push(`lost: ${key} is ${actual}, not ${expected}`)
   }
   return wrong
 }
 
-const imageFact = (engine: Engine, name: string) =>
-  engine.images.get(name).then(
+const presence = (found: Promise<unknown>) =>
+  found.then(
     () => 'present',
     () => 'absent',
   )
+
+function imageFact(engine: Engine, name: string): Promise<string> {
+  return presence(engine.images.get(name))
+}
+
+function volumeFact(engine: Engine, name: string): Promise<string> {
+  return presence(engine.volumes.get(name))
+}
+
+/** The text of a file of a volume: `NAME/PATH`. */
+async function fileFact(engine: Engine, path: string): Promise<string> {
+  const [volume = '', ...parts] = path.split('/')
+  const directory = mkdtempSync('/tmp/ib-file-')
+  try {
+    await (await engine.volumes.get(volume)).copyFrom(parts.join('/'), `${directory}/file`)
+    return readFileSync(`${directory}/file`, 'utf8').trim()
+  } catch (error) {
+    return String(error)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
 
 async function containerFact(engine: Engine, name: string): Promise<string> {
   const container = await engine.containers.get(name).catch(() => undefined)
@@ -73,8 +106,9 @@ async function misrecorded(engine: Engine): Promise<string[]> {
   }
   const owned = (leak: string) => {
     const id = /[0-9a-f]{64}/.exec(leak)?.[0] ?? ''
-    // What containers have of networks is told by where it is, not by whose it is.
-    if (/^(process|address|port|interface|element|name) ?/.test(leak)) return running.size > 0
+    // What containers have of networks and volumes is told by where it is, not by whose it is.
+    if (/^(process|address|port|interface|element|name|loop device) ?/.test(leak)) return running.size > 0
+    if (/^mount .*\/root\/volumes\/[^/]+\/_data /.test(leak)) return running.size > 0
     // Who sees an end while the supervisor still tears down leaves the run directory to the next start or removal.
     return /^(container|run) directory/.test(leak) ? known.has(id) : running.has(id)
   }
@@ -82,6 +116,26 @@ async function misrecorded(engine: Engine): Promise<string[]> {
   const supervisors = leaks.filter((leak) => leak.startsWith('process')).length
   if (supervisors !== running.size) wrong.push(`${supervisors} supervisors for ${running.size} containers`)
   return [...wrong, ...leaks.filter((leak) => !owned(leak))]
+}
+
+/** Rows that refer to what is not there, and volumes that containers count on. */
+function unreferenced({ root }: Roots): string[] {
+  const database = new Sqlite(`${root}/db/inboard.sqlite`, { readonly: true })
+  const column = (query: string) => database.prepare<[], string>(query).pluck().all()
+  try {
+    return [
+      ...column(`SELECT 'use of volume ' || volume || ' by ' || container || ' of which one is not there' FROM volume_uses
+        WHERE volume NOT IN (SELECT name FROM volumes) OR container NOT IN (SELECT id FROM containers)`),
+      ...column(`SELECT 'mount of volume ' || volume || ' that is not there' FROM volume_mounts
+        WHERE volume NOT IN (SELECT name FROM volumes)`),
+      ...column(`SELECT volume FROM volume_uses JOIN volumes ON volumes.name = volume
+        JOIN containers ON containers.id = container WHERE is_prepared AND driver = 'local' AND options = '{}'`).flatMap(
+        (name) => (existsSync(`${root}/volumes/${name}/_data`) ? [] : [`lost: the directory of volume ${name}`]),
+      ),
+    ]
+  } finally {
+    database.close()
+  }
 }
 
 const engineLeaks = (engine: Engine) => leaksOf(engine.root.replace(/\/root$/, ''))
@@ -101,9 +155,9 @@ function unowned({ root, runRoot }: Roots): string[] {
   ]
 }
 
-export async function removeAll(engine: Engine): Promise<void> {
+export async function removeAll(engine: Engine, { volumes = false } = {}): Promise<void> {
   for (const { id } of await engine.containers.list({ all: true }))
-    await (await engine.containers.get(id)).remove({ force: true })
+    await (await engine.containers.get(id)).remove({ force: true, volumes })
 }
 
 /** A new container of any name that the scenarios use, where the image is there. */
@@ -121,6 +175,7 @@ async function unusable(engine: Engine): Promise<string[]> {
 async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<string[]> {
   for (const { id } of await engine.images.list()) await engine.images.remove(id, { force: true })
   await engine.networks.prune()
+  for (const { name } of await engine.volumes.list()) await (await engine.volumes.get(name)).remove()
   const left = (directory: string, ignored: RegExp) =>
     readdirSync(directory)
       .filter((name) => !ignored.test(name))
@@ -129,6 +184,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
     ...(await engineLeaks(engine)),
     ...left(join(root, 'content/sha256'), /^$/),
     ...left(join(root, 'snapshots'), /^(driver|lock|empty-init)$/),
+    ...left(join(root, 'volumes'), /^\.layers$/),
     ...left(runRoot, /^(engines|dns|networks|networks\.lock|volumes)$/),
   ])
 }

@@ -3,23 +3,32 @@ import { InboardError } from '../../../src/index.js'
 import { violations } from './invariants.js'
 import { newPlace, type Place } from './place.js'
 import { arm, type Point } from './programs.js'
-import { type Step, User } from './scenario.js'
+import { type Roots, type Step, User } from './scenario.js'
 
 type Archives = (place: Place) => Promise<User['archives']>
 
-/** Of points that are passed very often, the first calls. */
-const mostCalls = 3
+/** What a scenario has beside its images. */
+export interface Surroundings {
+  roots(roots: Roots): Roots
+  /** What is there that should not be. */
+  stray(roots: Roots): string[]
+  /** Of points that are passed very often, the first calls. Default: three. */
+  readonly mostCalls?: number
+}
+
+const nothingElse: Surroundings = { roots: (roots) => roots, stray: () => [] }
 
 /** The calls of failpoints that a scenario makes, point by point. */
 export async function passedPoints(
   names: readonly string[],
   scenario: readonly Step[],
   archives: Archives,
+  { roots, mostCalls = 3 }: Pick<Surroundings, 'roots' | 'mostCalls'> = nothingElse,
 ): Promise<Point[]> {
   const calls = new Map<string, number>()
   for (const name of names) failpoints.set(name, () => calls.set(name, (calls.get(name) ?? 0) + 1))
   using place = newPlace()
-  const user = new User(place.roots, await archives(place))
+  const user = new User(roots(place.roots), await archives(place))
   for (const step of scenario) await step.act(user)
   failpoints.clear()
   const callsOf = (name: string) => Math.min(calls.get(name) ?? 0, mostCalls)
@@ -27,16 +36,21 @@ export async function passedPoints(
 }
 
 /** What is wrong with a root whose scenario fails at a point, and goes on with the step done again. */
-export async function wrongAfterError(point: Point, scenario: readonly Step[], archives: Archives): Promise<string[]> {
+export async function wrongAfterError(
+  point: Point,
+  scenario: readonly Step[],
+  archives: Archives,
+  { roots, stray } = nothingElse,
+): Promise<string[]> {
   using place = newPlace()
   arm(point, () => {
     throw Object.assign(new Error('EIO: i/o error, failpoint'), { code: 'EIO', errno: -5, syscall: 'failpoint' })
   })
-  const user = new User(place.roots, await archives(place))
+  const user = new User(roots(place.roots), await archives(place))
   const found: string[] = []
   for (const step of scenario) found.push(...(await twice(step, user)))
   failpoints.clear()
-  return [...found, ...(await violations(place.roots))].map((what) => `${point.name} ${point.call}: ${what}`)
+  return [...found, ...(await violations(user.roots, {}, stray))].map((what) => `${point.name} ${point.call}: ${what}`)
 }
 
 async function twice(step: Step, user: User): Promise<string[]> {

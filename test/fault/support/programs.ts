@@ -7,7 +7,10 @@ import { cloneScenario } from './clone-scenario.js'
 import { networkChurn } from './network-churn.js'
 import { networkScenario } from './network-scenario.js'
 import { Random } from './random.js'
-import { type Roots, scenario, User } from './scenario.js'
+import { type Roots, type Step, scenario, User } from './scenario.js'
+import { type VolumeTurns, volumeChurn } from './volume-churn.js'
+import { withShelf } from './volume-place.js'
+import { volumeScenario } from './volume-scenario.js'
 
 /** Tells the test, before anything else happens. */
 function say(fact: unknown): void {
@@ -41,17 +44,26 @@ interface Life {
   readonly point?: Point
 }
 
+async function live(steps: readonly Step[], user: User): Promise<void> {
+  for (const [at, step] of steps.entries()) {
+    say({ begun: at })
+    await step.act(user)
+    say({ done: at })
+  }
+}
+
 /** The programs that run in processes of their own. */
 export const programs = {
   /** The scenario; says `begin N` and `done N` of each step. */
   async scenario({ roots, archives, point }: Life) {
     if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
-    const user = new User(roots, archives)
-    for (const [at, step] of scenario.entries()) {
-      say({ begun: at })
-      await step.act(user)
-      say({ done: at })
-    }
+    await live(scenario, new User(roots, archives))
+  },
+
+  /** The scenario of volumes; says the same. */
+  async volumes({ roots, archives, point }: Life) {
+    if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
+    await live(volumeScenario, new User(withShelf(roots), archives))
   },
 
   /** The scenario of networks. */
@@ -77,6 +89,13 @@ export const programs = {
   async networkChurn({ roots, ...turns }: { roots: Roots; seed: number; from: number; count: number }) {
     const engine = await Engine.open(roots)
     await networkChurn(engine, roots, turns, say)
+    await engine.close()
+  },
+
+  /** Random operations on volumes, from one of them on; says each. */
+  async volumeChurn({ roots, ...turns }: { roots: Roots } & VolumeTurns) {
+    const engine = await Engine.open(withShelf(roots))
+    await volumeChurn(engine, roots, turns, say)
     await engine.close()
   },
 

@@ -18,6 +18,21 @@ export interface Step {
   act(user: User): Promise<unknown>
 }
 
+/** What a process says of the steps of its scenario. */
+export interface Saying {
+  readonly begun?: number
+  readonly done?: number
+}
+
+/** What must be true: the facts of all steps that were done, but for those that the step under way was about to change. */
+export function acknowledged(steps: readonly Step[], said: readonly Saying[]): Facts {
+  const facts: Record<string, string> = {}
+  for (const { done } of said) if (done !== undefined) Object.assign(facts, steps[done]?.facts)
+  const last = said.at(-1)
+  if (last?.begun !== undefined) for (const key of Object.keys(steps[last.begun]?.facts ?? {})) delete facts[key]
+  return facts
+}
+
 /** A process's user: opens the engine anew when a step has closed it. */
 export class User {
   readonly roots: Roots
