@@ -28,19 +28,25 @@ export async function makeRunRoot(workspace: Workspace): Promise<string> {
 
 /** `engine.run('busybox', ['true']).network(network).publish(...).rm().output()`, which answers first and removes afterwards. */
 export function inboardRun(engine: Engine, network: string, ...ports: readonly string[]): Peer {
+  const name = ['inboard run().rm().output()', network, ...ports].join(', ')
+  return inboardPeer(engine, name, () => outputOfTrue(engine, network, ...ports))
+}
+
+/** A container that is run and removed by `action`. */
+export function inboardPeer(engine: Engine, name: string, action: () => Promise<unknown>): Peer {
   const run = async () => {
     const before = countFiles(engine)
     // Asking again and again would keep the supervisor from the directories it removes.
     const watcher = watch(engine.runRoot)
     const start = performance.now()
-    await outputOfTrue(engine, network, ...ports)
+    await action()
     const answered = performance.now() - start
     while (countFiles(engine) > before) await once(watcher, 'change')
     const removed = performance.now() - start
     watcher.close()
     return { answered, removed }
   }
-  return { name: ['inboard run().rm().output()', network, ...ports].join(', '), run }
+  return { name, run }
 }
 
 export async function outputOfTrue(engine: Engine, network: string, ...ports: readonly string[]): Promise<void> {

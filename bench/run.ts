@@ -3,12 +3,14 @@ import { network } from './network.js'
 import { isInOwnNetwork, runAgainInOwnNetwork } from './own-network.js'
 import { scale } from './scale.js'
 import { start } from './start.js'
+import { volumes } from './volumes.js'
 
 const benches: Readonly<Record<string, (options: readonly string[]) => Promise<void>>> = {
   start,
   scale,
   images,
   network,
+  volumes,
 }
 
 const [name = '', ...options] = process.argv.slice(2)

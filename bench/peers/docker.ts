@@ -9,6 +9,12 @@ const skipped = { skipped: 'dockerd is not installed' }
 /** `docker run --rm --network none`, by its CLI. */
 export const openDockerCli: OpenPeer = (workspace) => openCli(workspace, 'none', ['--network', 'none'])
 
+/** The same with other options, by its CLI. */
+export const openDockerCliWith =
+  (options: readonly string[]): OpenPeer =>
+  (workspace) =>
+    openCli(workspace, 'none', options)
+
 /** `docker run --rm -p`, by its CLI. */
 export const openPublishingDockerCli: OpenPeer = (workspace) => openCli(workspace, 'bridge', ['-p', '18080:80'])
 
