@@ -57,10 +57,11 @@ export const targetFlags = {
   optional: 8,
 }
 
-/** `recursive` of `tree_attach`: what reaches the mounts below the tree's root as well. */
+/** `recursive` of `tree_attach`: what reaches the mounts below the tree's root as well; and whether `tree_share` comes later. */
 export const treeFlags = {
   attributes: 1,
   propagation: 2,
+  sharedLater: 4,
 }
 
 export const stdioKinds = { null: 0, pipes: 1, tty: 2, slots: 3 }
@@ -301,7 +302,14 @@ export const operations = [
       recursive: 'u64',
       targetFlags: 'u64',
     },
-    doc: 'mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target.',
+    doc: 'mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target. With `sharedLater` its root is private for now, and the slot stays.',
+  },
+  {
+    code: 32,
+    name: 'tree_share',
+    in: ['container'],
+    fields: { slot: 'u64', slotPeer: 'u64' },
+    doc: "Makes an attached tree's root a peer of the tree in `slotPeer` (MOVE_MOUNT_SET_GROUP), so that what was mounted below it before is not mounted on the host as well; shared in a group of its own where the peer is private.",
   },
   {
     code: 33,

@@ -93,13 +93,35 @@ static int set_up_tree(int tree, const struct op_tree_attach *op) {
     return set_attributes(tree, own, attributes) < 0 ? -1 : set_attributes(tree, shared, propagation);
 }
 
+/* Older kernels take the flag for a mistake before they look at the descriptors. */
+static bool can_join_groups(void) { return sys_join_group(-1, -1) < 0 && errno != EINVAL; }
+
+static int attach(struct supervisor *s, int tree, const struct op_tree_attach *op) {
+    autoclose target = mount_target(s, op->target, target_kind(tree, op->target_flags), 0);
+    return target < 0 ? -1 : sys_attach(tree, target);
+}
+
 int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op) {
+    const struct mount_attributes private = {.propagation = MS_PRIVATE};
     int *tree = &s->slots[op->slot];
     if (*tree < 0) return fail(EBADF);
     if (set_up_tree(*tree, op) < 0) return -1;
-    autoclose target = mount_target(s, op->target, target_kind(*tree, op->target_flags), 0);
-    if (target < 0 || sys_attach(*tree, target) < 0) return -1;
+    bool shared_later = op->recursive & TREE_SHARED_LATER && can_join_groups();
+    if (shared_later && set_attributes(*tree, private, false) < 0) return -1;
+    if (attach(s, *tree, op) < 0) return -1;
+    if (!shared_later) close_and_forget(tree);
+    return 0;
+}
+
+int do_tree_share(struct supervisor *s, const struct op_tree_share *op) {
+    const struct mount_attributes shared = {.propagation = MS_SHARED};
+    int *tree = &s->slots[op->slot], *peer = &s->slots[op->slot_peer];
+    // An attached tree that is not kept is shared already.
+    if (*tree >= 0 && sys_join_group(*peer, *tree) < 0 &&
+        (errno != EINVAL || set_attributes(*tree, shared, false) < 0))
+        return -1;
     close_and_forget(tree);
+    close_and_forget(peer);
     return 0;
 }
 

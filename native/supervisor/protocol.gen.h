@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x3842d34u
+#define PLAN_FINGERPRINT 0x88cba809u
 #define OPCODE_LAST 83
 #define FRAME_LAST 38
 
@@ -43,6 +43,7 @@ enum {
 enum {
     TREE_ATTRIBUTES = 1,
     TREE_PROPAGATION = 2,
+    TREE_SHARED_LATER = 4,
 };
 enum {
     STDIO_NULL = 0,
@@ -96,6 +97,7 @@ enum {
     OP_PIVOT_ROOT = 26,
     OP_MOUNT = 30,
     OP_TREE_ATTACH = 31,
+    OP_TREE_SHARE = 32,
     OP_DEVICE_NODE = 33,
     OP_SYMLINK = 34,
     OP_MASK = 35,
@@ -312,6 +314,11 @@ struct op_tree_attach {
     uint64_t target_flags;
 };
 
+struct op_tree_share {
+    uint64_t slot;
+    uint64_t slot_peer;
+};
+
 struct op_device_node {
     const char *path;
     uint64_t mode;
@@ -459,6 +466,7 @@ union op_fields {
     struct op_pivot_root pivot_root;
     struct op_mount mount;
     struct op_tree_attach tree_attach;
+    struct op_tree_share tree_share;
     struct op_device_node device_node;
     struct op_symlink symlink;
     struct op_mask mask;
@@ -525,6 +533,7 @@ int do_root_mount(struct supervisor *s, const struct op_root_mount *op);
 int do_pivot_root(struct supervisor *s, const struct op_pivot_root *op);
 int do_mount(struct supervisor *s, const struct op_mount *op);
 int do_tree_attach(struct supervisor *s, const struct op_tree_attach *op);
+int do_tree_share(struct supervisor *s, const struct op_tree_share *op);
 int do_device_node(struct supervisor *s, const struct op_device_node *op);
 int do_symlink(struct supervisor *s, const struct op_symlink *op);
 int do_mask(struct supervisor *s, const struct op_mask *op);
@@ -584,6 +593,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_PIVOT_ROOT: return do_pivot_root(supervisor, &fields->pivot_root);
     case OP_MOUNT: return do_mount(supervisor, &fields->mount);
     case OP_TREE_ATTACH: return do_tree_attach(supervisor, &fields->tree_attach);
+    case OP_TREE_SHARE: return do_tree_share(supervisor, &fields->tree_share);
     case OP_DEVICE_NODE: return do_device_node(supervisor, &fields->device_node);
     case OP_SYMLINK: return do_symlink(supervisor, &fields->symlink);
     case OP_MASK: return do_mask(supervisor, &fields->mask);
@@ -660,6 +670,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [26] = {"pivot_root", 8, 1, 0, {FIELD_STR}},
     [30] = {"mount", 8, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
     [31] = {"tree_attach", 8, 7, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [32] = {"tree_share", 8, 2, -1, {FIELD_SLOT, FIELD_SLOT}},
     [33] = {"device_node", 8, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
     [34] = {"symlink", 8, 2, 1, {FIELD_STR, FIELD_STR}},
     [35] = {"mask", 8, 1, 0, {FIELD_STR}},

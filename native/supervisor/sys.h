@@ -23,6 +23,7 @@
 #define TREE_EMPTY_PATH 0x1000u
 #define MOVE_FROM_EMPTY_PATH 4u
 #define MOVE_TO_EMPTY_PATH 0x40u
+#define MOVE_SET_GROUP 0x100u
 
 #define MOUNT_READ_ONLY 1u
 #define MOUNT_NO_SUID 2u
@@ -70,6 +71,12 @@ static inline int sys_open_tree(int directory, const char *path, unsigned flags)
 /* Attaches a detached tree onto an opened target, both by descriptor. */
 static inline int sys_attach(int tree, int target) {
     return (int)syscall(NR_MOVE_MOUNT, tree, "", target, "", MOVE_FROM_EMPTY_PATH | MOVE_TO_EMPTY_PATH);
+}
+
+/* Makes a mount a peer of another. Linux 5.15 and newer. */
+static inline int sys_join_group(int peer, int mount) {
+    const unsigned flags = MOVE_FROM_EMPTY_PATH | MOVE_TO_EMPTY_PATH | MOVE_SET_GROUP;
+    return (int)syscall(NR_MOVE_MOUNT, peer, "", mount, "", flags);
 }
 
 static inline int sys_mount_setattr(int fd, unsigned flags, struct mount_attributes *attributes) {

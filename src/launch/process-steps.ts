@@ -34,6 +34,8 @@ export interface ProcessSteps {
   readonly createWorkingDirectory: boolean
   /** The pty is also the container's /dev/console. */
   readonly bindConsole: boolean
+  /** Runs when nothing more is mounted. */
+  readonly onMounted?: () => void
 }
 
 /** What every process of a container goes through last, be it the first or an exec'd one: from its terminal to execve(2). */
@@ -41,6 +43,7 @@ export function writeProcess(plan: PlanWriter, steps: ProcessSteps): void {
   const { process, seccomp } = steps
   const { user, capabilities } = process
   if (process.terminal) plan.console({ uid: user.uid, bind: steps.bindConsole ? 1 : 0 })
+  steps.onMounted?.()
   for (const { type, soft, hard } of process.rlimits)
     plan.rlimit({ resource: rlimitNumbers[type] ?? 0, soft: rlimit(soft), hard: rlimit(hard) })
   plan.oomScoreAdj({ value: process.oomScoreAdj, optional: process.oomScoreAdj === 0 ? 1 : 0 })

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x3842d34
+export const fingerprint = 0x88cba809
 export const modes = {
   run: 0,
   exec: 1,
@@ -40,6 +40,7 @@ export const targetFlags = {
 export const treeFlags = {
   attributes: 1,
   propagation: 2,
+  sharedLater: 4,
 } as const
 export const stdioKinds = {
   null: 0,
@@ -98,6 +99,7 @@ export const opcodes = {
   pivot_root: 26,
   mount: 30,
   tree_attach: 31,
+  tree_share: 32,
   device_node: 33,
   symlink: 34,
   mask: 35,
@@ -160,6 +162,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   26: 'pivot_root',
   30: 'mount',
   31: 'tree_attach',
+  32: 'tree_share',
   33: 'device_node',
   34: 'symlink',
   35: 'mask',
@@ -365,7 +368,7 @@ export interface Mount {
   readonly targetFlags: number | bigint
 }
 
-/** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target. */
+/** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target. With `sharedLater` its root is private for now, and the slot stays. */
 export interface TreeAttach {
   readonly slot: number | bigint
   readonly target: string
@@ -374,6 +377,12 @@ export interface TreeAttach {
   readonly propagation: number | bigint
   readonly recursive: number | bigint
   readonly targetFlags: number | bigint
+}
+
+/** Makes an attached tree's root a peer of the tree in `slotPeer` (MOVE_MOUNT_SET_GROUP), so that what was mounted below it before is not mounted on the host as well; shared in a group of its own where the peer is private. */
+export interface TreeShare {
+  readonly slot: number | bigint
+  readonly slotPeer: number | bigint
 }
 
 /** mknod(2), exact mode, in an opened parent that was reached without symlinks; an existing node of the same kind and number is success. mode has the S_IF bits; device is makedev(3). */
@@ -773,7 +782,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target. (container) */
+  /** mount_setattr(2) on the detached tree (MOUNT_ATTR_*, propagation MS_*; each with AT_RECURSIVE where `recursive`, of treeFlags, says so), then move_mount(2) onto the opened target. With `sharedLater` its root is private for now, and the slot stays. (container) */
   treeAttach(fields: TreeAttach): void {
     this.begin(31, 'tree_attach')
     this.u64(fields.slot)
@@ -783,6 +792,14 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.u64(fields.propagation)
     this.u64(fields.recursive)
     this.u64(fields.targetFlags)
+    this.end()
+  }
+
+  /** Makes an attached tree's root a peer of the tree in `slotPeer` (MOVE_MOUNT_SET_GROUP), so that what was mounted below it before is not mounted on the host as well; shared in a group of its own where the peer is private. (container) */
+  treeShare(fields: TreeShare): void {
+    this.begin(32, 'tree_share')
+    this.u64(fields.slot)
+    this.u64(fields.slotPeer)
     this.end()
   }
 

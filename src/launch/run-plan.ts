@@ -106,6 +106,7 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
     keyring: `_ses.${input.id}`,
     createWorkingDirectory: true,
     bindConsole: true,
+    onMounted: () => trees.share(),
   })
   plan.section('ending')
   if (input.network.kind === 'own') writeNetworkEnding(plan, input.id, input.network)
@@ -247,8 +248,10 @@ function writeMount(plan: PlanWriter, { type, source, destination, options }: Mo
 function writeCgroupMounts(plan: PlanWriter, { destination, options }: Mount, hierarchies: readonly Hierarchy[]): void {
   const { flags } = parseMountOptions(options)
   const first = hierarchies.filter(({ version }) => version === 1)
+  // Where something else is mounted over /sys, this is made below it, and hidden.
+  const made = targetFlags.createDirectory | targetFlags.noSymlinks
   if (first.length === 0) {
-    plan.mount({ source: 'cgroup', target: destination, fstype: 'cgroup2', flags, data: '', targetFlags: 0 })
+    plan.mount({ source: 'cgroup', target: destination, fstype: 'cgroup2', flags, data: '', targetFlags: made })
     return
   }
   plan.mount({
@@ -257,7 +260,7 @@ function writeCgroupMounts(plan: PlanWriter, { destination, options }: Mount, hi
     fstype: 'tmpfs',
     flags: flags & ~MS.RDONLY,
     data: 'mode=755',
-    targetFlags: 0,
+    targetFlags: made,
   })
   for (const { mountName, mountData, controllers } of first) {
     plan.mount({
@@ -266,7 +269,7 @@ function writeCgroupMounts(plan: PlanWriter, { destination, options }: Mount, hi
       fstype: 'cgroup',
       flags,
       data: mountData,
-      targetFlags: targetFlags.createDirectory,
+      targetFlags: made,
     })
     if (controllers.length > 1)
       for (const name of controllers) plan.symlink({ target: mountName, path: `${destination}/${name}` })

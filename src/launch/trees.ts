@@ -2,7 +2,7 @@ import { MS } from '../host/index.js'
 import type { ReadOnlyRoot } from '../snapshot/rootfs.js'
 import type { Mount } from '../spec/types.js'
 import { parseMountOptions } from './mount-options.js'
-import { type PlanWriter, targetFlags } from './protocol.gen.js'
+import { type PlanWriter, targetFlags, treeFlags } from './protocol.gen.js'
 
 export interface TreesInput {
   readonly mounts: readonly Mount[]
@@ -25,6 +25,8 @@ interface Image {
 export class Trees {
   readonly #plan: PlanWriter
   readonly #slots = new Map<Mount, number>()
+  /** What is to be shared with the host once all is mounted. */
+  readonly #peers = new Map<Mount, number>()
   readonly #steps: Map<number, Mount>
   readonly #binds: readonly Mount[]
   readonly #images: readonly Image[]
@@ -46,7 +48,10 @@ export class Trees {
 
   /** Before the mount namespace is made private: who asks for shared or slave propagation needs the source's peer group. */
   openBinds(): void {
-    for (const mount of this.#binds) this.#open(mount, mount.source)
+    for (const mount of this.#binds) {
+      this.#open(mount, mount.source)
+      if (mount.options.some(isShared)) this.#openPeer(mount)
+    }
   }
 
   /** After that, lest the host sees what is mounted. */
@@ -80,19 +85,36 @@ export class Trees {
       attrSet,
       attrClear,
       propagation: propagation || MS.PRIVATE,
-      recursive: reach,
+      recursive: reach | (this.#peers.has(mount) ? treeFlags.sharedLater : 0),
       targetFlags: targetFlags.createDirectory | targetFlags.createFile,
     })
   }
 
+  /** After all else is mounted, lest it is mounted on the host, too, and stays there. */
+  share(): void {
+    for (const [mount, peer] of this.#peers) {
+      this.#steps.set(this.#plan.steps, mount)
+      this.#plan.treeShare({ slot: this.#slots.get(mount) as number, slotPeer: peer })
+    }
+  }
+
   #open(mount: Mount, path: string): void {
-    const slot = this.#firstSlot + this.#slots.size
+    this.#slots.set(mount, this.#openTree(mount, path, mount.options.includes('rbind')))
+  }
+
+  #openPeer(mount: Mount): void {
+    this.#peers.set(mount, this.#openTree(mount, mount.source, false))
+  }
+
+  #openTree(mount: Mount, path: string, isRecursive: boolean): number {
+    const slot = this.#firstSlot + this.#slots.size + this.#peers.size
     this.#steps.set(this.#plan.steps, mount)
-    const recursive = mount.options.includes('rbind') ? 1 : 0
-    this.#plan.treeOpen({ slot, path, below: mount.subpath ?? '', recursive })
-    this.#slots.set(mount, slot)
+    this.#plan.treeOpen({ slot, path, below: mount.subpath ?? '', recursive: isRecursive ? 1 : 0 })
+    return slot
   }
 }
+
+const isShared = (option: string) => option === 'shared' || option === 'rshared'
 
 function imagesOf(mounts: readonly Mount[], roots: TreesInput['images'], directory: string): Image[] {
   const images = new Map<string, Image>()

@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { RunBuilder } from '../../src/container/run-builder.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 import { Canary } from './support/canary.js'
@@ -171,6 +172,73 @@ describe('a volume that is mounted read-only', () => {
     await first.remove()
     await second.remove()
   })
+})
+
+// Two ways: what is mounted there later, on the host or by a container that may, the other sees too.
+describe('a directory that is shared with the host', () => {
+  let shared: string
+  beforeEach(() => {
+    shared = mkdtempSync('/tmp/ib-shared-')
+    execFileSync('mount', ['-t', 'tmpfs', 'inboard-test', shared])
+    execFileSync('mount', ['--make-shared', shared])
+    for (const name of ['nested', 'tmp', 'etc', 'host', 'container']) mkdirSync(join(shared, name))
+    writeFileSync(join(shared, 'file'), '')
+    return () => {
+      execFileSync('umount', ['--recursive', shared])
+      rmSync(shared, { recursive: true })
+    }
+  })
+  const mountsOnHost = () =>
+    readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '')
+      .filter((at) => at.startsWith(`${shared}/`))
+
+  test('gets nothing of what the container has mounted in it', async () => {
+    const script = 'cat /h/nested/own; touch /h/tmp/x /etc/hosts; echo; ls /h/tmp /h/image/bin/sh'
+    writeFileSync(join(await dataOf('nested'), 'own'), 'own')
+    const { stdout } = await run(script)
+      .volume(`${shared}:/h:rshared`, `${shared}/etc:/etc:shared`, 'nested:/h/nested', `${canary.file}:/h/file:ro`)
+      .mount({ type: 'image', source: 'busybox', target: '/h/image' })
+      .tmpfs('/h/tmp')
+      .output()
+    expect(stdout).toBe('own\n/h/image/bin/sh\n\n/h/tmp:\nx\n')
+    expect(mountsOnHost()).toEqual([])
+    unharmed()
+  })
+
+  test('shows what is mounted there later, both ways', async () => {
+    const container = await host.engine
+      .run('busybox', ['sleep', '1000'])
+      .privileged()
+      .volume(`${shared}:/h:rshared`, 'nested:/h/nested')
+    execFileSync('mount', ['-t', 'tmpfs', 'inboard-test', join(shared, 'host')])
+    const { stdout } = await container.exec([
+      'sh',
+      '-c',
+      'mount -t tmpfs inside /h/container && grep -c " /h/host " /proc/mounts',
+    ])
+    expect(stdout).toBe('1\n')
+    expect(mountsOnHost()).toEqual([join(shared, 'host'), join(shared, 'container')])
+    await container.remove({ force: true })
+  })
+
+  test('is not hidden on the host where it is in the container', async () => {
+    const sysfs = join(shared, 'host')
+    execFileSync('mount', ['--bind', '/sys', sysfs])
+    execFileSync('mount', ['--make-shared', sysfs])
+    const before = mountsOnHost()
+    const { stdout } = await run('ls /sys/firmware; ls /sys').volume(`${sysfs}:/sys:shared`).output()
+    expect(stdout).toContain('kernel\n')
+    expect(mountsOnHost()).toEqual(before)
+  })
+})
+
+test('the host’s /sys can be bound over the container’s, is masked there, and read-only', async () => {
+  const { stdout } = await run('ls /sys/kernel | head -1; ls /sys/firmware; touch /sys/x 2>/dev/null || echo kept')
+    .volume('/sys:/sys:ro')
+    .output()
+  expect(stdout).toMatch(/^\w+\nkept\n$/)
 })
 
 test('device nodes that an image has in the place of a volume are copied, and open nothing', async () => {

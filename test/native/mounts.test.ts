@@ -81,6 +81,7 @@ function mounting(executable: string, { script, mounts, images = new Map(), befo
     },
     extra: () => {
       for (const mount of mounts) trees.attach(mount)
+      trees.share()
     },
   })
 }
