@@ -308,7 +308,7 @@ export class VolumeKeeper {
       },
       signal,
     )
-    if (isShared) await this.locked(request.name, () => this.#prepareLayers(request.name))
+    if (isShared) await this.#prepareClone(request.name)
     return isShared
   }
 
@@ -495,9 +495,19 @@ export class VolumeKeeper {
     return native().mountedAt(this.path(name)) === undefined
   }
 
-  #prepareLayers(name: string): void {
-    const volume = this.store.get(name)
-    if (volume?.state === 'ready' && volume.layers.length > 0) this.#layers.prepare(volume)
+  /** A clone whose directories cannot be made is none. */
+  async #prepareClone(name: string): Promise<void> {
+    const prepare = () => {
+      const volume = this.store.get(name)
+      if (volume?.state === 'ready' && volume.layers.length > 0) this.#layers.prepare(volume)
+    }
+    try {
+      failpoint('clone.directories')
+      await this.locked(name, prepare, neverAborted)
+    } catch (error) {
+      await this.remove(name, { signal: neverAborted }).catch(() => {})
+      throw error
+    }
   }
 
   #isHalfFilled(name: string): boolean {

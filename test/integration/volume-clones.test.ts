@@ -227,25 +227,26 @@ describe('a snapshot', () => {
 describe('a volume that containers use', () => {
   it('is copied while they stand still, at one moment', async () => {
     const source = await engine.volumes.create('source')
-    const script = 'n=0; while :; do n=$((n+1)); echo $n >>/data/one; echo $n >>/data/two; done'
+    const script = `
+      mkdir /data/one /data/two
+      for at in $(seq 100); do for of in one two; do head -c 500000 /dev/zero >/data/$of/$at; done; done
+      while :; do echo >>/data/one/log; echo >>/data/two/log; done`
     const writer = await engine.run('busybox', ['sh', '-c', script]).volume('source:/data')
     const lines = async (volume: Volume, name: string) => (await inside(volume, `wc -l </data/${name}`)).trim()
-    await expect.poll(() => existsSync(join(dataOf('source'), 'two'))).toBe(true)
-    // Much lies between the two, so that a copy takes its time.
-    await mkdir(join(dataOf('source'), 'p'))
-    for (let at = 0; at < 500; at++) await writeFile(join(dataOf('source'), `p/${at}`), 'x')
+    // Between the two there is so much that a copy takes its time.
+    await expect.poll(() => existsSync(join(dataOf('source'), 'two/log')), { timeout: 20_000 }).toBe(true)
     for (let at = 0; at < 5; at++) {
       const clone = await source.clone(`clone-${at}`)
       expect(await statusOf(clone)).toBeUndefined()
-      const [one, two] = [Number(await lines(clone, 'one')), Number(await lines(clone, 'two'))]
+      const [one, two] = [Number(await lines(clone, 'one/log')), Number(await lines(clone, 'two/log'))]
       expect(one - two).toBeOneOf([0, 1])
       expect(one).toBeGreaterThan(0)
     }
     const { State } = await writer.inspect()
     expect(State.Status).toBe('running')
-    const before = (await readFile(join(dataOf('source'), 'one'), 'utf8')).length
+    const before = (await readFile(join(dataOf('source'), 'one/log'), 'utf8')).length
     await expect
-      .poll(async () => (await readFile(join(dataOf('source'), 'one'), 'utf8')).length)
+      .poll(async () => (await readFile(join(dataOf('source'), 'one/log'), 'utf8')).length)
       .toBeGreaterThan(before)
   })
 
