@@ -379,7 +379,7 @@ export class VolumeKeeper {
    *
    * @returns false when somebody still reads or writes its files without a container: who does so last finishes it
    */
-  recover(name: string, signal = neverAborted): Promise<boolean> {
+  recover(name: string, signal = this.#undoing): Promise<boolean> {
     return this.locked(
       name,
       async () => {
