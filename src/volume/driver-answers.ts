@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { inspect } from 'node:util'
 import type { DriverVolume } from './driver.js'
 
@@ -10,6 +11,7 @@ export function nothingOf(_answer: unknown): void {}
 export function mountpointOf(answer: unknown): string {
   if (typeof answer !== 'string' || !answer.startsWith('/') || answer.includes('\0'))
     throw new Error(`its mountpoint is not an absolute path but ${brief(answer)}`)
+  if (posix.normalize(answer) === '/') throw new Error('its mountpoint is the root of the host')
   if (Buffer.byteLength(answer) > maxPathBytes) throw new Error(`its mountpoint has more than ${maxPathBytes} bytes`)
   return answer
 }

@@ -151,7 +151,7 @@ test('a plugin that hangs is given up in time, and serves the next call', async 
   expect(await disk.mount('v', 'id', call)).toBe(join(directory, 'volumes/v'))
 })
 
-test.each(['', 'relative/path', '/with\0nul', null, 7, `/${'x'.repeat(5000)}`])(
+test.each(['', 'relative/path', '/', '//srv/./..', '/with\0nul', null, 7, `/${'x'.repeat(5000)}`])(
   'a plugin whose mountpoint is %.20j has failed',
   async (Mountpoint) => {
     const disk = await registry().get('disk')

@@ -21,6 +21,9 @@ export const insideName = '.inboard-filling'
 export const publishedName = '.filled'
 const asidePrefix = '.filling-'
 
+/** What opening and removing comes to where a staging is none of ours. */
+const malformed: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENOTEMPTY', 'EXDEV'])
+
 const directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
 
 /**
@@ -56,6 +59,16 @@ export class FillStaging {
    * @returns whether something was published
    */
   async recover(): Promise<boolean> {
+    try {
+      return await this.#finishOrUndo()
+    } catch (error) {
+      // A container has made it, or something of it: it is content, and keeps nobody else from the volume.
+      if (this.#isInside && malformed.has(String((error as { code?: unknown }).code))) return false
+      throw error
+    }
+  }
+
+  async #finishOrUndo(): Promise<boolean> {
     if (this.#holder === undefined) return false
     const names = native()
       .readDirectory(this.#holder)

@@ -245,4 +245,24 @@ describe('a volume that is a filesystem of its own', () => {
     expect(await fill(request)).toBe(false)
     expect(readdirSync(volume.target)).toEqual(['.inboard-filling'])
   })
+
+  it.each<[string, (inside: string) => void]>([
+    ['a link where what is staged would be', (inside) => symlinkSync('/etc', join(inside, '.filled'))],
+    ['half of what is staged', (inside) => mkdirSync(join(inside, '.filled/files'), { recursive: true })],
+    ['something else', (inside) => writeFileSync(join(inside, 'other'), '')],
+    ['links where what is to be removed would be', (inside) => symlinkSync('/etc', join(inside, '.filling-1'))],
+  ])('is not kept from others by a container’s root that has made %s there', async (_what, make) => {
+    const base = temporaryDirectory()
+    const { target } = emptyVolume(base)
+    const inside = join(target, '.inboard-filling')
+    mkdirSync(inside, { mode: 0o700 })
+    make(inside)
+    writeFileSync(join(target, 'content'), '')
+    const before = readdirSync('/etc')
+    const source = fillSource(imageWithData(base), 'data')
+    expect(await fill({ source, target, staging: target })).toBe(false)
+    expect(await finishFill(target, target)).toBe(false)
+    expect(readdirSync(target)).toContain('content')
+    expect(readdirSync('/etc')).toEqual(before)
+  })
 })
