@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type BetterSqlite3 from 'better-sqlite3'
 import { failpoint } from '../errors/failpoint.js'
 import { type InboardError, UnsupportedHostError } from '../errors/index.js'
-import { storeError } from './failure.js'
+import { closedError, storeError } from './failure.js'
 import { migrations } from './schema.js'
 
 /** An open metadata database; one per file and process, shared by every engine of the process. */
@@ -67,14 +67,15 @@ const patienceMs = 10_000
 
 function connect(file: string): Omit<Database, 'close'> {
   const Sqlite = loadSqlite()
+  const sqlite = opened(Sqlite, file)
   const report = <Result>(body: () => Result): Result => {
     try {
       return body()
     } catch (error) {
-      throw storeError(file, error)
+      // What was under way when the last engine of the root was closed comes here late.
+      throw sqlite.open ? storeError(file, error) : closedError(error)
     }
   }
-  const sqlite = report(() => new Sqlite(file, { timeout: patienceMs }))
   try {
     failpoint('store.migrate')
     enterWal(sqlite)
@@ -113,6 +114,14 @@ function connect(file: string): Omit<Database, 'close'> {
     transaction: <T>(body: () => T) => report(() => run.immediate(body) as T),
     durable: <T>(body: () => T) => report(() => synced(() => run.immediate(body) as T)),
     read: <T>(body: () => T) => report(() => run.deferred(body) as T),
+  }
+}
+
+function opened(Sqlite: typeof BetterSqlite3, file: string): BetterSqlite3.Database {
+  try {
+    return new Sqlite(file, { timeout: patienceMs })
+  } catch (error) {
+    throw storeError(file, error)
   }
 }
 

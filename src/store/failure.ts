@@ -1,4 +1,4 @@
-import { ConflictError, StoreError, SyscallError } from '../errors/index.js'
+import { ConflictError, InvalidStateError, StoreError, SyscallError } from '../errors/index.js'
 
 // SQLITE_ERROR is a statement that does not fit the schema: our own fit the one that we made.
 const corrupt = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT', 'SQLITE_ERROR'])
@@ -35,4 +35,8 @@ export function storeError(path: string, error: unknown): unknown {
     code: 'SYSCALL_FAILED',
     details: { ...init.details, errno },
   })
+}
+
+export function closedError(cause: unknown): InvalidStateError {
+  return new InvalidStateError('the engine is closed', { code: 'ENGINE_CLOSED', cause })
 }
