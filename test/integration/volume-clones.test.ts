@@ -1,11 +1,14 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { appendFile, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { loopVolumes } from '../../examples/loop-volumes.js'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { AT_FDCWD, native, S_IFCHR } from '../../src/host/index.js'
-import type { Container, Engine, Volume } from '../../src/index.js'
+import { type Container, Engine, type Volume } from '../../src/index.js'
 import { describeTree } from '../../src/layer/fixture.js'
+import { makeImage, mountDirectory, mountsBelow } from '../../src/volume/local-fixture.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
@@ -323,6 +326,52 @@ describe('a volume that cannot be shared', () => {
     const clone = await source.clone('clone')
     expect((await clone.inspect()).Status).toBeUndefined()
     expect(existsSync(join(plain.engine.root, 'volumes/clone/_data/file'))).toBe(true)
+  })
+})
+
+describe('a volume of another driver', () => {
+  it('is cloned to one of that driver, with the same options', async () => {
+    const images = mountDirectory()
+    await using own = await testEngine([], {
+      volumeDrivers: { loop: loopVolumes(images) },
+      volumePluginDirectories: { sockets: [], specs: [] },
+    })
+    const source = await own.engine.volumes.create('source').driver('loop').opt({ size: '16m' })
+    await source.copyTo('/etc/hostname', '/file')
+    const clone = await source.clone('clone')
+    expect(await clone.inspect()).toMatchObject({ Driver: 'loop', Options: { size: '16m' } })
+    await clone.copyFrom('/file', join(own.directory, 'copied'))
+    expect(await readFile(join(own.directory, 'copied'))).toEqual(await readFile('/etc/hostname'))
+    expect(mountsBelow(images)).toEqual([])
+    for (const volume of [source, clone]) await volume.remove()
+  })
+})
+
+describe('on a filesystem with reflinks', () => {
+  it.each(['xfs', 'btrfs'])('a clone is a directory that shares the blocks of %s, at any time', async (type) => {
+    const directory = mountDirectory()
+    makeImage(join(directory, 'image'), type, 512)
+    const mountpoint = join(directory, 'mounted')
+    await mkdir(mountpoint)
+    execFileSync('mount', ['-o', 'loop', join(directory, 'image'), mountpoint])
+    const own = await Engine.open({ root: join(mountpoint, 'root'), runRoot: join(directory, 'run') })
+    try {
+      const source = await own.volumes.create('source')
+      const { Mountpoint } = await source.inspect()
+      await writeFile(join(Mountpoint, 'file'), Buffer.alloc(200 * 2 ** 20, 'x'))
+      execFileSync('sync', ['-f', Mountpoint])
+      const free = native().statfs(mountpoint)
+      const clones = await Promise.all(['one', 'two', 'three'].map((name) => source.clone(`clone-${name}`)))
+      execFileSync('sync', ['-f', Mountpoint])
+      const after = native().statfs(mountpoint)
+      expect((free.free - after.free) * free.blockSize).toBeLessThan(20 * 2 ** 20)
+      expect((await clones[0]?.inspect())?.Status).toBeUndefined()
+      await writeFile(join(Mountpoint, 'file'), 'changed')
+      const clone = join(mountpoint, 'root/volumes/clone-two/_data/file')
+      expect((await readFile(clone)).equals(Buffer.alloc(200 * 2 ** 20, 'x'))).toBe(true)
+    } finally {
+      await own.close()
+    }
   })
 })
 
