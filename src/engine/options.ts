@@ -26,11 +26,27 @@ export interface EngineOptions extends RegistriesOptions {
    */
   readonly defaultAddressPools?: readonly AddressPoolOption[]
   /**
-   * Drivers of volumes beside `local`, by name. The same ones are needed by every process that opens the root: a volume
-   * whose driver is missing can be neither mounted nor removed.
+   * Drivers of volumes beside `local`, by name: objects of yours that implement {@link VolumeDriver}. The same ones are
+   * needed by every process that opens the root: a volume whose driver is missing can neither be mounted nor, but for its
+   * record (`remove({ force: true })`), be removed.
+   *
+   * @example
+   * ```ts
+   * await using engine = await Engine.open({ volumeDrivers: { loop: loopVolumes('/var/lib/loop-volumes') } }) // examples/loop-volumes.ts
+   * await engine.volumes.create('small').driver('loop').opt({ size: '64m' })
+   * ```
    */
   readonly volumeDrivers?: Readonly<Record<string, VolumeDriver>>
-  /** Where Docker's volume plugins are looked for. Default: Docker's directories. */
+  /**
+   * Where Docker's volume plugins are looked for: programs of the host that tell of themselves by a socket, `NAME.sock`, or
+   * by a `NAME.spec` or `NAME.json` that says where they listen. Default: Docker's directories, so a plugin that runs is
+   * used without more: `driver('NAME')`, `.volumeDriver('NAME')`. Those of `docker plugin install` are none of these.
+   *
+   * @example
+   * ```ts
+   * await using engine = await Engine.open({ volumePluginDirectories: { sockets: ['/run/my-plugins'], specs: [] } })
+   * ```
+   */
   readonly volumePluginDirectories?: PluginDirectories
 }
 

@@ -59,7 +59,7 @@ export interface VolumeDriver {
   unmount(name: string, id: string, call: VolumeDriverCall): Promise<void>
   /** Where its files are when it is mounted; '' or absent: only `mount` tells. */
   path?(name: string, call: VolumeDriverCall): Promise<string>
-  /** What the driver knows of it; undefined: it has no such volume. */
+  /** What the driver knows of it; undefined: it has no such volume. What it has already is not made, and never undone. */
   get?(name: string, call: VolumeDriverCall): Promise<DriverVolume | undefined>
   /** All volumes it has, whoever made them. */
   list?(call: VolumeDriverCall): Promise<readonly DriverVolume[]>

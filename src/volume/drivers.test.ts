@@ -355,3 +355,24 @@ test.each([
   const open = () => registry({ registered: { [name]: driver as VolumeDriver } })
   expect(open).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(why) }))
 })
+
+test('a volume is found with the first driver that has it, whatever the others do', async () => {
+  const none = registry({ plugins: { sockets: [join(directory, 'none')], specs: [] } })
+  expect([none.hasOthers(), registry().hasOthers()]).toEqual([false, true])
+  const { signal } = new AbortController()
+  const drivers = registry({
+    timeouts: short,
+    registered: {
+      // Neither get nor list.
+      a: directories,
+      b: { ...directories, get: () => forever },
+      c: { ...directories, list: async () => [{ name: 'listed' }] },
+      d: { ...directories, get: () => Promise.reject(new Error('no idea')) },
+    },
+  })
+  expect(await drivers.find('listed', signal)).toEqual({ name: 'listed', driver: 'c' })
+  await (await drivers.get('disk')).create('theirs', {}, call)
+  expect(await drivers.find('theirs', signal)).toMatchObject({ name: 'theirs', driver: 'disk' })
+  expect(await drivers.find('nowhere', signal)).toBeUndefined()
+  await expect(drivers.find('theirs', AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up')
+})

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { InboardError, InvalidOptionError, InvalidStateError } from '../errors/index.js'
 import { quoted } from '../errors/printable.js'
 import { bounded, type DriverTimeouts, defaultDriverTimeouts } from './bounded-driver.js'
@@ -65,6 +66,12 @@ export class DriverRegistry {
     const found = (await listPlugins(this.#directories)).filter((name) => !this.#own.has(name))
     const answering = await Promise.all(found.map(async (name) => ((await this.#answers(name)) ? [name] : [])))
     return [...this.#own.keys(), ...answering.flat()].sort()
+  }
+
+  /** Whether there may be another driver than `local`: cheap, for those who ask with every new volume. */
+  hasOthers(): boolean {
+    const { sockets, specs } = this.#directories
+    return this.#own.size > 1 || [...sockets, ...specs].some(hasEntries)
   }
 
   /**
@@ -143,6 +150,15 @@ export async function lookUp(
 ): Promise<DriverVolume | undefined> {
   if (driver.get) return driver.get(name, { signal })
   return (await driver.list?.({ signal }))?.find((volume) => volume.name === name)
+}
+
+/** What cannot be read may have some: whoever looks closer says why it cannot. */
+function hasEntries(directory: string): boolean {
+  try {
+    return existsSync(directory) && readdirSync(directory).length > 0
+  } catch {
+    return true
+  }
 }
 
 const required = ['create', 'remove', 'mount', 'unmount'] as const

@@ -29,7 +29,7 @@ export interface VolumeKeeperOptions {
   /** Of locks: `runRoot/volumes`; exists. */
   readonly locks: string
   readonly store: VolumeStore
-  readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'find' | 'close'>
+  readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'hasOthers' | 'find' | 'close'>
   /** Whether the kernel can lay an overlay over what a directory has. */
   readonly canOverlay: (directory: string) => Promise<boolean>
   readonly closing: AbortSignal
@@ -140,9 +140,12 @@ export class VolumeKeeper {
 
   /** Records those of the volumes, asked for without a driver, that only a driver knows. Returns whether there are any. */
   async adoptKnown(requests: readonly VolumeRequest[], signal = this.#closing): Promise<boolean> {
+    const isAsked = ({ name, driver, isAnonymous, mustExist = false }: VolumeRequest) =>
+      driver === '' && !isAnonymous && !mustExist && !this.store.get(name)
+    const asked = requests.filter(isAsked)
+    if (asked.length === 0 || !this.#drivers.hasOthers()) return false
     let isAny = false
-    for (const { name, driver, isAnonymous, mustExist = false } of requests) {
-      if (driver !== '' || isAnonymous || mustExist || this.store.get(name)) continue
+    for (const { name } of asked) {
       const known = await this.find(name, signal)
       if (known) await this.adopt(known, signal)
       isAny ||= known !== undefined
