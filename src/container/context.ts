@@ -88,6 +88,8 @@ export interface ContainerContext {
   delete(record: ContainerRecord): boolean
   /** Unmounts what was mounted of volumes for runs of a container that are over. */
   releaseVolumes(id: string): Promise<void>
+  /** Finishes what somebody was filling the volumes of a container with that he did not live to make ready. @throws {VolumeError} */
+  finishFills(record: ContainerRecord): Promise<void>
   /** Removes those volumes of a deleted container that are being removed. @throws {VolumeError} */
   discardVolumes(record: ContainerRecord): Promise<void>
   /** Where a volume's files are on the host; '' where only its driver knows, and does not tell. */

@@ -45,6 +45,7 @@ export async function remove(
   await awaitCleared(context, id)
   failpoint('remove.files')
   await native().removeTree(`${context.root}/containers/${id}`)
+  if (!record.isPrepared) await context.finishFills(record)
   failpoint('remove.delete')
   context.delete(record)
   failpoint('remove.volumes')

@@ -48,6 +48,7 @@ export async function recordLoss(
   failpoint('loss.record')
   context.containers.settle(record.id, record.attempt, outcome, record.config.rm ? 'removing' : phase)
   if (!(await clear()) || !record.config.rm) return
+  if (!record.isPrepared) await context.finishFills(record)
   failpoint('loss.delete')
   context.delete(record)
   failpoint('loss.volumes')

@@ -139,6 +139,22 @@ export async function prepareVolumes(
   containers.setPrepared(record.id)
 }
 
+/**
+ * Makes ready the volumes that a container takes from others: those may be on the way of being made, or their maker was
+ * killed.
+ */
+export async function prepareTaken(
+  stages: VolumeStages,
+  context: Pick<ContainerContext, 'containers'>,
+  { config }: Pick<ContainerRecord, 'config'>,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const entry of config.volumesFrom) {
+    const other = context.containers.find(parseVolumesFrom(entry).container)
+    if (!other.isPrepared) await prepareVolumes(stages, context, other, signal)
+  }
+}
+
 /** Undoes the making of a container whose volumes cannot be made ready. */
 export async function undoCreate(
   { volumes }: Pick<Stages, 'volumes'>,
@@ -164,6 +180,11 @@ export function deleteContainer(
     if (record.config.rm || containers.removesVolumes(record.id)) volumes.store.retire(record.id)
     return containers.delete(record.id)
   })
+}
+
+/** Finishes what the maker of a container has left half filled, before nothing tells of it any more. */
+export async function finishFills({ volumes }: Pick<Stages, 'volumes'>, { mounts }: ContainerRecord): Promise<void> {
+  for (const { volume } of volumesIn(mounts)) await volumes.recoverFill(volume)
 }
 
 /** Removes those of a deleted container's volumes that are being removed. */

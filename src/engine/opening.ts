@@ -12,7 +12,7 @@ import { type Database, openDatabase } from '../store/database.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { openCgroupParents } from './cgroup-parents.js'
 import { containerFiles } from './container-files.js'
-import { deleteContainer, discardVolumes } from './container-volumes.js'
+import { deleteContainer, discardVolumes, finishFills } from './container-volumes.js'
 import { Containers } from './containers.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
@@ -142,6 +142,7 @@ function containerContext(
     end: (record, outcome) => endRun(stages.networking, context, record, outcome),
     delete: (record) => deleteContainer(stages, context, record),
     releaseVolumes: (id) => stages.volumes.release(id),
+    finishFills: (record) => finishFills(stages, record),
     discardVolumes: (record) => discardVolumes(stages, record),
     mountpointOf: (point) => stages.volumes.mountpointOf(point),
     releaseNetwork: (id) => releaseRun(stages.networking, context, id),

@@ -17,6 +17,7 @@ import { prepareBindSources } from './bind-sources.js'
 import {
   isPrepared,
   mountPointsOf,
+  prepareTaken,
   prepareVolumes,
   undoCreate,
   useMounts,
@@ -44,6 +45,7 @@ export function runActions(stages: RunStages, context: ContainerContext): RunAct
 async function create(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<Container> {
   const record = await draftOf(stages, context, request)
   const membership = await membershipOf(stages.networking, context, record)
+  await prepareTaken(stages, context, record, request.signal)
   failpoint('create.insert')
   const { result: inserted, made } = await insert(stages, context, record, membership, request.signal)
   await prepare(stages, context, inserted, made, request.signal)
@@ -70,6 +72,7 @@ async function prepare(
 async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
   const draft = await draftOf(stages, context, request)
   const membership = await membershipOf(stages.networking, context, draft)
+  await prepareTaken(stages, context, draft, request.signal)
   const { ahead } = stages.networking
   // While the container is recorded, the kernel is asked.
   if (membership.network) ahead.set(draft.id, ensureHost(stages, context, [membership.network], draft.id))

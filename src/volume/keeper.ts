@@ -9,6 +9,7 @@ import { type DriverRegistry, lookUp } from './drivers.js'
 import { type FillSource, fill, finishFill, isHalfFilled, isToBeFilled } from './fill.js'
 import { VolumeLayers } from './layers.js'
 import { makeVolumeDirectory } from './local-driver.js'
+import { readOptions } from './local-record.js'
 import { delayed, patiently, within } from './time-limit.js'
 
 /** A volume that somebody wants to have. */
@@ -169,9 +170,19 @@ export class VolumeKeeper {
     return !isPlain(volume) || (existsSync(this.path(volume.name)) && !this.#isHalfFilled(volume.name))
   }
 
+  /** Finishes, or undoes, what somebody was filling a plain volume with when he was killed. */
+  async recoverFill(name: string, signal = this.#closing): Promise<void> {
+    const finish = async () => {
+      const volume = this.store.get(name)
+      if (volume && isPlain(volume) && existsSync(this.path(name)))
+        await finishFill(this.path(name), this.#staging(name))
+    }
+    await this.locked(name, finish, signal)
+  }
+
   /** Finishes what somebody has begun to fill a volume with, also where the caller would not: nobody is to see a part of it. */
   async finishFill({ name }: VolumeRecord, signal = this.#closing): Promise<void> {
-    if (this.#isHalfFilled(name)) await this.#recoverFill(name, signal)
+    if (this.#isHalfFilled(name)) await this.recoverFill(name, signal)
   }
 
   /** Whether a fill would do something, as far as one can tell without mounting the volume. */
@@ -422,17 +433,10 @@ export class VolumeKeeper {
     await this.#patiently(withDrivers)
     // Whoever fills it lives, and may take his time.
     for (const { name } of this.store.unprepared())
-      if (!native().isLocked(`${this.#locks}/${name}`)) await tolerating(this.#recoverFill(name, this.#closing))
+      if (!native().isLocked(`${this.#locks}/${name}`)) await tolerating(this.recoverFill(name))
     // Of a volume that was removed by somebody who was killed before he removed its lock.
     for (const name of readdirSync(this.#locks)) if (!this.store.get(name)) await this.locked(name, () => {})
-    for (const name of this.#unrecorded())
-      this.store.insert(
-        newRecord(
-          { name, isAnonymous: anonymousName.test(name), driver: '', labels: {}, options: {} },
-          'ready',
-          this.#layers.recorded(name),
-        ),
-      )
+    for (const name of this.#unrecorded()) this.#adoptDirectory(name)
     for (const { name } of this.store.list().filter((volume) => this.#isMisrecorded(volume)))
       await this.locked(name, () => {
         const volume = this.store.get(name)
@@ -471,6 +475,14 @@ export class VolumeKeeper {
     const names = found.flatMap((entry) => (entry.isDirectory() && /^[a-zA-Z0-9]/.test(entry.name) ? [entry.name] : []))
     const known = new Set(this.store.list().map(({ name }) => name))
     return names.filter((name) => !known.has(name) && !this.store.get(name) && existsSync(this.path(name)))
+  }
+
+  /** One that has options that cannot be read stays as it is: nobody knows whose files it is to have. */
+  #adoptDirectory(name: string): void {
+    const options = readOptions(`${this.#directory}/${name}`)
+    if (options === undefined) return
+    const request = { name, isAnonymous: anonymousName.test(name), driver: 'local', labels: {}, options }
+    this.store.insert(newRecord(request, 'ready', this.#layers.recorded(name)))
   }
 
   /** A driver that does not exist is told of before the volume that has another one. */
@@ -515,15 +527,6 @@ export class VolumeKeeper {
 
   #isHalfFilled(name: string): boolean {
     return isHalfFilled(this.path(name), this.#staging(name))
-  }
-
-  #recoverFill(name: string, signal: AbortSignal): Promise<unknown> {
-    const finish = async () => {
-      const volume = this.store.get(name)
-      if (volume && isPlain(volume) && existsSync(this.path(name)))
-        await finishFill(this.path(name), this.#staging(name))
-    }
-    return this.locked(name, finish, signal)
   }
 
   /** Of what a plain volume is being filled with, on the same filesystem. */

@@ -8,6 +8,7 @@ import type { DriverVolume, VolumeDriver, VolumeDriverCall } from './driver.js'
 import { layersFailed, localFailure, mountFailed } from './local-failure.js'
 import { withLoopDevice } from './local-loop.js'
 import { bindFlags, type LocalMount, localMount, serverName, withServerAddress } from './local-options.js'
+import { writeOptions } from './local-record.js'
 import { mountLayers } from './overlay.js'
 
 export interface LocalDriverOptions {
@@ -44,6 +45,10 @@ export class LocalDriver implements VolumeDriver {
   async create(name: string, options: Readonly<Record<string, string>>, { signal }: VolumeDriverCall): Promise<void> {
     signal.throwIfAborted()
     localMount(options)
+    if (Object.keys(options).length > 0) {
+      makeDirectory(this.#home(name))
+      writeOptions(this.#home(name), options)
+    }
     makeVolumeDirectory(this.#home(name))
   }
 

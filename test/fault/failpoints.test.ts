@@ -7,10 +7,11 @@ import { archivesIn, newPlace, type Place, startRepository } from './support/pla
 import { passedPoints, wrongAfterError } from './support/points.js'
 import { startProgram } from './support/program.js'
 import type { Point } from './support/programs.js'
-import { type Facts, scenario } from './support/scenario.js'
+import { acknowledged, type Saying, scenario } from './support/scenario.js'
+import { isOfVolumes } from './support/volume-scenario.js'
 
 let points: readonly Point[]
-const names = failpointNames().filter((name) => !isOfNetworks(name) && !isOfClones(name))
+const names = failpointNames().filter((name) => !isOfNetworks(name) && !isOfClones(name) && !isOfVolumes(name))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })
 
@@ -45,7 +46,7 @@ describe('a process that is killed', () => {
       })
       const { signal, stderr } = await ended
       if (signal !== 'SIGKILL') wrong.push(`${point.name} ${point.call}: was not killed: ${stderr}`)
-      const found = await violations(place.roots, acknowledged(said as Saying[])).catch((error) => [
+      const found = await violations(place.roots, acknowledged(scenario, said as Saying[])).catch((error) => [
         String(error.stack),
       ])
       wrong.push(...found.map((what) => `${point.name} ${point.call}: ${what}`))
@@ -55,17 +56,3 @@ describe('a process that is killed', () => {
     expect(wrong).toEqual([])
   })
 })
-
-interface Saying {
-  readonly begun?: number
-  readonly done?: number
-}
-
-/** What must be true: the facts of all steps that were done, but for those that the step under way was about to change. */
-function acknowledged(said: readonly Saying[]): Facts {
-  const facts: Record<string, string> = {}
-  for (const { done } of said) if (done !== undefined) Object.assign(facts, scenario[done]?.facts)
-  const last = said.at(-1)
-  if (last?.begun !== undefined) for (const key of Object.keys(scenario[last.begun]?.facts ?? {})) delete facts[key]
-  return facts
-}

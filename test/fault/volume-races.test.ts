@@ -6,7 +6,7 @@ import { startProgram } from './support/program.js'
 import { Random, seed } from './support/random.js'
 import type { Roots } from './support/scenario.js'
 import { keptVolumes, lostLines, type VolumeTurn } from './support/volume-churn.js'
-import { strayVolumes, withShelf, writeVolumeImage } from './support/volume-place.js'
+import { strayVolumes, wholeOf, withShelf, writeVolumeImage } from './support/volume-place.js'
 
 const processes = 4
 const operations = 45
@@ -19,10 +19,7 @@ test('four processes that create, fill, take, restart and remove volumes at once
   const engine = await Engine.open(roots)
   await engine.images.load(await writeVolumeImage(`${place.directory}/image.tar`, { big: 40 }))
   for (const name of keptVolumes) await engine.volumes.create(name, { labels: { keep: 'yes' } })
-  const { stdout: whole } = await engine
-    .run('busybox', ['sh', '-c', 'cat /big/* | cksum; ls /big | wc -l'])
-    .rm()
-    .output()
+  const whole = await wholeOf(engine)
   const seeds = Array.from({ length: processes }, () => random.below(2 ** 31))
   const turns = (await Promise.all(seeds.map((one) => churned(place.roots, one, whole)))).flat()
   const wrong = [...(await inconsistencies(engine, roots)), ...(await lostLines(engine, turns))]

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Container, Engine } from '../../../src/index.js'
 import { Random } from './random.js'
 import type { Roots } from './scenario.js'
+import { wholeText } from './volume-place.js'
 
 /** Volumes that are never removed: whatever is said to be in them is there in the end. */
 export const keptVolumes = ['kept-0', 'kept-1', 'kept-2'] as const
@@ -94,7 +95,7 @@ const volumeVerbs: Readonly<Record<string, (turn: Turn) => Promise<Said | undefi
 
   /** Whoever of several fills it: each has all of it. */
   async copyUp({ engine, random, whole }) {
-    const run = withVolume(shell(engine, 'cat /big/* | cksum; ls /big | wc -l'), random, '/big').rm()
+    const run = withVolume(shell(engine, wholeText), random, '/big').rm()
     const result = await run.output()
     if (ended(result) && result.stdout !== whole)
       throw new Error(`a container has not all of its volume: ${result.stdout}`)
@@ -206,7 +207,7 @@ function ended({ exitCode, stderr }: { exitCode: number; stderr: string }): bool
 }
 
 /** It may have ended by itself. */
-function killIfThere(pid: number): void {
+export function killIfThere(pid: number): void {
   try {
     if (pid > 0) process.kill(pid, 'SIGKILL')
   } catch (error) {
@@ -215,7 +216,7 @@ function killIfThere(pid: number): void {
 }
 
 /** NaN: there is none. */
-function supervisorOf(state: string): number {
+export function supervisorOf(state: string): number {
   try {
     return Number(/^supervisorPid (\d+)$/m.exec(readFileSync(state, 'utf8'))?.[1])
   } catch {

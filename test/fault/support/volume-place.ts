@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite from 'better-sqlite3'
-import type { VolumeDriver } from '../../../src/index.js'
+import type { Engine, VolumeDriver } from '../../../src/index.js'
 import { dockerArchive, type Entry, tar } from '../../support/archives.js'
 import type { Roots } from './scenario.js'
 
@@ -29,6 +29,15 @@ export async function writeVolumeImage(path: string, { big = 0 } = {}): Promise<
   const config = { Env: ['PATH=/bin'], Cmd: ['true'], Volumes: { '/own': {}, '/void': {} } }
   writeFileSync(path, await tar(dockerArchive({ layers: [await tar(files)], config }, ['busybox'])))
   return path
+}
+
+/** Tells all that `/big` has. */
+export const wholeText = 'cat /big/* | cksum; ls /big | wc -l'
+
+/** What that tells of the image itself. */
+export async function wholeOf(engine: Engine): Promise<string> {
+  const { stdout } = await engine.run('busybox', ['sh', '-c', wholeText]).network('none').rm().output()
+  return stdout
 }
 
 /** Of files that belong to a root and are beside it. */
