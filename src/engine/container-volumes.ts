@@ -24,7 +24,8 @@ export function mountPointsOf(
   config: ContainerConfig,
   image: ImageContent,
 ): MountPoint[] {
-  const { images } = stages
+  const { images, volumes } = stages
+  const named = volumes.store.named(config.mounts.flatMap((mount) => (mount.type === 'volume' ? [mount.name] : [])))
   const others = config.volumesFrom.map((entry) => parseVolumesFrom(entry).container)
   const points = resolveMountPoints({
     config,
@@ -32,7 +33,7 @@ export function mountPointsOf(
     from: new Map(others.map((name) => [name, containers.find(name).mounts])),
     newName: anonymousName,
     imageId: (reference) => images.resolve(reference).id,
-    driverOf: (name) => stages.volumes.store.get(name)?.driver,
+    driverOf: (name) => named.get(name)?.driver,
   })
   for (const point of volumesIn(points)) verifyPlace(stages, image, point)
   return points.map((point) => followingRoot(stages, point))
@@ -91,9 +92,9 @@ function wantedDriver(config: ContainerConfig, point: VolumePoint, own: Configur
 
 /** In the transaction that inserts a container: it refers to what is mounted in it. */
 export function useMounts({ volumes }: Pick<Stages, 'volumes'>, { id, mounts }: ContainerRecord): void {
-  for (const point of mounts)
-    if (point.type === 'volume') volumes.store.use(id, point.volume, point.isAnonymous)
-    else if (point.type === 'image') volumes.store.useImage(id, point.image)
+  const used = volumesIn(mounts)
+  if (used.length > 0) volumes.store.use(id, used)
+  for (const point of mounts) if (point.type === 'image') volumes.store.useImage(id, point.image)
 }
 
 /** Whether nothing is to be made or filled for a container's volumes. */
@@ -102,8 +103,10 @@ export function isPrepared(
   mounts: readonly MountPoint[],
   image: ImageContent,
 ): boolean {
-  return volumesIn(mounts).every((point) => {
-    const volume = volumes.store.get(point.volume)
+  const points = volumesIn(mounts)
+  const named = volumes.store.named(points.map(({ volume }) => volume))
+  return points.every((point) => {
+    const volume = named.get(point.volume)
     if (!volume || !volumes.isThere(volume)) return false
     return !copiedDirectory(snapshots, image.chain, point) || !volumes.isToBeFilled(volume)
   })
@@ -189,8 +192,8 @@ export async function finishFills({ volumes }: Pick<Stages, 'volumes'>, { mounts
 
 /** Removes those of a deleted container's volumes that are being removed. */
 export async function discardVolumes({ volumes }: Pick<Stages, 'volumes'>, { mounts }: ContainerRecord): Promise<void> {
-  for (const { volume } of volumesIn(mounts))
-    if (volumes.store.get(volume)?.state === 'removing') await volumes.discard(volume)
+  for (const { name, state } of volumes.store.named(volumesIn(mounts).map(({ volume }) => volume)).values())
+    if (state === 'removing') await volumes.discard(name)
 }
 
 const nothingMounted: ReadonlyMap<string, string> = new Map()

@@ -39,6 +39,8 @@ export interface VolumeStore {
   /** The same, and it is on the disk when this returns. */
   durable<T>(body: () => T): T
   get(name: string): VolumeRecord | undefined
+  /** Those of these that there are: one lookup, however many. */
+  named(names: readonly string[]): ReadonlyMap<string, VolumeRecord>
   /** By name. */
   list(): VolumeRecord[]
   /** Those that somebody is making, removing or laying over a new layer, or was when he died. */
@@ -60,8 +62,8 @@ export interface VolumeStore {
   /** The layers that volumes refer to. */
   layers(): ReadonlySet<string>
 
-  /** Makes a container refer to a volume; in the transaction that inserts the container. */
-  use(container: string, volume: string, isAnonymous: boolean): void
+  /** Makes a container refer to volumes; in the transaction that inserts the container. */
+  use(container: string, volumes: readonly { readonly volume: string; readonly isAnonymous: boolean }[]): void
   users(volume: string): VolumeUse[]
   /** The volumes that a container refers to. */
   usedBy(container: string): VolumeRecord[]
@@ -119,6 +121,7 @@ export function openVolumes(database: Database): VolumeStore {
 
 function volumesTable({ prepare }: Database) {
   const byName = prepare<[string], Row>('SELECT * FROM volumes WHERE name = ?')
+  const byNames = prepare<[string], Row>('SELECT * FROM volumes WHERE name IN (SELECT value FROM json_each(?))')
   const all = prepare<[], Row>('SELECT * FROM volumes ORDER BY name')
   const unfinished = prepare<[], Row>("SELECT * FROM volumes WHERE state <> 'ready' OR rebasing IS NOT NULL")
   const insert = prepare<[string, string, number, number, string, string, string, string], never>(
@@ -134,6 +137,10 @@ function volumesTable({ prepare }: Database) {
   const remove = prepare<[string], never>('DELETE FROM volumes WHERE name = ?')
   return {
     get: (name: string) => decode(byName.get(name)),
+    named: (names: readonly string[]) => {
+      const rows = names.length > 0 ? byNames.all(JSON.stringify(names)) : []
+      return new Map(rows.map((row) => [row.name, decode(row) as VolumeRecord]))
+    },
     list: () => all.all().map((row) => decode(row) as VolumeRecord),
     unfinished: () => unfinished.all().map((row) => decode(row) as VolumeRecord),
     insert: (record: VolumeRecord) =>
@@ -174,8 +181,9 @@ function layers({ prepare }: Database) {
 }
 
 function uses({ prepare }: Database) {
-  const use = prepare<[string, string, number], never>(
-    `INSERT INTO volume_uses (container, volume, is_anonymous) VALUES (?, ?, ?)
+  const use = prepare<[string, string], never>(
+    `INSERT INTO volume_uses (container, volume, is_anonymous)
+     SELECT ?, value ->> 'volume', value ->> 'isAnonymous' FROM json_each(?) WHERE true
      ON CONFLICT DO UPDATE SET is_anonymous = min(is_anonymous, excluded.is_anonymous)`,
   )
   const users = prepare<[string], VolumeUse>(
@@ -197,8 +205,8 @@ function uses({ prepare }: Database) {
     'INSERT INTO image_uses (container, image) VALUES (?, ?) ON CONFLICT DO NOTHING',
   )
   return {
-    use: (container: string, volume: string, isAnonymous: boolean) =>
-      void use.run(container, volume, isAnonymous ? 1 : 0),
+    use: (container: string, volumes: readonly { volume: string; isAnonymous: boolean }[]) =>
+      void use.run(container, JSON.stringify(volumes.map(({ volume, isAnonymous }) => ({ volume, isAnonymous })))),
     users: (volume: string) => users.all(volume),
     usedBy: (container: string) => usedBy.all(container).map((row) => decode(row) as VolumeRecord),
     unprepared: () => unprepared.all().map((row) => decode(row) as VolumeRecord),

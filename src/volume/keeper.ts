@@ -119,8 +119,9 @@ export class VolumeKeeper {
         driven.sort((one, other) => (one.name < other.name ? -1 : 1))
         return await this.#making(driven, [], signal, (own) =>
           this.store.transaction(() => {
-            const made = requests.filter((request) => this.#settle(request, own)).map(({ name }) => name)
-            return { result: insert(), made }
+            const there = this.store.named(requests.map(({ name }) => name))
+            const made = requests.filter((request) => this.#settle(request, own, there.get(request.name)))
+            return { result: insert(), made: made.map(({ name }) => name) }
           }),
         )
       } catch (error) {
@@ -567,8 +568,7 @@ export class VolumeKeeper {
   }
 
   /** Whether a volume can be had as it is. */
-  #usable({ name, driver }: VolumeRequest): boolean {
-    const volume = this.store.get(name)
+  #usable({ name, driver }: VolumeRequest, volume = this.store.get(name)): boolean {
     if (!volume) return false
     if (volume.state !== 'ready') throw new Busy(name)
     if (driver !== '' && driver !== volume.driver) throw otherDriver(volume, driver)
@@ -576,13 +576,13 @@ export class VolumeKeeper {
   }
 
   /** In the transaction: the volume is there from now on. Returns whether it was made. */
-  #settle(request: VolumeRequest, own: ReadonlySet<string>): boolean {
+  #settle(request: VolumeRequest, own: ReadonlySet<string>, volume: VolumeRecord | undefined): boolean {
     const { name } = request
     if (own.has(name)) {
       this.store.finish(name)
       return true
     }
-    if (this.#usable(request)) return false
+    if (volume && this.#usable(request, volume)) return false
     if (request.mustExist) throw noSuchVolume(name)
     // Somebody has removed it since it was looked at.
     if (!isPlainRequest(request)) throw new Busy(name)
