@@ -75,7 +75,7 @@ async function dockerCopy(workspace: Workspace, archive: string, image: string):
   const name = `filled-${image}`
   return {
     name: 'docker create',
-    prepare: () => docker('rm', '--volumes', '--force', name).then(() => docker('volume', 'prune', '--force', '--all')),
+    prepare: () => docker('rm', '--volumes', '--force', name),
     run: () => docker('create', '--name', name, '--network', 'none', '--volume', '/data', image, 'true'),
   }
 }
