@@ -30,8 +30,10 @@ test('the scenario passes every failpoint that the sources have of volumes', () 
 
 test('at every failpoint an error is told as one of ours, a second try succeeds, and nothing is left', async () => {
   const wrong: string[] = []
-  for (const point of points) wrong.push(...(await wrongAfterError(point, volumeScenario, archivesOf, surroundings)))
-  console.log(`${points.length} errors, ${wrong.length} left something or failed twice`)
+  // Of each the last: those before it are other volumes' of the same kind.
+  const tried = points.filter(({ name }, at) => points[at + 1]?.name !== name)
+  for (const point of tried) wrong.push(...(await wrongAfterError(point, volumeScenario, archivesOf, surroundings)))
+  console.log(`${tried.length} errors, ${wrong.length} left something or failed twice`)
   expect(wrong).toEqual([])
 })
 
