@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/index.js'
+import { settled } from '../support/settled.js'
 import { inconsistencies, removeAll, violations } from './support/invariants.js'
 import { newPlace } from './support/place.js'
 import { startProgram } from './support/program.js'
@@ -24,7 +25,7 @@ test('four processes that create, fill, take, restart and remove volumes at once
   const turns = (await Promise.all(seeds.map((one) => churned(place.roots, one, whole)))).flat()
   const wrong = [...(await inconsistencies(engine, roots)), ...(await lostLines(engine, turns))]
   await removeAll(engine, { volumes: true })
-  const stray = strayVolumes(roots)
+  const stray = await settled(async () => strayVolumes(roots))
   await engine.close()
   const lines = turns.filter(({ line }) => line !== undefined).length
   const verbs = turns.filter(({ verb }) => verb !== undefined).length

@@ -20,10 +20,10 @@ export async function violations(
   try {
     return [
       ...(await inconsistencies(engine, roots, facts)),
-      ...stray(roots),
+      ...(await settled(async () => stray(roots))),
       ...(await unusable(engine)),
       ...(await leftWhenEmpty(engine, roots)),
-      ...stray(roots),
+      ...(await settled(async () => stray(roots))),
     ]
   } finally {
     await engine.close()
