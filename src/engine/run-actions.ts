@@ -145,7 +145,8 @@ function newRecord(
     bootId: undefined,
     config,
     mounts,
-    isPrepared: isPrepared(stages, mounts, image),
+    // Told with its insertion.
+    isPrepared: mounts.length === 0,
     outcome: undefined,
   }
   // A user that the image lacks, or no command at all, is an error of creating, not of starting.
@@ -167,15 +168,15 @@ async function insert(
   signal: AbortSignal | undefined,
 ): Promise<{ result: ContainerRecord; made: readonly string[] }> {
   const volumes = volumeRequests(record)
-  // They may have been removed, and made again, since they were looked at; from the insertion on they stay.
-  const isStillPrepared = () =>
+  // Looked at when it is inserted: from then on they stay.
+  const arePrepared = () =>
     volumes.length === 0 || isPrepared(stages, record.mounts, stages.images.resolve(record.image))
   const isNamed = record.name !== ''
   for (let attempt = 0; ; attempt++) {
     const named = isNamed ? record : { ...record, name: randomName(attempt) }
     try {
       const body = () => {
-        const inserted = { ...named, isPrepared: named.isPrepared && isStillPrepared() }
+        const inserted = { ...named, isPrepared: arePrepared() }
         context.containers.insert(inserted)
         join(stages.networking, inserted, membership)
         useMounts(stages, inserted)
