@@ -7,7 +7,7 @@ import { type MountSources, parseVolumesFrom, resolveMountPoints } from '../spec
 import type { MountPoint, VolumePoint } from '../spec/mount-point.js'
 import type { ConfiguredVolume, ContainerConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
-import type { VolumeRequest } from '../volume/keeper.js'
+import type { VolumeRequest } from '../volume/volume-record.js'
 import type { Stages } from './assemble.js'
 import { anonymousLabel, anonymousName } from './volume-request.js'
 

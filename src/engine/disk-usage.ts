@@ -1,6 +1,6 @@
 import { native } from '../host/index.js'
 import type { ImageUsage } from '../image/index.js'
-import { isLocal } from '../volume/keeper.js'
+import { isLocal } from '../volume/volume-record.js'
 import type { Stages } from './assemble.js'
 import { changedBytes } from './changed-bytes.js'
 import type { ContainerSummary, Containers } from './containers.js'

@@ -2,8 +2,9 @@ import { canOverlay, type SnapshotDriver } from '../snapshot/index.js'
 import type { Database } from '../store/database.js'
 import { openVolumes } from '../store/volumes.js'
 import { DriverRegistry } from '../volume/drivers.js'
-import { useId, VolumeKeeper } from '../volume/keeper.js'
+import { VolumeKeeper } from '../volume/keeper.js'
 import { LocalDriver } from '../volume/local-driver.js'
+import { useId } from '../volume/mount.js'
 import type { NormalizedEngineOptions } from './options.js'
 import type { Paths } from './paths.js'
 
@@ -23,10 +24,7 @@ export function openVolumeKeeper(
     directory: paths.volumes,
     optionsOf: (name) => store.get(name)?.options ?? {},
     layersOf: (name) => store.get(name)?.layers ?? [],
-    othersUse: (name, id) =>
-      store
-        .mountsOf(name)
-        .some(({ container, attempt, path }) => path !== undefined && useId(container, attempt) !== id),
+    othersUse: (name, id) => store.mountsOf(name).some((mount) => mount.path !== undefined && useId(mount) !== id),
   })
   const drivers = new DriverRegistry({ local, registered: volumeDrivers, plugins: volumePluginDirectories })
   return new VolumeKeeper({

@@ -6,7 +6,7 @@ import { checkText } from '../spec/invalid.js'
 import { parseLabels } from '../spec/labels.js'
 import { checkVolumeName } from '../spec/volume-name.js'
 import type { VolumeRecord } from '../store/volumes.js'
-import { cloneVolume, type Still } from '../volume/clone.js'
+import type { Still } from '../volume/clone-by-copy.js'
 import type { VolumeKeeper } from '../volume/keeper.js'
 
 /** Options of {@link Volume.clone}. */
@@ -48,7 +48,7 @@ export async function makeClone(
 ): Promise<void> {
   const request = { name: checkVolumeName('name', checkText('name', name)), labels: { ...parseLabels(labels) } }
   const still: Still = (body) => (pause ? whileStill(containers, keeper, source.name, body, signal) : body())
-  await cloneVolume(keeper, source, request, still, signal)
+  await keeper.clone(source, request, still, signal)
 }
 
 /** All stand still before the first file is read, and as long as this process lives at most. */

@@ -1,6 +1,6 @@
 import { hasLabels, type LabelFilter, lacksLabels } from '../image/labels.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
-import { isLocal } from '../volume/keeper.js'
+import { isLocal } from '../volume/volume-record.js'
 import { checkNames, exactly, invalidFilter, matching, type Test } from './filters.js'
 import { anonymousLabel } from './volume-request.js'
 

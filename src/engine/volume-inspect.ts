@@ -1,5 +1,6 @@
 import type { VolumeRecord } from '../store/volumes.js'
-import { noSuchVolume, type VolumeKeeper } from '../volume/keeper.js'
+import type { VolumeKeeper } from '../volume/keeper.js'
+import { noSuchVolume } from '../volume/volume-errors.js'
 import { scopeOf } from './volume-drivers.js'
 
 /** `docker volume inspect`. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { checkVolumeName } from '../spec/index.js'
 import { checkText, invalidOption } from '../spec/invalid.js'
 import { parseLabels } from '../spec/labels.js'
-import type { VolumeRequest } from '../volume/keeper.js'
+import type { VolumeRequest } from '../volume/volume-record.js'
 
 /** Options of a volume that is to be made: `docker volume create`'s. */
 export interface CreateVolumeOptions {

@@ -7,7 +7,7 @@ import type { VolumeRecord } from '../store/volumes.js'
 import type { ArchiveSource, ExportTreeOptions, ImportTreeOptions } from '../volume/archive.js'
 import type { CopyInOptions } from '../volume/copy-in.js'
 import type { CopyOutOptions } from '../volume/copy-out.js'
-import { noSuchVolume } from '../volume/keeper.js'
+import { noSuchVolume } from '../volume/volume-errors.js'
 import type { Stages } from './assemble.js'
 import { type CloneVolumeOptions, makeClone, type SnapshotVolumeOptions, snapshotName } from './volume-clones.js'
 import {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { VolumeError } from '../errors/index.js'
+import { InboardError, VolumeError } from '../errors/index.js'
 import { printable } from '../errors/printable.js'
 
 /** A method of Docker's volume plugin protocol; a driver in TypeScript has the same ones. */
@@ -40,6 +40,34 @@ export function driverFailure(
 export function isRefusal(error: unknown): boolean {
   return error instanceof VolumeError && error.details.isRefusal === true
 }
+
+/** There is no such driver any more, or this process has it not. */
+export function isDriverMissing(error: unknown): boolean {
+  return error instanceof InboardError && error.code === 'VOLUME_DRIVER_NOT_FOUND'
+}
+
+/** A driver that fails, or that this process has not, keeps nobody from going on: its volumes wait for the next time. */
+export async function tolerating(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!(error instanceof VolumeError || isDriverMissing(error) || isClosed(error))) throw error
+  }
+}
+
+/** A driver's failure says what was to be done with which volume, as Docker's does. */
+export async function saying<Result>(what: string, body: () => Promise<Result>): Promise<Result> {
+  try {
+    return await body()
+  } catch (error) {
+    if (!(error instanceof InboardError) || isClosed(error)) throw error
+    const { code, details, message } = error
+    const Class = error.constructor as typeof InboardError
+    throw new Class(`${what}: ${message}`, { code, details, cause: error.cause ?? error })
+  }
+}
+
+const isClosed = (error: unknown) => error instanceof InboardError && error.code === 'ENGINE_CLOSED'
 
 /** What was thrown, as words. */
 export function reasonOf(thrown: unknown): string {

@@ -57,6 +57,9 @@ export async function patiently(works: readonly Promise<void>[], ms: number): Pr
   }
 }
 
+/** What must not be given up takes it. */
+export const neverAborted: AbortSignal = new AbortController().signal
+
 /** Fires a while after another signal, for the same reason. */
 export function delayed(signal: AbortSignal, ms: number): AbortSignal {
   const controller = new AbortController()
