@@ -1,4 +1,4 @@
-import { ConflictError, NotFoundError } from '../errors/index.js'
+import { ConflictError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { type CreateNetworkOptions, normalizeNetwork } from '../network/network-options.js'
 import type { NetworkRecord } from '../store/networks.js'
@@ -7,6 +7,7 @@ import { type NetworkBlueprint, NetworkBuilder } from './network-builder.js'
 import { createNetwork, finishRemovals, removeNetwork } from './network-creation.js'
 import { type NetworkFilters, networkFilter, type PruneNetworksFilters, pruneFilter } from './network-filters.js'
 import type { Networking } from './networking.js'
+import { isRemoved } from './prune.js'
 import { wantedState } from './wanted-state.js'
 
 /** A line of `docker network ls`. */
@@ -114,7 +115,8 @@ export class Networks {
     await this.#settleAll()
     const removed: string[] = []
     for (const { id, name } of networking.store.list().filter(fits))
-      if (await this.#act(`cannot remove network ${name}`, () => this.#isRemoved(id, signal))) removed.push(name)
+      if (await this.#act(`cannot remove network ${name}`, () => isRemoved(removeNetwork(networking, id, signal))))
+        removed.push(name)
     return removed
   }
 
@@ -145,17 +147,6 @@ export class Networks {
       createNetwork(this.#context.stages.networking, request, signal),
     )
     return this.#network(record)
-  }
-
-  /** What was connected to or removed since it was looked at stays, or has gone already. */
-  async #isRemoved(id: string, signal: AbortSignal | undefined): Promise<boolean> {
-    try {
-      await removeNetwork(this.#context.stages.networking, id, signal)
-      return true
-    } catch (error) {
-      if (error instanceof ConflictError || error instanceof NotFoundError) return false
-      throw error
-    }
   }
 
   /** Containers whose end nobody has seen yet would keep their networks in use. */

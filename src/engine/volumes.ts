@@ -1,9 +1,10 @@
-import { ConflictError, type InboardError, NotFoundError } from '../errors/index.js'
+import type { InboardError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { isVolumeName } from '../spec/volume-name.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import type { DriverVolume } from '../volume/driver.js'
 import { noSuchVolume } from '../volume/volume-errors.js'
+import { isRemoved } from './prune.js'
 import { either, settleUsers, Volume, type VolumesContext } from './volume.js'
 import { type VolumeBlueprint, VolumeBuilder } from './volume-builder.js'
 import { askDrivers } from './volume-drivers.js'
@@ -156,7 +157,7 @@ export class Volumes {
       let spaceReclaimed = 0
       for (const record of volumes.store.list().filter((volume) => volume.state === 'ready' && fits(volume))) {
         const { Size } = await usageOf(volumes, record)
-        if (!(await this.#isRemoved(record.name, stop))) continue
+        if (!(await isRemoved(volumes.remove(record.name, { signal: stop })))) continue
         deleted.push(record.name)
         spaceReclaimed += Size
       }
@@ -184,17 +185,6 @@ export class Volumes {
     const { name, driver, createdAtMs, labels } = record
     const mountpoint = this.#context.stages.volumes.mountpointOf({ volume: name, driver })
     return { name, driver, scope, createdAt: new Date(createdAtMs), labels, mountpoint }
-  }
-
-  /** What somebody has begun to use or removed since it was looked at stays, or has gone already. */
-  async #isRemoved(name: string, signal: AbortSignal): Promise<boolean> {
-    try {
-      await this.#context.stages.volumes.remove(name, { signal })
-      return true
-    } catch (error) {
-      if (error instanceof ConflictError || error instanceof NotFoundError) return false
-      throw error
-    }
   }
 
   /** Containers whose end nobody has seen yet may be no more. */

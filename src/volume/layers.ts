@@ -3,7 +3,6 @@ import {
   constants,
   copyFileSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -15,10 +14,11 @@ import { failpoint } from '../errors/failpoint.js'
 import { AT_FDCWD, isAbandoned, native, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, withDescriptor } from '../host/index.js'
 import { copyOwnAttributes, smallExtent } from '../layer/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
+import { makeDirectory } from './directories.js'
 import { canBeLayer, hasOwnChanges } from './layer-content.js'
 
 /** The kernel takes 500, but each is looked into for every name that is not above it. */
-export const maxLayers = 32
+const maxLayers = 32
 
 const layerName = /^[0-9a-f]{16}$/
 
@@ -221,13 +221,5 @@ function canReflink(directory: string): boolean {
     throw error
   } finally {
     for (const path of [one, other]) rmSync(path, { force: true })
-  }
-}
-
-function makeDirectory(path: string, mode: number): void {
-  try {
-    mkdirSync(path, mode)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }

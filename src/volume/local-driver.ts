@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { InboardError } from '../errors/index.js'
 import { MNT_DETACH, MS, native, UMOUNT_NOFOLLOW, withFileLock } from '../host/index.js'
+import { makeDirectory, makeVolumeDirectory } from './directories.js'
 import type { DriverVolume, VolumeDriver, VolumeDriverCall } from './driver.js'
 import { layersFailed, localFailure, mountFailed } from './local-failure.js'
 import { withLoopDevice } from './local-loop.js'
@@ -46,7 +47,7 @@ export class LocalDriver implements VolumeDriver {
     signal.throwIfAborted()
     localMount(options)
     if (Object.keys(options).length > 0) {
-      makeDirectory(this.#home(name))
+      makeDirectory(this.#home(name), 0o700)
       writeOptions(this.#home(name), options)
     }
     makeVolumeDirectory(this.#home(name))
@@ -157,30 +158,6 @@ export class LocalDriver implements VolumeDriver {
   /** Held until the kernel has answered, also when nobody waits for that any more. */
   #locked<Result>(name: string, signal: AbortSignal, body: () => Promise<Result>): Promise<Result> {
     return withFileLock(`${this.#home(name)}/.mounting`, body, signal)
-  }
-}
-
-/**
- * Makes `home` with `_data` in it, as they are in Docker whatever the umask is: programs in containers have other users. Its
- * mode comes last: one who was killed before that is made up for.
- */
-export function makeVolumeDirectory(home: string): void {
-  const data = `${home}/_data`
-  makeDirectory(home)
-  const isNew = makeDirectory(data)
-  if (!isNew && (statSync(home).mode & 0o777) === 0o701) return
-  chmodSync(data, 0o755)
-  chmodSync(home, 0o701)
-}
-
-/** False when it is there. */
-function makeDirectory(path: string): boolean {
-  try {
-    mkdirSync(path, 0o700)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return false
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { VolumeRecord } from '../store/volumes.js'
+import { makeVolumeDirectory } from './directories.js'
 import { finishFill, isHalfFilled } from './fill.js'
-import { makeVolumeDirectory } from './local-driver.js'
 import type { VolumeContext } from './volume-context.js'
 import { isPlain } from './volume-record.js'
 
