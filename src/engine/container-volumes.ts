@@ -108,7 +108,8 @@ export function isPrepared(
   return points.every((point) => {
     const volume = named.get(point.volume)
     if (!volume || !volumes.isThere(volume)) return false
-    return !copiedDirectory(snapshots, image.chain, point) || !volumes.isToBeFilled(volume)
+    const source = copiedDirectory(snapshots, image.chain, point)
+    return !source || !volumes.isToBeFilled(volume, source)
   })
 }
 

@@ -1,4 +1,4 @@
-import { native, S_IFDIR, S_IFMT } from '../host/index.js'
+import { native, S_IFDIR, S_IFMT, type Time } from '../host/index.js'
 import { type LayerFormat, smallExtent, type TreeSource } from '../layer/index.js'
 import { MergedTree } from './merged-tree.js'
 
@@ -15,6 +15,7 @@ export interface ImageDirectory {
   readonly mode: number
   readonly uid: number
   readonly gid: number
+  readonly mtime: Time
   readonly isEmpty: boolean
   /** It is copied in less time than a thread is started in. */
   readonly isSmall: boolean
@@ -26,7 +27,7 @@ export function findImagePlace(layers: readonly string[], format: LayerFormat, p
   try {
     const found = tree.lookup(path)
     if (found === undefined) return undefined
-    const { mode, uid, gid } = found.stat
+    const { mode, uid, gid, mtime } = found.stat
     if ((mode & S_IFMT) !== S_IFDIR) return { kind: 'other' }
     const source: TreeSource = {
       layers: found.layers.map((layer) => layers[layer] as string),
@@ -35,7 +36,7 @@ export function findImagePlace(layers: readonly string[], format: LayerFormat, p
     }
     const extent = smallExtent(source)
     const size = { isEmpty: extent?.entries === 0, isSmall: extent !== undefined }
-    return { kind: 'directory', source, mode: mode & 0o7777, uid, gid, ...size }
+    return { kind: 'directory', source, mode: mode & 0o7777, uid, gid, mtime, ...size }
   } finally {
     tree.close()
   }

@@ -1,12 +1,21 @@
+import type { ImageDirectory } from '../snapshot/index.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import { accessVolume } from './access.js'
 import { type FillSource, fill, isToBeFilled } from './fill.js'
 import type { VolumeContext } from './volume-context.js'
 import { isLocal, isPlain } from './volume-record.js'
 
-/** Whether a fill would do something, as far as one can tell without mounting the volume. */
-export function isVolumeToBeFilled(context: VolumeContext, volume: VolumeRecord): boolean {
-  if (isPlain(volume)) return isToBeFilled(context.path(volume.name), context.home(volume.name))
+/**
+ * Whether a fill would do something, as far as one can tell without mounting the volume.
+ *
+ * @param source what it would be filled with; undefined: anything
+ */
+export function isVolumeToBeFilled(
+  context: VolumeContext,
+  volume: VolumeRecord,
+  source: ImageDirectory | undefined,
+): boolean {
+  if (isPlain(volume)) return isToBeFilled(context.path(volume.name), context.home(volume.name), source)
   return !isLocal(volume) || context.layers.isEmpty(volume)
 }
 

@@ -1,5 +1,6 @@
 import { opendirSync, statSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
+import { AT_FDCWD, native } from '../host/index.js'
 import { copyOwnAttributes } from '../layer/index.js'
 import type { ImageDirectory } from '../snapshot/index.js'
 import { fillFailed } from './fill-failure.js'
@@ -68,9 +69,13 @@ export function isHalfFilled(target: string, staging: string): boolean {
   return statSync(left, { throwIfNoEntry: false }) !== undefined
 }
 
-/** Whether {@link fill} would do something: the volume is empty, or not there yet, or was left half filled. */
-export function isToBeFilled(target: string, staging: string): boolean {
+/**
+ * Whether {@link fill} would do something: the volume is empty, or not there yet, or was left half filled. One that was
+ * filled with an empty directory is as that is.
+ */
+export function isToBeFilled(target: string, staging: string, source?: ImageDirectory): boolean {
   if (isHalfFilled(target, staging)) return true
+  if (source?.isEmpty && isAlike(target, source)) return false
   try {
     return isEmpty(target)
   } catch (error) {
@@ -90,6 +95,18 @@ async function withStaging<Result>(
   } finally {
     place.close()
   }
+}
+
+function isAlike(target: string, { mode, uid, gid, mtime: [seconds, nanoseconds] }: ImageDirectory): boolean {
+  const stat = native().statAt(AT_FDCWD, target)
+  return (
+    stat !== undefined &&
+    (stat.mode & 0o7777) === mode &&
+    stat.uid === uid &&
+    stat.gid === gid &&
+    stat.mtime[0] === seconds &&
+    stat.mtime[1] === nanoseconds
+  )
 }
 
 /** The first entry tells, however many there are. A new filesystem's `lost+found` counts, as with Docker. */

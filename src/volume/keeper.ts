@@ -1,4 +1,5 @@
 import { native } from '../host/index.js'
+import type { ImageDirectory } from '../snapshot/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import { accessVolume, type OpenVolume, openVolume } from './access.js'
 import { adoptKnown, adoptVolume, findVolume } from './adopt.js'
@@ -103,8 +104,8 @@ export class VolumeKeeper {
   }
 
   /** Whether a fill would do something, as far as one can tell without mounting the volume. */
-  isToBeFilled(volume: VolumeRecord): boolean {
-    return isVolumeToBeFilled(this.#context, volume)
+  isToBeFilled(volume: VolumeRecord, source?: ImageDirectory): boolean {
+    return isVolumeToBeFilled(this.#context, volume, source)
   }
 
   /** Fills a volume, when it is empty, with what an image has. */
