@@ -7,6 +7,7 @@ import { type MountSources, parseVolumesFrom, resolveMountPoints } from '../spec
 import type { MountPoint, VolumePoint } from '../spec/mount-point.js'
 import type { ConfiguredVolume, ContainerConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
+import type { VolumeRecord } from '../store/volumes.js'
 import type { VolumeRequest } from '../volume/volume-record.js'
 import type { Stages } from './assemble.js'
 import { anonymousLabel, anonymousName } from './volume-request.js'
@@ -97,19 +98,20 @@ export function useMounts({ volumes }: Pick<Stages, 'volumes'>, { id, mounts }: 
   for (const point of mounts) if (point.type === 'image') volumes.store.useImage(id, point.image)
 }
 
-/** Whether nothing is to be made or filled for a container's volumes. */
+/**
+ * Whether nothing is to be made or filled for a container's volumes.
+ *
+ * @param there the volumes that were not made for it
+ */
 export function isPrepared(
   { snapshots, volumes }: VolumeStages,
   mounts: readonly MountPoint[],
   image: ImageContent,
+  there: ReadonlyMap<string, VolumeRecord>,
 ): boolean {
-  const points = volumesIn(mounts)
-  const named = volumes.store.named(points.map(({ volume }) => volume))
-  return points.every((point) => {
-    const volume = named.get(point.volume)
-    if (!volume || !volumes.isThere(volume)) return false
-    const source = copiedDirectory(snapshots, image.chain, point)
-    return !source || !volumes.isToBeFilled(volume, source)
+  return volumesIn(mounts).every((point) => {
+    const volume = there.get(point.volume)
+    return volume !== undefined && volumes.isReady(volume, copiedDirectory(snapshots, image.chain, point))
   })
 }
 
@@ -179,7 +181,7 @@ export function deleteContainer(
   { containers }: Pick<ContainerContext, 'containers'>,
   record: ContainerRecord,
 ): boolean {
-  if (volumesIn(record.mounts).length === 0) return containers.delete(record.id)
+  if (!volumesIn(record.mounts).some(({ isAnonymous }) => isAnonymous)) return containers.delete(record.id)
   return volumes.store.transaction(() => {
     if (record.config.rm || containers.removesVolumes(record.id)) volumes.store.retire(record.id)
     return containers.delete(record.id)
@@ -193,7 +195,8 @@ export async function finishFills({ volumes }: Pick<Stages, 'volumes'>, { mounts
 
 /** Removes those of a deleted container's volumes that are being removed. */
 export async function discardVolumes({ volumes }: Pick<Stages, 'volumes'>, { mounts }: ContainerRecord): Promise<void> {
-  for (const { name, state } of volumes.store.named(volumesIn(mounts).map(({ volume }) => volume)).values())
+  const anonymous = volumesIn(mounts).flatMap(({ volume, isAnonymous }) => (isAnonymous ? [volume] : []))
+  for (const { name, state } of volumes.store.named(anonymous).values())
     if (state === 'removing') await volumes.discard(name)
 }
 

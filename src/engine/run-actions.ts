@@ -12,6 +12,7 @@ import { InvalidOptionError, LaunchError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
+import type { VolumeRecord } from '../store/volumes.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
 import {
@@ -169,14 +170,14 @@ async function insert(
 ): Promise<{ result: ContainerRecord; made: readonly string[] }> {
   const volumes = volumeRequests(record)
   // Looked at when it is inserted: from then on they stay.
-  const arePrepared = () =>
-    volumes.length === 0 || isPrepared(stages, record.mounts, stages.images.resolve(record.image))
+  const arePrepared = (there: ReadonlyMap<string, VolumeRecord>) =>
+    volumes.length === 0 || isPrepared(stages, record.mounts, stages.images.resolve(record.image), there)
   const isNamed = record.name !== ''
   for (let attempt = 0; ; attempt++) {
     const named = isNamed ? record : { ...record, name: randomName(attempt) }
     try {
-      const body = () => {
-        const inserted = { ...named, isPrepared: arePrepared() }
+      const body = (there: ReadonlyMap<string, VolumeRecord>) => {
+        const inserted = { ...named, isPrepared: arePrepared(there) }
         context.containers.insert(inserted)
         join(stages.networking, inserted, membership)
         useMounts(stages, inserted)

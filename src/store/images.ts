@@ -216,9 +216,7 @@ export function openImageRecords(database: Database): ImageRecords {
      ORDER BY created_at`,
   )
   const child = prepare<[string], unknown>('SELECT 1 FROM images WHERE parent = ? LIMIT 1')
-  const remove = prepare<[string], never>(
-    `DELETE FROM images WHERE id = ? AND ${unused}`,
-  )
+  const remove = prepare<[string], never>(`DELETE FROM images WHERE id = ? AND ${unused}`)
   const untagAll = prepare<[string], never>('DELETE FROM tags WHERE image = ?')
   const markRemoved = prepare<[string], never>(
     'UPDATE images SET is_removed = 1, parent = NULL, tagged_at = NULL WHERE id = ?',

@@ -65,8 +65,8 @@ export interface VolumeStore {
   /** Makes a container refer to volumes; in the transaction that inserts the container. */
   use(container: string, volumes: readonly { readonly volume: string; readonly isAnonymous: boolean }[]): void
   users(volume: string): VolumeUse[]
-  /** The volumes that a container refers to. */
-  usedBy(container: string): VolumeRecord[]
+  /** The volumes that a container refers to, but for those that are a directory and no more. */
+  mountedBy(container: string): VolumeRecord[]
   /** Those of containers whose making is not done, or was cut short. */
   unprepared(): VolumeRecord[]
   /**
@@ -190,8 +190,9 @@ function uses({ prepare }: Database) {
     `SELECT containers.id AS container, containers.name, containers.phase FROM volume_uses
      JOIN containers ON containers.id = volume_uses.container WHERE volume = ? ORDER BY containers.created_at`,
   )
-  const usedBy = prepare<[string], Row>(
-    'SELECT volumes.* FROM volume_uses JOIN volumes ON volumes.name = volume_uses.volume WHERE container = ?',
+  const mountedBy = prepare<[string], Row>(
+    `SELECT volumes.* FROM volume_uses JOIN volumes ON volumes.name = volume_uses.volume WHERE container = ?
+     AND (driver <> 'local' OR options <> '{}' OR layers <> '[]' OR rebasing IS NOT NULL)`,
   )
   const unprepared = prepare<[], Row>(
     `SELECT DISTINCT volumes.* FROM containers JOIN volume_uses ON volume_uses.container = containers.id
@@ -208,7 +209,7 @@ function uses({ prepare }: Database) {
     use: (container: string, volumes: readonly { volume: string; isAnonymous: boolean }[]) =>
       void use.run(container, JSON.stringify(volumes.map(({ volume, isAnonymous }) => ({ volume, isAnonymous })))),
     users: (volume: string) => users.all(volume),
-    usedBy: (container: string) => usedBy.all(container).map((row) => decode(row) as VolumeRecord),
+    mountedBy: (container: string) => mountedBy.all(container).map((row) => decode(row) as VolumeRecord),
     unprepared: () => unprepared.all().map((row) => decode(row) as VolumeRecord),
     retire: (container: string) => retire.all(container, container).map(({ name }) => name),
     useImage: (container: string, image: string) => void useImage.run(container, image),
@@ -238,6 +239,9 @@ function mounts({ prepare }: Database) {
   }
 }
 
+const none: Readonly<Record<string, string>> = Object.freeze({})
+const noLayers: readonly string[] = Object.freeze([])
+
 function decode(row: Row | undefined): VolumeRecord | undefined {
   return (
     row && {
@@ -245,10 +249,10 @@ function decode(row: Row | undefined): VolumeRecord | undefined {
       driver: row.driver,
       createdAtMs: row.created_at,
       isAnonymous: row.is_anonymous === 1,
-      labels: JSON.parse(row.labels),
-      options: JSON.parse(row.options),
+      labels: row.labels === '{}' ? none : JSON.parse(row.labels),
+      options: row.options === '{}' ? none : JSON.parse(row.options),
       state: row.state,
-      layers: JSON.parse(row.layers),
+      layers: row.layers === '[]' ? noLayers : JSON.parse(row.layers),
       rebasing: row.rebasing ?? undefined,
     }
   )

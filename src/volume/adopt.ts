@@ -30,8 +30,8 @@ export async function adoptKnown(
 ): Promise<boolean> {
   const isAsked = ({ name, driver, isAnonymous, mustExist = false }: VolumeRequest) =>
     driver === '' && !isAnonymous && !mustExist && !context.store.get(name)
+  if (requests.length === 0 || !context.drivers.hasOthers()) return false
   const asked = requests.filter(isAsked)
-  if (asked.length === 0 || !context.drivers.hasOthers()) return false
   let isAny = false
   for (const { name } of asked) {
     const known = await findVolume(context, name, signal)

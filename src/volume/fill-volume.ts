@@ -1,9 +1,21 @@
+import { existsSync } from 'node:fs'
 import type { ImageDirectory } from '../snapshot/index.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import { accessVolume } from './access.js'
-import { type FillSource, fill, isToBeFilled } from './fill.js'
+import { type FillSource, fill, isHalfFilled, isToBeFilled } from './fill.js'
 import type { VolumeContext } from './volume-context.js'
 import { isLocal, isPlain } from './volume-record.js'
+
+/** Whether a volume is as it is to be: it is made, no part of a fill is left in it, and a fill would do nothing. */
+export function isVolumeReady(
+  context: VolumeContext,
+  volume: VolumeRecord,
+  source: ImageDirectory | undefined,
+): boolean {
+  if (source) return !isVolumeToBeFilled(context, volume, source)
+  const { name } = volume
+  return !isPlain(volume) || (existsSync(context.path(name)) && !isHalfFilled(context.path(name), context.home(name)))
+}
 
 /**
  * Whether a fill would do something, as far as one can tell without mounting the volume.

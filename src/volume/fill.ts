@@ -1,6 +1,6 @@
 import { opendirSync, statSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
-import { AT_FDCWD, native } from '../host/index.js'
+import { AT_FDCWD, native, type Stat } from '../host/index.js'
 import { copyOwnAttributes } from '../layer/index.js'
 import type { ImageDirectory } from '../snapshot/index.js'
 import { fillFailed } from './fill-failure.js'
@@ -74,14 +74,9 @@ export function isHalfFilled(target: string, staging: string): boolean {
  * filled with an empty directory is as that is.
  */
 export function isToBeFilled(target: string, staging: string, source?: ImageDirectory): boolean {
-  if (isHalfFilled(target, staging)) return true
-  if (source?.isEmpty && isAlike(target, source)) return false
-  try {
-    return isEmpty(target)
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return true
-    throw error
-  }
+  const stat = native().statAt(AT_FDCWD, target)
+  if (stat === undefined || isHalfFilled(target, staging)) return true
+  return !(source?.isEmpty && isAlike(stat, source)) && isEmpty(target)
 }
 
 async function withStaging<Result>(
@@ -97,10 +92,8 @@ async function withStaging<Result>(
   }
 }
 
-function isAlike(target: string, { mode, uid, gid, mtime: [seconds, nanoseconds] }: ImageDirectory): boolean {
-  const stat = native().statAt(AT_FDCWD, target)
+function isAlike(stat: Stat, { mode, uid, gid, mtime: [seconds, nanoseconds] }: ImageDirectory): boolean {
   return (
-    stat !== undefined &&
     (stat.mode & 0o7777) === mode &&
     stat.uid === uid &&
     stat.gid === gid &&

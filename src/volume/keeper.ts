@@ -7,10 +7,10 @@ import { type CloneRequest, cloneVolume } from './clone.js'
 import type { Still } from './clone-by-copy.js'
 import type { VolumeDriver } from './driver.js'
 import type { FillSource } from './fill.js'
-import { fillVolume, isVolumeToBeFilled } from './fill-volume.js'
+import { fillVolume, isVolumeReady, isVolumeToBeFilled } from './fill-volume.js'
 import { havingVolumes, type Made } from './make.js'
 import { mountForRun, unmountRuns } from './mount.js'
-import { finishVolumeFill, isVolumeThere, prepareVolume, recoverFill } from './plain-volume.js'
+import { finishVolumeFill, prepareVolume, recoverFill } from './plain-volume.js'
 import { type IsOver, reconcileVolumes } from './reconcile.js'
 import { discardVolume, recoverVolume, removeVolume } from './remove.js'
 import { VolumeContext, type VolumeContextOptions } from './volume-context.js'
@@ -72,7 +72,7 @@ export class VolumeKeeper {
    */
   having<Result>(
     requests: readonly VolumeRequest[],
-    insert: () => Result,
+    insert: (there: ReadonlyMap<string, VolumeRecord>) => Result,
     signal: AbortSignal = this.#context.closing,
   ): Promise<Made<Result>> {
     return havingVolumes(this.#context, requests, insert, signal)
@@ -98,9 +98,13 @@ export class VolumeKeeper {
     prepareVolume(this.#context, volume)
   }
 
-  /** Whether {@link prepare} and {@link finishFill} would do nothing. */
-  isThere(volume: VolumeRecord): boolean {
-    return isVolumeThere(this.#context, volume)
+  /**
+   * Whether {@link prepare} and {@link fill} would do nothing.
+   *
+   * @param source undefined: it is not to be filled
+   */
+  isReady(volume: VolumeRecord, source: ImageDirectory | undefined): boolean {
+    return isVolumeReady(this.#context, volume, source)
   }
 
   /** Whether a fill would do something, as far as one can tell without mounting the volume. */

@@ -16,11 +16,13 @@ export interface Made<Result> {
 /**
  * Runs `insert` in a transaction at whose end all the volumes are there: those that are not yet are made. Plain ones are so
  * by their record; the others by their drivers before, under their locks until the transaction is over.
+ *
+ * @param insert gets those that were there before
  */
 export async function havingVolumes<Result>(
   context: VolumeContext,
   requests: readonly VolumeRequest[],
-  insert: () => Result,
+  insert: (there: ReadonlyMap<string, VolumeRecord>) => Result,
   signal: AbortSignal,
 ): Promise<Made<Result>> {
   const { store } = context
@@ -34,7 +36,7 @@ export async function havingVolumes<Result>(
         store.transaction(() => {
           const there = store.named(requests.map(({ name }) => name))
           const made = requests.filter((request) => settle(context, request, own, there.get(request.name)))
-          return { result: insert(), made: made.map(({ name }) => name) }
+          return { result: insert(there), made: made.map(({ name }) => name) }
         }),
       )
     } catch (error) {

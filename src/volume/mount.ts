@@ -73,7 +73,7 @@ export async function mountForRun(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const paths = new Map<string, string>()
-  for (const volume of context.store.usedBy(run.container)) {
+  for (const volume of context.store.mountedBy(run.container)) {
     if (isPlain(volume)) continue
     const mount = () => mountVolume(context, context.layers.finish(volume.name) ?? volume, run, signal)
     paths.set(volume.name, await context.locked(volume.name, mount, signal))

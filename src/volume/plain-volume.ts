@@ -10,11 +10,6 @@ export function prepareVolume(context: VolumeContext, volume: VolumeRecord): voi
   if (isPlain(volume)) makeVolumeDirectory(context.home(volume.name))
 }
 
-/** Whether {@link prepareVolume} and {@link finishVolumeFill} would do nothing. */
-export function isVolumeThere(context: VolumeContext, volume: VolumeRecord): boolean {
-  return !isPlain(volume) || (existsSync(context.path(volume.name)) && !isVolumeHalfFilled(context, volume.name))
-}
-
 /** Under the lock of a plain volume: its directory is there, and no part of a fill is left in it. */
 export async function makeWhole(context: VolumeContext, volume: VolumeRecord): Promise<void> {
   prepareVolume(context, volume)
