@@ -8,6 +8,8 @@ import { median, printTable, printTarget, quantile } from '../statistics.js'
 import type { Workspace } from '../workspace.js'
 
 const count = 20
+/** Before anything is counted. */
+const warmUp = 20
 const names = Array.from({ length: count }, (_, at) => `volume-${at}`)
 const volumes = names.map((name) => `${name}:/volumes/${name}`)
 
@@ -26,11 +28,54 @@ export async function compareMounts(
   slowRuns: number,
 ): Promise<void> {
   for (const name of names) await engine.volumes.create(name)
+  await compareStarts(engine, runs)
   const pairs = [inboardPair(engine), ...(await peerPairs(workspace))]
   const peers = pairs.flatMap((pair) => [pair.without, pair.with])
   const measured = await backToBack(peers, runs, slowRuns)
   printMeasured(measured)
   for (const pair of pairs) printDifference(pair, measured)
+}
+
+/** A start of a container that was made before, in turns of one: until its program runs, and until it has ended. */
+async function compareStarts(engine: Engine, runs: number): Promise<void> {
+  const make = (given: readonly string[]) =>
+    engine
+      .run('busybox', ['true'])
+      .network('none')
+      .volume(...given)
+      .create()
+  const containers = [await make([]), await make(volumes)]
+  const times = containers.map(() => ({ started: [] as number[], ended: [] as number[] }))
+  for (let run = 0; run < runs + warmUp; run++)
+    for (const [at, container] of containers.entries()) {
+      const began = performance.now()
+      await container.start()
+      const started = performance.now() - began
+      await container.wait()
+      if (run < warmUp) continue
+      times[at]?.started.push(started)
+      times[at]?.ended.push(performance.now() - began)
+    }
+  for (const container of containers) await container.remove()
+  console.log(
+    `\n${runs} starts of a container that is there, in turns; milliseconds until it runs, and until it has ended`,
+  )
+  const [without, withVolumes] = times.map(({ started, ended }) => [median(started), median(ended)])
+  const shown = (figures: readonly number[] = []) => figures.map((figure) => figure.toFixed(2))
+  printTable(
+    ['', 'started', 'ended'],
+    [
+      ['no volume', ...shown(without)],
+      [`${count} volumes`, ...shown(withVolumes)],
+    ],
+  )
+  for (const [at, what] of ['started', 'ended'].entries())
+    printTarget(
+      `a start with ${count} volumes minus none (${what})`,
+      (withVolumes?.[at] ?? 0) - (without?.[at] ?? 0),
+      1,
+      ' ms',
+    )
 }
 
 function inboardPair(engine: Engine): Pair {
@@ -81,8 +126,9 @@ function printDifference(pair: Pair, measured: readonly Measured[]): void {
   const medianOf = (peer: Peer, what: keyof Times) =>
     median((measured.find((entry) => entry.peer === peer)?.times ?? []).map((time) => time[what]))
   const difference = (what: keyof Times) => medianOf(pair.with, what) - medianOf(pair.without, what)
-  if (pair.name !== 'inboard') console.log(`${pair.name}, ${count} volumes cost ${difference('removed').toFixed(2)} ms`)
-  else
-    for (const what of ['answered', 'removed'] as const)
-      printTarget(`${count} volumes minus none (${what})`, difference(what), 1, ' ms')
+  const whats = pair.name === 'inboard' ? (['answered', 'removed'] as const) : (['removed'] as const)
+  for (const what of whats)
+    console.log(
+      `${pair.name}: made, run and removed with ${count} volumes minus none (${what}): ${difference(what).toFixed(2)} ms`,
+    )
 }
