@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import { isAccessed } from './access-users.js'
@@ -23,8 +24,9 @@ export function removeVolume(
     try {
       await finishRemoval(context, volume, { isTolerated: force ? isDriverMissing : never })
     } catch (error) {
-      // A driver that refuses has left it as it was.
-      if (volume.state === 'ready') store.restore(name)
+      // A driver that refuses has left it as it was; `local` may have begun.
+      const isWhole = volume.driver !== 'local' || existsSync(context.path(name))
+      if (volume.state === 'ready' && isWhole) store.restore(name)
       throw error
     }
   }
