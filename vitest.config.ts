@@ -45,7 +45,7 @@ export default defineConfig({
       onTheKernel('native', 2, 120_000),
       onTheKernel('integration', 3, 60_000, 2),
       onTheKernel('conformance', 4, 60_000, 2),
-      onTheKernel('fault', 5, 300_000),
+      onTheKernel('fault', 5, 300_000, 2),
       {
         extends: true,
         test: {

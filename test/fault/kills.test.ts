@@ -8,7 +8,7 @@ import { newPlace, type Place } from './support/place.js'
 import { type Running, startProgram } from './support/program.js'
 import { Random, seed } from './support/random.js'
 
-const durationMs = 60_000
+const durationMs = 30_000
 const processes = 3
 
 test('engines and supervisors killed at random moments lose nothing that was acknowledged, and leave nothing', async () => {

@@ -19,7 +19,7 @@ let points: readonly Point[]
 
 beforeAll(async () => {
   archives.image = await writeVolumeImage(`${directory}/image.tar`)
-  points = await passedPoints(names, volumeScenario, archivesOf, { ...surroundings, mostCalls: 2 })
+  points = await passedPoints(names, volumeScenario, archivesOf, surroundings)
 })
 afterEach(() => failpoints.clear())
 afterAll(() => rmSync(directory, { recursive: true }))

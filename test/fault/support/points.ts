@@ -5,6 +5,9 @@ import { newPlace, type Place } from './place.js'
 import { arm, type Point } from './programs.js'
 import { type Roots, type Step, User } from './scenario.js'
 
+/** Of points that are passed very often, the first calls. */
+const mostCalls = 2
+
 type Archives = (place: Place) => Promise<User['archives']>
 
 /** What a scenario has beside its images. */
@@ -12,8 +15,6 @@ export interface Surroundings {
   roots(roots: Roots): Roots
   /** What is there that should not be. */
   stray(roots: Roots): string[]
-  /** Of points that are passed very often, the first calls. Default: three. */
-  readonly mostCalls?: number
 }
 
 const nothingElse: Surroundings = { roots: (roots) => roots, stray: () => [] }
@@ -23,7 +24,7 @@ export async function passedPoints(
   names: readonly string[],
   scenario: readonly Step[],
   archives: Archives,
-  { roots, mostCalls = 3 }: Pick<Surroundings, 'roots' | 'mostCalls'> = nothingElse,
+  { roots }: Pick<Surroundings, 'roots'> = nothingElse,
 ): Promise<Point[]> {
   const calls = new Map<string, number>()
   for (const name of names) failpoints.set(name, () => calls.set(name, (calls.get(name) ?? 0) + 1))
