@@ -8,7 +8,7 @@ import { type Roots, type Step, User } from './scenario.js'
 /** Of points that are passed very often, the first calls. */
 const mostCalls = 2
 /** One sync is for all images that wait for it: how many there are is a matter of time. */
-const together: ReadonlySet<string> = new Set(['images.synced'])
+const together: ReadonlySet<string> = new Set(['images.sync', 'images.synced'])
 
 type Archives = (place: Place) => Promise<User['archives']>
 
