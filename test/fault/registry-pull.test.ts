@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { Engine, InboardError } from '../../src/index.js'
 import type { Fault } from '../support/scripted-registry/faults.js'
 import type { ImageOptions } from '../support/scripted-registry/images.js'
@@ -153,11 +153,17 @@ test('a layer of which a part came is not fetched from its beginning', async () 
   const image = await registry.addImage('library/x', runnable())
   const path = new RegExp(`^GET .*${noisyLayer(image)}`)
   registry.fault({ on: path, times: 1, effect: { kind: 'truncate', after: noise } })
-  await engine.pull(`${registry.host}/library/x`)
+  const reference = `${registry.host}/library/x`
+  onTestFinished(async () => {
+    await engine.images.remove(reference, { force: true })
+  })
+  await engine.pull(reference)
   const { requests, bytes } = fetched(registry, noisyLayer(image))
+  const size = image.layers[1]?.size ?? 0
   expect(requests).toBe(2)
-  expect(bytes).toBe(image.layers[1]?.size)
-  await engine.images.remove(`${registry.host}/library/x`, { force: true })
+  // What the kernel still had of a broken connection is fetched again.
+  expect(bytes).toBeGreaterThanOrEqual(size)
+  expect(bytes).toBeLessThan(size + noise / 2)
 })
 
 test('no credentials go to the host that a registry redirects to, nor into errors', async () => {
