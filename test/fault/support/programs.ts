@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 import { failpoints } from '../../../src/errors/failpoint.js'
 import { type Container, Engine, InboardError } from '../../../src/index.js'
 import { churn } from './churn.js'
@@ -142,6 +143,7 @@ export const programs = {
     const kept = await engine.run('busybox', ['sleep', '1000']).name('longer')
     await engine.run('busybox', ['true']).rm().output()
     await kept.exec(['true'])
+    const before = descriptors().length
     for (let free = 0; free <= most; free++)
       for (const verb of ['run', 'create', 'exec', 'load'] as const) {
         const release = occupy(free)
@@ -151,8 +153,12 @@ export const programs = {
             error instanceof InboardError ? `${error.code} ${error.details.errno ?? ''}` : `untyped: ${error}`,
         )
         release()
-        say({ free, verb, code, descriptors: descriptors().length })
+        say({ free, verb, code })
       }
+    // What a failed verb has begun may still be on its way out: its supervisor ends, and then the connection to it.
+    for (const deadline = performance.now() + 10_000; descriptors().length > before; await delay(5))
+      if (performance.now() > deadline) break
+    say({ before, after: descriptors().length })
     await engine.close()
   },
 
