@@ -25,10 +25,10 @@ function operationStruct({ name, fields }) {
   return members.length === 0 ? '' : `struct op_${name} {\n${members.join('')}};\n`
 }
 
-function schemaRow({ code, name, fields, in: allowed = [] }, sections) {
+function schemaRow({ code, name, fields, in: allowed = [], again = false }, sections) {
   const mask = allowed.map((section) => 1 << sections[section]).reduce((all, bit) => all | bit, 0)
   const kinds = Object.entries(fields).map(([field, type]) => kind(field, type))
-  return `    [${code}] = {"${name}", ${mask}, ${kinds.length}, ${subject(fields)}, {${kinds.join(', ') || '0'}}},\n`
+  return `    [${code}] = {"${name}", ${mask}, ${again}, ${kinds.length}, ${subject(fields)}, {${kinds.join(', ') || '0'}}},\n`
 }
 
 function dispatchCase({ name, fields }) {
@@ -58,6 +58,7 @@ export function emitC(table, fingerprint) {
   return `/* Generated from native/protocol/operations.mjs by native/protocol/generate.mjs. */
 #ifndef INBOARD_PROTOCOL_GEN_H
 #define INBOARD_PROTOCOL_GEN_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x${table.magic.toString(16)}u
@@ -65,7 +66,7 @@ export function emitC(table, fingerprint) {
 #define OPCODE_LAST ${lastCode}
 #define FRAME_LAST ${Math.max(...Object.values(frames).map(({ code }) => code))}
 
-${enumeration('MODE', table.modes)}${enumeration('SECTION', sections)}${enumeration('LIMIT', table.limits)}${enumeration('FD', table.descriptors)}${enumeration('TARGET', table.targetFlags)}${enumeration('TREE', table.treeFlags)}${enumeration('STDIO', table.stdioKinds)}${enumeration('STDIO_FLAG', table.stdioFlags)}${enumeration('NETLINK', table.netlinkSockets)}${enumeration('PROTOCOL', table.protocols)}${enumeration('OP', Object.fromEntries(operations.map(({ name, code }) => [name, code])))}${enumeration('FRAME', Object.fromEntries(Object.entries(frames).map(([name, { code }]) => [name, code])))}
+${enumeration('MODE', table.modes)}${enumeration('SECTION', sections)}${enumeration('LIMIT', table.limits)}${enumeration('FD', table.descriptors)}${enumeration('TARGET', table.targetFlags)}${enumeration('TREE', table.treeFlags)}${enumeration('STDIO', table.stdioKinds)}${enumeration('STDIO_FLAG', table.stdioFlags)}${enumeration('NETLINK', table.netlinkSockets)}${enumeration('RESTART', table.restartPolicies)}${enumeration('LOG_FORMAT', table.logFormats)}${enumeration('MOMENT', table.moments)}${enumeration('PROTOCOL', table.protocols)}${enumeration('OP', Object.fromEntries(operations.map(({ name, code }) => [name, code])))}${enumeration('FRAME', Object.fromEntries(Object.entries(frames).map(([name, { code }]) => [name, code])))}
 /* bytes and list fields, in place in the plan; count is 0 for bytes. */
 struct blob {
     uint32_t length;
@@ -83,6 +84,7 @@ enum field_kind { FIELD_U64, FIELD_SLOT, FIELD_STR, FIELD_BYTES, FIELD_LIST };
 struct op_schema {
     const char *name;
     uint8_t sections; /* bit n: allowed in section n */
+    bool again;       /* executed at each start of the program within a run */
     uint8_t fields;
     int8_t subject; /* the field that a failure is about, or -1 */
     uint8_t kinds[LIMIT_FIELDS];

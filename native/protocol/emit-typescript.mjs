@@ -56,7 +56,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 export const magic = 0x${table.magic.toString(16)}
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
 export const fingerprint = 0x${fingerprint.toString(16)}
-${['modes', 'sections', 'limits', 'descriptors', 'targetFlags', 'treeFlags', 'stdioKinds', 'stdioFlags', 'netlinkSockets', 'protocols'].map((name) => constant(name, table[name])).join('')}
+${['modes', 'sections', 'limits', 'descriptors', 'targetFlags', 'treeFlags', 'stdioKinds', 'stdioFlags', 'netlinkSockets', 'restartPolicies', 'logFormats', 'moments', 'protocols'].map((name) => constant(name, table[name])).join('')}
 export type ModeName = keyof typeof modes
 export type SectionName = keyof typeof sections
 

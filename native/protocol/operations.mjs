@@ -19,10 +19,14 @@
 //   prepare    the supervisor, in the host's namespaces, before the container exists
 //   beside     the supervisor, after the clone and at the same time as the container section
 //   container  the container's first process (mode run), the exec'd process (exec), or the supervisor itself (task)
+//   probe      the process of a health check, each time
 //   monitor    the supervisor, once the program is confirmed to run
 //   ending     the supervisor, when the program has ended, before anyone is told, or could not be started: what others
 //              would take for a sign of life (names, ports, addresses on a bridge). Every operation is tried, "already gone" is success
 //   teardown   the supervisor, after that; likewise
+//
+// A program that is started again within its run (`restart_policy`) goes through those operations of prepare and beside
+// that say `again`, and through the whole container section; everything else is there still.
 //
 // A *slot* is an index into the supervisor's descriptor table. The engine fills slots 0.. with the descriptors it
 // passes at spawn; `tree_open` and `device_node` fill further ones. All are close-on-exec.
@@ -31,7 +35,7 @@ export const magic = 0x50424e49
 
 export const modes = { run: 0, exec: 1, task: 2 }
 
-export const sections = { prepare: 1, beside: 2, container: 3, monitor: 4, ending: 5, teardown: 6 }
+export const sections = { prepare: 1, beside: 2, container: 3, probe: 4, monitor: 5, ending: 6, teardown: 7 }
 
 /** Bounds that the decoder enforces; the encoder refuses to exceed them. */
 export const limits = {
@@ -87,6 +91,32 @@ export const netlinkSockets = {
   slot: 2,
 }
 
+/** Whether the program is started again when it has ended. `unlessStopped` differs from `always` only after a reboot. */
+export const restartPolicies = { no: 0, onFailure: 1, always: 2, unlessStopped: 3 }
+
+/** How the log is kept. */
+export const logFormats = { jsonFile: 0, local: 1 }
+
+/** What the supervisor tells the journal of events. */
+export const moments = {
+  /** The program runs: for the first time in this run, or again. */
+  started: 1,
+  /** It has ended. The value is the exit code. */
+  died: 2,
+  /** The kernel has killed something in it for lack of memory. */
+  oom: 3,
+  paused: 4,
+  unpaused: 5,
+  /** The run is over: after the last `died`. */
+  ended: 6,
+  /** A health check: its process is made, runs, has ended (the value is the exit code). */
+  probeCreated: 7,
+  probeStarted: 8,
+  probeDied: 9,
+  /** The value is `healthy` or `unhealthy`. */
+  health: 10,
+}
+
 export const protocols = { tcp: 6, udp: 17, sctp: 132 }
 
 export const operations = [
@@ -126,13 +156,14 @@ export const operations = [
     code: 14,
     name: 'open_log',
     in: ['beside', 'prepare'],
-    fields: { path: 'str', mode: 'u64' },
-    doc: "Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts.",
+    fields: { path: 'str', mode: 'u64', format: 'u64', maximumBytes: 'u64', files: 'u64' },
+    doc: "Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all.",
   },
   {
     code: 15,
     name: 'stdio',
     in: ['prepare'],
+    again: true,
     fields: { kind: 'u64', flags: 'u64', rows: 'u64', columns: 'u64', slotIn: 'u64', slotOut: 'u64', slotErr: 'u64' },
     doc: 'How the process gets its descriptors 0-2. Kind slots: the given slots, untouched by the supervisor. Kind tty: `console` makes it.',
   },
@@ -161,6 +192,7 @@ export const operations = [
     code: 17,
     name: 'clone',
     in: ['prepare'],
+    again: true,
     fields: { flags: 'u64', cgroup: 'str' },
     doc: 'clone3 with a pidfd; ends the section. A `cgroup` that is not empty is a cgroup v2 directory to be born in (CLONE_INTO_CGROUP).',
   },
@@ -168,6 +200,7 @@ export const operations = [
     code: 18,
     name: 'network_namespace',
     in: ['beside'],
+    again: true,
     fields: {},
     doc: 'Makes a network namespace, opens an rtnetlink socket in it, keeps both until `network_end`, and hands the namespace to `network_join` at once.',
   },
@@ -232,6 +265,7 @@ export const operations = [
     code: 19,
     name: 'release',
     in: ['beside'],
+    again: true,
     fields: {},
     doc: 'Lets the container section go past its `await_release`.',
   },
@@ -240,7 +274,7 @@ export const operations = [
   {
     code: 20,
     name: 'cgroup_join',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { path: 'str' },
     doc: 'Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs.',
   },
@@ -381,65 +415,65 @@ export const operations = [
   {
     code: 50,
     name: 'rlimit',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { resource: 'u64', soft: 'u64', hard: 'u64' },
     doc: 'setrlimit(2).',
   },
   {
     code: 51,
     name: 'oom_score_adj',
-    in: ['container', 'prepare'],
+    in: ['container', 'prepare', 'probe'],
     fields: { value: 'u64', optional: 'u64' },
     doc: '/proc/self/oom_score_adj; in `prepare` of the supervisor itself.',
   },
   {
     code: 52,
     name: 'session_keyring',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { name: 'str' },
     doc: 'keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS is success.',
   },
-  { code: 53, name: 'no_new_privileges', in: ['container'], fields: {}, doc: 'prctl(PR_SET_NO_NEW_PRIVS).' },
+  { code: 53, name: 'no_new_privileges', in: ['container', 'probe'], fields: {}, doc: 'prctl(PR_SET_NO_NEW_PRIVS).' },
   {
     code: 54,
     name: 'seccomp',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { flags: 'u64', filter: 'bytes' },
     doc: 'seccomp(SECCOMP_SET_MODE_FILTER) of struct sock_filter[].',
   },
   {
     code: 55,
     name: 'capability_bounds',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { bounding: 'u64' },
     doc: 'Drops every capability outside the mask from the bounding set and clears the ambient set.',
   },
   {
     code: 56,
     name: 'user',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { uid: 'u64', gid: 'u64', groups: 'bytes' },
     doc: 'setgroups, setresgid, setresuid (keeping capabilities). groups: u32 each.',
   },
   {
     code: 57,
     name: 'capabilities',
-    in: ['container', 'monitor'],
+    in: ['container', 'monitor', 'probe'],
     fields: { effective: 'u64', permitted: 'u64', inheritable: 'u64', ambient: 'u64' },
     doc: 'capset(2), then the ambient set.',
   },
   {
     code: 58,
     name: 'working_directory',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { path: 'str', create: 'u64', uid: 'u64', gid: 'u64' },
     doc: 'chdir, with the directory made when it is missing and `create`; then getcwd(3) must begin with "/": a directory outside the root is refused (EXDEV).',
   },
-  { code: 59, name: 'umask', in: ['container'], fields: { mask: 'u64' }, doc: 'umask(2).' },
+  { code: 59, name: 'umask', in: ['container', 'probe'], fields: { mask: 'u64' }, doc: 'umask(2).' },
   {
     code: 60,
     name: 'execute',
-    in: ['container'],
+    in: ['container', 'probe'],
     fields: { file: 'str', path: 'str', argv: 'list', envp: 'list' },
     doc: 'execve(2), the last operation. A file without a slash is looked up in `path` (colon-separated), after the user has changed.',
   },
@@ -451,6 +485,49 @@ export const operations = [
     in: ['monitor', 'prepare'],
     fields: { text: 'str' },
     doc: 'The name of the supervisor in ps(1) (PR_SET_NAME, 15 bytes).',
+  },
+
+  {
+    code: 71,
+    name: 'restart_policy',
+    in: ['monitor'],
+    fields: { policy: 'u64', maximum: 'u64' },
+    doc: 'Whether the program is started again when it has ended (restartPolicies), and how often in a row at most (onFailure; 0: any number). After 100 ms, twice as long each time up to a minute; from the beginning after a run of 10 s.',
+  },
+  {
+    code: 72,
+    name: 'health',
+    in: ['monitor'],
+    fields: { interval: 'u64', timeout: 'u64', startPeriod: 'u64', startInterval: 'u64', retries: 'u64' },
+    doc: 'The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` during `startPeriod`, if it is not 0), all in ms; it is killed after `timeout`. `retries` failures in a row after `startPeriod` make the container unhealthy, one success healthy. The last results are kept in the record `health`.',
+  },
+  {
+    code: 73,
+    name: 'journal',
+    in: ['prepare'],
+    fields: { path: 'str' },
+    doc: 'The journal of events that `event` is about: opened when something happens, appended to under flock(2).',
+  },
+  {
+    code: 74,
+    name: 'event',
+    in: ['prepare'],
+    fields: { moment: 'u64', before: 'str', after: 'str' },
+    doc: 'A line of the journal for a moment (moments), without its time: the value goes between the two parts.',
+  },
+  {
+    code: 75,
+    name: 'join_program',
+    in: ['probe'],
+    fields: { flags: 'u64' },
+    doc: "setns(2) into those namespaces of the container's first process.",
+  },
+  {
+    code: 76,
+    name: 'own_cgroup',
+    in: ['prepare'],
+    fields: { path: 'str' },
+    doc: "The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's.",
   },
 
   // ---- teardown ------------------------------------------------------------------------------------------------------
@@ -475,6 +552,13 @@ export const operations = [
     fields: { path: 'str' },
     doc: 'Removes a file or a directory tree by descriptor, following no symlink and crossing no mount.',
   },
+  {
+    code: 84,
+    name: 'cgroup_leave',
+    in: ['teardown'],
+    fields: { path: 'str' },
+    doc: 'rmdir of a cgroup directory; that somebody is in it still (EBUSY) is success.',
+  },
   { code: 83, name: 'remove_file', in: ['teardown'], fields: { path: 'str' }, doc: 'unlink(2).' },
 ]
 
@@ -486,13 +570,13 @@ export const frames = {
   // supervisor → client
   hello: {
     code: 1,
-    fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes'],
-    doc: 'First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited.',
+    fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes', 'restarts', 'paused'],
+    doc: 'First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited, 3 restarting. logBytes: of everything that was ever logged in this run, rotated files included.',
   },
   started: {
     code: 2,
-    fields: ['pid', 'startedAtNs'],
-    doc: 'The program runs (its exec was confirmed). Realtime nanoseconds.',
+    fields: ['pid', 'startedAtNs', 'restarts'],
+    doc: 'The program runs (its exec was confirmed): for the first time, or again. Realtime nanoseconds. restarts: how often it was started again in this run.',
   },
   failed: {
     code: 3,
@@ -519,6 +603,21 @@ export const frames = {
     fields: ['hold', 'errno'],
     doc: 'Answers freeze: whether the client holds the container now; errno 0: done.',
   },
+  restarting: {
+    code: 12,
+    fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'delay'],
+    doc: 'The program has ended, as in exited, and is started again after `delay` ms. Then comes started, or exited after all.',
+  },
+  done: {
+    code: 13,
+    fields: ['errno'],
+    doc: 'Answers signal and policy, in their order. 0: it was done; ESRCH: there is no program any more.',
+  },
+  health: {
+    code: 14,
+    fields: ['status', 'streak'],
+    doc: 'After each health check, to all clients. status: 1 starting, 2 healthy, 3 unhealthy; streak: failures in a row.',
+  },
   resolving: {
     code: 11,
     fields: ['errno'],
@@ -531,23 +630,43 @@ export const frames = {
   resize: { code: 35, fields: ['rows', 'columns'], doc: 'TIOCSWINSZ of the terminal.' },
   signal: {
     code: 36,
-    fields: ['signal', 'everyone'],
-    doc: 'Signals the main process by pidfd; everyone: all in its cgroups as well (SIGKILL only).',
+    fields: ['signal', 'everyone', 'final'],
+    doc: 'Signals the main process by pidfd (0: nobody); everyone: all in its cgroups as well (SIGKILL only); final: it is not started again, whatever its policy, and not waited for when it is about to be. Answered by done.',
   },
   resolve: {
     code: 38,
     fields: [],
     doc: 'Opens the sockets of the resolver, for a container that came to a network with names while it ran.',
   },
+  policy: {
+    code: 39,
+    fields: ['policy', 'maximum'],
+    doc: 'Another restart_policy, from now on. Answered by done.',
+  },
   freeze: {
     code: 37,
-    fields: ['hold'],
-    doc: 'Suspends the container as long as this client, or another one, holds it: until hold 0, the end of the connection, or a SIGKILL.',
+    fields: ['hold', 'lasting'],
+    doc: 'Suspends the container as long as this client, or another one, holds it: until hold 0, the end of the connection, or a SIGKILL. lasting: for all clients, until somebody says hold 0 and lasting; the record says `paused`. Answered by frozen; errno EALREADY when it is, or is not, paused already.',
   },
 }
 
 /** Text records in the run directory: `key value` lines, renamed into place. */
 export const records = {
-  state: ['pid', 'startTicks', 'startedAtNs', 'supervisorPid'],
-  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs'],
+  /** status: 1 running, 3 restarting; then signaled to finishedAtNs are of the last end, and restartAtNs is when it goes on. */
+  state: [
+    'startedAtNs',
+    'pid',
+    'startTicks',
+    'supervisorPid',
+    'status',
+    'paused',
+    'restarts',
+    'signaled',
+    'exitStatus',
+    'oomKilled',
+    'finishedAtNs',
+    'restartAtNs',
+  ],
+  /** logDropped: bytes of output that the log could not take. */
+  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'logDropped'],
 }

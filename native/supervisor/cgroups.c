@@ -74,6 +74,11 @@ int kill_cgroup(const char *path) {
     return kill_by_pid(AT_FDCWD, path, 0);
 }
 
+int do_own_cgroup(struct supervisor *s, const struct op_own_cgroup *op) {
+    s->own_cgroup = op->path;
+    return 0;
+}
+
 int do_cgroup_kill(struct supervisor *s, const struct op_cgroup_kill *op) {
     (void)s;
     return kill_cgroup(op->path);
@@ -94,4 +99,9 @@ static int remove_cgroup(int parent, const char *name, int depth) {
 int do_cgroup_remove(struct supervisor *s, const struct op_cgroup_remove *op) {
     (void)s;
     return remove_cgroup(AT_FDCWD, op->path, 0);
+}
+
+int do_cgroup_leave(struct supervisor *s, const struct op_cgroup_leave *op) {
+    (void)s;
+    return rmdir(op->path) == 0 || errno == EBUSY || errno == ENOENT ? 0 : -1;
 }

@@ -86,7 +86,7 @@ static bool trusted_peer(int fd) {
 
 static void greet(struct supervisor *s, struct client *client) {
     struct frame hello = {
-        FRAME_HELLO, 5, {PLAN_FINGERPRINT, s->phase, (uint64_t)s->pid, s->started_ns, s->log.bytes}, NULL, 0};
+        FRAME_HELLO, 7, {PLAN_FINGERPRINT, s->phase, (uint64_t)s->pid, s->started_ns, s->log.bytes, 0, 0}, NULL, 0};
     client_send(s, client, &hello);
     if (s->phase != PHASE_EXITED) return;
     struct frame exited = {FRAME_EXITED, 4, {0}, NULL, 0};

@@ -3,7 +3,7 @@
 #define INBOARD_FRAMES_H
 #include "protocol.gen.h"
 
-enum { FRAME_HEADER_BYTES = 8, FRAME_MAX_FIELDS = 5, REQUEST_MAX_FIELDS = 2 };
+enum { FRAME_HEADER_BYTES = 8, FRAME_MAX_FIELDS = 8, REQUEST_MAX_FIELDS = 3 };
 
 enum frame_result {
     FRAME_INCOMPLETE,

@@ -76,7 +76,7 @@ static int confirm_start(struct supervisor *s, struct failure *failure) {
     if (interpret(s, SECTION_MONITOR, failure) < 0) return -1;
     s->phase = PHASE_RUNNING;
     attach_engine(s);
-    struct frame started = {FRAME_STARTED, 2, {(uint64_t)s->pid, s->started_ns}, NULL, 0};
+    struct frame started = {FRAME_STARTED, 3, {(uint64_t)s->pid, s->started_ns, 0}, NULL, 0};
     // First on record: who is told that it runs finds it running.
     record_start(s);
     clients_send(s, 0, &started);

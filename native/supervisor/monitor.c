@@ -12,7 +12,8 @@ enum {
     POLL_INPUT,
     POLL_LISTENER,
     POLL_HELPERS,
-    POLL_CLIENTS = POLL_HELPERS + HELPERS
+    POLL_HEALTH = POLL_HELPERS + HELPERS,
+    POLL_CLIENTS = POLL_HEALTH + HEALTH_POLLS
 };
 
 int64_t monotonic_ms(void) {
@@ -53,6 +54,7 @@ static nfds_t prepare_poll(const struct supervisor *s, struct pollfd *polled) {
     polled[POLL_INPUT] = (struct pollfd){input_blocked(s) ? s->io.input : -1, POLLOUT, 0};
     polled[POLL_LISTENER] = (struct pollfd){s->listener, POLLIN, 0};
     for (int i = 0; i < HELPERS; i++) polled[POLL_HELPERS + i] = helper_poll(&s->network.helpers[i]);
+    health_poll(s, polled + POLL_HEALTH);
     for (uint32_t i = 0; i < s->clients; i++) polled[POLL_CLIENTS + i] = poll_client(s, &s->client[i]);
     return POLL_CLIENTS + s->clients;
 }

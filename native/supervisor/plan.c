@@ -103,6 +103,7 @@ static bool begin_section(struct plan *plan, struct order *order, const struct i
     if (order->section == SECTION_PREPARE && plan->mode != MODE_TASK && order->last != OP_CLONE) return false;
     if (order->section == SECTION_CONTAINER && plan->mode != MODE_TASK && order->last != OP_EXECUTE)
         return false;
+    if (order->section == SECTION_PROBE && order->last != OP_EXECUTE) return false;
     order->section = (uint32_t)kind;
     order->last = OP_SECTION;
     plan->sections[kind] = (struct section){in->offset, in->offset, plan->step + 1};
@@ -125,7 +126,7 @@ static bool sections_complete(const struct plan *plan) {
     const struct section *at = plan->sections;
     if (plan->mode == MODE_TASK)
         return at[SECTION_PREPARE].offset == 0 && at[SECTION_BESIDE].offset == 0 &&
-               at[SECTION_MONITOR].offset == 0;
+               at[SECTION_PROBE].offset == 0 && at[SECTION_MONITOR].offset == 0;
     return at[SECTION_PREPARE].end > at[SECTION_PREPARE].offset &&
            at[SECTION_CONTAINER].end > at[SECTION_CONTAINER].offset;
 }
@@ -141,7 +142,7 @@ static bool decode(struct plan *plan, const unsigned char *bytes, size_t length)
         plan->code = operation.code;
         if (!whole || !in_order(plan, &order, &in, &operation)) return false;
     }
-    bool ended = plan->mode == MODE_TASK || order.section > SECTION_CONTAINER || order.last == OP_EXECUTE;
+    bool ended = plan->mode == MODE_TASK || order.section > SECTION_PROBE || order.last == OP_EXECUTE;
     return ended && sections_complete(plan);
 }
 

@@ -1,12 +1,13 @@
 /* Generated from native/protocol/operations.mjs by native/protocol/generate.mjs. */
 #ifndef INBOARD_PROTOCOL_GEN_H
 #define INBOARD_PROTOCOL_GEN_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x88cba809u
-#define OPCODE_LAST 83
-#define FRAME_LAST 38
+#define PLAN_FINGERPRINT 0x218cb056u
+#define OPCODE_LAST 84
+#define FRAME_LAST 39
 
 enum {
     MODE_RUN = 0,
@@ -17,9 +18,10 @@ enum {
     SECTION_PREPARE = 1,
     SECTION_BESIDE = 2,
     SECTION_CONTAINER = 3,
-    SECTION_MONITOR = 4,
-    SECTION_ENDING = 5,
-    SECTION_TEARDOWN = 6,
+    SECTION_PROBE = 4,
+    SECTION_MONITOR = 5,
+    SECTION_ENDING = 6,
+    SECTION_TEARDOWN = 7,
 };
 enum {
     LIMIT_PLAN_BYTES = 67108864,
@@ -61,6 +63,28 @@ enum {
     NETLINK_HOST = 0,
     NETLINK_CONTAINER = 1,
     NETLINK_SLOT = 2,
+};
+enum {
+    RESTART_NO = 0,
+    RESTART_ON_FAILURE = 1,
+    RESTART_ALWAYS = 2,
+    RESTART_UNLESS_STOPPED = 3,
+};
+enum {
+    LOG_FORMAT_JSON_FILE = 0,
+    LOG_FORMAT_LOCAL = 1,
+};
+enum {
+    MOMENT_STARTED = 1,
+    MOMENT_DIED = 2,
+    MOMENT_OOM = 3,
+    MOMENT_PAUSED = 4,
+    MOMENT_UNPAUSED = 5,
+    MOMENT_ENDED = 6,
+    MOMENT_PROBE_CREATED = 7,
+    MOMENT_PROBE_STARTED = 8,
+    MOMENT_PROBE_DIED = 9,
+    MOMENT_HEALTH = 10,
 };
 enum {
     PROTOCOL_TCP = 6,
@@ -121,9 +145,16 @@ enum {
     OP_UMASK = 59,
     OP_EXECUTE = 60,
     OP_TITLE = 70,
+    OP_RESTART_POLICY = 71,
+    OP_HEALTH = 72,
+    OP_JOURNAL = 73,
+    OP_EVENT = 74,
+    OP_JOIN_PROGRAM = 75,
+    OP_OWN_CGROUP = 76,
     OP_CGROUP_KILL = 80,
     OP_CGROUP_REMOVE = 81,
     OP_REMOVE_TREE = 82,
+    OP_CGROUP_LEAVE = 84,
     OP_REMOVE_FILE = 83,
 };
 enum {
@@ -137,6 +168,9 @@ enum {
     FRAME_ATTACHED = 8,
     FRAME_COMPLETED = 9,
     FRAME_FROZEN = 10,
+    FRAME_RESTARTING = 12,
+    FRAME_DONE = 13,
+    FRAME_HEALTH = 14,
     FRAME_RESOLVING = 11,
     FRAME_ATTACH = 32,
     FRAME_STDIN = 33,
@@ -144,6 +178,7 @@ enum {
     FRAME_RESIZE = 35,
     FRAME_SIGNAL = 36,
     FRAME_RESOLVE = 38,
+    FRAME_POLICY = 39,
     FRAME_FREEZE = 37,
 };
 
@@ -183,6 +218,9 @@ struct op_write_knob {
 struct op_open_log {
     const char *path;
     uint64_t mode;
+    uint64_t format;
+    uint64_t maximum_bytes;
+    uint64_t files;
 };
 
 struct op_stdio {
@@ -422,6 +460,37 @@ struct op_title {
     const char *text;
 };
 
+struct op_restart_policy {
+    uint64_t policy;
+    uint64_t maximum;
+};
+
+struct op_health {
+    uint64_t interval;
+    uint64_t timeout;
+    uint64_t start_period;
+    uint64_t start_interval;
+    uint64_t retries;
+};
+
+struct op_journal {
+    const char *path;
+};
+
+struct op_event {
+    uint64_t moment;
+    const char *before;
+    const char *after;
+};
+
+struct op_join_program {
+    uint64_t flags;
+};
+
+struct op_own_cgroup {
+    const char *path;
+};
+
 struct op_cgroup_kill {
     const char *path;
 };
@@ -431,6 +500,10 @@ struct op_cgroup_remove {
 };
 
 struct op_remove_tree {
+    const char *path;
+};
+
+struct op_cgroup_leave {
     const char *path;
 };
 
@@ -487,9 +560,16 @@ union op_fields {
     struct op_umask umask;
     struct op_execute execute;
     struct op_title title;
+    struct op_restart_policy restart_policy;
+    struct op_health health;
+    struct op_journal journal;
+    struct op_event event;
+    struct op_join_program join_program;
+    struct op_own_cgroup own_cgroup;
     struct op_cgroup_kill cgroup_kill;
     struct op_cgroup_remove cgroup_remove;
     struct op_remove_tree remove_tree;
+    struct op_cgroup_leave cgroup_leave;
     struct op_remove_file remove_file;
 };
 
@@ -498,6 +578,7 @@ enum field_kind { FIELD_U64, FIELD_SLOT, FIELD_STR, FIELD_BYTES, FIELD_LIST };
 struct op_schema {
     const char *name;
     uint8_t sections; /* bit n: allowed in section n */
+    bool again;       /* executed at each start of the program within a run */
     uint8_t fields;
     int8_t subject; /* the field that a failure is about, or -1 */
     uint8_t kinds[LIMIT_FIELDS];
@@ -557,9 +638,16 @@ int do_working_directory(struct supervisor *s, const struct op_working_directory
 int do_umask(struct supervisor *s, const struct op_umask *op);
 int do_execute(struct supervisor *s, const struct op_execute *op);
 int do_title(struct supervisor *s, const struct op_title *op);
+int do_restart_policy(struct supervisor *s, const struct op_restart_policy *op);
+int do_health(struct supervisor *s, const struct op_health *op);
+int do_journal(struct supervisor *s, const struct op_journal *op);
+int do_event(struct supervisor *s, const struct op_event *op);
+int do_join_program(struct supervisor *s, const struct op_join_program *op);
+int do_own_cgroup(struct supervisor *s, const struct op_own_cgroup *op);
 int do_cgroup_kill(struct supervisor *s, const struct op_cgroup_kill *op);
 int do_cgroup_remove(struct supervisor *s, const struct op_cgroup_remove *op);
 int do_remove_tree(struct supervisor *s, const struct op_remove_tree *op);
+int do_cgroup_leave(struct supervisor *s, const struct op_cgroup_leave *op);
 int do_remove_file(struct supervisor *s, const struct op_remove_file *op);
 
 #ifdef PROTOCOL_DISPATCH
@@ -617,9 +705,16 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_UMASK: return do_umask(supervisor, &fields->umask);
     case OP_EXECUTE: return do_execute(supervisor, &fields->execute);
     case OP_TITLE: return do_title(supervisor, &fields->title);
+    case OP_RESTART_POLICY: return do_restart_policy(supervisor, &fields->restart_policy);
+    case OP_HEALTH: return do_health(supervisor, &fields->health);
+    case OP_JOURNAL: return do_journal(supervisor, &fields->journal);
+    case OP_EVENT: return do_event(supervisor, &fields->event);
+    case OP_JOIN_PROGRAM: return do_join_program(supervisor, &fields->join_program);
+    case OP_OWN_CGROUP: return do_own_cgroup(supervisor, &fields->own_cgroup);
     case OP_CGROUP_KILL: return do_cgroup_kill(supervisor, &fields->cgroup_kill);
     case OP_CGROUP_REMOVE: return do_cgroup_remove(supervisor, &fields->cgroup_remove);
     case OP_REMOVE_TREE: return do_remove_tree(supervisor, &fields->remove_tree);
+    case OP_CGROUP_LEAVE: return do_cgroup_leave(supervisor, &fields->cgroup_leave);
     case OP_REMOVE_FILE: return do_remove_file(supervisor, &fields->remove_file);
     default: errno = EBADMSG; return -1;
     }
@@ -633,71 +728,79 @@ static const int16_t request_lengths[FRAME_LAST + 1] = {
     [33] = -1,
     [34] = 1,
     [35] = 17,
-    [36] = 17,
+    [36] = 25,
     [38] = 1,
-    [37] = 9,
+    [39] = 17,
+    [37] = 17,
 };
 #endif
 
 #ifdef PROTOCOL_SCHEMA
 static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
-    [1] = {"section", 0, 1, -1, {FIELD_U64}},
-    [10] = {"run_directory", 2, 1, 0, {FIELD_STR}},
-    [11] = {"make_directory", 78, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
-    [12] = {"write_file", 10, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
-    [13] = {"write_knob", 86, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
-    [14] = {"open_log", 6, 2, 0, {FIELD_STR, FIELD_U64}},
-    [15] = {"stdio", 2, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
-    [16] = {"oom_counter", 6, 1, 0, {FIELD_STR}},
-    [47] = {"freezer", 6, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
-    [46] = {"device_filter", 2, 2, 0, {FIELD_STR, FIELD_BYTES}},
-    [17] = {"clone", 2, 2, 1, {FIELD_U64, FIELD_STR}},
-    [18] = {"network_namespace", 4, 0, -1, {0}},
-    [61] = {"netlink", 100, 6, 3, {FIELD_U64, FIELD_SLOT, FIELD_BYTES, FIELD_STR, FIELD_BYTES, FIELD_U64}},
-    [62] = {"port", 4, 4, -1, {FIELD_SLOT, FIELD_U64, FIELD_BYTES, FIELD_U64}},
-    [63] = {"relay", 4, 1, -1, {FIELD_BYTES}},
-    [64] = {"resolver", 4, 7, 0, {FIELD_STR, FIELD_STR, FIELD_BYTES, FIELD_BYTES, FIELD_BYTES, FIELD_BYTES, FIELD_U64}},
-    [65] = {"names_add", 4, 4, 0, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR}},
-    [66] = {"names_remove", 96, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
-    [67] = {"network_end", 32, 0, -1, {0}},
-    [19] = {"release", 4, 0, -1, {0}},
-    [20] = {"cgroup_join", 8, 1, 0, {FIELD_STR}},
-    [21] = {"unshare", 8, 1, -1, {FIELD_U64}},
-    [22] = {"setns", 10, 2, -1, {FIELD_SLOT, FIELD_U64}},
-    [23] = {"root_propagation", 8, 1, -1, {FIELD_U64}},
-    [24] = {"tree_open", 8, 4, 1, {FIELD_SLOT, FIELD_STR, FIELD_STR, FIELD_U64}},
-    [25] = {"root_mount", 8, 6, 2, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR}},
-    [26] = {"pivot_root", 8, 1, 0, {FIELD_STR}},
-    [30] = {"mount", 8, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
-    [31] = {"tree_attach", 8, 7, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [32] = {"tree_share", 8, 2, -1, {FIELD_SLOT, FIELD_SLOT}},
-    [33] = {"device_node", 8, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [34] = {"symlink", 8, 2, 1, {FIELD_STR, FIELD_STR}},
-    [35] = {"mask", 8, 1, 0, {FIELD_STR}},
-    [36] = {"read_only", 8, 1, 0, {FIELD_STR}},
-    [37] = {"remount", 8, 2, 0, {FIELD_STR, FIELD_U64}},
-    [38] = {"sysctl", 8, 2, 0, {FIELD_STR, FIELD_STR}},
-    [39] = {"hostname", 8, 1, 0, {FIELD_STR}},
-    [40] = {"domainname", 8, 1, 0, {FIELD_STR}},
-    [42] = {"console", 8, 2, -1, {FIELD_U64, FIELD_U64}},
-    [44] = {"network_join", 8, 0, -1, {0}},
-    [45] = {"await_release", 8, 0, -1, {0}},
-    [50] = {"rlimit", 8, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},
-    [51] = {"oom_score_adj", 10, 2, -1, {FIELD_U64, FIELD_U64}},
-    [52] = {"session_keyring", 8, 1, 0, {FIELD_STR}},
-    [53] = {"no_new_privileges", 8, 0, -1, {0}},
-    [54] = {"seccomp", 8, 2, -1, {FIELD_U64, FIELD_BYTES}},
-    [55] = {"capability_bounds", 8, 1, -1, {FIELD_U64}},
-    [56] = {"user", 8, 3, -1, {FIELD_U64, FIELD_U64, FIELD_BYTES}},
-    [57] = {"capabilities", 24, 4, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [58] = {"working_directory", 8, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [59] = {"umask", 8, 1, -1, {FIELD_U64}},
-    [60] = {"execute", 8, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
-    [70] = {"title", 18, 1, 0, {FIELD_STR}},
-    [80] = {"cgroup_kill", 64, 1, 0, {FIELD_STR}},
-    [81] = {"cgroup_remove", 64, 1, 0, {FIELD_STR}},
-    [82] = {"remove_tree", 64, 1, 0, {FIELD_STR}},
-    [83] = {"remove_file", 64, 1, 0, {FIELD_STR}},
+    [1] = {"section", 0, false, 1, -1, {FIELD_U64}},
+    [10] = {"run_directory", 2, false, 1, 0, {FIELD_STR}},
+    [11] = {"make_directory", 142, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
+    [12] = {"write_file", 10, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
+    [13] = {"write_knob", 166, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
+    [14] = {"open_log", 6, false, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [15] = {"stdio", 2, true, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
+    [16] = {"oom_counter", 6, false, 1, 0, {FIELD_STR}},
+    [47] = {"freezer", 6, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
+    [46] = {"device_filter", 2, false, 2, 0, {FIELD_STR, FIELD_BYTES}},
+    [17] = {"clone", 2, true, 2, 1, {FIELD_U64, FIELD_STR}},
+    [18] = {"network_namespace", 4, true, 0, -1, {0}},
+    [61] = {"netlink", 196, false, 6, 3, {FIELD_U64, FIELD_SLOT, FIELD_BYTES, FIELD_STR, FIELD_BYTES, FIELD_U64}},
+    [62] = {"port", 4, false, 4, -1, {FIELD_SLOT, FIELD_U64, FIELD_BYTES, FIELD_U64}},
+    [63] = {"relay", 4, false, 1, -1, {FIELD_BYTES}},
+    [64] = {"resolver", 4, false, 7, 0, {FIELD_STR, FIELD_STR, FIELD_BYTES, FIELD_BYTES, FIELD_BYTES, FIELD_BYTES, FIELD_U64}},
+    [65] = {"names_add", 4, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR}},
+    [66] = {"names_remove", 192, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
+    [67] = {"network_end", 64, false, 0, -1, {0}},
+    [19] = {"release", 4, true, 0, -1, {0}},
+    [20] = {"cgroup_join", 24, false, 1, 0, {FIELD_STR}},
+    [21] = {"unshare", 8, false, 1, -1, {FIELD_U64}},
+    [22] = {"setns", 10, false, 2, -1, {FIELD_SLOT, FIELD_U64}},
+    [23] = {"root_propagation", 8, false, 1, -1, {FIELD_U64}},
+    [24] = {"tree_open", 8, false, 4, 1, {FIELD_SLOT, FIELD_STR, FIELD_STR, FIELD_U64}},
+    [25] = {"root_mount", 8, false, 6, 2, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR}},
+    [26] = {"pivot_root", 8, false, 1, 0, {FIELD_STR}},
+    [30] = {"mount", 8, false, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
+    [31] = {"tree_attach", 8, false, 7, 1, {FIELD_SLOT, FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [32] = {"tree_share", 8, false, 2, -1, {FIELD_SLOT, FIELD_SLOT}},
+    [33] = {"device_node", 8, false, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [34] = {"symlink", 8, false, 2, 1, {FIELD_STR, FIELD_STR}},
+    [35] = {"mask", 8, false, 1, 0, {FIELD_STR}},
+    [36] = {"read_only", 8, false, 1, 0, {FIELD_STR}},
+    [37] = {"remount", 8, false, 2, 0, {FIELD_STR, FIELD_U64}},
+    [38] = {"sysctl", 8, false, 2, 0, {FIELD_STR, FIELD_STR}},
+    [39] = {"hostname", 8, false, 1, 0, {FIELD_STR}},
+    [40] = {"domainname", 8, false, 1, 0, {FIELD_STR}},
+    [42] = {"console", 8, false, 2, -1, {FIELD_U64, FIELD_U64}},
+    [44] = {"network_join", 8, false, 0, -1, {0}},
+    [45] = {"await_release", 8, false, 0, -1, {0}},
+    [50] = {"rlimit", 24, false, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},
+    [51] = {"oom_score_adj", 26, false, 2, -1, {FIELD_U64, FIELD_U64}},
+    [52] = {"session_keyring", 24, false, 1, 0, {FIELD_STR}},
+    [53] = {"no_new_privileges", 24, false, 0, -1, {0}},
+    [54] = {"seccomp", 24, false, 2, -1, {FIELD_U64, FIELD_BYTES}},
+    [55] = {"capability_bounds", 24, false, 1, -1, {FIELD_U64}},
+    [56] = {"user", 24, false, 3, -1, {FIELD_U64, FIELD_U64, FIELD_BYTES}},
+    [57] = {"capabilities", 56, false, 4, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [58] = {"working_directory", 24, false, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [59] = {"umask", 24, false, 1, -1, {FIELD_U64}},
+    [60] = {"execute", 24, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
+    [70] = {"title", 34, false, 1, 0, {FIELD_STR}},
+    [71] = {"restart_policy", 32, false, 2, -1, {FIELD_U64, FIELD_U64}},
+    [72] = {"health", 32, false, 5, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
+    [73] = {"journal", 2, false, 1, 0, {FIELD_STR}},
+    [74] = {"event", 2, false, 3, -1, {FIELD_U64, FIELD_STR, FIELD_STR}},
+    [75] = {"join_program", 16, false, 1, -1, {FIELD_U64}},
+    [76] = {"own_cgroup", 2, false, 1, 0, {FIELD_STR}},
+    [80] = {"cgroup_kill", 128, false, 1, 0, {FIELD_STR}},
+    [81] = {"cgroup_remove", 128, false, 1, 0, {FIELD_STR}},
+    [82] = {"remove_tree", 128, false, 1, 0, {FIELD_STR}},
+    [84] = {"cgroup_leave", 128, false, 1, 0, {FIELD_STR}},
+    [83] = {"remove_file", 128, false, 1, 0, {FIELD_STR}},
 };
 #endif
 

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 #include "frames.h"
+#include "health.h"
 #include "helpers.h"
+#include "journal.h"
 #include "log.h"
 #include "plan.h"
 #include "sys.h"
@@ -79,14 +81,14 @@ struct network {
 };
 
 enum { STREAM_STDIN = 1, STREAM_STDOUT = 2, STREAM_STDERR = 4, STREAM_ALL = 7 };
-enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED };
+enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED, PHASE_RESTARTING };
 
 struct supervisor {
     struct plan plan;
     struct progress *progress;
     int slots[LIMIT_SLOTS];
     int run_directory, listener, state;
-    const char *log_path, *oom_path;
+    const char *log_path, *oom_path, *own_cgroup;
     struct op_freezer freezer; /* path NULL: there is none */
     bool frozen;
 
@@ -98,6 +100,9 @@ struct supervisor {
     bool undoing;          /* in `ending` or `teardown` */
     struct failure undone; /* the first failure there, and how many */
     struct network network;
+    struct op_restart_policy policy;
+    struct health health;
+    const char *journal; /* NULL: nobody is told */
 
     enum phase phase;
     pid_t pid;
@@ -140,6 +145,22 @@ void input_end(struct supervisor *s);
 /* Reads once from stdout (0) or stderr (1); false when there is no more for now. */
 bool output_read(struct supervisor *s, int stream);
 void output_drain(struct supervisor *s);
+
+/* health.c */
+/* The program runs: checks begin. */
+void health_begin(struct supervisor *s);
+/* It has ended: no check outlives it, and none is made. */
+void health_end(struct supervisor *s);
+/* For how long a poll may wait at most, -1: for ever. */
+int health_patience_ms(const struct supervisor *s);
+/* What a poll waits for while a check runs: its end, its output. */
+void health_poll(const struct supervisor *s, struct pollfd polled[HEALTH_POLLS]);
+/* One of them has come, or the patience is over. */
+void health_serve(struct supervisor *s, const struct pollfd polled[HEALTH_POLLS]);
+
+/* journal.c: what the plan's `event` operations say of a moment, with `value` (or "") in its place. Whatever becomes of
+ * that, the container goes on. */
+void journal_event(struct supervisor *s, unsigned moment, const char *value);
 
 /* clients.c */
 struct frame {

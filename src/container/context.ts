@@ -1,4 +1,5 @@
 import type { Image } from '../engine/image.js'
+import type { EventSink } from '../events/types.js'
 import type { CommitImageRequest } from '../image/index.js'
 import type { Freezer } from '../launch/cgroups.js'
 import type { Session } from '../launch/session.js'
@@ -64,6 +65,7 @@ export interface ContainerFiles {
  * of this folder decide about states; how a process is made is the engine's.
  */
 export interface ContainerContext {
+  readonly events: EventSink
   readonly containers: ContainerStore
   readonly root: string
   readonly runRoot: string

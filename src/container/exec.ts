@@ -119,7 +119,7 @@ function handle(
   streams: Pick<ExecProcess, 'stdin' | 'stdout' | 'stderr'>,
   { signal, stdin }: ExecOptions,
 ): ExecProcess {
-  const send = (number: number) => void session.send({ type: 'signal', signal: number, everyone: 0 })
+  const send = (number: number) => void session.send({ type: 'signal', signal: number, everyone: 0, final: 0 })
   const onAbort = () => send(9)
   signal?.addEventListener('abort', onAbort, { once: true })
   const exit = session.hold(session.exited).then((frame) => {

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
 import type { RunActions } from '../container/run-builder.js'
+import { openOutbox } from '../events/outbox.js'
 import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
 import { rootAddressPools } from '../network/address-pools.js'
@@ -131,6 +132,7 @@ function containerContext(
 ): ContainerContext {
   const context: ContainerContext = {
     containers: openContainers(database),
+    events: openOutbox(database),
     root: stages.paths.root,
     runRoot: stages.paths.runRoot,
     bootId,

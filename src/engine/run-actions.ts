@@ -149,6 +149,7 @@ function newRecord(
     // Told with its insertion.
     isPrepared: mounts.length === 0,
     outcome: undefined,
+    isStopped: false,
   }
   // A user that the image lacks, or no command at all, is an error of creating, not of starting.
   containerSpec(stages, record, image)

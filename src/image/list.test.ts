@@ -66,6 +66,7 @@ describe('list', () => {
       mounts: [],
       isPrepared: true,
       outcome: undefined,
+      isStopped: false,
     })
     expect(store.images.list({ filters: { reference: 'one' } })).toMatchObject([
       { size: 7, sharedSize: 6, containers: 1 },

@@ -33,6 +33,7 @@ const use = (image: string) =>
     mounts: [],
     isPrepared: true,
     outcome: undefined,
+    isStopped: false,
   })
 const ids = () => store.images.list({ all: true }).map(({ id }) => id)
 

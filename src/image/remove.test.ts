@@ -34,6 +34,7 @@ const use = (image: string, phase: Phase, id = containerId) =>
     mounts: [],
     isPrepared: true,
     outcome: undefined,
+    isStopped: false,
   })
 const inUse = (message: string) => ({ name: 'ConflictError', code: 'IMAGE_IN_USE', message })
 

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x88cba809
+export const fingerprint = 0x218cb056
 export const modes = {
   run: 0,
   exec: 1,
@@ -14,9 +14,10 @@ export const sections = {
   prepare: 1,
   beside: 2,
   container: 3,
-  monitor: 4,
-  ending: 5,
-  teardown: 6,
+  probe: 4,
+  monitor: 5,
+  ending: 6,
+  teardown: 7,
 } as const
 export const limits = {
   planBytes: 67108864,
@@ -58,6 +59,28 @@ export const netlinkSockets = {
   host: 0,
   container: 1,
   slot: 2,
+} as const
+export const restartPolicies = {
+  no: 0,
+  onFailure: 1,
+  always: 2,
+  unlessStopped: 3,
+} as const
+export const logFormats = {
+  jsonFile: 0,
+  local: 1,
+} as const
+export const moments = {
+  started: 1,
+  died: 2,
+  oom: 3,
+  paused: 4,
+  unpaused: 5,
+  ended: 6,
+  probeCreated: 7,
+  probeStarted: 8,
+  probeDied: 9,
+  health: 10,
 } as const
 export const protocols = {
   tcp: 6,
@@ -123,9 +146,16 @@ export const opcodes = {
   umask: 59,
   execute: 60,
   title: 70,
+  restart_policy: 71,
+  health: 72,
+  journal: 73,
+  event: 74,
+  join_program: 75,
+  own_cgroup: 76,
   cgroup_kill: 80,
   cgroup_remove: 81,
   remove_tree: 82,
+  cgroup_leave: 84,
   remove_file: 83,
 } as const
 
@@ -186,16 +216,23 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   59: 'umask',
   60: 'execute',
   70: 'title',
+  71: 'restart_policy',
+  72: 'health',
+  73: 'journal',
+  74: 'event',
+  75: 'join_program',
+  76: 'own_cgroup',
   80: 'cgroup_kill',
   81: 'cgroup_remove',
   82: 'remove_tree',
+  84: 'cgroup_leave',
   83: 'remove_file',
 }
 
 /** Keys of the text records in the run directory. */
 export const records = {
-  state: ['pid', 'startTicks', 'startedAtNs', 'supervisorPid'],
-  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs'],
+  state: ['startedAtNs', 'pid', 'startTicks', 'supervisorPid', 'status', 'paused', 'restarts', 'signaled', 'exitStatus', 'oomKilled', 'finishedAtNs', 'restartAtNs'],
+  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'logDropped'],
 } as const
 
 /** Opens the existing 0700 run directory: `state` and `exit` records are renamed into it, `sock` is bound and listened on in it (mode 0600). */
@@ -224,10 +261,13 @@ export interface WriteKnob {
   readonly optional: number | bigint
 }
 
-/** Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts. */
+/** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. */
 export interface OpenLog {
   readonly path: string
   readonly mode: number | bigint
+  readonly format: number | bigint
+  readonly maximumBytes: number | bigint
+  readonly files: number | bigint
 }
 
 /** How the process gets its descriptors 0-2. Kind slots: the given slots, untouched by the supervisor. Kind tty: `console` makes it. */
@@ -508,6 +548,43 @@ export interface Title {
   readonly text: string
 }
 
+/** Whether the program is started again when it has ended (restartPolicies), and how often in a row at most (onFailure; 0: any number). After 100 ms, twice as long each time up to a minute; from the beginning after a run of 10 s. */
+export interface RestartPolicy {
+  readonly policy: number | bigint
+  readonly maximum: number | bigint
+}
+
+/** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` during `startPeriod`, if it is not 0), all in ms; it is killed after `timeout`. `retries` failures in a row after `startPeriod` make the container unhealthy, one success healthy. The last results are kept in the record `health`. */
+export interface Health {
+  readonly interval: number | bigint
+  readonly timeout: number | bigint
+  readonly startPeriod: number | bigint
+  readonly startInterval: number | bigint
+  readonly retries: number | bigint
+}
+
+/** The journal of events that `event` is about: opened when something happens, appended to under flock(2). */
+export interface Journal {
+  readonly path: string
+}
+
+/** A line of the journal for a moment (moments), without its time: the value goes between the two parts. */
+export interface Event {
+  readonly moment: number | bigint
+  readonly before: string
+  readonly after: string
+}
+
+/** setns(2) into those namespaces of the container's first process. */
+export interface JoinProgram {
+  readonly flags: number | bigint
+}
+
+/** The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. */
+export interface OwnCgroup {
+  readonly path: string
+}
+
 /** Kills what is left in a cgroup directory: cgroup.kill, else SIGKILL by pid until `cgroup.procs` is empty (bounded). */
 export interface CgroupKill {
   readonly path: string
@@ -520,6 +597,11 @@ export interface CgroupRemove {
 
 /** Removes a file or a directory tree by descriptor, following no symlink and crossing no mount. */
 export interface RemoveTree {
+  readonly path: string
+}
+
+/** rmdir of a cgroup directory; that somebody is in it still (EBUSY) is success. */
+export interface CgroupLeave {
   readonly path: string
 }
 
@@ -580,11 +662,14 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Opens (append, create) Docker's json-file log; all output of the container goes there too. One object a line: log, stream, time; lines over 16 KiB in parts. (beside, prepare) */
+  /** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. (beside, prepare) */
   openLog(fields: OpenLog): void {
     this.begin(14, 'open_log')
     this.str(fields.path)
     this.u64(fields.mode)
+    this.u64(fields.format)
+    this.u64(fields.maximumBytes)
+    this.u64(fields.files)
     this.end()
   }
 
@@ -712,7 +797,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs. (container) */
+  /** Writes "0" to the given `tasks` (v1) or `cgroup.procs` (v2) file. Single-threaded, so `tasks` moves the whole process without the RCU wait of cgroup.procs. (container, probe) */
   cgroupJoin(fields: CgroupJoin): void {
     this.begin(20, 'cgroup_join')
     this.str(fields.path)
@@ -886,7 +971,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** setrlimit(2). (container) */
+  /** setrlimit(2). (container, probe) */
   rlimit(fields: Rlimit): void {
     this.begin(50, 'rlimit')
     this.u64(fields.resource)
@@ -895,7 +980,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** /proc/self/oom_score_adj; in `prepare` of the supervisor itself. (container, prepare) */
+  /** /proc/self/oom_score_adj; in `prepare` of the supervisor itself. (container, prepare, probe) */
   oomScoreAdj(fields: OomScoreAdj): void {
     this.begin(51, 'oom_score_adj')
     this.u64(fields.value)
@@ -903,20 +988,20 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS is success. (container) */
+  /** keyctl(KEYCTL_JOIN_SESSION_KEYRING); ENOSYS is success. (container, probe) */
   sessionKeyring(fields: SessionKeyring): void {
     this.begin(52, 'session_keyring')
     this.str(fields.name)
     this.end()
   }
 
-  /** prctl(PR_SET_NO_NEW_PRIVS). (container) */
+  /** prctl(PR_SET_NO_NEW_PRIVS). (container, probe) */
   noNewPrivileges(): void {
     this.begin(53, 'no_new_privileges')
     this.end()
   }
 
-  /** seccomp(SECCOMP_SET_MODE_FILTER) of struct sock_filter[]. (container) */
+  /** seccomp(SECCOMP_SET_MODE_FILTER) of struct sock_filter[]. (container, probe) */
   seccomp(fields: Seccomp): void {
     this.begin(54, 'seccomp')
     this.u64(fields.flags)
@@ -924,14 +1009,14 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Drops every capability outside the mask from the bounding set and clears the ambient set. (container) */
+  /** Drops every capability outside the mask from the bounding set and clears the ambient set. (container, probe) */
   capabilityBounds(fields: CapabilityBounds): void {
     this.begin(55, 'capability_bounds')
     this.u64(fields.bounding)
     this.end()
   }
 
-  /** setgroups, setresgid, setresuid (keeping capabilities). groups: u32 each. (container) */
+  /** setgroups, setresgid, setresuid (keeping capabilities). groups: u32 each. (container, probe) */
   user(fields: User): void {
     this.begin(56, 'user')
     this.u64(fields.uid)
@@ -940,7 +1025,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** capset(2), then the ambient set. (container, monitor) */
+  /** capset(2), then the ambient set. (container, monitor, probe) */
   capabilities(fields: Capabilities): void {
     this.begin(57, 'capabilities')
     this.u64(fields.effective)
@@ -950,7 +1035,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** chdir, with the directory made when it is missing and `create`; then getcwd(3) must begin with "/": a directory outside the root is refused (EXDEV). (container) */
+  /** chdir, with the directory made when it is missing and `create`; then getcwd(3) must begin with "/": a directory outside the root is refused (EXDEV). (container, probe) */
   workingDirectory(fields: WorkingDirectory): void {
     this.begin(58, 'working_directory')
     this.str(fields.path)
@@ -960,14 +1045,14 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** umask(2). (container) */
+  /** umask(2). (container, probe) */
   umask(fields: Umask): void {
     this.begin(59, 'umask')
     this.u64(fields.mask)
     this.end()
   }
 
-  /** execve(2), the last operation. A file without a slash is looked up in `path` (colon-separated), after the user has changed. (container) */
+  /** execve(2), the last operation. A file without a slash is looked up in `path` (colon-separated), after the user has changed. (container, probe) */
   execute(fields: Execute): void {
     this.begin(60, 'execute')
     this.str(fields.file)
@@ -981,6 +1066,55 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   title(fields: Title): void {
     this.begin(70, 'title')
     this.str(fields.text)
+    this.end()
+  }
+
+  /** Whether the program is started again when it has ended (restartPolicies), and how often in a row at most (onFailure; 0: any number). After 100 ms, twice as long each time up to a minute; from the beginning after a run of 10 s. (monitor) */
+  restartPolicy(fields: RestartPolicy): void {
+    this.begin(71, 'restart_policy')
+    this.u64(fields.policy)
+    this.u64(fields.maximum)
+    this.end()
+  }
+
+  /** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` during `startPeriod`, if it is not 0), all in ms; it is killed after `timeout`. `retries` failures in a row after `startPeriod` make the container unhealthy, one success healthy. The last results are kept in the record `health`. (monitor) */
+  health(fields: Health): void {
+    this.begin(72, 'health')
+    this.u64(fields.interval)
+    this.u64(fields.timeout)
+    this.u64(fields.startPeriod)
+    this.u64(fields.startInterval)
+    this.u64(fields.retries)
+    this.end()
+  }
+
+  /** The journal of events that `event` is about: opened when something happens, appended to under flock(2). (prepare) */
+  journal(fields: Journal): void {
+    this.begin(73, 'journal')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** A line of the journal for a moment (moments), without its time: the value goes between the two parts. (prepare) */
+  event(fields: Event): void {
+    this.begin(74, 'event')
+    this.u64(fields.moment)
+    this.str(fields.before)
+    this.str(fields.after)
+    this.end()
+  }
+
+  /** setns(2) into those namespaces of the container's first process. (probe) */
+  joinProgram(fields: JoinProgram): void {
+    this.begin(75, 'join_program')
+    this.u64(fields.flags)
+    this.end()
+  }
+
+  /** The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. (prepare) */
+  ownCgroup(fields: OwnCgroup): void {
+    this.begin(76, 'own_cgroup')
+    this.str(fields.path)
     this.end()
   }
 
@@ -1005,6 +1139,13 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
+  /** rmdir of a cgroup directory; that somebody is in it still (EBUSY) is success. (teardown) */
+  cgroupLeave(fields: CgroupLeave): void {
+    this.begin(84, 'cgroup_leave')
+    this.str(fields.path)
+    this.end()
+  }
+
   /** unlink(2). (teardown) */
   removeFile(fields: RemoveFile): void {
     this.begin(83, 'remove_file')
@@ -1013,7 +1154,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   }
 }
 
-/** First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited. */
+/** First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited, 3 restarting. logBytes: of everything that was ever logged in this run, rotated files included. */
 export interface HelloFrame {
   readonly type: 'hello'
   readonly fingerprint: number
@@ -1021,13 +1162,16 @@ export interface HelloFrame {
   readonly pid: number
   readonly startedAtNs: bigint
   readonly logBytes: number
+  readonly restarts: number
+  readonly paused: number
 }
 
-/** The program runs (its exec was confirmed). Realtime nanoseconds. */
+/** The program runs (its exec was confirmed): for the first time, or again. Realtime nanoseconds. restarts: how often it was started again in this run. */
 export interface StartedFrame {
   readonly type: 'started'
   readonly pid: number
   readonly startedAtNs: bigint
+  readonly restarts: number
 }
 
 /** A step failed; tail: the path or name it was about. The teardown has run or follows. */
@@ -1087,6 +1231,30 @@ export interface FrozenFrame {
   readonly errno: number
 }
 
+/** The program has ended, as in exited, and is started again after `delay` ms. Then comes started, or exited after all. */
+export interface RestartingFrame {
+  readonly type: 'restarting'
+  readonly signaled: number
+  readonly status: number
+  readonly oomKilled: number
+  readonly finishedAtNs: bigint
+  readonly restarts: number
+  readonly delay: number
+}
+
+/** Answers signal and policy, in their order. 0: it was done; ESRCH: there is no program any more. */
+export interface DoneFrame {
+  readonly type: 'done'
+  readonly errno: number
+}
+
+/** After each health check, to all clients. status: 1 starting, 2 healthy, 3 unhealthy; streak: failures in a row. */
+export interface HealthFrame {
+  readonly type: 'health'
+  readonly status: number
+  readonly streak: number
+}
+
 /** Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself, and the kernel no rules that lead past it; ENODEV: its plan has no `resolver`. */
 export interface ResolvingFrame {
   readonly type: 'resolving'
@@ -1117,11 +1285,12 @@ export interface ResizeFrame {
   readonly columns: number
 }
 
-/** Signals the main process by pidfd; everyone: all in its cgroups as well (SIGKILL only). */
+/** Signals the main process by pidfd (0: nobody); everyone: all in its cgroups as well (SIGKILL only); final: it is not started again, whatever its policy, and not waited for when it is about to be. Answered by done. */
 export interface SignalFrame {
   readonly type: 'signal'
   readonly signal: number
   readonly everyone: number
+  readonly final: number
 }
 
 /** Opens the sockets of the resolver, for a container that came to a network with names while it ran. */
@@ -1129,10 +1298,18 @@ export interface ResolveFrame {
   readonly type: 'resolve'
 }
 
-/** Suspends the container as long as this client, or another one, holds it: until hold 0, the end of the connection, or a SIGKILL. */
+/** Another restart_policy, from now on. Answered by done. */
+export interface PolicyFrame {
+  readonly type: 'policy'
+  readonly policy: number
+  readonly maximum: number
+}
+
+/** Suspends the container as long as this client, or another one, holds it: until hold 0, the end of the connection, or a SIGKILL. lasting: for all clients, until somebody says hold 0 and lasting; the record says `paused`. Answered by frozen; errno EALREADY when it is, or is not, paused already. */
 export interface FreezeFrame {
   readonly type: 'freeze'
   readonly hold: number
+  readonly lasting: number
 }
 
 /** What travels on the control socket, told apart by `type`. */
@@ -1147,6 +1324,9 @@ export type Frame =
   | AttachedFrame
   | CompletedFrame
   | FrozenFrame
+  | RestartingFrame
+  | DoneFrame
+  | HealthFrame
   | ResolvingFrame
   | AttachFrame
   | StdinFrame
@@ -1154,6 +1334,7 @@ export type Frame =
   | ResizeFrame
   | SignalFrame
   | ResolveFrame
+  | PolicyFrame
   | FreezeFrame
 
 /** Frame codes by name. */
@@ -1168,6 +1349,9 @@ export const frameCodes = {
   attached: 8,
   completed: 9,
   frozen: 10,
+  restarting: 12,
+  done: 13,
+  health: 14,
   resolving: 11,
   attach: 32,
   stdin: 33,
@@ -1175,12 +1359,13 @@ export const frameCodes = {
   resize: 35,
   signal: 36,
   resolve: 38,
+  policy: 39,
   freeze: 37,
 } as const
 
 const layouts: readonly FrameLayout[] = [
-  { name: 'hello', code: 1, fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes'], tail: undefined },
-  { name: 'started', code: 2, fields: ['pid', 'startedAtNs'], tail: undefined },
+  { name: 'hello', code: 1, fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes', 'restarts', 'paused'], tail: undefined },
+  { name: 'started', code: 2, fields: ['pid', 'startedAtNs', 'restarts'], tail: undefined },
   { name: 'failed', code: 3, fields: ['step', 'opcode', 'errno', 'section'], tail: 'str' },
   { name: 'stdout', code: 4, fields: [], tail: 'bytes' },
   { name: 'stderr', code: 5, fields: [], tail: 'bytes' },
@@ -1189,14 +1374,18 @@ const layouts: readonly FrameLayout[] = [
   { name: 'attached', code: 8, fields: ['logBytes'], tail: undefined },
   { name: 'completed', code: 9, fields: [], tail: undefined },
   { name: 'frozen', code: 10, fields: ['hold', 'errno'], tail: undefined },
+  { name: 'restarting', code: 12, fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'delay'], tail: undefined },
+  { name: 'done', code: 13, fields: ['errno'], tail: undefined },
+  { name: 'health', code: 14, fields: ['status', 'streak'], tail: undefined },
   { name: 'resolving', code: 11, fields: ['errno'], tail: undefined },
   { name: 'attach', code: 32, fields: ['streams'], tail: undefined },
   { name: 'stdin', code: 33, fields: [], tail: 'bytes' },
   { name: 'stdinEnd', code: 34, fields: [], tail: undefined },
   { name: 'resize', code: 35, fields: ['rows', 'columns'], tail: undefined },
-  { name: 'signal', code: 36, fields: ['signal', 'everyone'], tail: undefined },
+  { name: 'signal', code: 36, fields: ['signal', 'everyone', 'final'], tail: undefined },
   { name: 'resolve', code: 38, fields: [], tail: undefined },
-  { name: 'freeze', code: 37, fields: ['hold'], tail: undefined },
+  { name: 'policy', code: 39, fields: ['policy', 'maximum'], tail: undefined },
+  { name: 'freeze', code: 37, fields: ['hold', 'lasting'], tail: undefined },
 ]
 
 /** `encodeFrame(frame)`: header and payload. `decodeFrame(type, payload)`: the frame; RangeError when it is malformed. */

@@ -5,7 +5,7 @@ import type { ContainerCgroups, Hierarchy } from './cgroups.js'
 import { parseMountOptions } from './mount-options.js'
 import { type NetworkPlan, networkFiles, writeNetwork, writeNetworkEnding } from './network-plan.js'
 import { writeProcess } from './process-steps.js'
-import { type OperationName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from './protocol.gen.js'
+import { logFormats, type OperationName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from './protocol.gen.js'
 import { writeTeardown } from './teardown-plan.js'
 import { Trees } from './trees.js'
 
@@ -159,7 +159,7 @@ function writeBeside(plan: PlanWriter, { id, paths, cgroups, network }: RunPlanI
   if (network.kind === 'own') writeNetwork(plan, id, network)
   if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
   if (cgroups.freezer) plan.freezer(cgroups.freezer)
-  plan.openLog({ path: paths.log, mode: 0o640 })
+  plan.openLog({ path: paths.log, mode: 0o640, format: logFormats.jsonFile, maximumBytes: 0, files: 1 })
 }
 
 function flagsOf(stdio: RunStdio): number {

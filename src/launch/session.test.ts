@@ -9,7 +9,7 @@ test('frames come out whole however the stream is cut', () => {
   fc.assert(
     fc.property(cuts, outputs, (sizes, chunks) => {
       const frames: Frame[] = [
-        { type: 'started', pid: 7, startedAtNs: 5n },
+        { type: 'started', pid: 7, startedAtNs: 5n, restarts: 0 },
         ...chunks.map((data) => ({ type: 'stdout' as const, data })),
       ]
       const bytes = Buffer.concat(frames.map(encodeFrame))

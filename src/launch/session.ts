@@ -127,7 +127,7 @@ export class Session {
     if (this.#socket.destroyed) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       this.#holds.push(resolve)
-      this.send({ type: 'freeze', hold: hold ? 1 : 0 })
+      this.send({ type: 'freeze', hold: hold ? 1 : 0, lasting: 0 })
     })
   }
 

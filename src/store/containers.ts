@@ -20,6 +20,10 @@ export interface Outcome {
   readonly oomKilled: boolean
   /** Why the program could not be started, as Docker's State.Error. */
   readonly error?: string
+  /** How often its supervisor has started it again in that run. */
+  readonly restarts?: number
+  /** Bytes of output that the log could not take. */
+  readonly logDropped?: number
 }
 
 export interface ContainerRecord {
@@ -40,6 +44,8 @@ export interface ContainerRecord {
   /** Its volumes are made, and filled with what the image has in their places. */
   readonly isPrepared: boolean
   readonly outcome: Outcome | undefined
+  /** Somebody has stopped it, and nobody started it since. */
+  readonly isStopped: boolean
 }
 
 interface Row {
@@ -56,6 +62,7 @@ interface Row {
   is_prepared: number
   removes_volumes: number
   outcome: string | null
+  is_stopped: number
 }
 
 /** The table of containers. Every method is one transaction. */
@@ -103,7 +110,7 @@ export function openContainers(database: Database): ContainerStore {
   const byPrefix = prepare<[string, string], Row>('SELECT * FROM containers WHERE id >= ? AND id < ? LIMIT 2')
   const all = prepare<[], Row>('SELECT * FROM containers ORDER BY created_at DESC, rowid DESC')
   const begin = prepare<[string, string], Row>(
-    "UPDATE containers SET phase = 'started', attempt = attempt + 1, boot_id = ? WHERE id = ? AND phase IN ('created', 'exited') RETURNING *",
+    "UPDATE containers SET phase = 'started', attempt = attempt + 1, boot_id = ?, is_stopped = 0 WHERE id = ? AND phase IN ('created', 'exited') RETURNING *",
   )
   const settle = prepare<[string, string, string, number], never>(
     "UPDATE containers SET phase = ?, outcome = ? WHERE id = ? AND attempt = ? AND phase = 'started'",
@@ -203,6 +210,7 @@ function decode(row: Row | undefined): ContainerRecord | undefined {
     mounts: row.mounts === '[]' ? noMounts : parse(row.mounts, row),
     isPrepared: row.is_prepared === 1,
     outcome: row.outcome === null ? undefined : parse(row.outcome, row),
+    isStopped: row.is_stopped === 1,
   }
 }
 

@@ -186,4 +186,16 @@ export const migrations: readonly string[] = [
         'given', (SELECT group_concat(option.value) FROM json_each(mount.value, '$.options') AS option))) END))
     FROM json_each(config, '$.mounts') AS mount)));
   `,
+  // 5: the whole life of a container
+  `
+  -- 1: somebody has stopped it, and nobody started it since: after a reboot it is not started again (unless-stopped).
+  ALTER TABLE containers ADD COLUMN is_stopped INTEGER NOT NULL DEFAULT 0;
+
+  -- What has happened in a transaction and is not (surely) in the journal of events yet: root/events.jsonl.
+  CREATE TABLE event_outbox (
+    sequence     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at           TEXT NOT NULL,                 -- nanoseconds since the epoch
+    event        TEXT NOT NULL                  -- EventDraft
+  ) STRICT;
+  `,
 ]

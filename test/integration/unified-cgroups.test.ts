@@ -68,7 +68,17 @@ async function run(script: string, options: RunOptions = {}) {
   const { session, supervisorGone } = await launchContainer(
     stages,
     context,
-    { ...record, phase: 'started', attempt: 1, bootId: '', config, mounts: [], isPrepared: true, outcome: undefined },
+    {
+      ...record,
+      phase: 'started',
+      attempt: 1,
+      bootId: '',
+      config,
+      mounts: [],
+      isPrepared: true,
+      outcome: undefined,
+      isStopped: false,
+    },
     lock,
     { attached: true, rows: 0, columns: 0 },
   )

@@ -38,7 +38,7 @@ async function start(executable: string, { withFreezer = true } = {}) {
 }
 
 async function freeze(client: Connection) {
-  client.send({ type: 'freeze', hold: 1 })
+  client.send({ type: 'freeze', hold: 1, lasting: 0 })
   return client.next('frozen')
 }
 
@@ -55,7 +55,7 @@ describe.skipIf(!hasFreezer).each([
     await expect.poll(container.state).toBe('FROZEN')
     client.socket.destroy()
     await expect.poll(container.state).toBe('THAWED')
-    container.status.send({ type: 'signal', signal: 15, everyone: 0 })
+    container.status.send({ type: 'signal', signal: 15, everyone: 0, final: 0 })
     expect(answer).toMatchObject({ hold: 1, errno: 0 })
     expect(await container.status.next('exited')).toMatchObject({ signaled: 0, status: 7 })
   })
@@ -70,9 +70,9 @@ describe.skipIf(!hasFreezer).each([
     await freeze(await container.connect())
     const between = container.state()
     other.socket.destroy()
-    container.status.send({ type: 'freeze', hold: 0 })
+    container.status.send({ type: 'freeze', hold: 0, lasting: 0 })
     await container.status.next('frozen')
-    container.status.send({ type: 'signal', signal: 9, everyone: 0 })
+    container.status.send({ type: 'signal', signal: 9, everyone: 0, final: 0 })
     await container.ended
     expect(between).toBe('FROZEN')
   })
@@ -82,7 +82,7 @@ describe.skipIf(!hasFreezer).each([
     const client = await container.connect()
     await freeze(client)
     await expect.poll(container.state).toBe('FROZEN')
-    container.status.send({ type: 'signal', signal: 9, everyone: 1 })
+    container.status.send({ type: 'signal', signal: 9, everyone: 1, final: 0 })
     expect(await container.status.next('exited')).toMatchObject({ signaled: 1, status: 9 })
     expect(await container.status.next('torndown')).toMatchObject({ failures: 0 })
     await container.ended
@@ -93,7 +93,7 @@ describe.skipIf(!hasFreezer).each([
     const container = await start(executable, { withFreezer: false })
     const client = await container.connect()
     const answer = await freeze(client)
-    container.status.send({ type: 'signal', signal: 9, everyone: 0 })
+    container.status.send({ type: 'signal', signal: 9, everyone: 0, final: 0 })
     await container.ended
     expect(answer).toMatchObject({ hold: 1, errno: ENODEV })
   })

@@ -161,7 +161,7 @@ describe('the frames', () => {
     { type: 'stdin', data: Buffer.alloc(0) },
     { type: 'stdinEnd' },
     { type: 'resize', rows: 24, columns: 80 },
-    { type: 'signal', signal: 15, everyone: 0 },
+    { type: 'signal', signal: 15, everyone: 0, final: 0 },
     { type: 'resolve' },
   ]
   const understand = (bytes: Buffer) => execFileSync(join(programs, 'frame-dump'), { input: bytes, encoding: 'utf8' })
@@ -179,7 +179,7 @@ describe('the frames', () => {
   it('survive a round trip', () => {
     const frames: Frame[] = [
       ...requests,
-      { type: 'started', pid: 4, startedAtNs: 1795237494436766482n },
+      { type: 'started', pid: 4, startedAtNs: 1795237494436766482n, restarts: 0 },
       { type: 'failed', step: 1, opcode: 2, errno: 3, section: 4, text: 'é' },
     ]
     for (const frame of frames) {

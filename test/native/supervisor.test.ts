@@ -69,7 +69,7 @@ const leftovers = ({ place }: { place: ReturnType<Bench['container']> }) =>
     .concat(mountsOf(place.directory))
 
 const signal = (supervised: Supervised, number: number) =>
-  supervised.status.send({ type: 'signal', signal: number, everyone: 1 })
+  supervised.status.send({ type: 'signal', signal: number, everyone: 1, final: 0 })
 
 describe.each([
   ['release', plainSupervisor],
@@ -181,7 +181,7 @@ describe.each([
   it('ends a container by a signal, and all of it by SIGKILL to everyone', async () => {
     const started = start(executable, { argv: ['sh', '-c', 'trap "exit 7" TERM; echo ready; sleep 1000 & wait'] })
     await started.status.printed('ready')
-    started.status.send({ type: 'signal', signal: 15, everyone: 0 })
+    started.status.send({ type: 'signal', signal: 15, everyone: 0, final: 0 })
     expect(await started.status.next('exited')).toMatchObject({ signaled: 0, status: 7 })
     await started.ended
 

@@ -51,6 +51,7 @@ export function networkStore(): NetworkTestStore {
         mounts: [],
         isPrepared: true,
         outcome: undefined,
+        isStopped: false,
       })
       return id
     },

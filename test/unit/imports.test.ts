@@ -23,6 +23,7 @@ const rules: Readonly<Record<string, Rule>> = {
   layer: { values: ['errors', 'host'], types: ['content'] },
   snapshot: { values: ['errors', 'host', 'layer'] },
   store: { values: ['errors'], types: ['spec', 'network'] },
+  events: { values: ['errors', 'host', 'store'] },
   volume: { values: ['errors', 'host', 'layer', 'spec', 'store'], types: ['snapshot'] },
   image: {
     values: ['errors', 'host', 'reference', 'content', 'layer', 'store'],
@@ -34,7 +35,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // A commit gives one of the engine's handles.
   container: {
     values: ['errors', 'host', 'launch', 'network', 'spec', 'store'],
-    types: ['image', 'snapshot', 'engine'],
+    types: ['image', 'snapshot', 'engine', 'events'],
   },
   engine: {
     values: [
@@ -50,6 +51,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'spec',
       'network',
       'volume',
+      'events',
       'launch',
       'container',
     ],
