@@ -66,6 +66,11 @@ export interface ContainerFiles {
  */
 export interface ContainerContext {
   readonly events: EventSink
+  /**
+   * Records an event of a container (`pause`, `exec_create: sh -c true`), with Docker's attributes and `extra` ones, in the
+   * transaction that is under way, if there is one.
+   */
+  tell(record: ContainerRecord, action: string, extra?: Readonly<Record<string, string>>): void
   readonly containers: ContainerStore
   readonly root: string
   readonly runRoot: string

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
 import type { RunActions } from '../container/run-builder.js'
+import { containerEvent } from '../events/container-event.js'
 import { openOutbox } from '../events/outbox.js'
 import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
@@ -133,6 +134,8 @@ function containerContext(
   const context: ContainerContext = {
     containers: openContainers(database),
     events: openOutbox(database),
+    tell: (record, action, extra) =>
+      context.events.record(containerEvent(record, stages.images.labelsOf(record.image), action, extra)),
     root: stages.paths.root,
     runRoot: stages.paths.runRoot,
     bootId,

@@ -97,6 +97,8 @@ export interface ImageStore {
   list(options?: ListImagesOptions): ImageSummary[]
   /** Docker's `history`: newest step first. */
   history(nameOrId: string): ImageHistoryEntry[]
+  /** By ID; none of an image that is not here (any more). */
+  labelsOf(id: string): Readonly<Record<string, string>>
   /** Docker's `image inspect`. */
   inspect(nameOrId: string): ImageInspect
   /** Gives an image one more name; another image loses it. @throws {InvalidOptionError} `INVALID_REFERENCE` */
@@ -207,6 +209,7 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
         )
       )
     },
+    labelsOf,
     resolve: catalogue.resolve,
     get: catalogue.get,
     list,
