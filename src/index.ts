@@ -128,6 +128,8 @@ export type {
   LinkInput,
   MountInput,
   PortInput,
+  RestartInput,
+  RestartPolicy,
   Propagation,
   PullPolicy,
   RunOptions,

@@ -16,6 +16,7 @@ export function inspectHostConfig(
     PortBindings: portBindings(config.ports),
     PublishAllPorts: config.publishAll,
     Links: links.length > 0 ? links.map(({ target, alias }) => `/${target}:/${name}/${alias}`) : null,
+    RestartPolicy: { Name: config.restartPolicy.name, MaximumRetryCount: config.restartPolicy.maximumRetryCount },
     AutoRemove: config.rm,
     CapAdd: config.capAdd.length > 0 ? config.capAdd : null,
     CapDrop: config.capDrop.length > 0 ? config.capDrop : null,

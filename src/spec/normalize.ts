@@ -1,5 +1,6 @@
 import { parseCapabilities } from './capabilities.js'
-import { parseDevices } from './devices.js'
+import { parseCgroupParent } from './cgroup-parent.js'
+import { parseDeviceRules, parseDevices } from './devices.js'
 import { type ProcessEnvironment, parseEnv, parseEnvFiles } from './environment.js'
 import { checkFlag, checkInteger, checkText, checkTexts, invalidOption } from './invalid.js'
 import { parseLabels } from './labels.js'
@@ -7,11 +8,13 @@ import { cleanPath } from './mount-target.js'
 import { parseMounts } from './mounts.js'
 import { parseDns, parseDnsOptions, parseDnsSearch, parseExtraHosts } from './name-service.js'
 import { checkContainerName, checkHostName } from './names.js'
+import { parseIpcMode, parsePidMode } from './namespace-modes.js'
 import { parseNetworking } from './networking.js'
 import type { ContainerConfig, RunOptions } from './options.js'
 import { parsePlatform } from './platform.js'
 import { compact, deepFreeze } from './records.js'
 import { type HostLimits, parseResources } from './resources.js'
+import { checkRestartAndRemoval, parseRestart } from './restart.js'
 import { parseSecurity } from './security.js'
 import { checkSignal } from './signals.js'
 import { parseSize } from './size.js'
@@ -63,8 +66,9 @@ export function normalizeOptions(
     resources: parseResources(raw, context.host),
     ulimits: parseUlimits(raw.ulimit),
     devices: parseDevices(raw.device),
+    deviceCgroupRules: parseDeviceRules(raw.deviceCgroupRule),
+    cgroupParent: parseCgroupParent(raw.cgroupParent),
     labels: parseLabels(raw.label),
-    rm: checkFlag('rm', raw.rm),
     shmSize: (raw.shmSize === undefined ? 0 : parseSize('shmSize', raw.shmSize)) || defaultShmSize,
     ...parseLife(raw),
   })
@@ -108,7 +112,7 @@ export function workingDirectory(path: string): string {
 /** Namespaces, and the names and parameters that belong to them. */
 function parseNames(raw: RunOptions) {
   const networking = parseNetworking(raw)
-  const ipcMode = parseMode('ipc', 'IPC', raw.ipc, ['private', 'shareable'])
+  const ipcMode = parseIpcMode(raw.ipc)
   const utsMode = parseMode('uts', 'UTS', raw.uts)
   if (utsMode === 'host' && raw.hostname)
     throw invalidOption(
@@ -121,7 +125,7 @@ function parseNames(raw: RunOptions) {
     ...networking,
     ipcMode,
     utsMode,
-    pidMode: parseMode('pid', 'PID', raw.pid),
+    pidMode: parsePidMode(raw.pid),
     cgroupnsMode: parseMode('cgroupns', 'CGROUP', raw.cgroupns),
     hostname: checkHostName('hostname', raw.hostname),
     domainname: checkHostName('domainname', raw.domainname),
@@ -133,20 +137,20 @@ function parseNames(raw: RunOptions) {
   }
 }
 
-function parseMode(
-  option: string,
-  name: string,
-  mode = '',
-  alsoPrivate: readonly string[] = ['private'],
-): 'private' | 'host' {
+function parseMode(option: string, name: string, mode = ''): 'private' | 'host' {
   if (mode === 'host') return 'host'
-  if (mode === '' || alsoPrivate.includes(mode)) return 'private'
+  if (mode === '' || mode === 'private') return 'private'
   const hint = "this version has 'private' (the default) and 'host'"
   throw invalidOption(option, `--${option}: invalid ${name} mode: ${mode}`, hint, mode)
 }
 
 function parseLife(raw: RunOptions) {
+  const rm = checkFlag('rm', raw.rm)
+  const restartPolicy = parseRestart(raw.restart)
+  checkRestartAndRemoval(restartPolicy, rm)
   return {
+    rm,
+    restartPolicy,
     ...compact({
       platform: raw.platform === undefined ? undefined : parsePlatform(checkText('platform', raw.platform)),
       stopSignal:

@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly memory?: number | string
   readonly memorySwap?: number | string
   readonly memoryReservation?: number | string
+  /** 0 to 100; -1 or absent: the host's. cgroup v1 only. */
+  readonly memorySwappiness?: number
   readonly oomKillDisable?: boolean
   readonly cpus?: number | string
   readonly cpuShares?: number
@@ -56,16 +58,29 @@ export interface RunOptions {
   readonly cpusetCpus?: string
   readonly cpusetMems?: string
   readonly pidsLimit?: number
+  /** Relative weight of block I/O, 10 to 1000; 0: none. */
+  readonly blkioWeight?: number
+  readonly blkioWeightDevice?: readonly DeviceWeightInput[]
+  readonly deviceReadBps?: readonly DeviceRateInput[]
+  readonly deviceWriteBps?: readonly DeviceRateInput[]
+  readonly deviceReadIops?: readonly DeviceRateInput[]
+  readonly deviceWriteIops?: readonly DeviceRateInput[]
   readonly ulimit?: readonly (string | { readonly name: string; readonly soft: number; readonly hard?: number })[]
   /** `/dev/x[:/dev/y[:rwm]]` */
   readonly device?: readonly (
     | string
     | { readonly hostPath: string; readonly containerPath?: string; readonly permissions?: string }
   )[]
+  /** Rules of the device cgroup: `'c 13:* rmw'`. */
+  readonly deviceCgroupRule?: readonly string[]
+  /** The cgroup that the container's own is made in, from the root of each hierarchy. Default: one of the engine's. */
+  readonly cgroupParent?: string
   readonly sysctl?: Readonly<Record<string, string>> | readonly string[]
   readonly label?: Readonly<Record<string, string>> | readonly string[]
   readonly init?: boolean
   readonly rm?: boolean
+  /** Whether it is started again when it has ended. Default: `'no'`. */
+  readonly restart?: RestartInput
   readonly shmSize?: number | string
   readonly stopSignal?: string
   /** Seconds. */
@@ -75,7 +90,9 @@ export interface RunOptions {
   readonly dns?: readonly string[]
   readonly dnsSearch?: readonly string[]
   readonly dnsOption?: readonly string[]
+  /** `'host'` or `'container:NAME'`. */
   readonly pid?: string
+  /** `'private'` (the default), `'shareable'`, `'none'`, `'host'` or `'container:NAME'`. */
   readonly ipc?: string
   readonly uts?: string
   readonly cgroupns?: 'private' | 'host'
@@ -97,12 +114,28 @@ export interface PortInput {
   readonly protocol?: 'tcp' | 'udp' | 'sctp'
 }
 
+/** `'no'`, `'on-failure'`, `'on-failure:3'`, `'always'` or `'unless-stopped'`; or an object. */
+export type RestartInput = string | { readonly name: RestartPolicy['name']; readonly maximumRetryCount?: number }
+
+/** When a program that has ended is started again. */
+export interface RestartPolicy {
+  readonly name: 'no' | 'always' | 'on-failure' | 'unless-stopped'
+  /** How often in a row `on-failure` tries; 0: any number of times. */
+  readonly maximumRetryCount: number
+}
+
 /** A linked container as an object. */
 export interface LinkInput {
   readonly container: string
   /** Default: its name. */
   readonly alias?: string
 }
+
+/** `/dev/path:weight`, or an object. */
+export type DeviceWeightInput = string | { readonly path: string; readonly weight: number }
+
+/** `/dev/path:rate`, or an object. Rates of bytes may have a unit: `'1mb'`. */
+export type DeviceRateInput = string | { readonly path: string; readonly rate: number | string }
 
 export type PullPolicy = 'missing' | 'always' | 'never'
 
@@ -212,6 +245,7 @@ export interface ContainerConfig {
     readonly memory?: number
     readonly memorySwap?: number
     readonly memoryReservation?: number
+    readonly memorySwappiness?: number
     readonly oomKillDisable?: boolean
     readonly cpuShares?: number
     readonly cpuPeriod?: number
@@ -219,7 +253,16 @@ export interface ContainerConfig {
     readonly cpusetCpus?: string
     readonly cpusetMems?: string
     readonly pidsLimit?: number
+    readonly blkioWeight?: number
+    readonly blkioWeightDevice?: readonly { readonly path: string; readonly weight: number }[]
+    readonly deviceReadBps?: readonly DeviceRate[]
+    readonly deviceWriteBps?: readonly DeviceRate[]
+    readonly deviceReadIops?: readonly DeviceRate[]
+    readonly deviceWriteIops?: readonly DeviceRate[]
   }
+  readonly deviceCgroupRules: readonly string[]
+  /** From the root of each hierarchy; '' : the engine's. */
+  readonly cgroupParent: string
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[]
   readonly devices: readonly {
     readonly hostPath: string
@@ -230,6 +273,7 @@ export interface ContainerConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly init: boolean
   readonly rm: boolean
+  readonly restartPolicy: RestartPolicy
   readonly shmSize: number
   readonly stopSignal?: string
   readonly stopTimeout?: number
@@ -238,11 +282,19 @@ export interface ContainerConfig {
   readonly dns: readonly string[]
   readonly dnsSearch: readonly string[]
   readonly dnsOptions: readonly string[]
-  readonly pidMode: 'private' | 'host'
-  readonly ipcMode: 'private' | 'host'
+  /** `'private'`, `'host'`, or `'container:NAME'` with the name as it was given. */
+  readonly pidMode: string
+  /** `'private'`, `'shareable'`, `'none'`, `'host'`, or `'container:NAME'`. */
+  readonly ipcMode: string
   readonly utsMode: 'private' | 'host'
   readonly cgroupnsMode: 'private' | 'host'
   readonly oomScoreAdj: number
+}
+
+/** Bytes or operations a second, of a block device of the host. */
+export interface DeviceRate {
+  readonly path: string
+  readonly rate: number
 }
 
 /** A port of the container that shall be published. */

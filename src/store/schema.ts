@@ -191,11 +191,15 @@ export const migrations: readonly string[] = [
   -- 1: somebody has stopped it, and nobody started it since: after a reboot it is not started again (unless-stopped).
   ALTER TABLE containers ADD COLUMN is_stopped INTEGER NOT NULL DEFAULT 0;
 
+  UPDATE containers SET config = json_set(config, '$.restartPolicy', json('{"name":"no","maximumRetryCount":0}'));
+
   -- What has happened in a transaction and is not (surely) in the journal of events yet: root/events.jsonl.
   CREATE TABLE event_outbox (
     sequence     INTEGER PRIMARY KEY AUTOINCREMENT,
     at           TEXT NOT NULL,                 -- nanoseconds since the epoch
     event        TEXT NOT NULL                  -- EventDraft
   ) STRICT;
+
+  UPDATE containers SET config = json_set(config, '$.deviceCgroupRules', json('[]'), '$.cgroupParent', '');
   `,
 ]
