@@ -4,7 +4,8 @@
 // A plan is little-endian and 8-byte aligned throughout:
 //
 //   header   u32 magic "INBP"   u32 fingerprint (of this table)   u32 length (whole plan)   u32 mode
-//            u32 faultStep (0xffffffff: none)   u32 faultKind (0 none, 1 fail with EIO, 2 SIGKILL itself)   u64 reserved (0)
+//            u32 faultStep (0xffffffff: none)   u32 faultKind (0 none, 1 fail with EIO, 2 SIGKILL itself)
+//            u32 faultRound (how often the program was started again by then)   u32 faultPoint (faultPoints, instead of a step)
 //   then operations, each
 //            u32 opcode   u32 length (of the fields, a multiple of 8)   fields in the table's order
 //
@@ -109,12 +110,33 @@ export const moments = {
   unpaused: 5,
   /** The run is over: after the last `died`. */
   ended: 6,
-  /** A health check: its process is made, runs, has ended (the value is the exit code). */
+  /** A health check: its process is made, and starts. The value is the id that it has as an exec. */
   probeCreated: 7,
   probeStarted: 8,
+  /** It has ended. The value is its id, the two strings' quotes and the comma between them, and its exit code: `ID","exitCode":"0`. */
   probeDied: 9,
   /** The value is `healthy` or `unhealthy`. */
   health: 10,
+}
+
+/** Between the steps of a plan: where the supervisor is made to kill itself; tests only. */
+export const faultPoints = {
+  none: 0,
+  /** The program is confirmed; neither on record nor told. */
+  confirmed: 1,
+  /** That it runs is on record. */
+  running: 2,
+  /** It has ended, and nobody knows. */
+  ended: 3,
+  /** What comes is on record: the end of the run, or that it is started again. */
+  recorded: 4,
+  /** It was told. */
+  told: 5,
+  /** What was left of the program is killed, and not reaped. */
+  killed: 6,
+  reaped: 7,
+  /** The wait for the next start is over. */
+  waited: 8,
 }
 
 export const protocols = { tcp: 6, udp: 17, sctp: 132 }
@@ -156,14 +178,13 @@ export const operations = [
     code: 14,
     name: 'open_log',
     in: ['beside', 'prepare'],
-    fields: { path: 'str', mode: 'u64', format: 'u64', maximumBytes: 'u64', files: 'u64' },
-    doc: "Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all.",
+    fields: { path: 'str', mode: 'u64', format: 'u64', maximumBytes: 'u64', files: 'u64', attributes: 'str' },
+    doc: "Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h.",
   },
   {
     code: 15,
     name: 'stdio',
     in: ['prepare'],
-    again: true,
     fields: { kind: 'u64', flags: 'u64', rows: 'u64', columns: 'u64', slotIn: 'u64', slotOut: 'u64', slotErr: 'u64' },
     doc: 'How the process gets its descriptors 0-2. Kind slots: the given slots, untouched by the supervisor. Kind tty: `console` makes it.',
   },
@@ -299,6 +320,13 @@ export const operations = [
     in: ['container'],
     fields: { slot: 'u64', path: 'str', below: 'str', recursive: 'u64' },
     doc: 'open_tree(OPEN_TREE_CLONE) of a host path into a slot, to be attached after the pivot; with `below` of what is there in that directory, resolved as if it were the root (openat2, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS).',
+  },
+  {
+    code: 48,
+    name: 'tree_take',
+    in: ['container'],
+    fields: { slot: 'u64', slotOwner: 'u64', path: 'str' },
+    doc: 'open_tree(OPEN_TREE_CLONE) of a tmpfs of another container, the one whose first process is `slotOwner` (a pidfd), in its mount namespace, found without symlinks; EXDEV when something else is there.',
   },
   {
     code: 25,
@@ -498,22 +526,31 @@ export const operations = [
     code: 72,
     name: 'health',
     in: ['monitor'],
-    fields: { interval: 'u64', timeout: 'u64', startPeriod: 'u64', startInterval: 'u64', retries: 'u64' },
-    doc: 'The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` during `startPeriod`, if it is not 0), all in ms; it is killed after `timeout`. `retries` failures in a row after `startPeriod` make the container unhealthy, one success healthy. The last results are kept in the record `health`.',
+    fields: {
+      interval: 'u64',
+      timeout: 'u64',
+      startPeriod: 'u64',
+      startInterval: 'u64',
+      retries: 'u64',
+      expired: 'str',
+      cgroup: 'str',
+      session: 'str',
+    },
+    doc: 'The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed with all that it has started, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which each has its own; where it is empty, who is killed is found by the session, in the v1 directory `session`.',
   },
   {
     code: 73,
     name: 'journal',
     in: ['prepare'],
-    fields: { path: 'str' },
-    doc: 'The journal of events that `event` is about: opened when something happens, appended to under flock(2).',
+    fields: { path: 'str', lock: 'str', maximumBytes: 'u64', files: 'u64' },
+    doc: 'The journal of events that `event` is about: opened when something happens, appended to under flock(2) of `lock`. A file that a line would make longer than `maximumBytes` becomes `path`.1, and that `path`.2, up to `files` in all.',
   },
   {
     code: 74,
     name: 'event',
     in: ['prepare'],
-    fields: { moment: 'u64', before: 'str', after: 'str' },
-    doc: 'A line of the journal for a moment (moments), without its time: the value goes between the two parts.',
+    fields: { moment: 'u64', text: 'str' },
+    doc: 'The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value, the byte 2 for the id of a health check. A plan of such operations in the file `events` of the run directory replaces those of this one.',
   },
   {
     code: 75,
@@ -570,8 +607,8 @@ export const frames = {
   // supervisor → client
   hello: {
     code: 1,
-    fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes', 'restarts', 'paused'],
-    doc: 'First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited, 3 restarting. logBytes: of everything that was ever logged in this run, rotated files included.',
+    fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes', 'restarts', 'paused', 'logDropped'],
+    doc: 'First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited, 3 restarting. logBytes: of everything that was ever logged in this run, rotated files included. logDropped: bytes of output that the log could not take.',
   },
   started: {
     code: 2,
@@ -582,14 +619,14 @@ export const frames = {
     code: 3,
     fields: ['step', 'opcode', 'errno', 'section'],
     tail: 'str',
-    doc: 'A step failed; tail: the path or name it was about. The teardown has run or follows.',
+    doc: 'A step failed; tail: the path or name it was about. The teardown has run or follows. Of a start within a run: exited comes next, about the program before.',
   },
   stdout: { code: 4, tail: 'bytes', doc: 'Raw output.' },
   stderr: { code: 5, tail: 'bytes', doc: 'Raw output.' },
   exited: {
     code: 6,
-    fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs'],
-    doc: 'After all output. status: exit code, or signal number when signaled is 1.',
+    fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'logDropped', 'startedAtNs'],
+    doc: 'The end of the run, after all output. status: exit code, or signal number when signaled is 1. startedAtNs: of the last start.',
   },
   torndown: {
     code: 7,
@@ -650,6 +687,23 @@ export const frames = {
   },
 }
 
+/**
+ * The record `health` of the run directory, renamed into place: u64s, little-endian. First these, then for each of the
+ * `count` (at most `results`) last checks, the oldest first, its `result` and `length` bytes that it has printed, at most
+ * `outputBytes`, and "..." where there were more.
+ */
+export const healthRecord = {
+  /** status, streak: as in the frame `health`. */
+  head: ['status', 'streak', 'count'],
+  /**
+   * Times: realtime. exitCode: -1 when it had to be killed, or could not be launched. failedOpcode: of the step that failed
+   * (0: none did), with failedErrno; what is printed is then what that was about.
+   */
+  result: ['startNs', 'endNs', 'exitCode', 'failedOpcode', 'failedErrno', 'length'],
+  results: 5,
+  outputBytes: 4096,
+}
+
 /** Text records in the run directory: `key value` lines, renamed into place. */
 export const records = {
   /** status: 1 running, 3 restarting; then signaled to finishedAtNs are of the last end, and restartAtNs is when it goes on. */
@@ -667,6 +721,22 @@ export const records = {
     'finishedAtNs',
     'restartAtNs',
   ],
-  /** logDropped: bytes of output that the log could not take. */
-  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'logDropped'],
+  /**
+   * logDropped: bytes of output that the log could not take. failed*: why the program could not be started again, when it
+   * could not; as in the frame `failed`, the subject without control characters.
+   */
+  exit: [
+    'signaled',
+    'status',
+    'oomKilled',
+    'finishedAtNs',
+    'restarts',
+    'logDropped',
+    'startedAtNs',
+    'failedStep',
+    'failedOpcode',
+    'failedErrno',
+    'failedSection',
+    'failedSubject',
+  ],
 }

@@ -1,6 +1,7 @@
 /* Mounts: the host's before the pivot, by engine-owned paths; afterwards always on an opened target. */
 #include "supervisor.h"
 #include <linux/magic.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -23,6 +24,26 @@ int do_tree_open(struct supervisor *s, const struct op_tree_open *op) {
     int fd = op->below[0] == 0 ? sys_open_tree(AT_FDCWD, op->path, flags)
                                : open_tree_below(op->path, op->below, flags);
     if (fd < 0) return -1;
+    close_and_forget(&s->slots[op->slot]);
+    s->slots[op->slot] = fd;
+    return 0;
+}
+
+/* With the caller in the owner's mount namespace, whose paths the owner's programs may change. */
+static int take_tree(const char *path) {
+    autoclose root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autoclose found = root < 0 ? -1 : open_rooted(root, path, O_PATH | O_DIRECTORY, RESOLVE_NO_LINKS);
+    if (found < 0) return -1;
+    if (!on_filesystem(found, TMPFS_MAGIC)) return fail(EXDEV);
+    return sys_open_tree(found, "", TREE_EMPTY_PATH);
+}
+
+int do_tree_take(struct supervisor *s, const struct op_tree_take *op) {
+    autoclose home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (home < 0 || syscall(SYS_setns, s->slots[op->slot_owner], CLONE_NEWNS) < 0) return -1;
+    int fd = take_tree(op->path), error = errno;
+    if (syscall(SYS_setns, home, CLONE_NEWNS) < 0) return -1;
+    if (fd < 0) return fail(error);
     close_and_forget(&s->slots[op->slot]);
     s->slots[op->slot] = fd;
     return 0;

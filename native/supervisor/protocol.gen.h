@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x218cb056u
+#define PLAN_FINGERPRINT 0x732482f8u
 #define OPCODE_LAST 84
+#define FAULT_LAST 8
 #define FRAME_LAST 39
 
 enum {
@@ -87,9 +88,24 @@ enum {
     MOMENT_HEALTH = 10,
 };
 enum {
+    FAULT_NONE = 0,
+    FAULT_CONFIRMED = 1,
+    FAULT_RUNNING = 2,
+    FAULT_ENDED = 3,
+    FAULT_RECORDED = 4,
+    FAULT_TOLD = 5,
+    FAULT_KILLED = 6,
+    FAULT_REAPED = 7,
+    FAULT_WAITED = 8,
+};
+enum {
     PROTOCOL_TCP = 6,
     PROTOCOL_UDP = 17,
     PROTOCOL_SCTP = 132,
+};
+enum {
+    HEALTH_RESULTS = 5,
+    HEALTH_OUTPUT_BYTES = 4096,
 };
 enum {
     OP_SECTION = 1,
@@ -117,6 +133,7 @@ enum {
     OP_SETNS = 22,
     OP_ROOT_PROPAGATION = 23,
     OP_TREE_OPEN = 24,
+    OP_TREE_TAKE = 48,
     OP_ROOT_MOUNT = 25,
     OP_PIVOT_ROOT = 26,
     OP_MOUNT = 30,
@@ -221,6 +238,7 @@ struct op_open_log {
     uint64_t format;
     uint64_t maximum_bytes;
     uint64_t files;
+    const char *attributes;
 };
 
 struct op_stdio {
@@ -318,6 +336,12 @@ struct op_tree_open {
     const char *path;
     const char *below;
     uint64_t recursive;
+};
+
+struct op_tree_take {
+    uint64_t slot;
+    uint64_t slot_owner;
+    const char *path;
 };
 
 struct op_root_mount {
@@ -471,16 +495,21 @@ struct op_health {
     uint64_t start_period;
     uint64_t start_interval;
     uint64_t retries;
+    const char *expired;
+    const char *cgroup;
+    const char *session;
 };
 
 struct op_journal {
     const char *path;
+    const char *lock;
+    uint64_t maximum_bytes;
+    uint64_t files;
 };
 
 struct op_event {
     uint64_t moment;
-    const char *before;
-    const char *after;
+    const char *text;
 };
 
 struct op_join_program {
@@ -535,6 +564,7 @@ union op_fields {
     struct op_setns setns;
     struct op_root_propagation root_propagation;
     struct op_tree_open tree_open;
+    struct op_tree_take tree_take;
     struct op_root_mount root_mount;
     struct op_pivot_root pivot_root;
     struct op_mount mount;
@@ -610,6 +640,7 @@ int do_unshare(struct supervisor *s, const struct op_unshare *op);
 int do_setns(struct supervisor *s, const struct op_setns *op);
 int do_root_propagation(struct supervisor *s, const struct op_root_propagation *op);
 int do_tree_open(struct supervisor *s, const struct op_tree_open *op);
+int do_tree_take(struct supervisor *s, const struct op_tree_take *op);
 int do_root_mount(struct supervisor *s, const struct op_root_mount *op);
 int do_pivot_root(struct supervisor *s, const struct op_pivot_root *op);
 int do_mount(struct supervisor *s, const struct op_mount *op);
@@ -677,6 +708,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_SETNS: return do_setns(supervisor, &fields->setns);
     case OP_ROOT_PROPAGATION: return do_root_propagation(supervisor, &fields->root_propagation);
     case OP_TREE_OPEN: return do_tree_open(supervisor, &fields->tree_open);
+    case OP_TREE_TAKE: return do_tree_take(supervisor, &fields->tree_take);
     case OP_ROOT_MOUNT: return do_root_mount(supervisor, &fields->root_mount);
     case OP_PIVOT_ROOT: return do_pivot_root(supervisor, &fields->pivot_root);
     case OP_MOUNT: return do_mount(supervisor, &fields->mount);
@@ -742,8 +774,8 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [11] = {"make_directory", 142, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [12] = {"write_file", 10, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
     [13] = {"write_knob", 166, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
-    [14] = {"open_log", 6, false, 5, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [15] = {"stdio", 2, true, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
+    [14] = {"open_log", 6, false, 6, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR}},
+    [15] = {"stdio", 2, false, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
     [16] = {"oom_counter", 6, false, 1, 0, {FIELD_STR}},
     [47] = {"freezer", 6, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
     [46] = {"device_filter", 2, false, 2, 0, {FIELD_STR, FIELD_BYTES}},
@@ -762,6 +794,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [22] = {"setns", 10, false, 2, -1, {FIELD_SLOT, FIELD_U64}},
     [23] = {"root_propagation", 8, false, 1, -1, {FIELD_U64}},
     [24] = {"tree_open", 8, false, 4, 1, {FIELD_SLOT, FIELD_STR, FIELD_STR, FIELD_U64}},
+    [48] = {"tree_take", 8, false, 3, 2, {FIELD_SLOT, FIELD_SLOT, FIELD_STR}},
     [25] = {"root_mount", 8, false, 6, 2, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR}},
     [26] = {"pivot_root", 8, false, 1, 0, {FIELD_STR}},
     [30] = {"mount", 8, false, 6, 1, {FIELD_STR, FIELD_STR, FIELD_STR, FIELD_U64, FIELD_STR, FIELD_U64}},
@@ -791,9 +824,9 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [60] = {"execute", 24, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
     [70] = {"title", 34, false, 1, 0, {FIELD_STR}},
     [71] = {"restart_policy", 32, false, 2, -1, {FIELD_U64, FIELD_U64}},
-    [72] = {"health", 32, false, 5, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64}},
-    [73] = {"journal", 2, false, 1, 0, {FIELD_STR}},
-    [74] = {"event", 2, false, 3, -1, {FIELD_U64, FIELD_STR, FIELD_STR}},
+    [72] = {"health", 32, false, 8, 6, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR, FIELD_STR, FIELD_STR}},
+    [73] = {"journal", 2, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_U64, FIELD_U64}},
+    [74] = {"event", 2, false, 2, 1, {FIELD_U64, FIELD_STR}},
     [75] = {"join_program", 16, false, 1, -1, {FIELD_U64}},
     [76] = {"own_cgroup", 2, false, 1, 0, {FIELD_STR}},
     [80] = {"cgroup_kill", 128, false, 1, 0, {FIELD_STR}},

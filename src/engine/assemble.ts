@@ -1,6 +1,7 @@
 import type { StartStreams } from '../container/context.js'
+import { readTextFile } from '../host/index.js'
 import type { ImageContent, ImageStore } from '../image/index.js'
-import { cgroupDirectories, compileCgroups } from '../launch/cgroups.js'
+import { cgroupDirectories, compileCgroups, type Hierarchy } from '../launch/cgroups.js'
 import type { ContainerPaths, ManagedFile, RunPlanInput } from '../launch/run-plan.js'
 import type { SnapshotDriver } from '../snapshot/index.js'
 import {
@@ -14,18 +15,19 @@ import {
   type SpecInput,
 } from '../spec/index.js'
 import type { ContainerConfig } from '../spec/options.js'
-import type { Spec } from '../spec/types.js'
+import type { Resources, Spec } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { VolumeKeeper } from '../volume/keeper.js'
 import type { CgroupParents } from './cgroup-parents.js'
 import { linkVariables } from './container-links.js'
 import { mountSources } from './container-volumes.js'
-import { hostDevices } from './host-devices.js'
+import { blockDevices, hostDevices } from './host-devices.js'
 import { linkedHost } from './linking-hosts.js'
 import { managedFiles, managedPaths } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
 import type { Paths } from './paths.js'
+import type { SharedNamespaces } from './shared-namespaces.js'
 import type { Wiring } from './wiring.js'
 
 /** The stages that a start goes through. */
@@ -45,6 +47,7 @@ export function assemble(
   record: ContainerRecord,
   streams: StartStreams,
   wiring: Wiring,
+  shared: SharedNamespaces,
   mounted: ReadonlyMap<string, string>,
 ): RunPlanInput {
   const { id, config } = record
@@ -62,7 +65,8 @@ export function assemble(
     seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined,
     network: wiring.plan,
     images: imageRoots(stages, record),
-    slots: wiring.slots.length,
+    slots: wiring.slots.length + shared.slots.length,
+    shared: { pid: slotBehind(wiring, shared.pid), ipc: slotBehind(wiring, shared.ipc) },
     stdio: {
       tty: config.tty,
       stdin: config.interactive,
@@ -75,6 +79,9 @@ export function assemble(
   }
 }
 
+const slotBehind = ({ slots }: Wiring, index: number | undefined) =>
+  index === undefined ? undefined : slots.length + index
+
 /** What an exec has in common with the container's first process. */
 export function assembleExec(stages: Stages, record: ContainerRecord) {
   const spec = containerSpec(stages, record, stages.images.resolve(record.image))
@@ -85,14 +92,33 @@ export function assembleExec(stages: Stages, record: ContainerRecord) {
 /** Where a container's things are, on disk and in the cgroup hierarchies. */
 function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Spec) {
   const { id, config } = record
-  const kind = config.privileged || config.devices.length > 0 ? 'custom' : 'default'
-  const hierarchies = stages.cgroups.hierarchies(kind)
+  const hierarchies = hierarchiesOf(stages, config)
   const directory = `${stages.paths.containers}/${id}`
   const paths: ContainerPaths = { directory, run: `${stages.paths.runRoot}/${id}`, log: `${directory}/${id}-json.log` }
   const cgroups = spec
-    ? compileCgroups(hierarchies, id, spec.linux.resources, defaultDeviceRules)
+    ? compileCgroups(hierarchies, id, resourcesIn(hierarchies, config, spec), defaultDeviceRules)
     : { directories: cgroupDirectories(hierarchies, id), knobs: [] }
   return { paths, cgroups, hierarchies }
+}
+
+/** Below a cgroup of the user's, nothing is inherited that a container needs. */
+function resourcesIn(hierarchies: readonly Hierarchy[], config: ContainerConfig, { linux }: Spec): Resources {
+  const { resources } = linux
+  if (config.cgroupParent === '') return resources
+  const cpuset = hierarchies.find(({ version, controllers }) => version === 1 && controllers.includes('cpuset'))
+  const inherited = (file: string) => readTextFile(`${cpuset?.parent}/cpuset.effective_${file}`)?.trim() ?? ''
+  const set = cpuset && {
+    cpus: resources.cpu?.cpus ?? inherited('cpus'),
+    mems: resources.cpu?.mems ?? inherited('mems'),
+  }
+  return { ...resources, devices: resources.devices ?? defaultDeviceRules, cpu: { ...resources.cpu, ...set } }
+}
+
+/** The engine's own, or those below the cgroup that was asked for. */
+function hierarchiesOf({ cgroups }: Stages, config: ContainerConfig) {
+  if (config.cgroupParent !== '') return cgroups.below(config.cgroupParent)
+  const bringsDevices = config.privileged || config.devices.length > 0 || config.deviceCgroupRules.length > 0
+  return cgroups.hierarchies(bringsDevices ? 'custom' : 'default')
 }
 
 /** The files of the images that are mounted in a container. */
@@ -174,6 +200,7 @@ function makeSpec(
     user: imageUser(stages, record, image),
     host: stages.host,
     devices: hostDevices(config),
+    blockDevices: blockDevices(config),
   })
 }
 

@@ -6,6 +6,8 @@ import { type ContainerCgroups, cgroupDirectories, type Freezer, freezerOf, type
 export interface CgroupParents {
   /** `custom` for containers that bring a device list of their own. */
   hierarchies(kind: 'default' | 'custom'): readonly Hierarchy[]
+  /** A cgroup of the user's, from the root of each hierarchy: made where it is missing, and never removed. */
+  below(path: string): readonly Hierarchy[]
   /** The directories that container `id` has, in whichever hierarchies. */
   existing(id: string): ContainerCgroups['directories']
   /** What makes container `id` stand still, when it has cgroups. */
@@ -18,22 +20,34 @@ export interface CgroupParents {
 
 const kinds = ['default', 'custom'] as const
 
-/** @param layout the host's, detected at the first use when it is not given */
-export function openCgroupParents(rootId: string, layout?: CgroupLayout): CgroupParents {
+/**
+ * @param parentOf the cgroup that container `id` asked for instead; '' for none
+ * @param layout the host's, detected at the first use when it is not given
+ */
+export function openCgroupParents(
+  rootId: string,
+  parentOf: (id: string) => string,
+  layout?: CgroupLayout,
+): CgroupParents {
   const made = new Map<string, readonly Hierarchy[]>()
   const detected = () => {
     layout ??= detectCgroups()
     return layout
   }
   const name = (kind: 'default' | 'custom') => (kind === 'default' ? `inboard-${rootId}` : `inboard-${rootId}-custom`)
-  const places = () =>
-    kinds.flatMap((kind) =>
+  const placesIn = (directories: readonly string[]) =>
+    directories.flatMap((directory) =>
       detected().hierarchies.map(({ mountpoint, version, controllers }) => ({
-        parent: `${mountpoint}/${name(kind)}`,
+        parent: `${mountpoint}/${directory}`,
         version,
         controllers,
       })),
     )
+  const own = kinds.map(name)
+  const placesOf = (id: string) => {
+    const parent = parentOf(id)
+    return placesIn(parent === '' ? own : [parent])
+  }
   return {
     hierarchies(kind) {
       let parents = made.get(kind)
@@ -43,12 +57,17 @@ export function openCgroupParents(rootId: string, layout?: CgroupLayout): Cgroup
       }
       return parents
     },
-    existing: (id) => cgroupDirectories(places(), id).filter(({ path }) => existsSync(path)),
-    freezer: (id) => {
-      const own = places().filter(({ parent }) => existsSync(`${parent}/${id}`))
-      return freezerOf(own, id)
+    below(path) {
+      const steps = path.split('/').map((_, index, names) => names.slice(0, index + 1).join('/'))
+      return steps.map((step) => ensureParent(detected(), step, 'custom')).at(-1) as readonly Hierarchy[]
     },
-    names: () => places().flatMap(({ parent }) => directoriesIn(parent)),
+    existing: (id) => cgroupDirectories(placesOf(id), id).filter(({ path }) => existsSync(path)),
+    freezer: (id) =>
+      freezerOf(
+        placesOf(id).filter(({ parent }) => existsSync(`${parent}/${id}`)),
+        id,
+      ),
+    names: () => placesIn(own).flatMap(({ parent }) => directoriesIn(parent)),
     remove() {
       for (const kind of kinds) removeParent(detected(), name(kind))
       made.clear()

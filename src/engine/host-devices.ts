@@ -1,7 +1,7 @@
 import { constants, readdirSync, statSync } from 'node:fs'
 import { NotFoundError } from '../errors/index.js'
 import type { ContainerConfig } from '../spec/options.js'
-import type { Device } from '../spec/types.js'
+import type { BlockDevice, Device } from '../spec/types.js'
 
 /** A device of the host as a container is to have it. */
 export type HostDevice = Device & { readonly permissions: string }
@@ -54,4 +54,25 @@ function deviceAt(hostPath: string, path: string, permissions: string): HostDevi
     gid,
     permissions,
   }
+}
+
+/** The block devices of the host that a container's limits name, by path. @throws {NotFoundError} FILE_NOT_FOUND */
+export function blockDevices({ resources }: Pick<ContainerConfig, 'resources'>): ReadonlyMap<string, BlockDevice> {
+  const named = [
+    ...(resources.blkioWeightDevice ?? []),
+    ...(resources.deviceReadBps ?? []),
+    ...(resources.deviceWriteBps ?? []),
+    ...(resources.deviceReadIops ?? []),
+    ...(resources.deviceWriteIops ?? []),
+  ]
+  return new Map(
+    named.map(({ path }) => {
+      const device = deviceAt(path, path, '')
+      if (device) return [path, { major: device.major, minor: device.minor }]
+      throw new NotFoundError(`stat ${path}: no such file or directory, or not a device`, {
+        code: 'FILE_NOT_FOUND',
+        details: { path },
+      })
+    }),
+  )
 }

@@ -13,6 +13,7 @@ import { prepareBindSources } from './bind-sources.js'
 import { mountVolumes, prepareVolumes } from './container-volumes.js'
 import { requestedProcess } from './exec-process.js'
 import { updateLinkingHosts } from './linking-hosts.js'
+import { openShared, type SharedNamespaces } from './shared-namespaces.js'
 import { type Wiring, wire } from './wiring.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
@@ -29,15 +30,22 @@ export async function launchContainer(
   streams: StartStreams,
 ): Promise<Launched> {
   const wiring = await wire(stages, context, record)
+  let shared: SharedNamespaces | undefined
   try {
+    shared = await openShared(context, record.config)
     await prepareFiles(stages, record)
     prepareBindSources(record.mounts)
     // Whoever made it was killed before its volumes were ready.
     if (!record.isPrepared) await prepareVolumes(stages, context, record)
     const mounted = await mountVolumes(stages, record)
-    const plan = compileRun({ ...assemble(stages, record, streams, wiring, mounted), ...takeFault() })
+    const plan = compileRun({ ...assemble(stages, record, streams, wiring, shared, mounted), ...takeFault() })
     await wiring.ready
-    const launched = await spawnSupervisor(plan, lock, wiring.slots, `cannot start container ${record.name}`)
+    const launched = await spawnSupervisor(
+      plan,
+      lock,
+      [...wiring.slots, ...shared.slots],
+      `cannot start container ${record.name}`,
+    )
     updateLinkingHosts(stages.networking, context, record, wiring)
     void launched.supervisorGone.then(wiring.over)
     return launched
@@ -45,6 +53,7 @@ export async function launchContainer(
     wiring.over()
     throw meaningOf(error, wiring)
   } finally {
+    shared?.close()
     wiring.passed()
   }
 }

@@ -1,7 +1,7 @@
 import type { ContainerContext } from '../container/context.js'
 import { InvalidOptionError, NotFoundError } from '../errors/index.js'
 import type { EndpointSettings } from '../network/definition.js'
-import { checkEndpointSettings, networkContainer } from '../spec/index.js'
+import { checkEndpointSettings, sharedContainer } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { LinkRecord } from '../store/links.js'
 import type { NetworkRecord } from '../store/networks.js'
@@ -28,7 +28,7 @@ export async function membershipOf(
   { id, name, config }: ContainerRecord,
 ): Promise<Membership> {
   const settings = settingsOf(config)
-  const other = networkContainer(config.network)
+  const other = sharedContainer(config.network)
   if (other !== undefined) {
     if (other === name || other === id) throw refuse('network', other, 'cannot join own network')
     context.containers.find(other)

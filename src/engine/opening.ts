@@ -9,7 +9,7 @@ import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
 import { rootAddressPools } from '../network/address-pools.js'
 import { openSnapshots } from '../snapshot/index.js'
-import { openContainers } from '../store/containers.js'
+import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
 import { containerSpec, type Stages } from './assemble.js'
 import { openCgroupParents } from './cgroup-parents.js'
@@ -80,17 +80,18 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     const closing = new AbortController()
     // As many may wait as there are containers.
     setMaxListeners(0, closing.signal)
+    const containers = openContainers(database)
     const stages: Stages = {
       paths,
       images,
       snapshots,
-      cgroups: openCgroupParents(paths.rootId),
+      cgroups: openCgroupParents(paths.rootId, (id) => containers.get(id)?.config.cgroupParent ?? ''),
       host: gatherHostFacts(),
       networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId)),
       volumes: openVolumeKeeper(paths, database, options, snapshots, closing.signal),
     }
     const registries = lazyRegistries(options.registries)
-    const context = containerContext(stages, database, registries, bootId, closing.signal)
+    const context = containerContext(stages, database, containers, registries, bootId, closing.signal)
     await images.recover()
     await images.sweep()
     await reconcile(stages, context)
@@ -127,12 +128,13 @@ function imagesContext(stages: Stages, context: ContainerContext, registries: La
 function containerContext(
   stages: Stages,
   database: Database,
+  containers: ContainerStore,
   registries: LazyRegistries,
   bootId: string,
   closing: AbortSignal,
 ): ContainerContext {
   const context: ContainerContext = {
-    containers: openContainers(database),
+    containers,
     events: openOutbox(database),
     tell: (record, action, extra) =>
       context.events.record(containerEvent(record, stages.images.labelsOf(record.image), action, extra)),

@@ -13,7 +13,7 @@ import { recordHeader, recordLine, viewContent } from '../network/name-records.j
 import { linkBatches, publishBatches, unlinkBatches, unpublishBatches } from '../network/plan-batches.js'
 import { resolverRules } from '../network/resolver-rules.js'
 import type { LinkedPort, PublishedPort } from '../network/ruleset.js'
-import { networkContainer, type PortBinding } from '../spec/index.js'
+import { type PortBinding, sharedContainer } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord, PortRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
@@ -66,7 +66,7 @@ const nothing: Omit<Wiring, 'plan' | 'hostFiles'> = {
 export async function wire(stages: Stages, context: ContainerContext, record: ContainerRecord): Promise<Wiring> {
   const { network } = record.config
   if (network === 'host') return { ...nothing, hostFiles: readHostFiles(network), plan: { kind: 'host' } }
-  const other = networkContainer(network)
+  const other = sharedContainer(network)
   if (other !== undefined) return joinOther(context, record, other)
   return wireOwn(stages, context, record)
 }

@@ -86,3 +86,33 @@ test('a device list is written rule by rule where v1 has the controller', () => 
     ['devices.allow', 'c 136:* rw'],
   ])
 })
+
+test('block I/O is weighed and throttled by one line for each device', () => {
+  const device = { major: 8, minor: 0 }
+  const blockIO = {
+    weight: 300,
+    weightDevice: [{ ...device, weight: 1000 }],
+    throttleReadBpsDevice: [{ ...device, rate: 1024 }],
+    throttleWriteIOPSDevice: [{ ...device, rate: 0 }],
+  }
+  const linesOn = (hierarchies: readonly Hierarchy[]) =>
+    compileCgroups(hierarchies, 'id', { blockIO }, []).knobs.map(
+      ({ path, value, optional }) => `${path.split('/').at(-1)}=${value}${optional ? ' or not' : ''}`,
+    )
+  expect(linesOn([{ ...(hybrid[0] as Hierarchy), controllers: ['blkio'] }])).toEqual([
+    'blkio.weight=300 or not',
+    'blkio.bfq.weight=300 or not',
+    'blkio.weight_device=8:0 1000 or not',
+    'blkio.bfq.weight_device=8:0 1000 or not',
+    'blkio.throttle.read_bps_device=8:0 1024',
+    'blkio.throttle.write_iops_device=8:0 0',
+  ])
+  expect(linesOn([{ ...(unified[0] as Hierarchy), controllers: ['io'] }])).toEqual([
+    'io.weight=default 2930 or not',
+    'io.bfq.weight=300 or not',
+    'io.weight=8:0 10000 or not',
+    'io.bfq.weight=8:0 1000 or not',
+    'io.max=8:0 rbps=1024',
+    'io.max=8:0 wiops=max',
+  ])
+})

@@ -114,6 +114,7 @@ export function compileCgroups(
   }
   memoryKnobs(resources, set)
   cpuKnobs(resources, set)
+  blockIoKnobs(resources, set)
   if (resources.pids) {
     const max = resources.pids.limit > 0 ? String(resources.pids.limit) : 'max'
     set('pids', { 'pids.max': max }, { 'pids.max': max })
@@ -186,6 +187,40 @@ function cpuKnobs({ cpu }: Resources, set: Set): void {
 
 /** v1 shares (2..262144) as a v2 weight (1..10000), linearly, as OCI runtimes convert it. */
 const weight = (shares: number) => 1 + Math.floor(((Math.min(Math.max(shares, 2), 262144) - 2) * 9999) / 262142)
+
+/** A file takes one device at a time: so many knobs of one name. */
+function blockIoKnobs({ blockIO }: Resources, set: Set): void {
+  if (!blockIO) return
+  const { weight } = blockIO
+  // Only some schedulers weigh; what the host's do not do is discarded, as Docker discards it.
+  set('blkio', { 'blkio.weight': text(weight), 'blkio.bfq.weight': text(weight) }, {}, true)
+  set(
+    'io',
+    {},
+    { 'io.weight': weight === undefined ? undefined : `default ${ioWeight(weight)}`, 'io.bfq.weight': text(weight) },
+    true,
+  )
+  for (const { major, minor, weight: own } of blockIO.weightDevice ?? []) {
+    const line = `${major}:${minor} ${own}`
+    set('blkio', { 'blkio.weight_device': line, 'blkio.bfq.weight_device': line }, {}, true)
+    set('io', {}, { 'io.weight': `${major}:${minor} ${ioWeight(own)}`, 'io.bfq.weight': line }, true)
+  }
+  for (const [key, file, word] of throttleFiles)
+    for (const { major, minor, rate } of blockIO[key] ?? []) {
+      set('blkio', { [`blkio.throttle.${file}`]: `${major}:${minor} ${rate}` }, {})
+      set('io', {}, { 'io.max': `${major}:${minor} ${word}=${rate === 0 ? 'max' : rate}` })
+    }
+}
+
+const throttleFiles = [
+  ['throttleReadBpsDevice', 'read_bps_device', 'rbps'],
+  ['throttleWriteBpsDevice', 'write_bps_device', 'wbps'],
+  ['throttleReadIOPSDevice', 'read_iops_device', 'riops'],
+  ['throttleWriteIOPSDevice', 'write_iops_device', 'wiops'],
+] as const
+
+/** v1 weights (10..1000) as v2 ones (1..10000), linearly, as OCI runtimes convert them. */
+const ioWeight = (weight: number) => 1 + Math.floor(((weight - 10) * 9999) / 990)
 
 function deviceKnobs(path: string, rules: readonly DeviceRule[]): Knob[] {
   return rules.map((rule) => {

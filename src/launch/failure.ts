@@ -18,7 +18,9 @@ const sectionNames = [
   'preparing',
   'making its cgroups and network',
   "setting up the container's process",
+  'checking its health',
   'monitoring',
+  'ending',
   'tearing down',
 ]
 

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x218cb056
+export const fingerprint = 0x732482f8
 export const modes = {
   run: 0,
   exec: 1,
@@ -82,6 +82,17 @@ export const moments = {
   probeDied: 9,
   health: 10,
 } as const
+export const faultPoints = {
+  none: 0,
+  confirmed: 1,
+  running: 2,
+  ended: 3,
+  recorded: 4,
+  told: 5,
+  killed: 6,
+  reaped: 7,
+  waited: 8,
+} as const
 export const protocols = {
   tcp: 6,
   udp: 17,
@@ -118,6 +129,7 @@ export const opcodes = {
   setns: 22,
   root_propagation: 23,
   tree_open: 24,
+  tree_take: 48,
   root_mount: 25,
   pivot_root: 26,
   mount: 30,
@@ -188,6 +200,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   22: 'setns',
   23: 'root_propagation',
   24: 'tree_open',
+  48: 'tree_take',
   25: 'root_mount',
   26: 'pivot_root',
   30: 'mount',
@@ -232,7 +245,15 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
 /** Keys of the text records in the run directory. */
 export const records = {
   state: ['startedAtNs', 'pid', 'startTicks', 'supervisorPid', 'status', 'paused', 'restarts', 'signaled', 'exitStatus', 'oomKilled', 'finishedAtNs', 'restartAtNs'],
-  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'logDropped'],
+  exit: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'logDropped', 'startedAtNs', 'failedStep', 'failedOpcode', 'failedErrno', 'failedSection', 'failedSubject'],
+} as const
+
+/** The record `health` of the run directory: u64s, and what was printed. */
+export const healthRecord = {
+  head: ['status', 'streak', 'count'],
+  result: ['startNs', 'endNs', 'exitCode', 'failedOpcode', 'failedErrno', 'length'],
+  results: 5,
+  outputBytes: 4096,
 } as const
 
 /** Opens the existing 0700 run directory: `state` and `exit` records are renamed into it, `sock` is bound and listened on in it (mode 0600). */
@@ -261,13 +282,14 @@ export interface WriteKnob {
   readonly optional: number | bigint
 }
 
-/** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. */
+/** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h. */
 export interface OpenLog {
   readonly path: string
   readonly mode: number | bigint
   readonly format: number | bigint
   readonly maximumBytes: number | bigint
   readonly files: number | bigint
+  readonly attributes: string
 }
 
 /** How the process gets its descriptors 0-2. Kind slots: the given slots, untouched by the supervisor. Kind tty: `console` makes it. */
@@ -381,6 +403,13 @@ export interface TreeOpen {
   readonly path: string
   readonly below: string
   readonly recursive: number | bigint
+}
+
+/** open_tree(OPEN_TREE_CLONE) of a tmpfs of another container, the one whose first process is `slotOwner` (a pidfd), in its mount namespace, found without symlinks; EXDEV when something else is there. */
+export interface TreeTake {
+  readonly slot: number | bigint
+  readonly slotOwner: number | bigint
+  readonly path: string
 }
 
 /** chdir(directory), then mount(2): the container's root filesystem, by engine-owned paths relative to `directory`. */
@@ -554,25 +583,30 @@ export interface RestartPolicy {
   readonly maximum: number | bigint
 }
 
-/** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` during `startPeriod`, if it is not 0), all in ms; it is killed after `timeout`. `retries` failures in a row after `startPeriod` make the container unhealthy, one success healthy. The last results are kept in the record `health`. */
+/** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed with all that it has started, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which each has its own; where it is empty, who is killed is found by the session, in the v1 directory `session`. */
 export interface Health {
   readonly interval: number | bigint
   readonly timeout: number | bigint
   readonly startPeriod: number | bigint
   readonly startInterval: number | bigint
   readonly retries: number | bigint
+  readonly expired: string
+  readonly cgroup: string
+  readonly session: string
 }
 
-/** The journal of events that `event` is about: opened when something happens, appended to under flock(2). */
+/** The journal of events that `event` is about: opened when something happens, appended to under flock(2) of `lock`. A file that a line would make longer than `maximumBytes` becomes `path`.1, and that `path`.2, up to `files` in all. */
 export interface Journal {
   readonly path: string
+  readonly lock: string
+  readonly maximumBytes: number | bigint
+  readonly files: number | bigint
 }
 
-/** A line of the journal for a moment (moments), without its time: the value goes between the two parts. */
+/** The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value, the byte 2 for the id of a health check. A plan of such operations in the file `events` of the run directory replaces those of this one. */
 export interface Event {
   readonly moment: number | bigint
-  readonly before: string
-  readonly after: string
+  readonly text: string
 }
 
 /** setns(2) into those namespaces of the container's first process. */
@@ -662,7 +696,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. (beside, prepare) */
+  /** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h. (beside, prepare) */
   openLog(fields: OpenLog): void {
     this.begin(14, 'open_log')
     this.str(fields.path)
@@ -670,6 +704,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.u64(fields.format)
     this.u64(fields.maximumBytes)
     this.u64(fields.files)
+    this.str(fields.attributes)
     this.end()
   }
 
@@ -833,6 +868,15 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.str(fields.path)
     this.str(fields.below)
     this.u64(fields.recursive)
+    this.end()
+  }
+
+  /** open_tree(OPEN_TREE_CLONE) of a tmpfs of another container, the one whose first process is `slotOwner` (a pidfd), in its mount namespace, found without symlinks; EXDEV when something else is there. (container) */
+  treeTake(fields: TreeTake): void {
+    this.begin(48, 'tree_take')
+    this.u64(fields.slot)
+    this.u64(fields.slotOwner)
+    this.str(fields.path)
     this.end()
   }
 
@@ -1077,7 +1121,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` during `startPeriod`, if it is not 0), all in ms; it is killed after `timeout`. `retries` failures in a row after `startPeriod` make the container unhealthy, one success healthy. The last results are kept in the record `health`. (monitor) */
+  /** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed with all that it has started, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which each has its own; where it is empty, who is killed is found by the session, in the v1 directory `session`. (monitor) */
   health(fields: Health): void {
     this.begin(72, 'health')
     this.u64(fields.interval)
@@ -1085,22 +1129,27 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.u64(fields.startPeriod)
     this.u64(fields.startInterval)
     this.u64(fields.retries)
+    this.str(fields.expired)
+    this.str(fields.cgroup)
+    this.str(fields.session)
     this.end()
   }
 
-  /** The journal of events that `event` is about: opened when something happens, appended to under flock(2). (prepare) */
+  /** The journal of events that `event` is about: opened when something happens, appended to under flock(2) of `lock`. A file that a line would make longer than `maximumBytes` becomes `path`.1, and that `path`.2, up to `files` in all. (prepare) */
   journal(fields: Journal): void {
     this.begin(73, 'journal')
     this.str(fields.path)
+    this.str(fields.lock)
+    this.u64(fields.maximumBytes)
+    this.u64(fields.files)
     this.end()
   }
 
-  /** A line of the journal for a moment (moments), without its time: the value goes between the two parts. (prepare) */
+  /** The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value, the byte 2 for the id of a health check. A plan of such operations in the file `events` of the run directory replaces those of this one. (prepare) */
   event(fields: Event): void {
     this.begin(74, 'event')
     this.u64(fields.moment)
-    this.str(fields.before)
-    this.str(fields.after)
+    this.str(fields.text)
     this.end()
   }
 
@@ -1154,7 +1203,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   }
 }
 
-/** First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited, 3 restarting. logBytes: of everything that was ever logged in this run, rotated files included. */
+/** First frame on an accepted connection. phase: 0 starting, 1 running, 2 exited, 3 restarting. logBytes: of everything that was ever logged in this run, rotated files included. logDropped: bytes of output that the log could not take. */
 export interface HelloFrame {
   readonly type: 'hello'
   readonly fingerprint: number
@@ -1164,6 +1213,7 @@ export interface HelloFrame {
   readonly logBytes: number
   readonly restarts: number
   readonly paused: number
+  readonly logDropped: number
 }
 
 /** The program runs (its exec was confirmed): for the first time, or again. Realtime nanoseconds. restarts: how often it was started again in this run. */
@@ -1174,7 +1224,7 @@ export interface StartedFrame {
   readonly restarts: number
 }
 
-/** A step failed; tail: the path or name it was about. The teardown has run or follows. */
+/** A step failed; tail: the path or name it was about. The teardown has run or follows. Of a start within a run: exited comes next, about the program before. */
 export interface FailedFrame {
   readonly type: 'failed'
   readonly step: number
@@ -1196,13 +1246,16 @@ export interface StderrFrame {
   readonly data: Uint8Array
 }
 
-/** After all output. status: exit code, or signal number when signaled is 1. */
+/** The end of the run, after all output. status: exit code, or signal number when signaled is 1. startedAtNs: of the last start. */
 export interface ExitedFrame {
   readonly type: 'exited'
   readonly signaled: number
   readonly status: number
   readonly oomKilled: number
   readonly finishedAtNs: bigint
+  readonly restarts: number
+  readonly logDropped: number
+  readonly startedAtNs: bigint
 }
 
 /** The teardown has run; the first failure, if any. The supervisor exits after it. */
@@ -1364,12 +1417,12 @@ export const frameCodes = {
 } as const
 
 const layouts: readonly FrameLayout[] = [
-  { name: 'hello', code: 1, fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes', 'restarts', 'paused'], tail: undefined },
+  { name: 'hello', code: 1, fields: ['fingerprint', 'phase', 'pid', 'startedAtNs', 'logBytes', 'restarts', 'paused', 'logDropped'], tail: undefined },
   { name: 'started', code: 2, fields: ['pid', 'startedAtNs', 'restarts'], tail: undefined },
   { name: 'failed', code: 3, fields: ['step', 'opcode', 'errno', 'section'], tail: 'str' },
   { name: 'stdout', code: 4, fields: [], tail: 'bytes' },
   { name: 'stderr', code: 5, fields: [], tail: 'bytes' },
-  { name: 'exited', code: 6, fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs'], tail: undefined },
+  { name: 'exited', code: 6, fields: ['signaled', 'status', 'oomKilled', 'finishedAtNs', 'restarts', 'logDropped', 'startedAtNs'], tail: undefined },
   { name: 'torndown', code: 7, fields: ['failures', 'step', 'errno'], tail: undefined },
   { name: 'attached', code: 8, fields: ['logBytes'], tail: undefined },
   { name: 'completed', code: 9, fields: [], tail: undefined },

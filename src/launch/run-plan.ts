@@ -53,6 +53,8 @@ export interface RunPlanInput {
   readonly network: NetworkPlan
   /** How many descriptors are passed to the supervisor: the plan's own come behind them. */
   readonly slots: number
+  /** Slots of the first processes of containers whose namespaces are shared. */
+  readonly shared: { readonly pid: number | undefined; readonly ipc: number | undefined }
   readonly stdio: RunStdio
   /** Its files go when it ends. */
   readonly remove: boolean
@@ -88,8 +90,12 @@ export interface LaunchPlan {
 export function compileRun(input: RunPlanInput): LaunchPlan {
   const plan = new PlanWriter()
   const mounts = new Map<number, Mount>()
-  const { spec, images, paths, slots } = input
-  const trees = new Trees(plan, { mounts: spec.mounts, images, directory: paths.directory, slots }, mounts)
+  const { spec, images, paths, slots, shared } = input
+  const trees = new Trees(
+    plan,
+    { mounts: spec.mounts, images, directory: paths.directory, slots, sharedMemory: shared.ipc },
+    mounts,
+  )
   plan.section('prepare')
   writePrepare(plan, input, trees)
   plan.section('beside')
@@ -121,7 +127,7 @@ export function planFault(fault: Fault | undefined): { faultStep?: number; fault
 }
 
 function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void {
-  const { id, spec, rootfs, paths, cgroups, stdio } = input
+  const { id, spec, rootfs, paths, cgroups, stdio, shared } = input
   plan.title({ text: `inboard ${id.slice(0, 7)}` })
   plan.runDirectory({ path: paths.run })
   plan.makeDirectory({ path: paths.directory, mode: 0o710, existOk: 1 })
@@ -145,6 +151,8 @@ function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void
     slotOut: 0,
     slotErr: 0,
   })
+  // For what is cloned from now on; the supervisor itself stays where it is.
+  if (shared.pid !== undefined) plan.setns({ slot: shared.pid, flags: CLONE.NEWPID })
   let flags = 0
   for (const { type } of spec.linux.namespaces) flags |= (cloneFlags as Record<string, number>)[type] ?? 0
   plan.clone({ flags, cgroup: cgroups.unified ?? '' })
@@ -171,8 +179,10 @@ function flagsOf(stdio: RunStdio): number {
 }
 
 /** From the host's view of the filesystem to the container's. Host paths are opened before the pivot, attached after it. */
-function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups }: RunPlanInput, trees: Trees): void {
+function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups, shared }: RunPlanInput, trees: Trees): void {
   trees.openBinds()
+  trees.takeShared()
+  if (shared.ipc !== undefined) plan.setns({ slot: shared.ipc, flags: CLONE.NEWIPC })
   plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
   trees.openImages()
   if (rootfs.kind === 'overlay')
@@ -211,7 +221,7 @@ function writeFilesystems(
   )
   for (const [index, mount] of spec.mounts.entries()) {
     if (index === first) joinNetwork(plan, network)
-    if (mount.type === 'bind' || mount.type === 'image') {
+    if (mount.type === 'bind' || mount.type === 'image' || mount.type === 'shared') {
       if (mount.destination === '/dev') writeNullDevice(plan)
       trees.attach(mount)
     } else if (mount.type === 'cgroup') writeCgroupMounts(plan, mount, hierarchies)

@@ -12,6 +12,8 @@ export interface TreesInput {
   readonly directory: string
   /** The first slot that is free. */
   readonly slots: number
+  /** The slot of the container whose /dev/shm is shared. */
+  readonly sharedMemory: number | undefined
 }
 
 interface Image {
@@ -29,15 +31,23 @@ export class Trees {
   readonly #peers = new Map<Mount, number>()
   readonly #steps: Map<number, Mount>
   readonly #binds: readonly Mount[]
+  readonly #taken: readonly Mount[]
+  readonly #owner: number
   readonly #images: readonly Image[]
   readonly #firstSlot: number
 
   /** @param steps gets the steps that are about a mount, for messages about failed ones */
-  constructor(plan: PlanWriter, { mounts, images, directory, slots }: TreesInput, steps: Map<number, Mount>) {
+  constructor(
+    plan: PlanWriter,
+    { mounts, images, directory, slots, sharedMemory }: TreesInput,
+    steps: Map<number, Mount>,
+  ) {
     this.#plan = plan
     this.#steps = steps
     this.#firstSlot = slots
     this.#binds = mounts.filter(({ type }) => type === 'bind')
+    this.#taken = mounts.filter(({ type }) => type === 'shared')
+    this.#owner = sharedMemory ?? 0
     this.#images = imagesOf(mounts, images, directory)
   }
 
@@ -51,6 +61,16 @@ export class Trees {
     for (const mount of this.#binds) {
       this.#open(mount, mount.source)
       if (mount.options.some(isShared)) this.#openPeer(mount)
+    }
+  }
+
+  /** What other containers have mounted: likewise. */
+  takeShared(): void {
+    for (const mount of this.#taken) {
+      const slot = this.#nextSlot()
+      this.#slots.set(mount, slot)
+      this.#steps.set(this.#plan.steps, mount)
+      this.#plan.treeTake({ slot, slotOwner: this.#owner, path: mount.destination })
     }
   }
 
@@ -106,8 +126,12 @@ export class Trees {
     this.#peers.set(mount, this.#openTree(mount, mount.source, false))
   }
 
+  #nextSlot(): number {
+    return this.#firstSlot + this.#slots.size + this.#peers.size
+  }
+
   #openTree(mount: Mount, path: string, isRecursive: boolean): number {
-    const slot = this.#firstSlot + this.#slots.size + this.#peers.size
+    const slot = this.#nextSlot()
     this.#steps.set(this.#plan.steps, mount)
     this.#plan.treeOpen({ slot, path, below: mount.subpath ?? '', recursive: isRecursive ? 1 : 0 })
     return slot

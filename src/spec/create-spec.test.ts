@@ -59,6 +59,7 @@ function specOf(
     sources,
     files,
     devices,
+    blockDevices: new Map([['/dev/vda', { major: 254, minor: 0 }]]),
     ...(shared && { shared }),
   })
 }
@@ -428,7 +429,19 @@ test('init without an init program on the host says what to install; with the ho
     { envFiles: new Map(), processEnv: {}, host: { cpus: 2 } },
   )
   const user = resolveUser('', passwd, undefined, [])
-  const run = () => createSpec({ id, config, image: {}, user, host: without, mounts: [], sources, files, devices: [] })
+  const run = () =>
+    createSpec({
+      id,
+      config,
+      image: {},
+      user,
+      host: without,
+      mounts: [],
+      sources,
+      files,
+      devices: [],
+      blockDevices: new Map(),
+    })
   expect(run).toThrow(
     expect.objectContaining({ code: 'UNSUPPORTED_HOST', details: expect.objectContaining({ option: 'init' }) }),
   )
@@ -437,4 +450,17 @@ test('init without an init program on the host says what to install; with the ho
 
 test('unlimited swap is no limit of swap', () => {
   expect(specOf({ memory: '64m', memorySwap: -1 }).linux.resources.memory).toEqual({ limit: 67_108_864 })
+})
+
+test('limits of block I/O have the numbers of the devices that they name', () => {
+  const { resources } = specOf({
+    blkioWeight: 300,
+    deviceReadBps: ['/dev/vda:1mb'],
+    deviceCgroupRule: ['c 13:* rw'],
+  }).linux
+  expect(resources.blockIO).toEqual({
+    weight: 300,
+    throttleReadBpsDevice: [{ major: 254, minor: 0, rate: 1_048_576 }],
+  })
+  expect(resources.devices?.at(-1)).toEqual({ allow: true, type: 'c', major: 13, access: 'rw' })
 })

@@ -2,16 +2,18 @@ import { deviceNodes, deviceRules } from './device-nodes.js'
 import { containerMounts, type MountsInput } from './filesystem.js'
 import type { HostFacts, ResolvedDevice } from './host-facts.js'
 import { hasOwnNetwork } from './network-mode.js'
-import type { ContainerConfig } from './options.js'
+import type { ContainerConfig, DeviceRate } from './options.js'
 import { containerHostname, containerProcess, type ProcessInput } from './process.js'
 import { compact, deepFreeze } from './records.js'
 import { defaultProfile } from './seccomp/default-profile.js'
 import { resolveProfile } from './seccomp/resolve.js'
-import type { Linux, Mount, NamespaceType, Process, Resources, Seccomp, Spec } from './types.js'
+import type { BlockDevice, BlockIo, Linux, Mount, NamespaceType, Process, Resources, Seccomp, Spec } from './types.js'
 
 export interface SpecInput extends ProcessInput, MountsInput {
   /** The devices asked for, resolved; with `privileged` all of the host's as well. */
   readonly devices: readonly ResolvedDevice[]
+  /** The block devices that limits name, by their paths. */
+  readonly blockDevices: ReadonlyMap<string, BlockDevice>
 }
 
 /** Kernel files that tell about, or reach, what no namespace separates. */
@@ -62,7 +64,11 @@ export function createSpec(input: SpecInput): Spec {
   })
 }
 
-function linuxOf({ config, host, devices }: SpecInput, process: Process, mounts: readonly Mount[]): Linux {
+function linuxOf(
+  { config, host, devices, blockDevices }: SpecInput,
+  process: Process,
+  mounts: readonly Mount[],
+): Linux {
   const open = config.privileged || config.security.systemPathsUnconfined
   const seccomp = seccompOf(config, host, process)
   // The host's /dev, bound over the container's, has its own nodes, and none may be made in it.
@@ -71,12 +77,14 @@ function linuxOf({ config, host, devices }: SpecInput, process: Process, mounts:
     namespaces: namespacesOf(config, host).map((type) => ({ type })),
     sysctl: { ...(hasOwnNetwork(config.network) ? networkSysctls : {}), ...config.sysctls },
     devices: boundDev ? [] : deviceNodes(devices),
-    resources: resourcesOf(config, devices),
+    resources: resourcesOf(config, devices, blockDevices),
     maskedPaths: open ? [] : maskedPaths,
     readonlyPaths: open ? [] : readonlyPaths,
     ...(seccomp && { seccomp }),
   }
 }
+
+const ownIpc: ReadonlySet<string> = new Set(['private', 'shareable', 'none'])
 
 function namespacesOf(config: ContainerConfig, host: HostFacts): NamespaceType[] {
   const separate: Readonly<Partial<Record<NamespaceType, boolean>>> = {
@@ -84,19 +92,24 @@ function namespacesOf(config: ContainerConfig, host: HostFacts): NamespaceType[]
     network: hasOwnNetwork(config.network),
     uts: config.utsMode === 'private',
     pid: config.pidMode === 'private',
-    ipc: config.ipcMode === 'private',
+    ipc: ownIpc.has(config.ipcMode),
     cgroup: config.cgroupnsMode === 'private' && host.cgroupNamespaces,
   }
   return (Object.keys(separate) as NamespaceType[]).filter((type) => separate[type])
 }
 
-function resourcesOf(config: ContainerConfig, given: readonly ResolvedDevice[]): Resources {
+function resourcesOf(
+  config: ContainerConfig,
+  given: readonly ResolvedDevice[],
+  blockDevices: SpecInput['blockDevices'],
+): Resources {
   const { resources } = config
   const memory = compact({
     limit: resources.memory,
     // No limit of swap is the kernel's default.
     swap: resources.memorySwap === -1 ? undefined : resources.memorySwap,
     reservation: resources.memoryReservation,
+    swappiness: resources.memorySwappiness,
     disableOOMKiller: resources.oomKillDisable,
   })
   const cpu = compact({
@@ -107,12 +120,30 @@ function resourcesOf(config: ContainerConfig, given: readonly ResolvedDevice[]):
     mems: resources.cpusetMems,
   })
   const rules = deviceRules(config, given)
+  const blockIO = blockIoOf(resources, blockDevices)
   return {
     ...(rules && { devices: rules }),
     ...(Object.keys(memory).length > 0 && { memory }),
     ...(Object.keys(cpu).length > 0 && { cpu }),
     ...(resources.pidsLimit !== undefined && { pids: { limit: resources.pidsLimit } }),
+    ...(Object.keys(blockIO).length > 0 && { blockIO }),
   }
+}
+
+function blockIoOf(resources: ContainerConfig['resources'], devices: SpecInput['blockDevices']): BlockIo {
+  const throttles = (rates: readonly DeviceRate[] | undefined) =>
+    rates?.map(({ path, rate }) => ({ ...(devices.get(path) as BlockDevice), rate }))
+  return compact({
+    weight: resources.blkioWeight,
+    weightDevice: resources.blkioWeightDevice?.map(({ path, weight }) => ({
+      ...(devices.get(path) as BlockDevice),
+      weight,
+    })),
+    throttleReadBpsDevice: throttles(resources.deviceReadBps),
+    throttleWriteBpsDevice: throttles(resources.deviceWriteBps),
+    throttleReadIOPSDevice: throttles(resources.deviceReadIops),
+    throttleWriteIOPSDevice: throttles(resources.deviceWriteIops),
+  })
 }
 
 /** A privileged container has a filter only when it asks for one. */

@@ -47,11 +47,11 @@ export function deviceNodes(given: readonly ResolvedDevice[]): Device[] {
 
 /** The complete list of rules, or undefined where it is the default one. */
 export function deviceRules(
-  { privileged }: ContainerConfig,
+  { privileged, deviceCgroupRules }: ContainerConfig,
   given: readonly ResolvedDevice[],
 ): readonly DeviceRule[] | undefined {
   if (privileged) return [{ allow: true, access: 'rwm' }]
-  if (given.length === 0) return undefined
+  if (given.length === 0 && deviceCgroupRules.length === 0) return undefined
   const added = given.map(({ type, major, minor, permissions }) => ({
     allow: true,
     type,
@@ -59,5 +59,18 @@ export function deviceRules(
     minor,
     access: permissions,
   }))
-  return [...defaultDeviceRules, ...added]
+  return [...defaultDeviceRules, ...added, ...deviceCgroupRules.map(ruleOf)]
+}
+
+/** @see parseDeviceRules */
+function ruleOf(text: string): DeviceRule {
+  const [type, numbers = '', access = ''] = text.split(' ')
+  const [major, minor] = numbers.split(':').map((number) => (number === '*' ? undefined : Number(number)))
+  return {
+    allow: true,
+    type: type as 'a' | 'b' | 'c',
+    ...(major !== undefined && { major }),
+    ...(minor !== undefined && { minor }),
+    access,
+  }
 }

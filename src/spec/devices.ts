@@ -50,3 +50,23 @@ function check(hostPath: string, containerPath: string, permissions: string): Co
 function isAccess(text: string): boolean {
   return /^[rwm]{1,3}$/.test(text) && new Set(text).size === text.length
 }
+
+/**
+ * `--device-cgroup-rule`: `type major:minor access`, as in `'c 13:* rmw'`.
+ *
+ * @throws {InvalidOptionError} INVALID_OPTION
+ * @see https://docs.kernel.org/admin-guide/cgroup-v1/devices.html
+ */
+export function parseDeviceRules(rules: RunOptions['deviceCgroupRule']): string[] {
+  return (rules ?? []).map((rule) => {
+    if (deviceRule.test(checkText('deviceCgroupRule', rule))) return rule
+    throw invalidOption(
+      'deviceCgroupRule',
+      `invalid device cgroup format '${rule}'`,
+      "write it as in 'c 13:* rmw'",
+      rule,
+    )
+  })
+}
+
+const deviceRule = /^[acb] (?:\d+|\*):(?:\d+|\*) [rwm]{1,3}$/

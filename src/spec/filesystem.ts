@@ -1,6 +1,7 @@
 import { UnsupportedHostError } from '../errors/index.js'
 import type { BindPoint, MountPoint, VolumePoint } from './mount-point.js'
 import { isHiding } from './mount-points.js'
+import { sharedContainer } from './namespace-modes.js'
 import type { ContainerConfig } from './options.js'
 import type { Mount } from './types.js'
 
@@ -58,7 +59,9 @@ function kernelMounts({ privileged, shmSize, ipcMode }: ContainerConfig): Mount[
     kernelMount('/sys', 'sysfs', privileged ? strict : [...strict, 'ro']),
     kernelMount('/sys/fs/cgroup', 'cgroup', [...(privileged ? [] : ['ro']), 'nosuid', 'noexec', 'nodev']),
     kernelMount('/dev/mqueue', 'mqueue', strict),
-    ...(ipcMode === 'host' ? [] : [{ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: shm }]),
+    ...(ipcMode === 'private' || ipcMode === 'shareable'
+      ? [{ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: shm }]
+      : []),
   ]
 }
 
@@ -93,10 +96,14 @@ function askedMounts({ config, mounts, sources, files }: MountsInput): Mount[] {
   const shared = [
     ...managedMounts(files, readOnly),
     ...(ipcMode === 'host' ? [bindMount('/dev/shm', '/dev/shm', false)] : []),
+    ...(sharedContainer(ipcMode) === undefined ? [] : [sharedMemory]),
   ]
   const targets = new Set(mounts.map(({ destination }) => destination))
   return [...others, ...shared.filter(({ destination }) => !targets.has(destination)), ...tmpfs]
 }
+
+/** That of the container whose IPC namespace is shared: taken from there when it starts. */
+const sharedMemory: Mount = { destination: '/dev/shm', type: 'shared', source: 'shm', options: [...strict] }
 
 function askedMount(point: MountPoint, sources: MountSources): Mount {
   const { type, destination, readOnly } = point

@@ -1,6 +1,5 @@
 import { checkText, invalidOption } from './invalid.js'
-
-const prefix = 'container:'
+import { sharedContainer } from './namespace-modes.js'
 
 /**
  * `--network`: a network's name or id, or `container:NAME`. `'default'` is the bridge.
@@ -10,7 +9,7 @@ const prefix = 'container:'
 export function parseNetworkMode(network: string | undefined): string {
   const mode = network === undefined || network === 'default' ? 'bridge' : checkText('network', network)
   if (mode === '') throw invalidOption('network', 'no name set for network', "leave it out for 'bridge'", network)
-  if (mode === 'container' || mode === prefix)
+  if (mode === 'container' || sharedContainer(mode) === '')
     throw invalidOption(
       'network',
       'Invalid network mode: invalid container format container:<name|id>',
@@ -20,14 +19,9 @@ export function parseNetworkMode(network: string | undefined): string {
   return mode
 }
 
-/** The container, by name or id, whose network namespace is shared; undefined: none's. */
-export function networkContainer(network: string): string | undefined {
-  return network.startsWith(prefix) ? network.slice(prefix.length) : undefined
-}
-
 /** Whether it has a network namespace of its own: not the host's, not another container's. */
 export function hasOwnNetwork(network: string): boolean {
-  return network !== 'host' && networkContainer(network) === undefined
+  return network !== 'host' && sharedContainer(network) === undefined
 }
 
 /** Whether `network` names one that is not there from the start. */

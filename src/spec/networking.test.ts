@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { checkEndpointSettings } from './endpoint-settings.js'
-import { hasOwnNetwork, networkContainer } from './network-mode.js'
+import { sharedContainer } from './namespace-modes.js'
+import { hasOwnNetwork } from './network-mode.js'
 import { parseNetworking } from './networking.js'
 import type { ContainerConfig, RunOptions } from './options.js'
 
@@ -86,5 +87,5 @@ test.each([
   ['host', false, undefined],
   ['container:a:b', false, 'a:b'],
 ])('network %s', (network, own, container) => {
-  expect({ own: hasOwnNetwork(network), container: networkContainer(network) }).toEqual({ own, container })
+  expect({ own: hasOwnNetwork(network), container: sharedContainer(network) }).toEqual({ own, container })
 })

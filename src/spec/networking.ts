@@ -1,7 +1,8 @@
 import { checkAddress, checkEndpointSettings, checkMacAddress } from './endpoint-settings.js'
 import { checkFlag, checkTexts, invalidOption } from './invalid.js'
 import { checkAlias, parseLinks } from './links.js'
-import { isUserDefined, networkContainer, parseNetworkMode } from './network-mode.js'
+import { sharedContainer } from './namespace-modes.js'
+import { isUserDefined, parseNetworkMode } from './network-mode.js'
 import type { RunOptions } from './options.js'
 import { parseExpose, parsePublish, portName } from './ports.js'
 import { compact } from './records.js'
@@ -64,7 +65,7 @@ const withHost: readonly Conflict[] = [
 
 /** Another container's network comes with its names and ports; the host's has ports and addresses already. */
 function checkConflicts(network: string, raw: RunOptions): void {
-  const conflicts = networkContainer(network) !== undefined ? withContainer : network === 'host' ? withHost : []
+  const conflicts = sharedContainer(network) !== undefined ? withContainer : network === 'host' ? withHost : []
   for (const [option, what] of conflicts) {
     const value = raw[option]
     if (value !== undefined && value !== '' && value !== false && !(Array.isArray(value) && value.length === 0))

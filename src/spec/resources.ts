@@ -1,3 +1,4 @@
+import { parseBlockIo } from './block-io.js'
 import { parseCpuList } from './cpu-list.js'
 import { checkFlag, checkInteger, checkText, invalidOption } from './invalid.js'
 import type { ContainerConfig, RunOptions } from './options.js'
@@ -27,6 +28,7 @@ export function parseResources(raw: RunOptions, host: HostLimits): ContainerConf
   return compact({
     ...parseMemory(raw),
     ...parseCpu(raw, host),
+    ...parseBlockIo(raw),
     cpusetCpus: parseSet('cpusetCpus', raw.cpusetCpus, host.cpuList),
     cpusetMems: parseSet('cpusetMems', raw.cpusetMems, host.memoryNodes),
     pidsLimit: pidsLimit !== undefined && pidsLimit > 0 ? pidsLimit : undefined,
@@ -52,7 +54,24 @@ function parseMemory(raw: RunOptions) {
   checkSwap(memory, given)
   const memorySwap = given ?? (memory === undefined ? undefined : memory * 2)
   const oomKillDisable = checkFlag('oomKillDisable', raw.oomKillDisable) || undefined
-  return { memory, memorySwap, memoryReservation, oomKillDisable }
+  return {
+    memory,
+    memorySwap,
+    memoryReservation,
+    memorySwappiness: parseSwappiness(raw.memorySwappiness),
+    oomKillDisable,
+  }
+}
+
+function parseSwappiness(value: number | undefined): number | undefined {
+  if (value === undefined || value === -1) return undefined
+  if (Number.isInteger(value) && value >= 0 && value <= 100) return value
+  throw invalidOption(
+    'memorySwappiness',
+    `Invalid value: ${value}, valid memory swappiness range is 0-100`,
+    'give a number in it, or -1',
+    value,
+  )
 }
 
 /** Memory and swap together; -1 is unlimited. */

@@ -101,6 +101,26 @@ export interface Resources {
     readonly mems?: string
   }
   readonly pids?: { readonly limit: number }
+  readonly blockIO?: BlockIo
+}
+
+export interface BlockIo {
+  readonly weight?: number
+  readonly weightDevice?: readonly (BlockDevice & { readonly weight: number })[]
+  readonly throttleReadBpsDevice?: readonly Throttle[]
+  readonly throttleWriteBpsDevice?: readonly Throttle[]
+  readonly throttleReadIOPSDevice?: readonly Throttle[]
+  readonly throttleWriteIOPSDevice?: readonly Throttle[]
+}
+
+export interface BlockDevice {
+  readonly major: number
+  readonly minor: number
+}
+
+export interface Throttle extends BlockDevice {
+  /** Bytes or operations a second. */
+  readonly rate: number
 }
 
 export type SeccompAction =

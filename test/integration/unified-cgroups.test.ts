@@ -43,7 +43,7 @@ beforeAll(async () => {
     paths,
     images,
     snapshots,
-    cgroups: openCgroupParents(`${paths.rootId}-v2`, layout),
+    cgroups: openCgroupParents(`${paths.rootId}-v2`, () => '', layout),
     host: gatherHostFacts(),
     networking: openNetworking(paths, database, dockerAddressPools),
     volumes: openVolumeKeeper(paths, database, normalizeEngineOptions({}, {}), snapshots, new AbortController().signal),

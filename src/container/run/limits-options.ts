@@ -35,6 +35,12 @@ export abstract class LimitOptions extends NetworkOptions {
     return this.with({ memoryReservation })
   }
 
+  /** 0 to 100: how readily its memory is swapped; -1: as the host's. cgroup v1 only. */
+  memorySwappiness(memorySwappiness: number): this {
+    return this.with({ memorySwappiness })
+  }
+
+  /** What exceeds its memory waits, instead of being killed. Needs `memory`. cgroup v1 only. */
   oomKillDisable(oomKillDisable = true): this {
     return this.with({ oomKillDisable })
   }
@@ -78,6 +84,46 @@ export abstract class LimitOptions extends NetworkOptions {
     return this.with({ pidsLimit })
   }
 
+  /** Relative weight of its block I/O, 10 to 1000. Where the kernel's scheduler has none, it is of no effect. */
+  blkioWeight(blkioWeight: number): this {
+    return this.with({ blkioWeight })
+  }
+
+  /** `'/dev/sda:200'`, or an object: the weight on one device. */
+  blkioWeightDevice(...devices: NonNullable<RunOptions['blkioWeightDevice']>): this {
+    return this.add('blkioWeightDevice', devices)
+  }
+
+  /** `'/dev/sda:1mb'`, or an object: at most so many bytes a second are read from the device. */
+  deviceReadBps(...devices: NonNullable<RunOptions['deviceReadBps']>): this {
+    return this.add('deviceReadBps', devices)
+  }
+
+  /** Likewise of writing. */
+  deviceWriteBps(...devices: NonNullable<RunOptions['deviceWriteBps']>): this {
+    return this.add('deviceWriteBps', devices)
+  }
+
+  /** `'/dev/sda:1000'`, or an object: at most so many reads a second. */
+  deviceReadIops(...devices: NonNullable<RunOptions['deviceReadIops']>): this {
+    return this.add('deviceReadIops', devices)
+  }
+
+  /** Likewise of writes. */
+  deviceWriteIops(...devices: NonNullable<RunOptions['deviceWriteIops']>): this {
+    return this.add('deviceWriteIops', devices)
+  }
+
+  /** `'c 13:* rmw'`: further devices that it may use, and make nodes of. */
+  deviceCgroupRule(...rules: readonly string[]): this {
+    return this.add('deviceCgroupRule', rules)
+  }
+
+  /** The cgroup that its own is made in, from the root of each hierarchy; made where it is missing, and left there. */
+  cgroupParent(cgroupParent: string): this {
+    return this.with({ cgroupParent })
+  }
+
   /** `'nofile=1024:2048'`, or an object. */
   ulimit(...limits: NonNullable<RunOptions['ulimit']>): this {
     return this.add('ulimit', limits)
@@ -91,12 +137,15 @@ export abstract class LimitOptions extends NetworkOptions {
     )
   }
 
-  /** `'host'`: the host's processes. */
+  /** `'host'`: the host's processes; `'container:NAME'`: those of a running container. */
   pid(pid: string): this {
     return this.with({ pid })
   }
 
-  /** `'private'` (default) or `'host'`. */
+  /**
+   * `'private'` (the default), `'shareable'` (others may join it), `'none'` (and no /dev/shm), `'host'`, or
+   * `'container:NAME'`: that of a running one which is shareable, with its /dev/shm.
+   */
   ipc(ipc: string): this {
     return this.with({ ipc })
   }
