@@ -1,4 +1,5 @@
 import { images } from './images.js'
+import { lifecycle } from './lifecycle.js'
 import { network } from './network.js'
 import { isInOwnNetwork, runAgainInOwnNetwork } from './own-network.js'
 import { scale } from './scale.js'
@@ -11,6 +12,7 @@ const benches: Readonly<Record<string, (options: readonly string[]) => Promise<v
   images,
   network,
   volumes,
+  lifecycle,
 }
 
 const [name = '', ...options] = process.argv.slice(2)

@@ -19,9 +19,9 @@ export class DockerApi {
     await contentOf(removal)
   }
 
-  /** Creates a container of busybox without a network; its id. */
-  async create(command: readonly string[], autoRemove: boolean): Promise<string> {
-    const host = { NetworkMode: 'none', AutoRemove: autoRemove }
+  /** Creates a container of busybox without a network; its id. `more` is of its HostConfig. */
+  async create(command: readonly string[], autoRemove: boolean, more: object = {}): Promise<string> {
+    const host = { NetworkMode: 'none', AutoRemove: autoRemove, ...more }
     const body = { Image: 'busybox', Cmd: command, AttachStdout: true, AttachStderr: true, HostConfig: host }
     return JSON.parse(await this.post('/containers/create', body)).Id
   }

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine } from 'inboard'
+import { parentMemory } from '../memory.js'
+import { printTarget } from '../statistics.js'
+import { ensureProgram, execute, type Workspace } from '../workspace.js'
+
+const seconds = 5
+
+/** A supervisor with nothing to do: whether it wakes up, by strace(1), and how much memory is its own. */
+export async function measureIdle(workspace: Workspace, engine: Engine): Promise<void> {
+  if (!(await ensureProgram('strace', 'strace'))) return console.log('skipped idle: strace is not installed')
+  const container = await engine.run('busybox', ['sleep', '1000000']).restart('always').network('none')
+  workspace.defer(() => container.remove({ force: true }))
+  const { Pid } = (await container.inspect()).State
+  const supervisor = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${Pid}/status`, 'utf8'))?.[1] ?? ''
+  const trace = join(workspace.directory, 'trace')
+  await execute('timeout', [
+    '--preserve-status',
+    '-s',
+    'INT',
+    String(seconds),
+    'strace',
+    '-f',
+    '-o',
+    trace,
+    '-p',
+    supervisor,
+  ])
+  // The call that it waits in, which strace ends as it leaves, is the only one.
+  const calls = readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !/detached|resuming interrupted|poll\(.*<unfinished|restart_syscall/.test(line))
+  console.log(
+    `\nidle supervisor, ${seconds} s under strace: ${calls.length} system calls${calls.map((line) => `\n  ${line}`).join('')}`,
+  )
+  printTarget('wake-ups of an idle supervisor', calls.length, 0)
+  printTarget('private memory of an idle supervisor', parentMemory(Pid), 400, ' KiB')
+}
