@@ -4,20 +4,32 @@ export { Container, type StopOptions } from './container/container.js'
 export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
 export type { ExportOptions } from './container/export.js'
-export type { ContainerInspect, ContainerState, InspectConfig, InspectMount } from './container/inspect.js'
+export type { ContainerGraphDriver, ContainerInspect } from './container/inspect.js'
+export type { InspectConfig } from './container/inspect-config.js'
+export type { InspectHostConfig } from './container/inspect-host-config.js'
+export type { InspectMount } from './container/inspect-mounts.js'
 export type {
   InspectAddresses,
   InspectEndpoint,
   InspectHostPort,
   InspectNetworkSettings,
 } from './container/inspect-network.js'
+export type { ContainerHealth, ContainerState, ContainerStatus, HealthResult } from './container/inspect-state.js'
+export type { InspectOptions } from './container/inspection.js'
 export type { Logs } from './container/log-reader.js'
 export type { LogEntry, LogsOptions } from './container/logs.js'
 export { type ContainerPort, formatPorts, type HostPort, type PublishedPorts } from './container/ports.js'
 export type { RemoveOptions } from './container/remove.js'
 export { type OutputOptions, RunBuilder, type RunOutput, type RunRequest } from './container/run-builder.js'
 export type { Digest } from './content/digest.js'
-export type { ContainerSummary, Containers, ListOptions } from './engine/containers.js'
+export type {
+  ContainerFilters,
+  HealthFilter,
+  PortFilter,
+  PruneContainersFilters,
+} from './engine/container-filters.js'
+export type { PruneContainersOptions, PrunedContainers } from './engine/container-prune.js'
+export type { ContainerMount, ContainerSummary, Containers, ListOptions } from './engine/containers.js'
 export type { ContainerUsage, DiskUsage, VolumeUsage } from './engine/disk-usage.js'
 export { Engine } from './engine/engine.js'
 export type { Image } from './engine/image.js'
@@ -123,15 +135,16 @@ export type {
 export type {
   BindRecursion,
   EnvInput,
+  HealthcheckInput,
   ImageHealthcheck,
   ImageRunConfig,
   LinkInput,
   MountInput,
   PortInput,
-  RestartInput,
-  RestartPolicy,
   Propagation,
   PullPolicy,
+  RestartInput,
+  RestartPolicy,
   RunOptions,
   VolumeMountOptions,
 } from './spec/options.js'

@@ -3,10 +3,9 @@ import { failpoint } from '../errors/failpoint.js'
 import type { PackResult } from '../snapshot/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
-import type { ContainerContext } from './context.js'
+import type { ContainerContext, InspectImage } from './context.js'
 import { whileThere } from './files.js'
 import { freezeRunning } from './freeze-running.js'
-import type { InspectImage } from './inspect.js'
 
 /** Options of {@link Container.commit}. */
 export interface CommitOptions {

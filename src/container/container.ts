@@ -11,7 +11,8 @@ import { diff } from './diff.js'
 import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
 import { type ExportOptions, exportFiles } from './export.js'
-import { type ContainerInspect, inspectContainer } from './inspect.js'
+import type { ContainerInspect } from './inspect.js'
+import { type InspectOptions, inspect } from './inspection.js'
 import { kill } from './kill.js'
 import { Logs } from './log-reader.js'
 import type { LogsOptions } from './logs.js'
@@ -112,18 +113,18 @@ export class Container {
     await this.#act('remove', () => remove(this.#context, this.id, options))
   }
 
-  /** `docker inspect`. */
-  async inspect(): Promise<ContainerInspect> {
+  /**
+   * `docker inspect`: Docker's document, by Docker's names.
+   *
+   * @example
+   * ```ts
+   * const { State, SizeRw } = await container.inspect({ size: true })
+   * ```
+   */
+  async inspect(options: InspectOptions = {}): Promise<ContainerInspect> {
+    options.signal?.throwIfAborted()
     const record = this.#record()
-    const observed = await this.#act('inspect', () => settle(this.#context, record))
-    const now = this.#record()
-    const { root, runRoot } = this.#context
-    return inspectContainer(now, observed ?? { status: 'removing' }, this.#context.inspectImage(now), {
-      root,
-      runRoot,
-      networking: this.#context.networking(this.id),
-      mountpointOf: this.#context.mountpointOf,
-    })
+    return this.#act('inspect', () => inspect(this.#context, record, options))
   }
 
   /**

@@ -5,8 +5,9 @@ import type { Freezer } from '../launch/cgroups.js'
 import type { Session } from '../launch/session.js'
 import type { Change, PackResult } from '../snapshot/index.js'
 import type { VolumePoint } from '../spec/mount-point.js'
+import type { ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
-import type { InspectImage } from './inspect.js'
+import type { ContainerGraphDriver } from './inspect.js'
 import type { ContainerNetworking } from './networking.js'
 
 /** How the first process gets its streams from the caller that starts it. */
@@ -51,8 +52,23 @@ export interface ExecRequest {
   readonly columns: number
 }
 
+/** What inspect needs of a container's image. */
+export interface InspectImage {
+  readonly config: ImageRunConfig
+  readonly graphDriver: ContainerGraphDriver
+}
+
+/** How much a container's files are, in bytes. */
+export interface ContainerSize {
+  /** Of the files that it has made or changed. */
+  readonly sizeRw: number
+  /** The same together with its image's. */
+  readonly sizeRootFs: number
+}
+
 /** A container's files beside its image's. The container may run, and be hostile. */
 export interface ContainerFiles {
+  size(options: { signal?: AbortSignal | undefined }): Promise<ContainerSize>
   changes(options: { signal?: AbortSignal | undefined }): Promise<Change[]>
   /** As a layer: an uncompressed tar at `file`. */
   packChanges(file: string, options: { signal?: AbortSignal | undefined }): Promise<PackResult>
@@ -120,6 +136,8 @@ export interface ContainerContext {
    */
   teardown(id: string, files: boolean): Promise<void>
   inspectImage(record: ContainerRecord): InspectImage
+  /** The host's. */
+  readonly hostname: string
   /** Its places on networks, ports and links, by the store. */
   networking(id: string): ContainerNetworking
   files(record: ContainerRecord): ContainerFiles

@@ -54,12 +54,18 @@ export function portAddresses(container: string, ports: readonly BoundPort[], wa
 }
 
 /** Published and exposed ports, as a list shows them: none while it runs on no network with interfaces. */
-export function reachablePorts({ endpoints, ports }: ContainerNetworking, exposed: readonly string[]): ContainerPort[] {
-  if (!isReachable(endpoints)) return []
+export function reachablePorts({ endpoints, ports }: Reachable, exposed: readonly string[]): ContainerPort[] {
+  if (!endpoints.some(({ isReachable }) => isReachable)) return []
   const published = new Set(ports.map(nameOf))
   const others = exposed.filter((name) => !published.has(name)).map(exposedPort)
   const bound = ports.map(({ protocol, port, hostAddress, hostPort }) => ({ port, protocol, hostAddress, hostPort }))
   return [...bound, ...others].sort(inOrder)
+}
+
+/** What a list knows of a container's networks. */
+interface Reachable {
+  readonly endpoints: readonly { readonly isReachable: boolean }[]
+  readonly ports: readonly BoundPort[]
 }
 
 export function isReachable(endpoints: ContainerNetworking['endpoints']): boolean {

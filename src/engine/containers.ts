@@ -1,21 +1,27 @@
 import { Container } from '../container/container.js'
-import type { ContainerContext } from '../container/context.js'
-import { exposedPortsOf, inspectContainer } from '../container/inspect.js'
-import { type ContainerPort, reachablePorts } from '../container/ports.js'
-import { settle } from '../container/settle.js'
+import type { ContainerContext, ContainerSize } from '../container/context.js'
+import type { ContainerStatus } from '../container/inspect-state.js'
+import type { ContainerPort } from '../container/ports.js'
 import { reporting } from '../errors/system.js'
 import type { ContainerRecord } from '../store/containers.js'
+import type { ContainerFilters, HealthFilter } from './container-filters.js'
+import { type ListSources, listContainers } from './container-list.js'
+import type { PruneContainersOptions, PrunedContainers } from './container-prune.js'
 
 /** A line of `docker ps`. */
-export interface ContainerSummary {
+export interface ContainerSummary extends Partial<ContainerSize> {
   readonly id: string
   readonly name: string
-  /** The image's name as it was given. */
+  /** The image's name as it was given; its ID where that name is another image's now, or nobody's. */
   readonly image: string
   readonly imageId: string
   readonly command: string
   readonly createdAt: Date
-  readonly state: 'created' | 'running' | 'exited' | 'removing'
+  readonly state: ContainerStatus
+  /** As `docker ps` shows it: `Up 5 minutes (healthy)`, `Exited (0) 3 seconds ago`. */
+  readonly status: string
+  /** `none` without a health check, and while it does not run. */
+  readonly health: HealthFilter
   readonly exitCode: number | undefined
   readonly labels: Readonly<Record<string, string>>
   /** Its name, and those that containers of the default bridge that link to it have for it: `web/db`. */
@@ -24,20 +30,46 @@ export interface ContainerSummary {
   readonly networks: readonly string[]
   /** What is published, and what is only exposed, while it runs; {@link formatPorts} makes the text of `docker ps` of it. */
   readonly ports: readonly ContainerPort[]
+  /** What is mounted in it. */
+  readonly mounts: readonly ContainerMount[]
+}
+
+/** What is mounted at a place of a container. */
+export interface ContainerMount {
+  readonly type: 'bind' | 'volume' | 'tmpfs' | 'image'
+  /** Of a volume. */
+  readonly name: string | undefined
+  /** The path on the host; of an image its name as it was given; '' for a tmpfs. */
+  readonly source: string
+  readonly destination: string
+  /** Of a volume. */
+  readonly driver: string | undefined
+  readonly mode: string
+  readonly readOnly: boolean
+  readonly propagation: string
 }
 
 export interface ListOptions {
   /** Also those that do not run. Default false. */
   readonly all?: boolean
+  /** Only as many, whether they run or not; default, and when it is not above 0: no limit. */
+  readonly limit?: number
+  /** Also how much their files are, which takes the longer the more there are. Default false. */
+  readonly size?: boolean
+  /** Default: none. */
+  readonly filters?: ContainerFilters
+  readonly signal?: AbortSignal
 }
 
 /** The containers of a root. */
 export class Containers {
   readonly #context: ContainerContext
+  readonly #sources: ListSources
 
   /** @internal */
-  constructor(context: ContainerContext) {
-    this.#context = context
+  constructor(sources: ListSources) {
+    this.#context = sources.context
+    this.#sources = sources
   }
 
   /**
@@ -57,39 +89,39 @@ export class Containers {
     return link && this.#context.containers.getByName(link.target)
   }
 
-  /** Newest first, as `docker ps` lists them. */
-  async list({ all = false }: ListOptions = {}): Promise<ContainerSummary[]> {
+  /**
+   * Newest first, as `docker ps` lists them: those that run, or with `all`, `limit` or the filter `status` also others.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION for a filter that is none; {NotFoundError} CONTAINER_NOT_FOUND for the
+   *   container of `before` or `since`
+   * @see https://docs.docker.com/reference/cli/docker/container/ls/
+   *
+   * @example
+   * ```ts
+   * const failed = await engine.containers.list({ all: true, filters: { exited: [1, 137], label: 'stage=ci' } })
+   * for (const { name, status } of await engine.containers.list()) console.log(name, status)
+   * ```
+   */
+  async list(options: ListOptions = {}): Promise<ContainerSummary[]> {
     this.#context.closing.throwIfAborted()
-    const lines: ContainerSummary[] = []
-    for (const record of this.#context.containers.list()) {
-      const observed = await reporting('cannot list the containers', () => settle(this.#context, record))
-      const now = this.#context.containers.get(record.id)
-      if (!observed || !now) continue
-      const image = this.#context.inspectImage(now)
-      const networking = this.#context.networking(now.id)
-      const { root, runRoot, mountpointOf } = this.#context
-      const { State, Path, Args, Config } = inspectContainer(now, observed, image, {
-        root,
-        runRoot,
-        networking,
-        mountpointOf,
-      })
-      if (!all && !State.Running) continue
-      lines.push({
-        id: now.id,
-        name: now.name,
-        image: now.reference,
-        imageId: now.image,
-        command: [Path, ...Args].join(' '),
-        createdAt: new Date(now.createdAtMs),
-        state: State.Status,
-        exitCode: State.Status === 'exited' ? State.ExitCode : undefined,
-        labels: Config.Labels,
-        names: [now.name, ...networking.linkedFrom.map(({ container, alias }) => `${container}/${alias}`).sort()],
-        networks: networking.endpoints.map(({ networkName }) => networkName),
-        ports: reachablePorts(networking, exposedPortsOf(now, image)),
-      })
-    }
-    return lines
+    options.signal?.throwIfAborted()
+    return reporting('cannot list the containers', () => listContainers(this.#sources, options))
+  }
+
+  /**
+   * Removes the containers that do not run. Their volumes stay.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION for a filter that is none
+   *
+   * @example
+   * ```ts
+   * const { spaceReclaimed } = await engine.containers.prune({ filters: { until: '24h', withoutLabel: 'keep' } })
+   * ```
+   */
+  async prune(options: PruneContainersOptions = {}): Promise<PrunedContainers> {
+    this.#context.closing.throwIfAborted()
+    options.signal?.throwIfAborted()
+    const { pruneContainers } = await import('./container-prune.js')
+    return reporting('cannot prune the containers', () => pruneContainers(this.#sources, options))
   }
 }

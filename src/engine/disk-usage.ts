@@ -1,8 +1,7 @@
-import { native } from '../host/index.js'
+import type { ContainerSize } from '../container/context.js'
 import type { ImageUsage } from '../image/index.js'
 import { isLocal } from '../volume/volume-record.js'
 import type { Stages } from './assemble.js'
-import { changedBytes } from './changed-bytes.js'
 import type { ContainerSummary, Containers } from './containers.js'
 import { usageOf } from './volume-inspect.js'
 import type { VolumeSummary, Volumes } from './volumes.js'
@@ -16,12 +15,7 @@ export interface DiskUsage extends ImageUsage {
 }
 
 /** A container, and the sizes of its files. */
-export interface ContainerUsage extends ContainerSummary {
-  /** Bytes of the files that it has made or changed. */
-  readonly sizeRw: number
-  /** The same together with its image's. */
-  readonly sizeRootFs: number
-}
+export type ContainerUsage = ContainerSummary & ContainerSize
 
 /** A volume, how much it is, and who has it. */
 export interface VolumeUsage extends VolumeSummary {
@@ -33,25 +27,12 @@ export interface VolumeUsage extends VolumeSummary {
 
 /** Walks through the containers' and volumes' files one after the other, off the event loop. */
 export async function diskUsage(
-  stages: Pick<Stages, 'images' | 'snapshots' | 'paths' | 'volumes'>,
+  stages: Pick<Stages, 'images' | 'volumes'>,
   { containers, volumes }: { readonly containers: Containers; readonly volumes: Volumes },
   signal: AbortSignal | undefined,
 ): Promise<DiskUsage> {
-  const { images, snapshots, paths } = stages
-  signal?.throwIfAborted()
-  const usages: ContainerUsage[] = []
-  for (const container of await containers.list({ all: true })) {
-    signal?.throwIfAborted()
-    const { size, chain } = images.resolve(container.imageId)
-    const directory = `${paths.containers}/${container.id}`
-    const rootfs = snapshots.rootfs(chain, directory)
-    const sizeRw =
-      rootfs.kind === 'overlay'
-        ? await native().treeSize(rootfs.upper)
-        : await changedBytes(rootfs.path, await snapshots.changes(chain, directory, { signal }))
-    usages.push({ ...container, sizeRw, sizeRootFs: size + sizeRw })
-  }
-  return { ...(await images.usage()), containers: usages, volumes: await volumesUsage(stages, volumes, signal) }
+  const usages = (await containers.list({ all: true, size: true, ...(signal && { signal }) })) as ContainerUsage[]
+  return { ...(await stages.images.usage()), containers: usages, volumes: await volumesUsage(stages, volumes, signal) }
 }
 
 async function volumesUsage(

@@ -37,6 +37,16 @@ function expression(filter: string, pattern: string): RegExp {
   }
 }
 
+/** Tells texts that are this one, or have a part that the expression matches; one that is none matches nothing, as under Docker. */
+export function matcher(pattern: string): Test<string> {
+  try {
+    const expression = new RegExp(pattern)
+    return (text) => text === pattern || expression.test(text)
+  } catch {
+    return (text) => text === pattern
+  }
+}
+
 export function invalidFilter(message: string, value: string, cause?: unknown): InvalidOptionError {
   return new InvalidOptionError(message, { code: 'INVALID_OPTION', cause, details: { option: 'filters', value } })
 }

@@ -9,13 +9,15 @@ import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
 import { rootAddressPools } from '../network/address-pools.js'
 import { openSnapshots } from '../snapshot/index.js'
+import { openContainerList } from '../store/container-list.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
-import { containerSpec, type Stages } from './assemble.js'
+import type { Stages } from './assemble.js'
 import { openCgroupParents } from './cgroup-parents.js'
 import { containerFiles } from './container-files.js'
 import { deleteContainer, discardVolumes, finishFills } from './container-volumes.js'
 import { Containers } from './containers.js'
+import { graphDriver } from './graph-driver.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
 import { settleUsers } from './image-users.js'
@@ -95,7 +97,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     await images.recover()
     await images.sweep()
     await reconcile(stages, context)
-    return { ...handles(stages, context, registries), stages, context, database, registries, closing, inUse }
+    return { ...handles(stages, context, database, registries), stages, context, database, registries, closing, inUse }
   } catch (error) {
     database?.close()
     closeSync(inUse)
@@ -103,12 +105,13 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
   }
 }
 
-function handles(stages: Stages, context: ContainerContext, registries: LazyRegistries) {
+function handles(stages: Stages, context: ContainerContext, database: Database, registries: LazyRegistries) {
   const forImages = imagesContext(stages, context, registries)
+  const list = openContainerList(database, context.containers)
   const pull = (reference: string, options: PullOptions) => pulling(forImages, reference, options)
   return {
     images: new Images(forImages),
-    containers: new Containers(context),
+    containers: new Containers({ context, list, images: stages.images }),
     networks: new Networks({ stages, containers: context }),
     volumes: new Volumes({ stages, containers: context }),
     actions: runActions({ ...stages, pull }, context),
@@ -158,9 +161,10 @@ function containerContext(
     launchExec: (record, pid, pidfd, request) => launchExec(stages, context, record, pid, pidfd, request),
     hasLeft: (id, files) => hasLeft(stages, id, files),
     teardown: (id, files) => tearDown(stages, id, files),
+    hostname: stages.host.hostname,
     inspectImage(record) {
       const image = stages.images.resolve(record.image)
-      return { config: image.config, spec: containerSpec(stages, record, image), driver: stages.snapshots.name }
+      return { config: image.config, graphDriver: graphDriver(stages, record) }
     },
     networking: (id) => containerNetworking(stages.networking, context.containers, id),
     files: (record) => containerFiles(stages, record),

@@ -17,7 +17,7 @@ export interface SpecInput extends ProcessInput, MountsInput {
 }
 
 /** Kernel files that tell about, or reach, what no namespace separates. */
-const maskedPaths: readonly string[] = [
+export const maskedPaths: readonly string[] = [
   '/proc/asound',
   '/proc/acpi',
   '/proc/interrupts',
@@ -32,7 +32,7 @@ const maskedPaths: readonly string[] = [
   '/sys/devices/virtual/powercap',
 ]
 
-const readonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
+export const readonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 /** In a network namespace of its own a container may ping, and serve on any port, without being root. */
 const networkSysctls = {

@@ -164,7 +164,7 @@ test.each<[RunOptions, Partial<ContainerConfig>]>([
   [{ entrypoint: '' }, { entrypoint: [] }],
   [{ entrypoint: ['sh', '-c'] }, { entrypoint: ['sh', '-c'] }],
   [{ workdir: '/a/../b/' }, { workdir: '/b' }],
-  [{ memory: '64m', cpus: '1.5' }, { resources: { memory: 67_108_864, memorySwap: 134_217_728, cpuPeriod: 100_000, cpuQuota: 150_000 } }],
+  [{ memory: '64m', cpus: '1.5' }, { resources: { memory: 67_108_864, memorySwap: 134_217_728, nanoCpus: 1_500_000_000, cpuPeriod: 100_000, cpuQuota: 150_000 } }],
   [{ memory: '64m', memorySwap: -1 }, { resources: { memory: 67_108_864, memorySwap: -1 } }],
   [{ memory: 0, cpus: 0, pidsLimit: -1, cpuQuota: -1, cpusetCpus: '' }, { resources: {} }],
   [{ pidsLimit: 50, cpuShares: 512, cpusetCpus: '0-1', cpusetMems: '0' }, { resources: { pidsLimit: 50, cpuShares: 512, cpusetCpus: '0-1', cpusetMems: '0' } }],

@@ -1,3 +1,4 @@
+import type { LogConfig, LogOptionsInput } from './log.js'
 import type { SeccompProfile } from './seccomp/profile.js'
 
 /**
@@ -79,6 +80,10 @@ export interface RunOptions {
   readonly label?: Readonly<Record<string, string>> | readonly string[]
   readonly init?: boolean
   readonly rm?: boolean
+  /** `'json-file'` (the default), `'local'`, `'none'`, or one that the engine was given. */
+  readonly logDriver?: string
+  /** Its options: `'max-size=10m'`, or an object; each is added to those before. */
+  readonly logOpt?: LogOptionsInput | readonly (string | LogOptionsInput)[]
   /** Whether it is started again when it has ended. Default: `'no'`. */
   readonly restart?: RestartInput
   readonly shmSize?: number | string
@@ -99,6 +104,9 @@ export interface RunOptions {
   readonly oomScoreAdj?: number
   /** `linux/architecture[/variant]`; default: this host's, or what the image is for. */
   readonly platform?: string
+  readonly healthcheck?: HealthcheckInput
+  /** No health checks, whatever the image says. */
+  readonly noHealthcheck?: boolean
   /** When the image is pulled first: when it is `'missing'` here (the default), `'always'`, or `'never'`. */
   readonly pull?: PullPolicy
 }
@@ -122,6 +130,25 @@ export interface RestartPolicy {
   readonly name: 'no' | 'always' | 'on-failure' | 'unless-stopped'
   /** How often in a row `on-failure` tries; 0: any number of times. */
   readonly maximumRetryCount: number
+}
+
+/** How a container's health is checked. What is left out is as the image has it, and where that has none, Docker's default. */
+export interface HealthcheckInput {
+  /**
+   * A command for the image's shell, or Docker's form: `['CMD', program, ...]`, `['CMD-SHELL', command]`, `['NONE']`. It
+   * succeeds with exit code 0.
+   */
+  readonly test?: string | readonly string[]
+  /** Between two checks, and before the first: ms, or a string such as `'1m30s'`. Default 30 s. */
+  readonly interval?: number | string
+  /** How long a check may take. Default 30 s. */
+  readonly timeout?: number | string
+  /** How many failures in a row make the container unhealthy. Default 3. */
+  readonly retries?: number
+  /** How long after its start failures do not count, until the first success. Default 0. */
+  readonly startPeriod?: number | string
+  /** The interval during that time. Default 5 s. */
+  readonly startInterval?: number | string
 }
 
 /** A linked container as an object. */
@@ -250,6 +277,8 @@ export interface ContainerConfig {
     readonly cpuShares?: number
     readonly cpuPeriod?: number
     readonly cpuQuota?: number
+    /** What `cpus` asked for: then period and quota follow from it. */
+    readonly nanoCpus?: number
     readonly cpusetCpus?: string
     readonly cpusetMems?: string
     readonly pidsLimit?: number
@@ -274,6 +303,7 @@ export interface ContainerConfig {
   readonly init: boolean
   readonly rm: boolean
   readonly restartPolicy: RestartPolicy
+  readonly log: LogConfig
   readonly shmSize: number
   readonly stopSignal?: string
   readonly stopTimeout?: number
@@ -288,6 +318,15 @@ export interface ContainerConfig {
   readonly ipcMode: string
   readonly utsMode: 'private' | 'host'
   readonly cgroupnsMode: 'private' | 'host'
+  /** Absent: as the image has it. Empty and 0 likewise. */
+  readonly healthcheck?: {
+    readonly test: readonly string[]
+    readonly intervalMs: number
+    readonly timeoutMs: number
+    readonly startPeriodMs: number
+    readonly startIntervalMs: number
+    readonly retries: number
+  }
   readonly oomScoreAdj: number
 }
 

@@ -104,7 +104,7 @@ export function containerHostname({ id, config, host, shared }: ProcessInput): s
  *
  * @throws {InvalidOptionError} INVALID_OPTION when nothing is left
  */
-function processArgs({ entrypoint, command }: ContainerConfig, image: ImageRunConfig): string[] {
+export function processArgs({ entrypoint, command }: ContainerConfig, image: ImageRunConfig): string[] {
   const args =
     entrypoint === undefined
       ? [...(image.Entrypoint ?? []), ...(command.length > 0 ? command : (image.Cmd ?? []))]

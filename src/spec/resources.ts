@@ -110,7 +110,8 @@ function parseCpu(raw: RunOptions, { cpus: available }: HostLimits) {
   if (cpus !== undefined) {
     checkConflict('Period', cpuPeriod)
     checkConflict('Quota', cpuQuota)
-    return { cpuShares, cpuPeriod: defaultPeriod, cpuQuota: Math.trunc(cpus * defaultPeriod + 1e-6) }
+    const nanoCpus = Math.round(cpus * 1e9)
+    return { cpuShares, nanoCpus, cpuPeriod: defaultPeriod, cpuQuota: Math.trunc(cpus * defaultPeriod + 1e-6) }
   }
   if (cpuPeriod !== undefined && (cpuPeriod < 1000 || cpuPeriod > 1_000_000))
     throw invalidOption(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { rfc3339 } from './inspect.js'
+import { rfc3339 } from './inspect-state.js'
 
 test.each([
   ['1795237828805184807', '2026-11-21T05:10:28.805184807Z'],

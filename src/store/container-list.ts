@@ -1,0 +1,103 @@
+import type { BoundPort } from '../network/definition.js'
+import type { ContainerRecord, ContainerStore } from './containers.js'
+import type { Database } from './database.js'
+
+/** A container's place on a network, as a list tells it. */
+export interface ListedEndpoint {
+  /** The network's id. */
+  readonly network: string
+  /** The network's name when it was connected. */
+  readonly networkName: string
+  /** It has an address there. */
+  readonly isReachable: boolean
+}
+
+/** A container, and what a list tells of it beside its record. */
+export interface ContainerLine {
+  readonly record: ContainerRecord
+  /** In the order they were connected. */
+  readonly endpoints: readonly ListedEndpoint[]
+  /** What is published while it runs. */
+  readonly ports: readonly BoundPort[]
+  /** What containers that link to it on the default bridge have for it: `web/db`. Sorted. */
+  readonly linkedNames: readonly string[]
+}
+
+/** The containers of a root, read with as many statements as there are tables. */
+export interface ContainerList {
+  /** All of one moment, newest first. */
+  lines(): ContainerLine[]
+}
+
+interface EndpointRow {
+  container: string
+  network: string
+  name: string
+  is_reachable: 0 | 1
+}
+
+interface PortRow {
+  container: string
+  protocol: BoundPort['protocol']
+  host_address: string
+  host_port: number
+  port: number
+}
+
+export function openContainerList({ prepare, read }: Database, { list }: Pick<ContainerStore, 'list'>): ContainerList {
+  const endpoints = prepare<[], EndpointRow>(
+    `SELECT container, network, name, ipv4 IS NOT NULL OR ipv6 IS NOT NULL AS is_reachable FROM endpoints
+       ORDER BY container, position`,
+  )
+  const ports = prepare<[], PortRow>(
+    'SELECT container, protocol, host_address, host_port, port FROM ports ORDER BY port, protocol, host_address, host_port',
+  )
+  const links = prepare<[], { target: string; name: string }>(
+    `SELECT links.target, containers.name || '/' || links.alias AS name FROM links
+       JOIN containers ON containers.id = links.container ORDER BY name`,
+  )
+  const lines = (): ContainerLine[] => {
+    const places = grouped(endpoints.all(), ({ container }) => container, toEndpoint)
+    const published = grouped(ports.all(), ({ container }) => container, toPort)
+    const names = grouped(
+      links.all(),
+      ({ target }) => target,
+      ({ name }) => name,
+    )
+    return list().map((record) => ({
+      record,
+      endpoints: places.get(record.id) ?? [],
+      ports: published.get(record.id) ?? [],
+      linkedNames: names.get(record.id) ?? [],
+    }))
+  }
+  return { lines: () => read(lines) }
+}
+
+const toEndpoint = ({ network, name, is_reachable }: EndpointRow): ListedEndpoint => ({
+  network,
+  networkName: name,
+  isReachable: is_reachable === 1,
+})
+
+const toPort = ({ protocol, host_address, host_port, port }: PortRow): BoundPort => ({
+  protocol,
+  hostAddress: host_address,
+  hostPort: host_port,
+  port,
+})
+
+function grouped<Row, Value>(
+  rows: readonly Row[],
+  keyOf: (row: Row) => string,
+  toValue: (row: Row) => Value,
+): Map<string, Value[]> {
+  const groups = new Map<string, Value[]>()
+  for (const row of rows) {
+    const key = keyOf(row)
+    const group = groups.get(key)
+    if (group) group.push(toValue(row))
+    else groups.set(key, [toValue(row)])
+  }
+  return groups
+}
