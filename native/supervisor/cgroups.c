@@ -41,26 +41,35 @@ static int open_cgroup(int directory, const char *name) {
     return openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Signals what is listed; whether anything was. */
-static bool kill_listed(int directory) {
-    char text[4096];
-    autoclose fd = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    if (length <= 0) return false;
-    text[length] = 0;
-    // A number that the buffer cut in two is read whole the next time.
-    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
-        pid_t pid = (pid_t)strtol(at, NULL, 10);
-        if (pid > 1) kill(pid, SIGKILL);
-    }
+static bool kill_member(pid_t pid, pid_t session) {
+    if (pid <= 1 || (session != 0 && getsid(pid) != session)) return false;
+    kill(pid, SIGKILL);
     return true;
+}
+
+/* Signals what is listed, of one session only unless that is 0; whether anything was. */
+static bool kill_listed(int directory, pid_t session) {
+    char text[4096];
+    bool any = false;
+    autoclose fd = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    size_t kept = 0;
+    for (ssize_t length; fd >= 0 && (length = read(fd, text + kept, sizeof text - 1 - kept)) > 0;) {
+        char *at = text, *end;
+        text[kept + (size_t)length] = 0;
+        for (; (end = strchr(at, '\n')) != NULL; at = end + 1)
+            any |= kill_member((pid_t)strtol(at, NULL, 10), session);
+        // A number that was cut in two.
+        kept = strlen(at);
+        memmove(text, at, kept + 1);
+    }
+    return any;
 }
 
 static int kill_by_pid(int parent, const char *name, int depth) {
     autoclose directory = open_cgroup(parent, name);
     if (directory < 0) return errno == ENOENT ? 0 : -1;
     int result = each_child(directory, depth + 1, kill_by_pid);
-    for (int attempt = 0; kill_listed(directory); attempt++) {
+    for (int attempt = 0; kill_listed(directory, 0); attempt++) {
         if (attempt == ATTEMPTS) return fail(EBUSY);
         pause_before(attempt);
     }
@@ -74,8 +83,28 @@ int kill_cgroup(const char *path) {
     return kill_by_pid(AT_FDCWD, path, 0);
 }
 
+void kill_session(const char *path, pid_t session) {
+    autoclose directory = open_cgroup(AT_FDCWD, path);
+    // The second time nobody is there who could have forked meanwhile.
+    for (int i = 0; directory >= 0 && i < 2; i++) kill_listed(directory, session);
+}
+
+void kill_everyone(const struct supervisor *s) {
+    const struct op_own_cgroup *own = &s->own_cgroup;
+    if (own->path != NULL) {
+        if (own->session)
+            kill_session(own->path, s->pid);
+        else
+            kill_cgroup(own->path);
+        return;
+    }
+    struct cursor cursor = plan_section(&s->plan, SECTION_TEARDOWN);
+    for (struct operation operation; plan_next(&cursor, &operation);)
+        if (operation.code == OP_CGROUP_KILL) kill_cgroup(operation.fields.cgroup_kill.path);
+}
+
 int do_own_cgroup(struct supervisor *s, const struct op_own_cgroup *op) {
-    s->own_cgroup = op->path;
+    s->own_cgroup = *op;
     return 0;
 }
 

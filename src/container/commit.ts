@@ -1,6 +1,7 @@
 import type { Image } from '../engine/image.js'
 import { failpoint } from '../errors/failpoint.js'
 import type { PackResult } from '../snapshot/index.js'
+import { mergeHealthcheck } from '../spec/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext, InspectImage } from './context.js'
@@ -66,6 +67,7 @@ function committedConfig({ config }: ContainerRecord, { config: image }: Inspect
   const directory = config.workdir || image.WorkingDir
   const stopSignal = config.stopSignal ?? image.StopSignal
   const stopTimeout = config.stopTimeout ?? image.StopTimeout
+  const healthcheck = mergeHealthcheck(config.healthcheck, image.Healthcheck)
   return {
     ...(user && { User: user }),
     ...(image.ExposedPorts && { ExposedPorts: image.ExposedPorts }),
@@ -77,7 +79,7 @@ function committedConfig({ config }: ContainerRecord, { config: image }: Inspect
     Labels: { ...image.Labels, ...config.labels },
     ...(stopSignal !== undefined && { StopSignal: String(stopSignal) }),
     ...(stopTimeout !== undefined && { StopTimeout: stopTimeout }),
-    ...(image.Healthcheck && { Healthcheck: image.Healthcheck }),
+    ...(healthcheck && { Healthcheck: healthcheck }),
   }
 }
 

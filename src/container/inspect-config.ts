@@ -1,3 +1,4 @@
+import { mergeHealthcheck } from '../spec/index.js'
 import type { ContainerConfig, ImageHealthcheck, ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { inspectVolumes } from './inspect-mounts.js'
@@ -42,7 +43,7 @@ export function inspectConfig(
   const exposedPorts = exposedPortsOf(config, image)
   const stopSignal = config.stopSignal ?? image.StopSignal
   const stopTimeout = config.stopTimeout ?? image.StopTimeout
-  const healthcheck = inspectHealthcheck(config, image)
+  const healthcheck = mergeHealthcheck(config.healthcheck, image.Healthcheck)
   return {
     Hostname: hostname,
     Domainname: config.domainname,
@@ -83,10 +84,6 @@ function environment({ env }: ContainerConfig, { Env }: ImageRunConfig): readonl
   const given = new Set(env.map(nameOf))
   const all = [...env, ...(Env ?? []).filter((variable) => !given.has(nameOf(variable)))]
   return all.length > 0 ? all : null
-}
-
-function inspectHealthcheck(_: ContainerConfig, { Healthcheck }: ImageRunConfig): ImageHealthcheck | undefined {
-  return Healthcheck ?? undefined
 }
 
 /** As Docker has it, an empty list is none. */

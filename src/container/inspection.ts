@@ -1,5 +1,6 @@
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
+import { containerHealth } from './health.js'
 import { type ContainerInspect, inspectContainer } from './inspect.js'
 import { settle } from './settle.js'
 
@@ -22,7 +23,7 @@ export async function inspect(
   const { config, graphDriver } = context.inspectImage(now)
   const document = inspectContainer(now, {
     observed,
-    health: undefined,
+    health: containerHealth(context.runRoot, now, observed, config),
     image: config,
     graphDriver,
     execIds: [],

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
+import { withHealth } from './health.js'
 import { type Observed, observe } from './observe.js'
-import { clearRun } from './run-directory.js'
+import { clearRun, runDirectory } from './run-directory.js'
 
 /**
  * Brings the store up to what has happened. Any process may do it at any time, and doing it twice changes nothing.
@@ -18,7 +20,7 @@ export async function settle(
   else {
     await context.retireEndpoints(record)
     // Recorded first: from then on nobody takes what its run directory says for the present.
-    recordEnd(context, record, observed.outcome)
+    recordEnd(context, record, observed.outcome, observed.supervisor === 'finishing' || isTold(context, record.id))
     if (observed.supervisor === 'gone' && (await clearRun(context, record.id, record.config.rm)))
       await context.discardVolumes(record)
   }
@@ -27,9 +29,15 @@ export async function settle(
 }
 
 /** The end of a run, in one transaction: an `rm` container is no more, any other has exited. */
-export function recordEnd(context: ContainerContext, record: ContainerRecord, outcome: Outcome): void {
+export function recordEnd(context: ContainerContext, record: ContainerRecord, outcome: Outcome, isTold = true): void {
   failpoint('end.record')
-  context.end(record, outcome)
+  context.end(record, withHealth(context.runRoot, record, outcome), isTold)
+}
+
+/** Whether the supervisor has lived to tell the journal of events how it ended; one that has torn all down has. */
+function isTold({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: string): boolean {
+  const directory = runDirectory(runRoot, id)
+  return existsSync(`${directory}/told`) || !existsSync(directory)
 }
 
 /**
@@ -46,7 +54,8 @@ export async function recordLoss(
   clear = () => clearRun(context, record.id, record.config.rm),
 ): Promise<void> {
   failpoint('loss.record')
-  context.containers.settle(record.id, record.attempt, outcome, record.config.rm ? 'removing' : phase)
+  const told = withHealth(context.runRoot, record, outcome)
+  context.lose(record, told, record.config.rm ? 'removing' : phase)
   if (!(await clear()) || !record.config.rm) return
   if (!record.isPrepared) await context.finishFills(record)
   failpoint('loss.delete')

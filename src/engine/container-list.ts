@@ -91,7 +91,8 @@ function candidateOf(
   const { config } = record
   const image = images.resolve(record.image).config
   const exposedPorts = exposedPortsOf(config, image)
-  const state = inspectState(record.outcome, observed)
+  const health = containerHealth(context.runRoot, record, observed, image)
+  const state = inspectState(record.outcome, observed, health)
   const summary: ContainerSummary = {
     id: record.id,
     name: record.name,

@@ -20,7 +20,7 @@ export interface ContainerSummary extends Partial<ContainerSize> {
   readonly state: ContainerStatus
   /** As `docker ps` shows it: `Up 5 minutes (healthy)`, `Exited (0) 3 seconds ago`. */
   readonly status: string
-  /** `none` without a health check, and while it does not run. */
+  /** `none` without a health check, and before the first run; `unhealthy` after one. */
   readonly health: HealthFilter
   readonly exitCode: number | undefined
   readonly labels: Readonly<Record<string, string>>

@@ -1,4 +1,5 @@
 import type { InvalidOptionError } from '../errors/index.js'
+import { parseDuration } from '../spec/duration.js'
 import type { ImageHealthcheck } from '../spec/options.js'
 import { invalidOption } from './image-errors.js'
 import { expandText, expandWords, type Lookup } from './shell-words.js'
@@ -127,26 +128,14 @@ function retriesOf(text: string): number {
   return Number(text)
 }
 
-const units: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-}
 const millisecond = 1e6
 
 /** As Go writes durations: `1m30s`. */
 function nanosecondsOf(name: string, text: string): number {
-  if (!/^(?:0|\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text))
-    throw invalidChange(`time: invalid duration ${JSON.stringify(text)}`, text)
-  const parts = [...text.matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)]
-  const total = parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit as string] as number), 0)
+  const total = parseDuration(text)
+  if (total === undefined) throw invalidChange(`time: invalid duration ${JSON.stringify(text)}`, text)
   if (total < millisecond) throw invalidChange(`Interval ${JSON.stringify(name)} cannot be less than 1ms`, text)
-  return Math.round(total)
+  return total
 }
 
 export function invalidChange(message: string, change: string): InvalidOptionError {

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { LaunchError } from '../errors/index.js'
 import type { Mount } from '../spec/types.js'
-import type { FailedFrame } from './protocol.gen.js'
+import { type FailedFrame, operationNames } from './protocol.gen.js'
 import type { LaunchPlan } from './run-plan.js'
 
 const texts = getSystemErrorMap()
@@ -12,6 +12,11 @@ const errnoNames = new Map(
 )
 // Nor has Node of what a bridge says that has no room for another interface.
 errnoNames.set(54, { name: 'EXFULL', text: 'exchange full' })
+
+/** A system error's name, and its text as the C library and Go have it. */
+export function systemErrorOf(errno: number): { readonly name: string; readonly text: string } {
+  return errnoNames.get(errno) ?? { name: `errno ${errno}`, text: 'unknown error' }
+}
 
 const sectionNames = [
   '',
@@ -33,8 +38,8 @@ export function launchError(
   { steps, mounts }: Pick<LaunchPlan, 'steps' | 'mounts'>,
   what: string,
 ): LaunchError {
-  const operation = steps[failure.step] ?? 'plan'
-  const { name, text } = errnoNames.get(failure.errno) ?? { name: `errno ${failure.errno}`, text: 'unknown error' }
+  const operation = steps[failure.step] ?? operationNames[failure.opcode] ?? 'plan'
+  const { name, text } = systemErrorOf(failure.errno)
   const details = { step: failure.step, operation, errno: failure.errno, syscallError: name, path: failure.text, what }
   if (operation === 'execute') return programError(failure, name, text, details)
   const mount = mounts?.get(failure.step)

@@ -3,6 +3,7 @@ export { createSpec, maskedPaths, readonlyPaths, type SpecInput } from './create
 export { defaultDeviceRules } from './device-nodes.js'
 export { checkEndpointSettings } from './endpoint-settings.js'
 export { keptMounts, type ManagedFiles, type MountSources, type MountsInput } from './filesystem.js'
+export { healthSchedule, mergeHealthcheck } from './health.js'
 export type { HostFacts, ResolvedDevice } from './host-facts.js'
 export { linkEnvironment } from './link-environment.js'
 export type * from './mount-point.js'

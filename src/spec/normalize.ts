@@ -2,8 +2,10 @@ import { parseCapabilities } from './capabilities.js'
 import { parseCgroupParent } from './cgroup-parent.js'
 import { parseDeviceRules, parseDevices } from './devices.js'
 import { type ProcessEnvironment, parseEnv, parseEnvFiles } from './environment.js'
+import { parseHealthcheck } from './health.js'
 import { checkFlag, checkInteger, checkText, checkTexts, invalidOption } from './invalid.js'
 import { parseLabels } from './labels.js'
+import { parseLog } from './log.js'
 import { cleanPath } from './mount-target.js'
 import { parseMounts } from './mounts.js'
 import { parseDns, parseDnsOptions, parseDnsSearch, parseExtraHosts } from './name-service.js'
@@ -28,6 +30,8 @@ export interface NormalizeContext {
   readonly envFiles: ReadonlyMap<string, string>
   readonly processEnv: ProcessEnvironment
   readonly host: HostLimits
+  /** Names of the drivers of logs that the engine was given; none by default. */
+  readonly logDrivers?: ReadonlySet<string>
 }
 
 const defaultShmSize = 64 * 1024 * 1024
@@ -70,6 +74,7 @@ export function normalizeOptions(
     cgroupParent: parseCgroupParent(raw.cgroupParent),
     labels: parseLabels(raw.label),
     shmSize: (raw.shmSize === undefined ? 0 : parseSize('shmSize', raw.shmSize)) || defaultShmSize,
+    log: parseLog(raw, context.logDrivers ?? new Set()),
     ...parseLife(raw),
   })
 }
@@ -156,6 +161,7 @@ function parseLife(raw: RunOptions) {
       stopSignal:
         raw.stopSignal === undefined ? undefined : checkSignal('stopSignal', checkText('stopSignal', raw.stopSignal)),
       stopTimeout: checkInteger('stopTimeout', raw.stopTimeout, -1),
+      healthcheck: parseHealthcheck(raw),
     }),
     oomScoreAdj: checkOomScore(raw.oomScoreAdj ?? 0),
   }

@@ -1,13 +1,14 @@
 import { ConflictError, NotFoundError, StoreError } from '../errors/index.js'
+import type { HealthCheck } from '../spec/health.js'
 import type { MountPoint } from '../spec/mount-point.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Database } from './database.js'
 
 /**
  * What the store knows of a container's life. `started` means that a supervisor was (or is being) launched: whether it
- * still runs is told by its run directory, see `src/container/observe.ts`.
+ * still runs is told by its run directory, see `src/container/observe.ts`. `dead`: its removal has failed.
  */
-export type Phase = 'created' | 'started' | 'exited' | 'removing'
+export type Phase = 'created' | 'started' | 'exited' | 'removing' | 'dead'
 
 /** How the last run ended. Times are nanoseconds since the epoch, as decimal strings. */
 export interface Outcome {
@@ -24,6 +25,8 @@ export interface Outcome {
   readonly restarts?: number
   /** Bytes of output that the log could not take. */
   readonly logDropped?: number
+  /** What its last health checks told: of this run, and of those before. Absent: there were none. */
+  readonly health?: { readonly streak: number; readonly checks: readonly HealthCheck[] }
 }
 
 export interface ContainerRecord {
@@ -82,14 +85,22 @@ export interface ContainerStore {
   /** Its volumes are made and filled. */
   setPrepared(id: string): void
   /**
-   * created, exited → removing; false when it was started meanwhile (or is gone).
+   * created, exited, dead → removing; false when it was started meanwhile (or is gone).
    *
    * @param volumes its anonymous volumes go with it; remembered, so that whoever finishes the removal knows
    */
   beginRemove(id: string, volumes: boolean): boolean
   /** Whether it is being removed together with its anonymous volumes. */
   removesVolumes(id: string): boolean
-  delete(id: string): boolean
+  /** removing → dead */
+  setDead(id: string): void
+  /** Somebody stops it: `unless-stopped` does not start it again after a reboot. */
+  setStopped(id: string): void
+  setConfig(id: string, config: ContainerConfig): void
+  /** Something that is another one whenever a run has begun or its end is recorded; undefined when there is no such container. */
+  progress(id: string): string | undefined
+  /** The name that it had; undefined: there was none of that id. */
+  delete(id: string): string | undefined
   rename(id: string, name: string): void
 }
 
@@ -120,7 +131,13 @@ export function openContainers(database: Database): ContainerStore {
   const beginRemove = prepare<[number, string], never>(
     "UPDATE containers SET phase = 'removing', removes_volumes = max(removes_volumes, ?) WHERE id = ? AND phase <> 'started'",
   )
-  const remove = prepare<[string], never>('DELETE FROM containers WHERE id = ?')
+  const setDead = prepare<[string], never>("UPDATE containers SET phase = 'dead' WHERE id = ? AND phase = 'removing'")
+  const setStopped = prepare<[string], never>('UPDATE containers SET is_stopped = 1 WHERE id = ?')
+  const setConfig = prepare<[string, string], never>('UPDATE containers SET config = ? WHERE id = ?')
+  const progress = prepare<[string], { progress: string }>(
+    "SELECT phase || ' ' || attempt AS progress FROM containers WHERE id = ?",
+  )
+  const remove = prepare<[string], { name: string }>('DELETE FROM containers WHERE id = ? RETURNING name')
   const rename = prepare<[string, string], never>('UPDATE containers SET name = ? WHERE id = ?')
 
   const nameInUse = (name: string, cause: unknown) =>
@@ -179,7 +196,11 @@ export function openContainers(database: Database): ContainerStore {
     setPrepared: (id) => void setPrepared.run(id),
     beginRemove: (id, volumes) => beginRemove.run(volumes ? 1 : 0, id).changes > 0,
     removesVolumes: (id) => byId.get(id)?.removes_volumes === 1,
-    delete: (id) => remove.run(id).changes > 0,
+    setDead: (id) => void setDead.run(id),
+    setStopped: (id) => void setStopped.run(id),
+    setConfig: (id, config) => void setConfig.run(JSON.stringify(config), id),
+    progress: (id) => progress.get(id)?.progress,
+    delete: (id) => remove.get(id)?.name,
     rename(id, name) {
       try {
         rename.run(name, id)

@@ -1,4 +1,5 @@
 import {
+  type Health,
   type ModeName,
   netlinkSockets,
   PlanWriter,
@@ -38,6 +39,8 @@ export interface ContainerPlan {
   /** Made beside the mounts, once the network namespace and its loopback are there. */
   readonly beside?: (plan: PlanWriter) => void
   readonly ending?: (plan: PlanWriter) => void
+  /** What checks its health; without a timeout or failures that count, unless they are given. */
+  readonly health?: { readonly argv: readonly string[]; readonly interval: number } & Partial<Health>
   readonly mask?: readonly string[]
   readonly workingDirectory?: string
   readonly extra?: (plan: PlanWriter) => void
@@ -95,7 +98,8 @@ function prepare(plan: PlanWriter, options: ContainerPlan): void {
   if (memory) plan.oomCounter({ path: `${memory.path}/memory.oom_control` })
   const freezer = options.cgroups.find(({ hierarchy }) => hierarchy === 'freezer')
   if (freezer) plan.freezer({ path: `${freezer.path}/freezer.state`, frozen: 'FROZEN', thawed: 'THAWED' })
-  if (options.log) plan.openLog({ path: options.log, mode: 0o640, format: 0, maximumBytes: 0, files: 1 })
+  if (options.log)
+    plan.openLog({ path: options.log, mode: 0o640, format: 0, maximumBytes: 0, files: 1, attributes: '' })
   plan.stdio({
     kind: stdioKinds[kind],
     flags: flags.reduce((all, flag) => all | stdioFlags[flag], 0),
@@ -209,6 +213,29 @@ function becomeProgram(plan: PlanWriter, options: ContainerPlan): void {
   })
 }
 
+/** Mount, cgroup, UTS, IPC and network. */
+const joined = 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x40000000
+
+function writeProbe(plan: PlanWriter, options: ContainerPlan, argv: readonly string[]): void {
+  plan.section('probe')
+  for (const { path } of options.cgroups) plan.cgroupJoin({ path: `${path}/tasks` })
+  plan.joinProgram({ flags: joined })
+  becomeProgram(plan, { ...options, argv, stdio: { kind: 'pipes', flags: [] } })
+}
+
+function writeHealth(plan: PlanWriter, health: NonNullable<ContainerPlan['health']>): void {
+  plan.health({
+    interval: health.interval,
+    timeout: health.timeout ?? 600_000,
+    startPeriod: health.startPeriod ?? 0,
+    startInterval: health.startInterval ?? health.interval,
+    retries: health.retries ?? 1_000_000,
+    expired: health.expired ?? '',
+    cgroup: health.cgroup ?? '',
+    session: health.session ?? '',
+  })
+}
+
 /** A container as Docker makes it, without a network: the plan that the tests and the bench of the supervisor run. */
 export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): void {
   prepare(plan, options)
@@ -247,8 +274,10 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   options.extra?.(plan)
   if (options.network !== false) plan.awaitRelease()
   becomeProgram(plan, options)
+  if (options.health) writeProbe(plan, options, options.health.argv)
   plan.section('monitor')
   plan.title({ text: 'inboard' })
+  if (options.health) writeHealth(plan, options.health)
   if (options.ending) plan.section('ending')
   options.ending?.(plan)
   plan.section('teardown')

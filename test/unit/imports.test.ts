@@ -26,8 +26,8 @@ const rules: Readonly<Record<string, Rule>> = {
   events: { values: ['errors', 'host', 'store'] },
   volume: { values: ['errors', 'host', 'layer', 'spec', 'store'], types: ['snapshot'] },
   image: {
-    values: ['errors', 'host', 'reference', 'content', 'layer', 'store'],
-    types: ['registry', 'snapshot', 'spec'],
+    values: ['errors', 'host', 'reference', 'content', 'layer', 'store', 'spec'],
+    types: ['registry', 'snapshot'],
   },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   network: { values: ['errors', 'host'], types: ['spec'] },
@@ -35,7 +35,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // A commit gives one of the engine's handles.
   container: {
     values: ['errors', 'host', 'launch', 'network', 'spec', 'store'],
-    types: ['image', 'snapshot', 'engine', 'events'],
+    types: ['image', 'snapshot', 'engine', 'events', 'volume'],
   },
   engine: {
     values: [

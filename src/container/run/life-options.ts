@@ -1,8 +1,9 @@
+import type { LogOptionsInput } from '../../spec/log.js'
 import type { RestartInput } from '../../spec/options.js'
-import { LimitOptions } from './limits-options.js'
+import { HealthOptions } from './health-options.js'
 
 /** How it ends. */
-export abstract class LifeOptions extends LimitOptions {
+export abstract class LifeOptions extends HealthOptions {
   /** Removes the container when it has ended. */
   rm(rm = true): this {
     return this.with({ rm })
@@ -11,6 +12,27 @@ export abstract class LifeOptions extends LimitOptions {
   /** When it is started again after its end: `'on-failure:3'`, `'always'`, `'unless-stopped'`. Default `'no'`. */
   restart(restart: RestartInput): this {
     return this.with({ restart })
+  }
+
+  /**
+   * Where its output goes: `'json-file'` (the default), `'local'` (compact, exact bytes), `'none'`, or a driver of
+   * {@link EngineOptions.logDrivers}.
+   */
+  logDriver(logDriver: string): this {
+    return this.with({ logDriver })
+  }
+
+  /**
+   * Options of the log's driver: `'max-size=10m'`, or an object. Docker's: `maxSize` (powers of 1000) and `maxFile` of
+   * json-file and local (20 MiB and 5 there), `labels`, `labelsRegex`, `env`, `envRegex` and `tag` of json-file.
+   *
+   * @example
+   * ```ts
+   * await engine.run('redis').logOpt({ maxSize: '10m', maxFile: 3, labels: ['service'] })
+   * ```
+   */
+  logOpt(...logOpt: readonly (string | LogOptionsInput)[]): this {
+    return this.add('logOpt', logOpt)
   }
 
   stopSignal(stopSignal: string): this {

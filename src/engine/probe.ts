@@ -1,0 +1,18 @@
+import type { ImageContent } from '../image/index.js'
+import type { ProbePlan } from '../launch/probe-plan.js'
+import { execProcess, healthSchedule, type ProcessInput } from '../spec/index.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { Stages } from './assemble.js'
+
+/** What checks a container's health: an exec of its own user, in its own directory; undefined: nothing does. */
+export function probeOf(
+  { host }: Pick<Stages, 'host'>,
+  { id, config }: ContainerRecord,
+  image: ImageContent,
+  ofStart: () => Pick<ProcessInput, 'user' | 'linkEnv' | 'shared'>,
+): ProbePlan | undefined {
+  const schedule = healthSchedule(config, image.config)
+  if (!schedule) return undefined
+  const exec = { command: schedule.command, env: [], workdir: '', tty: false, privileged: false }
+  return { schedule, process: execProcess({ id, config, image: image.config, host, exec, ...ofStart() }) }
+}
