@@ -76,7 +76,7 @@ export const stdioFlags = {
   stdin: 1,
   /** The status connection is attached from the first byte. */
   attached: 2,
-  /** Close stdin when the client that attached it first has sent its end or gone. */
+  /** Close stdin when the last client that has attached it has sent its end or gone (who has only gone does not end a terminal's). Without it stdin never ends. */
   stdinOnce: 4,
   /** A client that reads slowly slows the process down, instead of being spilled to a file. */
   backpressure: 8,
@@ -108,15 +108,13 @@ export const moments = {
   oom: 3,
   paused: 4,
   unpaused: 5,
-  /** The run is over: after the last `died`. */
-  ended: 6,
   /** A health check: its process is made, and starts. The value is the id that it has as an exec. */
-  probeCreated: 7,
-  probeStarted: 8,
+  probeCreated: 6,
+  probeStarted: 7,
   /** It has ended. The value is its id, the two strings' quotes and the comma between them, and its exit code: `ID","exitCode":"0`. */
-  probeDied: 9,
+  probeDied: 8,
   /** The value is `healthy` or `unhealthy`. */
-  health: 10,
+  health: 9,
 }
 
 /** Between the steps of a plan: where the supervisor is made to kill itself; tests only. */
@@ -438,6 +436,13 @@ export const operations = [
     fields: {},
     doc: 'Waits for `release`. What is awaited comes in the order of the beside section.',
   },
+  {
+    code: 94,
+    name: 'lend_root',
+    in: ['container'],
+    fields: {},
+    doc: 'Task mode: tells by `started` that this process has its root, and waits for the end of the connection: the engine opens that root and its mount namespace by /proc meanwhile.',
+  },
 
   // ---- container: the process itself ---------------------------------------------------------------------------------
   {
@@ -548,9 +553,9 @@ export const operations = [
   {
     code: 74,
     name: 'event',
-    in: ['prepare'],
+    in: ['prepare', 'container'],
     fields: { moment: 'u64', text: 'str' },
-    doc: 'The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value, the byte 2 for the id of a health check. A plan of such operations in the file `events` of the run directory replaces those of this one.',
+    doc: 'The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value. A task plan of such operations in the file `events` of the run directory, in its container section, replaces those of this one.',
   },
   {
     code: 75,
@@ -563,8 +568,8 @@ export const operations = [
     code: 76,
     name: 'own_cgroup',
     in: ['prepare'],
-    fields: { path: 'str' },
-    doc: "The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's.",
+    fields: { path: 'str', session: 'u64' },
+    doc: "The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. `session`: only those in it that are of the process's session.",
   },
 
   // ---- teardown ------------------------------------------------------------------------------------------------------
@@ -661,7 +666,11 @@ export const frames = {
     doc: 'Answers resolve. 0: the sockets are open; EADDRINUSE: the container has a name server on port 53 itself, and the kernel no rules that lead past it; ENODEV: its plan has no `resolver`.',
   },
   // client → supervisor
-  attach: { code: 32, fields: ['streams'], doc: 'Bits: 1 stdin, 2 stdout, 4 stderr.' },
+  attach: {
+    code: 32,
+    fields: ['streams'],
+    doc: 'Bits: 1 stdin, 2 stdout, 4 stderr; in place of those before. 0 lets go of all.',
+  },
   stdin: { code: 33, tail: 'bytes', doc: 'Input, with backpressure by the socket.' },
   stdinEnd: { code: 34, fields: [], doc: 'No more input from this client.' },
   resize: { code: 35, fields: ['rows', 'columns'], doc: 'TIOCSWINSZ of the terminal.' },

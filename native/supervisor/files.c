@@ -31,6 +31,13 @@ char *put_number(char *to, uint64_t value) {
     return put_text(to, digits + at);
 }
 
+ssize_t read_text(const char *path, char *to, size_t size) {
+    autoclose fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, to, size - 1);
+    to[length < 0 ? 0 : length] = 0;
+    return length;
+}
+
 int write_existing(int directory, const char *path, const char *value) {
     autoclose fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) return -1;
@@ -62,13 +69,8 @@ int do_cgroup_join(struct supervisor *s, const struct op_cgroup_join *op) {
 }
 
 int do_open_log(struct supervisor *s, const struct op_open_log *op) {
-    int fd =
-        openat(AT_FDCWD, op->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, (mode_t)op->mode);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) < 0) return -1;
-    log_open(&s->log, fd, (uint64_t)status.st_size);
     s->log_path = op->path;
-    return 0;
+    return log_open(&s->log, op, s->run_directory);
 }
 
 /* Bound by a name relative to the directory, because a socket's address holds only 108 bytes. */
@@ -85,11 +87,6 @@ int do_run_directory(struct supervisor *s, const struct op_run_directory *op) {
     s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (s->listener < 0 || bind_here(s->listener) < 0) return -1;
     return chdir("/");
-}
-
-int do_oom_counter(struct supervisor *s, const struct op_oom_counter *op) {
-    s->oom_path = op->path;
-    return 0;
 }
 
 int do_remove_file(struct supervisor *s, const struct op_remove_file *op) {

@@ -23,7 +23,8 @@ static int initialize(struct supervisor *s) {
     prctl(PR_SET_DUMPABLE, 0);
     setsid();
     umask(0);
-    s->pidfd = s->run_directory = s->listener = s->state = s->report = s->log.fd = -1;
+    s->pidfd = s->run_directory = s->listener = s->state = s->report = s->oom.watch = -1;
+    log_initialize(&s->log);
     network_initialize(&s->network);
     s->undone.step = NO_STEP;
     s->root = s->null_device = s->mask_tree = s->io.input = -1;
@@ -38,7 +39,7 @@ static int initialize(struct supervisor *s) {
     return s->progress == MAP_FAILED ? -1 : 0;
 }
 
-static void report_failure(struct supervisor *s, const struct failure *failure) {
+void report_failure(struct supervisor *s, const struct failure *failure) {
     struct frame frame = {FRAME_FAILED,
                           4,
                           {failure->step, failure->opcode, (uint64_t)failure->error, failure->section},
@@ -55,42 +56,9 @@ static void tear_down(struct supervisor *s) {
     clients_send(s, 0, &frame);
 }
 
-static void attach_engine(struct supervisor *s) {
-    if (!(s->io.flags & STDIO_FLAG_ATTACHED)) return;
-    s->client[0].streams = STREAM_ALL;
-    s->stdin_owner = &s->client[0];
-}
-
-static int prepare_record(struct supervisor *s, struct failure *failure) {
-    if (record_prepare(s) == 0) return 0;
-    *failure = (struct failure){.section = SECTION_PREPARE,
-                                .opcode = OP_RUN_DIRECTORY,
-                                .count = 1,
-                                .error = errno,
-                                .subject = "state"};
-    return -1;
-}
-
-static int confirm_start(struct supervisor *s, struct failure *failure) {
-    s->started_ns = realtime_ns();
-    if (interpret(s, SECTION_MONITOR, failure) < 0) return -1;
-    s->phase = PHASE_RUNNING;
-    attach_engine(s);
-    struct frame started = {FRAME_STARTED, 3, {(uint64_t)s->pid, s->started_ns, 0}, NULL, 0};
-    // First on record: who is told that it runs finds it running.
-    record_start(s);
-    clients_send(s, 0, &started);
-    return 0;
-}
-
 static void run(struct supervisor *s) {
     struct failure failure = {0};
-    bool made = interpret(s, SECTION_PREPARE, &failure) == 0 && interpret(s, SECTION_BESIDE, &failure) == 0;
-    close_slots(s);
-    bool started = made && prepare_record(s, &failure) == 0 && await_exec(s, &failure) == 0 &&
-                   confirm_start(s, &failure) == 0;
-    if (started) return monitor(s);
-    kill_and_reap(s);
+    if (launch(s, &failure) == 0) return monitor(s);
     // Who is told that it failed finds neither its names nor its ports.
     interpret(s, SECTION_ENDING, &s->undone);
     report_failure(s, &failure);

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x732482f8u
-#define OPCODE_LAST 84
+#define PLAN_FINGERPRINT 0xab6d1b6fu
+#define OPCODE_LAST 94
 #define FAULT_LAST 8
 #define FRAME_LAST 39
 
@@ -81,11 +81,10 @@ enum {
     MOMENT_OOM = 3,
     MOMENT_PAUSED = 4,
     MOMENT_UNPAUSED = 5,
-    MOMENT_ENDED = 6,
-    MOMENT_PROBE_CREATED = 7,
-    MOMENT_PROBE_STARTED = 8,
-    MOMENT_PROBE_DIED = 9,
-    MOMENT_HEALTH = 10,
+    MOMENT_PROBE_CREATED = 6,
+    MOMENT_PROBE_STARTED = 7,
+    MOMENT_PROBE_DIED = 8,
+    MOMENT_HEALTH = 9,
 };
 enum {
     FAULT_NONE = 0,
@@ -150,6 +149,7 @@ enum {
     OP_CONSOLE = 42,
     OP_NETWORK_JOIN = 44,
     OP_AWAIT_RELEASE = 45,
+    OP_LEND_ROOT = 94,
     OP_RLIMIT = 50,
     OP_OOM_SCORE_ADJ = 51,
     OP_SESSION_KEYRING = 52,
@@ -518,6 +518,7 @@ struct op_join_program {
 
 struct op_own_cgroup {
     const char *path;
+    uint64_t session;
 };
 
 struct op_cgroup_kill {
@@ -657,6 +658,7 @@ int do_domainname(struct supervisor *s, const struct op_domainname *op);
 int do_console(struct supervisor *s, const struct op_console *op);
 int do_network_join(struct supervisor *s);
 int do_await_release(struct supervisor *s);
+int do_lend_root(struct supervisor *s);
 int do_rlimit(struct supervisor *s, const struct op_rlimit *op);
 int do_oom_score_adj(struct supervisor *s, const struct op_oom_score_adj *op);
 int do_session_keyring(struct supervisor *s, const struct op_session_keyring *op);
@@ -725,6 +727,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_CONSOLE: return do_console(supervisor, &fields->console);
     case OP_NETWORK_JOIN: return do_network_join(supervisor);
     case OP_AWAIT_RELEASE: return do_await_release(supervisor);
+    case OP_LEND_ROOT: return do_lend_root(supervisor);
     case OP_RLIMIT: return do_rlimit(supervisor, &fields->rlimit);
     case OP_OOM_SCORE_ADJ: return do_oom_score_adj(supervisor, &fields->oom_score_adj);
     case OP_SESSION_KEYRING: return do_session_keyring(supervisor, &fields->session_keyring);
@@ -811,6 +814,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [42] = {"console", 8, false, 2, -1, {FIELD_U64, FIELD_U64}},
     [44] = {"network_join", 8, false, 0, -1, {0}},
     [45] = {"await_release", 8, false, 0, -1, {0}},
+    [94] = {"lend_root", 8, false, 0, -1, {0}},
     [50] = {"rlimit", 24, false, 3, -1, {FIELD_U64, FIELD_U64, FIELD_U64}},
     [51] = {"oom_score_adj", 26, false, 2, -1, {FIELD_U64, FIELD_U64}},
     [52] = {"session_keyring", 24, false, 1, 0, {FIELD_STR}},
@@ -826,9 +830,9 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [71] = {"restart_policy", 32, false, 2, -1, {FIELD_U64, FIELD_U64}},
     [72] = {"health", 32, false, 8, 6, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR, FIELD_STR, FIELD_STR}},
     [73] = {"journal", 2, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_U64, FIELD_U64}},
-    [74] = {"event", 2, false, 2, 1, {FIELD_U64, FIELD_STR}},
+    [74] = {"event", 10, false, 2, 1, {FIELD_U64, FIELD_STR}},
     [75] = {"join_program", 16, false, 1, -1, {FIELD_U64}},
-    [76] = {"own_cgroup", 2, false, 1, 0, {FIELD_STR}},
+    [76] = {"own_cgroup", 2, false, 2, 0, {FIELD_STR, FIELD_U64}},
     [80] = {"cgroup_kill", 128, false, 1, 0, {FIELD_STR}},
     [81] = {"cgroup_remove", 128, false, 1, 0, {FIELD_STR}},
     [82] = {"remove_tree", 128, false, 1, 0, {FIELD_STR}},

@@ -1,8 +1,13 @@
 import { Readable } from 'node:stream'
 import type { ContainerContext } from './context.js'
-import { type LogEntry, type LogsOptions, readLogs } from './logs.js'
+import { type LogEntry, rfc3339, type TimedEntry } from './log-entry.js'
+import { type LogsOptions, readLogBatches, readLogs } from './logs.js'
+import { connect } from './dialogue.js'
 
-/** A container's log: iterate over its entries, take one stream of it, or all its text. */
+/**
+ * A container's log: iterate over its entries, take one stream of it, or all its text. What is read slowly is not read ahead,
+ * and never holds the container up.
+ */
 export class Logs implements AsyncIterable<LogEntry> {
   readonly #context: ContainerContext
   readonly #id: string
@@ -29,19 +34,38 @@ export class Logs implements AsyncIterable<LogEntry> {
     return this.#stream({ stdout: false })
   }
 
-  /** Everything, in the order of the log; with `timestamps` each line is preceded by its time. */
-  async text({ timestamps = false }: { timestamps?: boolean } = {}): Promise<string> {
-    let all = ''
-    for await (const { text, time } of this) all += timestamps ? `${time} ${text}` : text
-    return all
+  /** Everything, in the order of the log; parts of long lines follow each other as `docker logs` prints them. */
+  async text({ timestamps = this.#options.timestamps ?? false }: { timestamps?: boolean } = {}): Promise<string> {
+    const chunks: Buffer[] = []
+    for await (const chunk of this.#bytes({ ...this.#options, timestamps })) chunks.push(chunk)
+    return Buffer.concat(chunks).toString()
+  }
+
+  /**
+   * How many bytes of its output the log could not take, because the disk was full, since its last start. The container
+   * never waits for room: what cannot be written is left out.
+   */
+  async dropped(): Promise<number> {
+    const session = await connect(this.#context, this.#id)
+    try {
+      const hello = await session?.hello
+      if (hello) return hello.logDropped
+    } finally {
+      session?.close()
+    }
+    return this.#context.containers.get(this.#id)?.outcome?.logDropped ?? 0
   }
 
   #stream(only: LogsOptions): Readable {
-    const entries = readLogs(this.#context, this.#id, { ...this.#options, ...only })
-    return Readable.from(textOf(entries), { objectMode: false })
+    return Readable.from(this.#bytes({ ...this.#options, ...only }), { objectMode: false })
   }
-}
 
-async function* textOf(entries: AsyncIterable<LogEntry>): AsyncGenerator<string> {
-  for await (const { text } of entries) yield text
+  async *#bytes(options: LogsOptions): AsyncGenerator<Buffer, void, void> {
+    for await (const entries of readLogBatches(this.#context, this.#id, options)) {
+      const timed = options.timestamps
+        ? (entries as TimedEntry[]).flatMap(({ timeNs, bytes }) => [Buffer.from(`${rfc3339(timeNs)} `), bytes])
+        : entries.map(({ bytes }) => bytes)
+      yield Buffer.concat(timed)
+    }
+  }
 }

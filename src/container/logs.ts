@@ -1,197 +1,190 @@
-import { watch } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import { InvalidOptionError } from '../errors/index.js'
+import { InvalidOptionError, InvalidStateError, NotFoundError } from '../errors/index.js'
+import { logPath, logStorage } from '../spec/log.js'
+import { parseMoment } from '../spec/moment.js'
 import type { ContainerContext } from './context.js'
-import { settle } from './settle.js'
-import { waitEnded } from './wait.js'
-
-/** One line (or part of a line longer than 16 KiB) of a container's output. */
-export interface LogEntry {
-  readonly stream: 'stdout' | 'stderr'
-  /** With its newline, unless the line was cut or never ended. */
-  readonly text: string
-  /** RFC 3339 with nanoseconds. */
-  readonly time: string
-}
+import type { LogEntry, TimedEntry } from './log-entry.js'
+import { closeLogFiles, endsOf, entriesFrom, openLogFiles, type Place, tailPlaces } from './log-files.js'
+import { followedEntries, LogNews } from './log-follow.js'
+import { jsonFormat, type LogFormat, localFormat } from './log-formats.js'
+import { LineJoiner } from './log-lines.js'
+import { runDirectory } from './run-directory.js'
 
 export interface LogsOptions {
-  /** Go on until the container ends. Default false. */
+  /** Go on as long as the container runs or is about to be started again. Default false. */
   readonly follow?: boolean
-  /** Only the last so many lines. Default all. */
+  /** Only the last so many entries, before anything else is left out. Default all. */
   readonly tail?: number | 'all'
-  /** Only lines from this time on. */
+  /**
+   * Only entries from this time on: a Date, ms since the epoch, or a text as `docker logs --since` takes it, such as `10m`
+   * (ago), `2026-01-02T03:04:05.6Z`, or seconds since the epoch, `1767323045.6`.
+   */
   readonly since?: Date | number | string
-  /** Only lines before this time. */
+  /** Only entries up to this time; following ends there. */
   readonly until?: Date | number | string
   readonly stdout?: boolean
   readonly stderr?: boolean
+  /** Lines that were logged in parts come as one entry, up to 1 MiB of it. Default false. */
+  readonly whole?: boolean
+  /** Of `stdout`, `stderr` and `text()`: each entry is preceded by its time, in the same form always. Default false. */
+  readonly timestamps?: boolean
   readonly signal?: AbortSignal
 }
 
-const blockBytes = 64 * 1024
+/** @internal */
+export interface ReadLogsOptions extends LogsOptions {
+  /** Only what was logged before the supervisor's frames `hello` and `attached` said so many `logBytes`. */
+  readonly endBytes?: number
+}
 
-/** Reads Docker's json-file log, and follows it as long as the container runs. */
+/** Where a container's log is, and how it is written. */
+export interface LogSource {
+  readonly path: string
+  readonly format: LogFormat
+}
+
+/** @throws {NotFoundError} CONTAINER_NOT_FOUND; {InvalidStateError} LOGS_UNREADABLE when it has none */
+export function logSource(context: Pick<ContainerContext, 'containers' | 'root'>, id: string): LogSource {
+  const record = context.containers.get(id)
+  if (!record)
+    throw new NotFoundError(`No such container: ${id}`, { code: 'CONTAINER_NOT_FOUND', details: { container: id } })
+  const storage = logStorage(record.config.log)
+  if (storage)
+    return {
+      path: logPath(`${context.root}/containers/${id}`, id, storage),
+      format: storage.format === 'local' ? localFormat : jsonFormat,
+    }
+  throw new InvalidStateError('configured logging driver does not support reading', {
+    code: 'LOGS_UNREADABLE',
+    details: { container: id, driver: record.config.log.driver },
+  })
+}
+
+/** Reads a container's log, and follows it as long as the container runs. */
 export async function* readLogs(
   context: ContainerContext,
   id: string,
-  options: LogsOptions,
+  options: ReadLogsOptions = {},
 ): AsyncGenerator<LogEntry, void, void> {
-  const wanted = entryFilter(options)
-  const path = `${context.root}/containers/${id}/${id}-json.log`
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (!file) return
-  try {
-    const start = options.tail === undefined || options.tail === 'all' ? 0 : await tailOffset(file, options.tail)
-    const lines = options.follow ? followLines(context, id, file, path, start, options.signal) : fileLines(file, start)
-    for await (const line of lines) {
-      options.signal?.throwIfAborted()
-      const entry = parseEntry(line)
-      if (entry && wanted(entry)) yield entry
-    }
-  } finally {
-    await file.close()
-  }
+  for await (const entries of readLogBatches(context, id, options)) yield* entries
 }
 
-function entryFilter({ since, until, stdout = true, stderr = true }: LogsOptions): (entry: LogEntry) => boolean {
-  const from = time('since', since)
-  const to = time('until', until)
-  return ({ stream, time: at }) =>
-    (stream === 'stdout' ? stdout : stderr) && (from === undefined || at >= from) && (to === undefined || at < to)
-}
-
-// Times in the log all have the same form, so they compare as text.
-function time(option: string, value: Date | number | string | undefined): string | undefined {
-  if (value === undefined) return undefined
-  const date = new Date(value)
-  if (Number.isNaN(date.getTime()))
-    throw new InvalidOptionError(
-      `invalid value for "${option}": ${String(value)}: give a Date, milliseconds, or an RFC 3339 string`,
-      {
-        code: 'INVALID_OPTION',
-        details: { option, value },
-      },
-    )
-  return date.toISOString()
-}
-
-function parseEntry(line: string): LogEntry | undefined {
-  try {
-    const { log, stream, time } = JSON.parse(line) as { log: string; stream: 'stdout' | 'stderr'; time: string }
-    return { text: log, stream, time }
-  } catch {
-    // The tail of a log whose supervisor was killed in the middle of a write.
-    return undefined
-  }
-}
-
-interface Cursor {
-  offset: number
-  rest: Buffer
-}
-
-async function* fileLines(
-  file: FileHandle,
-  start: number,
-  cursor: Cursor = { offset: start, rest: Buffer.alloc(0) },
-): AsyncGenerator<string> {
-  const block = Buffer.allocUnsafe(blockBytes)
-  for (;;) {
-    const { bytesRead } = await file.read(block, 0, blockBytes, cursor.offset)
-    if (bytesRead === 0) return
-    cursor.offset += bytesRead
-    let bytes = Buffer.concat([cursor.rest, block.subarray(0, bytesRead)])
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10)) {
-      yield bytes.toString('utf8', 0, end)
-      bytes = bytes.subarray(end + 1)
-    }
-    cursor.rest = Buffer.from(bytes)
-  }
-}
-
-async function* followLines(
+/** The same, with as many entries at once as are there. */
+export async function* readLogBatches(
   context: ContainerContext,
   id: string,
-  file: FileHandle,
-  path: string,
-  start: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<string> {
-  const cursor: Cursor = { offset: start, rest: Buffer.alloc(0) }
-  const stop = new AbortController()
-  const news = new Signal()
-  // The watch is there before the first read: nothing written in between is missed.
-  const watcher = watch(path, () => news.raise())
-  const onAbort = () => stop.abort(signal?.reason)
-  signal?.addEventListener('abort', onAbort, { once: true })
+  options: ReadLogsOptions = {},
+): AsyncGenerator<LogEntry[], void, void> {
+  const filter = new Filter(options)
+  const tail = checkTail(options.tail)
+  const source = logSource(context, id)
+  const joiner = options.whole ? new LineJoiner() : undefined
+  for await (const entries of allEntries(context, id, source, { ...options, tail }, filter.untilNs)) {
+    options.signal?.throwIfAborted()
+    const wanted = filter.wanted(entries)
+    const given = joiner ? joiner.join(wanted) : wanted
+    if (given.length > 0) yield given
+    options.signal?.throwIfAborted()
+    if (filter.isOver) break
+  }
+  const rest = joiner?.rest() ?? []
+  if (rest.length > 0) yield rest
+}
+
+type TailedOptions = Omit<ReadLogsOptions, 'tail'> & { readonly tail: number | undefined }
+
+async function* allEntries(
+  context: ContainerContext,
+  id: string,
+  source: LogSource,
+  options: TailedOptions,
+  untilNs: bigint | undefined,
+): AsyncGenerator<TimedEntry[], void, void> {
+  // What is told of from here on may be new; what is written before is read.
+  const news = options.follow
+    ? await LogNews.of(context, id, source.path, { signal: options.signal, untilNs })
+    : undefined
   try {
-    const record = context.containers.get(id)
-    const now = record && (await settle(context, record))
-    let running = now?.status === 'running' || now?.status === 'starting'
-    if (running)
-      waitEnded(context, id, stop.signal).then(
-        () => {
-          running = false
-          news.raise()
-        },
-        () => {
-          running = false
-          news.raise()
-        },
-      )
-    for (;;) {
-      const more = running
-      yield* fileLines(file, start, cursor)
-      signal?.throwIfAborted()
-      if (!more) return
-      await news.next()
-    }
+    const places = await beginning(context, id, source, options)
+    if (places.length === 0 && !news) return
+    yield* news ? followedEntries(source, places, news) : placedEntries(source, places)
   } finally {
-    watcher.close()
-    stop.abort()
-    signal?.removeEventListener('abort', onAbort)
+    news?.close()
   }
 }
 
-/** Something that may have happened before one waits for it. */
-class Signal {
-  #raised = false
-  #wake: (() => void) | undefined
-  raise(): void {
-    this.#raised = true
-    this.#wake?.()
-  }
-  async next(): Promise<void> {
-    if (!this.#raised)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    this.#raised = false
-    this.#wake = undefined
+interface BoundedPlace extends Place {
+  readonly end: number | undefined
+}
+
+/** Where to begin in which files, all of which are open. */
+async function beginning(
+  context: ContainerContext,
+  id: string,
+  { path, format }: LogSource,
+  { tail, endBytes }: TailedOptions,
+): Promise<BoundedPlace[]> {
+  const files = await openLogFiles(path)
+  const used: Place[] = []
+  try {
+    const ends =
+      endBytes === undefined ? undefined : endsOf(files, endBytes, `${runDirectory(context.runRoot, id)}/log`)
+    const wanted = ends ? files.filter((file) => ends.has(file)) : files
+    used.push(
+      ...(tail === undefined
+        ? wanted.map((file) => ({ file, offset: 0 }))
+        : await tailPlaces(wanted, format, tail, ends)),
+    )
+    return used.map((place) => ({ ...place, end: ends?.get(place.file) }))
+  } finally {
+    await closeLogFiles(files.filter((file) => !used.some((place) => place.file === file)))
   }
 }
 
-/** Where the last `count` lines begin, found from the end. */
-async function tailOffset(file: FileHandle, count: number): Promise<number> {
-  if (!Number.isInteger(count) || count < 0)
-    throw new InvalidOptionError(`invalid value for "tail": ${count}: give a whole number, or 'all'`, {
-      code: 'INVALID_OPTION',
-      details: { option: 'tail', value: count },
-    })
-  const { size } = await file.stat()
-  if (count === 0) return size
-  const block = Buffer.allocUnsafe(blockBytes)
-  let newlines = 0
-  for (let end = size; end > 0; ) {
-    const length = Math.min(blockBytes, end)
-    await file.read(block, 0, length, end - length)
-    for (let at = length - 1; at >= 0; at--)
-      // The newline that ends the last line begins nothing.
-      if (block[at] === 10 && end - length + at < size - 1 && ++newlines === count) return end - length + at + 1
-    end -= length
+async function* placedEntries(
+  { format }: LogSource,
+  places: readonly BoundedPlace[],
+): AsyncGenerator<TimedEntry[], void, void> {
+  try {
+    for (const place of places) yield* entriesFrom(place, format, place.end)
+  } finally {
+    await closeLogFiles(places.map(({ file }) => file))
   }
-  return 0
+}
+
+/** What of the entries is wanted, as `docker logs` leaves out. */
+class Filter {
+  isOver = false
+  readonly untilNs: bigint | undefined
+  readonly #sinceNs: bigint | undefined
+  readonly #streams: ReadonlySet<string>
+
+  constructor({ since, until, stdout = true, stderr = true }: LogsOptions) {
+    this.#sinceNs = since === undefined ? undefined : parseMoment('since', since)
+    this.untilNs = until === undefined ? undefined : parseMoment('until', until)
+    this.#streams = new Set([...(stdout ? ['stdout'] : []), ...(stderr ? ['stderr'] : [])])
+  }
+
+  wanted(entries: TimedEntry[]): TimedEntry[] {
+    const since = this.#sinceNs
+    let some = entries
+    if (this.untilNs !== undefined) some = this.#before(entries, this.untilNs)
+    if (since !== undefined) some = some.filter(({ timeNs }) => timeNs >= since)
+    return this.#streams.size === 2 ? some : some.filter(({ stream }) => this.#streams.has(stream))
+  }
+
+  /** Nothing after the first one that is too late. */
+  #before(entries: TimedEntry[], until: bigint): TimedEntry[] {
+    const late = entries.findIndex(({ timeNs }) => timeNs > until)
+    this.isOver = late >= 0
+    return late < 0 ? entries : entries.slice(0, late)
+  }
+}
+
+function checkTail(tail: number | 'all' | undefined): number | undefined {
+  if (tail === undefined || tail === 'all') return undefined
+  if (Number.isInteger(tail) && tail >= 0) return tail
+  throw new InvalidOptionError(`invalid value for "tail": ${tail}: give a whole number, or 'all'`, {
+    code: 'INVALID_OPTION',
+    details: { option: 'tail', value: tail },
+  })
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { StartStreams } from '../container/context.js'
 import { readTextFile } from '../host/index.js'
 import type { ImageContent, ImageStore } from '../image/index.js'
@@ -20,6 +21,7 @@ import type { ContainerRecord } from '../store/containers.js'
 import type { VolumeKeeper } from '../volume/keeper.js'
 import type { CgroupParents } from './cgroup-parents.js'
 import { linkVariables } from './container-links.js'
+import { containerLog } from './container-log.js'
 import { mountSources } from './container-volumes.js'
 import { blockDevices, hostDevices } from './host-devices.js'
 import { linkedHost } from './linking-hosts.js'
@@ -27,6 +29,7 @@ import { managedFiles, managedPaths } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
 import type { Paths } from './paths.js'
+import { probeOf } from './probe.js'
 import type { SharedNamespaces } from './shared-namespaces.js'
 import type { Wiring } from './wiring.js'
 
@@ -75,6 +78,12 @@ export function assemble(
       rows: streams.rows,
       columns: streams.columns,
     },
+    restartPolicy: config.restartPolicy,
+    log: containerLog(record, image, paths.directory),
+    probe: probeOf(stages, record, image, () => ({
+      user: containerUser(stages, record, image),
+      ...linksOf(stages, record, wiring),
+    })),
     remove: config.rm,
   }
 }
@@ -94,7 +103,7 @@ function assemblePlaces(stages: Stages, record: ContainerRecord, spec: Spec) {
   const { id, config } = record
   const hierarchies = hierarchiesOf(stages, config)
   const directory = `${stages.paths.containers}/${id}`
-  const paths: ContainerPaths = { directory, run: `${stages.paths.runRoot}/${id}`, log: `${directory}/${id}-json.log` }
+  const paths: ContainerPaths = { directory, run: `${stages.paths.runRoot}/${id}` }
   const cgroups = spec
     ? compileCgroups(hierarchies, id, resourcesIn(hierarchies, config, spec), defaultDeviceRules)
     : { directories: cgroupDirectories(hierarchies, id), knobs: [] }
@@ -122,7 +131,7 @@ function hierarchiesOf({ cgroups }: Stages, config: ContainerConfig) {
 }
 
 /** The files of the images that are mounted in a container. */
-function imageRoots({ images, snapshots }: Stages, { mounts }: ContainerRecord): RunPlanInput['images'] {
+export function imageRoots({ images, snapshots }: Stages, { mounts }: ContainerRecord): RunPlanInput['images'] {
   const mounted = mounts.flatMap((point) => (point.type === 'image' ? [point.image] : []))
   return new Map(mounted.map((id) => [id, snapshots.imageRoot(images.resolve(id).chain)]))
 }
@@ -139,12 +148,19 @@ function startSpec(
   if (links.length === 0 && !shared && mounted.size === 0) return containerSpec(stages, record, image)
   return makeSpec(stages, record, image, {
     sources: mountSources(stages, mounted),
+    ...linksOf(stages, record, wiring),
+    ...(shared && { files: managedPaths(`${stages.paths.runRoot}/${shared.id}`) }),
+  })
+}
+
+/** What its processes are told of other containers: of those that it has links to, and of the one whose network it shares. */
+function linksOf(stages: Stages, record: ContainerRecord, { links, shared }: Wiring) {
+  return {
     linkEnv: linkVariables(stages, record, links),
     ...(shared && {
-      files: managedPaths(`${stages.paths.runRoot}/${shared.id}`),
       shared: { hostname: shared.config.hostname || shared.id.slice(0, 12), domainname: shared.config.domainname },
     }),
-  })
+  }
 }
 
 /** Files of a run: those that are bound over the image's, and what tells what is to be undone. */
@@ -173,7 +189,7 @@ const specs = new WeakMap<ContainerConfig, Spec>()
 
 /** A container's spec; made once for a record in memory, until its own files may tell otherwise. */
 export function containerSpec(stages: Stages, record: ContainerRecord, image: ImageContent): Spec {
-  if (record.attempt > 1) return makeSpec(stages, record, image)
+  if (hasOwnFiles(stages, record)) return makeSpec(stages, record, image)
   let spec = specs.get(record.config)
   if (!spec) {
     spec = makeSpec(stages, record, image)
@@ -197,21 +213,26 @@ function makeSpec(
     config,
     mounts: record.mounts,
     image: image.config,
-    user: imageUser(stages, record, image),
+    user: containerUser(stages, record, image),
     host: stages.host,
     devices: hostDevices(config),
     blockDevices: blockDevices(config),
   })
 }
 
-/** The user that the container runs as, from the files of its image, or its own once it has run. */
-function imageUser(stages: Stages, record: ContainerRecord, image: ImageContent): ResolvedUser {
+/** The user that the container runs as, from the files of its image, or its own once it has some. */
+export function containerUser(stages: Stages, record: ContainerRecord, image: ImageContent): ResolvedUser {
   const { config } = record
   const read = (path: string) =>
     stages.snapshots.readFile(
       image.chain,
-      record.attempt > 1 ? `${stages.paths.containers}/${record.id}` : undefined,
+      hasOwnFiles(stages, record) ? `${stages.paths.containers}/${record.id}` : undefined,
       path,
     )
   return resolveUser(config.user || image.config.User || '', read('/etc/passwd'), read('/etc/group'), config.groupAdd)
+}
+
+/** Whether it has run, or something was copied into it before. */
+function hasOwnFiles({ paths }: Stages, { id, attempt }: ContainerRecord): boolean {
+  return attempt > 1 || existsSync(`${paths.containers}/${id}/rootfs`)
 }

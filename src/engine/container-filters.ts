@@ -1,6 +1,6 @@
 import type { ContainerStatus } from '../container/inspect-state.js'
 import { hasLabels, type LabelFilter, lacksLabels } from '../image/labels.js'
-import { parseMoment } from '../image/moment.js'
+import { parseMoment } from '../spec/moment.js'
 import type { ContainerSummary } from './containers.js'
 import { checkNames, exactly, invalidFilter, matcher, type Test } from './filters.js'
 

@@ -1,5 +1,5 @@
 import { hasLabels, type LabelFilter, lacksLabels } from '../image/labels.js'
-import { parseMoment } from '../image/moment.js'
+import { parseMoment } from '../spec/moment.js'
 import type { NetworkRecord, NetworkStore } from '../store/networks.js'
 import { checkNames, exactly, invalidFilter, matching, type Test } from './filters.js'
 import { isPredefined } from './predefined-networks.js'

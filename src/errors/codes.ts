@@ -18,6 +18,8 @@ export const errorTable = {
   AMBIGUOUS_ID: 'ConflictError',
   INVALID_STATE: 'InvalidStateError',
   ENGINE_CLOSED: 'InvalidStateError',
+  /** The container's log is kept where it cannot be read, or nowhere. */
+  LOGS_UNREADABLE: 'InvalidStateError',
   DIGEST_MISMATCH: 'DigestMismatchError',
   LAYER_INVALID: 'LayerError',
   LAYER_ESCAPES: 'LayerError',

@@ -4,7 +4,7 @@ import type { ImageLine, ImageList } from '../store/image-list.js'
 import type { Catalogue } from './catalogue.js'
 import { compileGlob } from './host/patterns.js'
 import { hasLabels, type LabelFilter } from './labels.js'
-import { nanoseconds, parseMoment } from './moment.js'
+import { nanoseconds, parseMoment } from '../spec/moment.js'
 
 /** Options of {@link Images.list}. */
 export interface ListImagesOptions {

@@ -4,7 +4,7 @@ import type { ImageLine } from '../store/image-list.js'
 import type { ImageRecords } from '../store/images.js'
 import { hasLabels, type LabelFilter, lacksLabels } from './labels.js'
 import type { LabelsOf } from './list.js'
-import { nanoseconds, parseMoment } from './moment.js'
+import { nanoseconds, parseMoment } from '../spec/moment.js'
 import type { RemoveImageOptions } from './remove.js'
 import type { RemovedItem } from './types.js'
 

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x732482f8
+export const fingerprint = 0xab6d1b6f
 export const modes = {
   run: 0,
   exec: 1,
@@ -76,11 +76,10 @@ export const moments = {
   oom: 3,
   paused: 4,
   unpaused: 5,
-  ended: 6,
-  probeCreated: 7,
-  probeStarted: 8,
-  probeDied: 9,
-  health: 10,
+  probeCreated: 6,
+  probeStarted: 7,
+  probeDied: 8,
+  health: 9,
 } as const
 export const faultPoints = {
   none: 0,
@@ -146,6 +145,7 @@ export const opcodes = {
   console: 42,
   network_join: 44,
   await_release: 45,
+  lend_root: 94,
   rlimit: 50,
   oom_score_adj: 51,
   session_keyring: 52,
@@ -217,6 +217,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   42: 'console',
   44: 'network_join',
   45: 'await_release',
+  94: 'lend_root',
   50: 'rlimit',
   51: 'oom_score_adj',
   52: 'session_keyring',
@@ -603,7 +604,7 @@ export interface Journal {
   readonly files: number | bigint
 }
 
-/** The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value, the byte 2 for the id of a health check. A plan of such operations in the file `events` of the run directory replaces those of this one. */
+/** The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value. A task plan of such operations in the file `events` of the run directory, in its container section, replaces those of this one. */
 export interface Event {
   readonly moment: number | bigint
   readonly text: string
@@ -614,9 +615,10 @@ export interface JoinProgram {
   readonly flags: number | bigint
 }
 
-/** The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. */
+/** The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. `session`: only those in it that are of the process's session. */
 export interface OwnCgroup {
   readonly path: string
+  readonly session: number | bigint
 }
 
 /** Kills what is left in a cgroup directory: cgroup.kill, else SIGKILL by pid until `cgroup.procs` is empty (bounded). */
@@ -1015,6 +1017,12 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
+  /** Task mode: tells by `started` that this process has its root, and waits for the end of the connection: the engine opens that root and its mount namespace by /proc meanwhile. (container) */
+  lendRoot(): void {
+    this.begin(94, 'lend_root')
+    this.end()
+  }
+
   /** setrlimit(2). (container, probe) */
   rlimit(fields: Rlimit): void {
     this.begin(50, 'rlimit')
@@ -1145,7 +1153,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value, the byte 2 for the id of a health check. A plan of such operations in the file `events` of the run directory replaces those of this one. (prepare) */
+  /** The beginning of a line of the journal for a moment (moments); its time follows. The byte 1 in it stands for the value. A task plan of such operations in the file `events` of the run directory, in its container section, replaces those of this one. (prepare, container) */
   event(fields: Event): void {
     this.begin(74, 'event')
     this.u64(fields.moment)
@@ -1160,10 +1168,11 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. (prepare) */
+  /** The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. `session`: only those in it that are of the process's session. (prepare) */
   ownCgroup(fields: OwnCgroup): void {
     this.begin(76, 'own_cgroup')
     this.str(fields.path)
+    this.u64(fields.session)
     this.end()
   }
 
@@ -1314,7 +1323,7 @@ export interface ResolvingFrame {
   readonly errno: number
 }
 
-/** Bits: 1 stdin, 2 stdout, 4 stderr. */
+/** Bits: 1 stdin, 2 stdout, 4 stderr; in place of those before. 0 lets go of all. */
 export interface AttachFrame {
   readonly type: 'attach'
   readonly streams: number

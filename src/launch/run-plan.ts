@@ -1,11 +1,24 @@
 import { MS } from '../host/index.js'
-import type { OverlayRootfs, ReadOnlyRoot, Rootfs } from '../snapshot/rootfs.js'
+import type { ReadOnlyRoot, Rootfs } from '../snapshot/rootfs.js'
+import type { RestartPolicy } from '../spec/options.js'
 import type { Mount, Spec } from '../spec/types.js'
 import type { ContainerCgroups, Hierarchy } from './cgroups.js'
+import { type RunLog, writeLog } from './log-plan.js'
 import { parseMountOptions } from './mount-options.js'
 import { type NetworkPlan, networkFiles, writeNetwork, writeNetworkEnding } from './network-plan.js'
+import type { PlanOptions } from './plan-encoder.js'
+import { type ProbePlan, writeHealth, writeProbe } from './probe-plan.js'
 import { writeProcess } from './process-steps.js'
-import { logFormats, type OperationName, PlanWriter, stdioFlags, stdioKinds, targetFlags } from './protocol.gen.js'
+import {
+  faultPoints,
+  type OperationName,
+  PlanWriter,
+  restartPolicies,
+  stdioFlags,
+  stdioKinds,
+  targetFlags,
+} from './protocol.gen.js'
+import { writePivot, writeRootDirectories, writeRootMount } from './root-steps.js'
 import { writeTeardown } from './teardown-plan.js'
 import { Trees } from './trees.js'
 
@@ -30,7 +43,6 @@ export interface ContainerPaths {
   readonly directory: string
   /** `runRoot/ID`: exists, with the lock that the engine holds. */
   readonly run: string
-  readonly log: string
 }
 
 /** Files of the engine's own that are bound over the image's. Written at each start. */
@@ -56,16 +68,26 @@ export interface RunPlanInput {
   /** Slots of the first processes of containers whose namespaces are shared. */
   readonly shared: { readonly pid: number | undefined; readonly ipc: number | undefined }
   readonly stdio: RunStdio
+  readonly restartPolicy: RestartPolicy
+  /** undefined: its output is not kept. */
+  readonly log: RunLog | undefined
+  /** undefined: its health is not checked. */
+  readonly probe: ProbePlan | undefined
   /** Its files go when it ends. */
   readonly remove: boolean
   readonly fault?: Fault
 }
 
 /** Where a plan is made to fail; tests only. */
-export interface Fault {
-  readonly step: number
-  readonly kind: 'error' | 'kill'
+export type Fault = FaultPlace & {
+  /** How often the program was started again by then. Default 0. */
+  readonly round?: number
 }
+
+type FaultPlace =
+  | { readonly step: number; readonly kind: 'error' | 'kill' }
+  /** The supervisor is killed between two steps. */
+  | { readonly point: keyof typeof faultPoints }
 
 export interface RunStdio {
   readonly tty: boolean
@@ -114,6 +136,11 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
     bindConsole: true,
     onMounted: () => trees.share(),
   })
+  const probe = input.probe && { ...input.probe, id: input.id, cgroups: input.cgroups, seccomp: input.seccomp }
+  if (probe) writeProbe(plan, probe)
+  plan.section('monitor')
+  if (probe) writeHealth(plan, probe)
+  writeRestartPolicy(plan, input.restartPolicy)
   plan.section('ending')
   if (input.network.kind === 'own') writeNetworkEnding(plan, input.id, input.network)
   plan.section('teardown')
@@ -122,8 +149,11 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
 }
 
 /** A fault as the plan's header has it. */
-export function planFault(fault: Fault | undefined): { faultStep?: number; faultKind?: number } {
-  return fault ? { faultStep: fault.step, faultKind: fault.kind === 'kill' ? 2 : 1 } : {}
+export function planFault(fault: Fault | undefined): Omit<PlanOptions, 'mode'> {
+  if (!fault) return {}
+  const faultRound = fault.round ?? 0
+  if ('point' in fault) return { faultPoint: faultPoints[fault.point], faultRound }
+  return { faultStep: fault.step, faultKind: fault.kind === 'kill' ? 2 : 1, faultRound }
 }
 
 function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void {
@@ -131,11 +161,7 @@ function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void
   plan.title({ text: `inboard ${id.slice(0, 7)}` })
   plan.runDirectory({ path: paths.run })
   plan.makeDirectory({ path: paths.directory, mode: 0o710, existOk: 1 })
-  if (rootfs.kind === 'overlay') {
-    plan.makeDirectory({ path: rootfs.upper, mode: 0o755, existOk: 1 })
-    plan.makeDirectory({ path: rootfs.work, mode: 0o700, existOk: 1 })
-    plan.makeDirectory({ path: rootfs.target, mode: 0o700, existOk: 1 })
-  }
+  writeRootDirectories(plan, rootfs)
   trees.makeDirectories()
   for (const { path, content } of [...input.files, ...networkFiles(input.network)])
     plan.writeFile({ path, mode: 0o644, data: Buffer.from(content) })
@@ -159,7 +185,7 @@ function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void
 }
 
 /** What takes the kernel as long as the mounts, and is made while the container's first process does those. */
-function writeBeside(plan: PlanWriter, { id, paths, cgroups, network }: RunPlanInput): void {
+function writeBeside(plan: PlanWriter, { id, cgroups, network, log }: RunPlanInput): void {
   for (const { path } of cgroups.directories)
     if (path !== cgroups.unified) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
   for (const { path, value, optional } of cgroups.knobs) plan.writeKnob({ path, value, optional: optional ? 1 : 0 })
@@ -167,8 +193,24 @@ function writeBeside(plan: PlanWriter, { id, paths, cgroups, network }: RunPlanI
   if (network.kind === 'own') writeNetwork(plan, id, network)
   if (cgroups.oomCounter) plan.oomCounter({ path: cgroups.oomCounter })
   if (cgroups.freezer) plan.freezer(cgroups.freezer)
-  plan.openLog({ path: paths.log, mode: 0o640, format: logFormats.jsonFile, maximumBytes: 0, files: 1 })
+  if (log) writeLog(plan, log)
 }
+
+function writeRestartPolicy(plan: PlanWriter, { name, maximumRetryCount }: RestartPolicy): void {
+  if (name !== 'no') plan.restartPolicy({ policy: policyCode(name), maximum: maximumRetryCount })
+}
+
+/** A policy as the supervisor knows it. */
+export function policyCode(name: RestartPolicy['name']): number {
+  return policyCodes[name]
+}
+
+const policyCodes = {
+  no: restartPolicies.no,
+  'on-failure': restartPolicies.onFailure,
+  always: restartPolicies.always,
+  'unless-stopped': restartPolicies.unlessStopped,
+} as const
 
 function flagsOf(stdio: RunStdio): number {
   return (
@@ -185,27 +227,11 @@ function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups, shared }: RunP
   if (shared.ipc !== undefined) plan.setns({ slot: shared.ipc, flags: CLONE.NEWIPC })
   plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
   trees.openImages()
-  if (rootfs.kind === 'overlay')
-    plan.rootMount({
-      directory: rootfs.directory,
-      source: 'overlay',
-      target: rootfs.target,
-      fstype: 'overlay',
-      flags: 0,
-      data: overlayData(rootfs),
-    })
-  else
-    plan.rootMount({ directory: '/', source: rootfs.path, target: rootfs.path, fstype: '', flags: MS.BIND, data: '' })
+  writeRootMount(plan, rootfs)
   plan.awaitRelease()
   for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
   if (spec.linux.namespaces.some(({ type }) => type === 'cgroup')) plan.unshare({ flags: CLONE.NEWCGROUP })
-  plan.pivotRoot({ directory: rootfs.kind === 'overlay' ? rootfs.target : rootfs.path })
-}
-
-/** A writable layer of whole files under their own names, whatever the kernel's defaults are: it is read as a layer. */
-function overlayData({ lowerdirs, upper, work, volatile }: OverlayRootfs): string {
-  const directories = `lowerdir=${lowerdirs.join(':')},upperdir=${upper},workdir=${work}`
-  return `${directories},redirect_dir=nofollow,metacopy=off${volatile ? ',volatile' : ''}`
+  writePivot(plan, rootfs)
 }
 
 function writeFilesystems(

@@ -8,7 +8,7 @@ export abstract class RunOptionMethods {
   protected abstract with(options: RunOptions): this
 
   protected add<K extends ListOption>(key: K, values: readonly unknown[]): this {
-    return this.with({ [key]: [...((this.options[key] as readonly unknown[] | undefined) ?? []), ...values] })
+    return this.with({ [key]: [...[this.options[key] ?? []].flat(), ...values] })
   }
 }
 
@@ -36,6 +36,7 @@ type ListOption =
   | 'deviceCgroupRule'
   | 'sysctl'
   | 'label'
+  | 'logOpt'
   | 'groupAdd'
   | 'addHost'
   | 'dns'

@@ -1,4 +1,4 @@
-import { invalidOption } from './image-errors.js'
+import { InvalidOptionError } from '../errors/index.js'
 
 const nsPerMs = 1_000_000n
 const nsPerSecond = 1_000_000_000n
@@ -12,7 +12,7 @@ export function nanoseconds(text: string): bigint | undefined {
 }
 
 /**
- * A moment as Docker's filters take it: a Date, ms since the epoch, an RFC 3339 time, a date, seconds since the epoch as
+ * A moment as Docker takes it: a Date, ms since the epoch, an RFC 3339 time, a date, seconds since the epoch as
  * text, or how long ago it was, such as `10m` or `1h30m`. In nanoseconds since the epoch.
  *
  * @throws {InvalidOptionError} `INVALID_OPTION`
@@ -21,7 +21,10 @@ export function parseMoment(option: string, value: Date | number | string, now =
   const ns = typeof value === 'string' ? parseText(value, now) : fromMs(value instanceof Date ? value.getTime() : value)
   if (ns !== undefined) return ns
   const details = { option, value: String(value) }
-  throw invalidOption(`failed to parse value as time or duration: ${JSON.stringify(String(value))}`, details)
+  throw new InvalidOptionError(`failed to parse value as time or duration: ${JSON.stringify(String(value))}`, {
+    code: 'INVALID_OPTION',
+    details,
+  })
 }
 
 function fromMs(ms: number): bigint | undefined {

@@ -1,0 +1,187 @@
+/* The files of a log: whole entries, however a write ends; renamed when they have grown enough. */
+#include "log.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "sys.h"
+
+enum { BLOCK_BYTES = 16 * 1024 };
+
+void log_initialize(struct log *log) {
+    log->fd = log->directory = -1;
+    log->second = -1;
+    log->rotate_at = UINT64_MAX;
+    log->streams[0].name = "stdout";
+    log->streams[1].name = "stderr";
+}
+
+static uint64_t file_bytes(const struct log *log) { return log->bytes - log->place[log->places - 1].base; }
+
+/* Where the last newline of the first `end` bytes is, plus one; 0: there is none. */
+static off_t last_line_end(int fd, off_t end) {
+    char block[BLOCK_BYTES];
+    while (end > 0) {
+        off_t from = end > BLOCK_BYTES ? end - BLOCK_BYTES : 0;
+        ssize_t length = pread(fd, block, (size_t)(end - from), from);
+        if (length <= 0) return -1;
+        const char *newline = memrchr(block, '\n', (size_t)length);
+        if (newline != NULL) return from + (newline - block) + 1;
+        end = from;
+    }
+    return 0;
+}
+
+/* The length of the frame at `at`; 0: there is no whole one. */
+static off_t frame_at(int fd, off_t at, off_t size) {
+    unsigned char head[LOG_FRAME_HEAD_BYTES];
+    uint32_t length, again;
+    if (size - at < LOG_FRAME_BYTES || pread(fd, head, sizeof head, at) != sizeof head) return 0;
+    memcpy(&length, head, sizeof length);
+    off_t whole = (off_t)length + LOG_FRAME_BYTES;
+    if (head[4] < 1 || head[4] > 2 || length > LOG_PART_BYTES || size - at < whole) return 0;
+    if (pread(fd, &again, sizeof again, at + whole - (off_t)sizeof again) != sizeof again) return 0;
+    return again == length ? whole : 0;
+}
+
+static off_t last_frame_end(int fd, off_t size) {
+    uint32_t length;
+    if (size >= LOG_FRAME_BYTES && pread(fd, &length, sizeof length, size - (off_t)sizeof length) == sizeof length) {
+        off_t at = size - (off_t)length - LOG_FRAME_BYTES;
+        if (length <= LOG_PART_BYTES && at >= 0 && frame_at(fd, at, size) == size - at) return size;
+    }
+    off_t end = 0;
+    for (off_t whole; (whole = frame_at(fd, end, size)) > 0;) end += whole;
+    return end;
+}
+
+/* Cuts off what a writer that was killed has left of an entry; the file's length, or -1. */
+static off_t mend(int fd, uint64_t format) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -1;
+    off_t whole = format == LOG_FORMAT_LOCAL ? last_frame_end(fd, status.st_size) : last_line_end(fd, status.st_size);
+    if (whole < 0 || (whole < status.st_size && ftruncate(fd, whole) < 0)) return -1;
+    return whole;
+}
+
+static int open_file(const struct op_open_log *options, const char *path, int flags) {
+    return openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags,
+                  (mode_t)options->mode);
+}
+
+/* The file begins at `bytes`. */
+static int take_file(struct log *log, int fd) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -1;
+    if (log->places == LOG_PLACES) memmove(log->place, log->place + 1, --log->places * sizeof *log->place);
+    log->place[log->places++] = (struct log_place){status.st_ino, log->bytes};
+    if (log->options.maximum_bytes > 0) log->rotate_at = log->bytes + log->options.maximum_bytes;
+    return 0;
+}
+
+int log_open(struct log *log, const struct op_open_log *options, int directory) {
+    log->around = strlen(options->attributes) + LOG_AROUND_BYTES;
+    if (log->around > sizeof log->suffix || strlen(options->path) > PATH_MAX - LOG_AROUND_BYTES) return fail(EINVAL);
+    log->options = *options;
+    log->directory = directory;
+    log->fd = open_file(options, options->path, 0);
+    off_t whole = log->fd < 0 ? -1 : mend(log->fd, options->format);
+    if (whole < 0 || take_file(log, log->fd) < 0) return -1;
+    log->bytes = (uint64_t)whole;
+    return 0;
+}
+
+/* Whether the file ends with a whole entry, now. */
+static bool cut_off(struct log *log) {
+    if (log->torn > 0 && ftruncate(log->fd, (off_t)file_bytes(log)) == 0) log->torn = 0;
+    return log->torn == 0;
+}
+
+static size_t write_batch(const struct log *log) {
+    size_t written = 0;
+    while (written < log->batched) {
+        ssize_t length = write(log->fd, log->batch + written, log->batched - written);
+        if (length < 0 && errno == EINTR) continue;
+        // A full disk loses output; the container runs on.
+        if (length <= 0) break;
+        written += (size_t)length;
+    }
+    return written;
+}
+
+void log_flush(struct log *log) {
+    size_t written = cut_off(log) ? write_batch(log) : 0, whole = written;
+    if (written < log->batched) {
+        whole = 0;
+        for (uint32_t i = 0; i < log->marks; i++)
+            if (log->mark[i].end <= written)
+                whole = log->mark[i].end;
+            else
+                log->dropped += log->mark[i].output;
+    }
+    log->bytes += whole;
+    log->torn += written - whole;
+    if (log->torn > 0) cut_off(log);
+    log->batched = 0;
+    log->marks = 0;
+}
+
+static void numbered(char *to, const char *path, uint64_t number) {
+    if (number == 0)
+        snprintf(to, PATH_MAX, "%s", path);
+    else
+        snprintf(to, PATH_MAX, "%s.%llu", path, (unsigned long long)number);
+}
+
+/* How many of the numbers there are, at most one less than there may be files. */
+static uint64_t count_numbers(const struct op_open_log *options) {
+    char path[PATH_MAX];
+    uint64_t count = 0;
+    do numbered(path, options->path, ++count);
+    while (count < options->files && access(path, F_OK) == 0);
+    return count - 1;
+}
+
+/* Each file gets the next number; the oldest goes, when there may be no more of them. */
+static int rename_files(const struct op_open_log *options, const char *next) {
+    char from[PATH_MAX], to[PATH_MAX];
+    for (uint64_t number = count_numbers(options) + 1; number-- > 0;) {
+        if (number + 1 >= options->files) continue;
+        numbered(from, options->path, number);
+        numbered(to, options->path, number + 1);
+        if (rename(from, to) < 0 && errno != ENOENT) return -1;
+    }
+    return rename(next, options->path);
+}
+
+/* Before a file can be found under its name: who reads up to a number of bytes knows where each begins. */
+static int record_places(const struct log *log) {
+    if (log->directory < 0) return 0;
+    char text[LOG_PLACES * 48];
+    size_t length = 0;
+    for (uint32_t i = 0; i < log->places; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "%llu %llu\n",
+                                   (unsigned long long)log->place[i].inode,
+                                   (unsigned long long)log->place[i].base);
+    autoclose fd = openat(log->directory, ".log", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, text, length) != (ssize_t)length) return -1;
+    return renameat(log->directory, ".log", log->directory, "log");
+}
+
+void log_rotate(struct log *log) {
+    char next[PATH_MAX];
+    snprintf(next, sizeof next, "%s.next", log->options.path);
+    // What comes until there is another file goes to this one.
+    log->rotate_at = log->bytes + log->options.maximum_bytes;
+    if (!cut_off(log)) return;
+    int fd = open_file(&log->options, next, O_TRUNC);
+    if (fd < 0) return;
+    bool taken = take_file(log, fd) == 0;
+    if (!taken || record_places(log) < 0 || rename_files(&log->options, next) < 0) {
+        if (taken) log->places--;
+        close(fd);
+        return;
+    }
+    close(log->fd);
+    log->fd = fd;
+}
