@@ -64,9 +64,10 @@ export function emitC(table, fingerprint) {
 #define PLAN_MAGIC 0x${table.magic.toString(16)}u
 #define PLAN_FINGERPRINT 0x${fingerprint.toString(16)}u
 #define OPCODE_LAST ${lastCode}
+#define FAULT_LAST ${Math.max(...Object.values(table.faultPoints))}
 #define FRAME_LAST ${Math.max(...Object.values(frames).map(({ code }) => code))}
 
-${enumeration('MODE', table.modes)}${enumeration('SECTION', sections)}${enumeration('LIMIT', table.limits)}${enumeration('FD', table.descriptors)}${enumeration('TARGET', table.targetFlags)}${enumeration('TREE', table.treeFlags)}${enumeration('STDIO', table.stdioKinds)}${enumeration('STDIO_FLAG', table.stdioFlags)}${enumeration('NETLINK', table.netlinkSockets)}${enumeration('RESTART', table.restartPolicies)}${enumeration('LOG_FORMAT', table.logFormats)}${enumeration('MOMENT', table.moments)}${enumeration('PROTOCOL', table.protocols)}${enumeration('OP', Object.fromEntries(operations.map(({ name, code }) => [name, code])))}${enumeration('FRAME', Object.fromEntries(Object.entries(frames).map(([name, { code }]) => [name, code])))}
+${enumeration('MODE', table.modes)}${enumeration('SECTION', sections)}${enumeration('LIMIT', table.limits)}${enumeration('FD', table.descriptors)}${enumeration('TARGET', table.targetFlags)}${enumeration('TREE', table.treeFlags)}${enumeration('STDIO', table.stdioKinds)}${enumeration('STDIO_FLAG', table.stdioFlags)}${enumeration('NETLINK', table.netlinkSockets)}${enumeration('RESTART', table.restartPolicies)}${enumeration('LOG_FORMAT', table.logFormats)}${enumeration('MOMENT', table.moments)}${enumeration('FAULT', table.faultPoints)}${enumeration('PROTOCOL', table.protocols)}${enumeration('HEALTH', { results: table.healthRecord.results, outputBytes: table.healthRecord.outputBytes })}${enumeration('OP', Object.fromEntries(operations.map(({ name, code }) => [name, code])))}${enumeration('FRAME', Object.fromEntries(Object.entries(frames).map(([name, { code }]) => [name, code])))}
 /* bytes and list fields, in place in the plan; count is 0 for bytes. */
 struct blob {
     uint32_t length;

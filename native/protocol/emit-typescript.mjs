@@ -56,7 +56,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 export const magic = 0x${table.magic.toString(16)}
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
 export const fingerprint = 0x${fingerprint.toString(16)}
-${['modes', 'sections', 'limits', 'descriptors', 'targetFlags', 'treeFlags', 'stdioKinds', 'stdioFlags', 'netlinkSockets', 'restartPolicies', 'logFormats', 'moments', 'protocols'].map((name) => constant(name, table[name])).join('')}
+${['modes', 'sections', 'limits', 'descriptors', 'targetFlags', 'treeFlags', 'stdioKinds', 'stdioFlags', 'netlinkSockets', 'restartPolicies', 'logFormats', 'moments', 'faultPoints', 'protocols'].map((name) => constant(name, table[name])).join('')}
 export type ModeName = keyof typeof modes
 export type SectionName = keyof typeof sections
 
@@ -73,6 +73,14 @@ export const records = {
 ${Object.entries(table.records)
   .map(([name, keys]) => `  ${name}: [${keys.map((key) => `'${key}'`).join(', ')}],\n`)
   .join('')}} as const
+
+/** The record \`health\` of the run directory: u64s, and what was printed. */
+export const healthRecord = {
+  head: [${table.healthRecord.head.map((key) => `'${key}'`).join(', ')}],
+  result: [${table.healthRecord.result.map((key) => `'${key}'`).join(', ')}],
+  results: ${table.healthRecord.results},
+  outputBytes: ${table.healthRecord.outputBytes},
+} as const
 
 ${operations.map(operationInterface).join('')}/** Builds a launch plan: one call per operation, in order, then \`finish\`. */
 export class PlanWriter extends PlanEncoder<OperationName> {

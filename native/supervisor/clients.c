@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { REQUESTS_PER_TURN = 64, UNREAD_LIMIT_MS = 10000 };
+enum { SIGNAL_LAST = 64, REQUESTS_PER_TURN = 64, UNREAD_LIMIT_MS = 10000 };
 
 static struct client *add_client(struct supervisor *s, int fd) {
     uint32_t index = 0;
@@ -25,11 +25,19 @@ void clients_open(struct supervisor *s, int status) {
     add_client(s, status);
 }
 
+/* With stdinOnce the input ends with the last client that could write to it. */
+static void leave_input(struct supervisor *s, struct client *client, bool ends) {
+    if (!(client->streams & STREAM_STDIN)) return;
+    client->streams &= ~STREAM_STDIN;
+    if (!(s->io.flags & STDIO_FLAG_STDIN_ONCE)) return;
+    for (uint32_t i = 0; i < s->clients; i++)
+        if (s->client[i].streams & STREAM_STDIN) return;
+    // Who only goes leaves a terminal as it is.
+    if (ends || s->io.kind == STDIO_PIPES) input_end(s);
+}
+
 void client_drop(struct supervisor *s, struct client *client) {
-    if (s->stdin_owner == client) {
-        s->stdin_owner = NULL;
-        if (s->io.flags & STDIO_FLAG_STDIN_ONCE && s->io.kind == STDIO_PIPES) input_end(s);
-    }
+    leave_input(s, client, false);
     close_and_forget(&client->fd);
     spill_close(&client->spill);
     client->streams = 0;
@@ -85,13 +93,13 @@ static bool trusted_peer(int fd) {
 }
 
 static void greet(struct supervisor *s, struct client *client) {
-    struct frame hello = {
-        FRAME_HELLO, 7, {PLAN_FINGERPRINT, s->phase, (uint64_t)s->pid, s->started_ns, s->log.bytes, 0, 0}, NULL, 0};
+    const uint64_t fields[] = {PLAN_FINGERPRINT, s->phase,   (uint64_t)s->pid, s->started_ns,
+                               s->log.bytes,     s->restarts, s->paused,        s->log.dropped};
+    struct frame hello = {.type = FRAME_HELLO, .count = sizeof fields / sizeof *fields};
+    struct frame exited = exited_frame(s);
+    memcpy(hello.fields, fields, sizeof fields);
     client_send(s, client, &hello);
-    if (s->phase != PHASE_EXITED) return;
-    struct frame exited = {FRAME_EXITED, 4, {0}, NULL, 0};
-    memcpy(exited.fields, s->exit_fields, sizeof s->exit_fields);
-    client_send(s, client, &exited);
+    if (s->phase == PHASE_EXITED) client_send(s, client, &exited);
 }
 
 void clients_accept(struct supervisor *s) {
@@ -107,8 +115,8 @@ void clients_accept(struct supervisor *s) {
 /* Then comes the unfinished line that the log does not have yet: a prompt, mostly. */
 static void attach(struct supervisor *s, struct client *client, unsigned streams) {
     struct frame attached = {FRAME_ATTACHED, 1, {s->log.bytes}, NULL, 0};
+    if (!(streams & STREAM_STDIN)) leave_input(s, client, false);
     client->streams = streams & STREAM_ALL;
-    if (streams & STREAM_STDIN && s->stdin_owner == NULL) s->stdin_owner = client;
     client_send(s, client, &attached);
     for (int i = 0; i < 2; i++) {
         const struct log_stream *stream = &s->log.streams[i];
@@ -120,30 +128,35 @@ static void attach(struct supervisor *s, struct client *client, unsigned streams
     }
 }
 
-static void end_input(struct supervisor *s, struct client *client) {
-    client->streams &= ~STREAM_STDIN;
-    bool others = false;
-    for (uint32_t i = 0; i < s->clients; i++) others |= (s->client[i].streams & STREAM_STDIN) != 0;
-    if (s->stdin_owner == client)
-        s->stdin_owner = NULL;
-    else if (others && !(s->io.flags & STDIO_FLAG_STDIN_ONCE))
-        return;
-    if (!others || s->io.flags & STDIO_FLAG_STDIN_ONCE) input_end(s);
-}
-
 static void resize(struct supervisor *s, uint64_t rows, uint64_t columns) {
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+    // Also of the terminal of the next start.
+    s->io.rows = size.ws_row;
+    s->io.columns = size.ws_col;
     if (s->io.kind == STDIO_TTY && s->io.output[0] >= 0) ioctl(s->io.output[0], TIOCSWINSZ, &size);
 }
 
-static void send_signal(struct supervisor *s, uint64_t signal_number, uint64_t everyone) {
-    if (s->phase != PHASE_RUNNING || signal_number == 0 || signal_number > 64) return;
-    sys_pidfd_signal(s->pidfd, (int)signal_number);
+static int signal_program(struct supervisor *s, uint64_t signal_number) {
+    if (signal_number > SIGNAL_LAST) return fail(EINVAL);
+    if (s->phase != PHASE_RUNNING) return fail(ESRCH);
+    return signal_number == 0 ? 0 : sys_pidfd_signal(s->pidfd, (int)signal_number);
+}
+
+/* One that waits to be started again has no program to be signalled, but its end is what is asked for. */
+static int send_signal(struct supervisor *s, uint64_t signal_number, bool everyone, bool final) {
+    bool awaited = final && s->phase == PHASE_RESTARTING && signal_number <= SIGNAL_LAST;
+    if (!awaited && signal_program(s, signal_number) < 0) return -1;
+    s->final |= final;
+    if (everyone && signal_number == SIGKILL) kill_everyone(s);
+    // What is frozen can't obey; of version 1 it can't even die.
     if (signal_number == SIGKILL) freezer_release(s);
-    if (!everyone || signal_number != SIGKILL) return;
-    struct cursor cursor = plan_section(&s->plan, SECTION_TEARDOWN);
-    for (struct operation operation; plan_next(&cursor, &operation);)
-        if (operation.code == OP_CGROUP_KILL) kill_cgroup(operation.fields.cgroup_kill.path);
+    if (final) freezer_pause(s, false);
+    return 0;
+}
+
+static void answer(struct supervisor *s, struct client *client, int result) {
+    struct frame done = {FRAME_DONE, 1, {result < 0 ? (uint64_t)errno : 0}, NULL, 0};
+    client_send(s, client, &done);
 }
 
 static void open_resolver(struct supervisor *s, struct client *client) {
@@ -156,11 +169,12 @@ static void obey(struct supervisor *s, struct client *client) {
     const uint64_t *fields = client->reader.fields;
     switch (client->reader.type) {
     case FRAME_ATTACH: return attach(s, client, (unsigned)fields[0]);
-    case FRAME_STDIN_END: return end_input(s, client);
+    case FRAME_STDIN_END: return leave_input(s, client, true);
     case FRAME_RESIZE: return resize(s, fields[0], fields[1]);
-    case FRAME_SIGNAL: return send_signal(s, fields[0], fields[1]);
+    case FRAME_SIGNAL: return answer(s, client, send_signal(s, fields[0], fields[1] != 0, fields[2] != 0));
+    case FRAME_POLICY: return answer(s, client, restart_set_policy(s, fields[0], fields[1]));
     case FRAME_RESOLVE: return open_resolver(s, client);
-    case FRAME_FREEZE: return freezer_hold(s, client, fields[0] != 0);
+    case FRAME_FREEZE: return freezer_obey(s, client, fields[0] != 0, fields[1] != 0);
     }
 }
 

@@ -65,21 +65,23 @@ static bool cut_some(int dump, int destroy, unsigned *count) {
     return true;
 }
 
-static void cut_all(uint8_t family, unsigned *count) {
+static void cut_all(uint8_t family, uint32_t kept, unsigned *count) {
     autoclose dump = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     autoclose destroy = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     const struct inet_diag_req_v2 request = {
         .sdiag_family = family,
         .sdiag_protocol = IPPROTO_TCP,
-        .idiag_states = ~(1u << TCP_LISTEN | 1u << TCP_TIME_WAIT),
+        .idiag_states = ~kept,
     };
     if (dump < 0 || destroy < 0 || ask(dump, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request) < 0) return;
     while (cut_some(dump, destroy, count)) continue;
 }
 
-/* In the container's network namespace, when its program has ended. */
-void connections_end(void) {
+/* In the container's network namespace, when its program has ended. Sockets in TIME_WAIT hold nothing but their ports,
+ * which matters to a program that is started again. */
+void connections_end(bool again) {
+    const uint32_t kept = 1u << TCP_LISTEN | (again ? 0 : 1u << TCP_TIME_WAIT);
     unsigned count = 0;
-    if (any_left("/proc/thread-self/net/sockstat", "TCP: inuse ")) cut_all(AF_INET, &count);
-    if (any_left("/proc/thread-self/net/sockstat6", "TCP6: inuse ")) cut_all(AF_INET6, &count);
+    if (again || any_left("/proc/thread-self/net/sockstat", "TCP: inuse ")) cut_all(AF_INET, kept, &count);
+    if (again || any_left("/proc/thread-self/net/sockstat6", "TCP6: inuse ")) cut_all(AF_INET6, kept, &count);
 }

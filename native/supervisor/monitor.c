@@ -11,6 +11,7 @@ enum {
     POLL_STDERR,
     POLL_INPUT,
     POLL_LISTENER,
+    POLL_OOM,
     POLL_HELPERS,
     POLL_HEALTH = POLL_HELPERS + HELPERS,
     POLL_CLIENTS = POLL_HEALTH + HEALTH_POLLS
@@ -53,6 +54,7 @@ static nfds_t prepare_poll(const struct supervisor *s, struct pollfd *polled) {
     polled[POLL_STDERR] = (struct pollfd){held ? -1 : s->io.output[1], POLLIN, 0};
     polled[POLL_INPUT] = (struct pollfd){input_blocked(s) ? s->io.input : -1, POLLOUT, 0};
     polled[POLL_LISTENER] = (struct pollfd){s->listener, POLLIN, 0};
+    polled[POLL_OOM] = oom_poll(s);
     for (int i = 0; i < HELPERS; i++) polled[POLL_HELPERS + i] = helper_poll(&s->network.helpers[i]);
     health_poll(s, polled + POLL_HEALTH);
     for (uint32_t i = 0; i < s->clients; i++) polled[POLL_CLIENTS + i] = poll_client(s, &s->client[i]);
@@ -67,23 +69,48 @@ static void serve_client(struct supervisor *s, struct client *client, short even
     if (events & (POLLIN | POLLHUP | POLLERR)) client_read(s, client);
 }
 
-/* One turn; false when the process has ended. */
-static bool turn(struct supervisor *s) {
-    struct pollfd polled[POLL_CLIENTS + LIMIT_CLIENTS];
-    nfds_t count = prepare_poll(s, polled);
-    if (poll(polled, count, helpers_patience_ms(&s->network)) < 0) return true;
-    for (int stream = 0; stream < 2; stream++)
-        if (polled[POLL_STDOUT + stream].revents && s->io.output[stream] >= 0) output_read(s, stream);
-    if (polled[POLL_INPUT].revents && s->io.input >= 0) input_flush(s);
+/* For how long a poll may wait; -1: nothing but what is polled for makes it end. */
+static int patience_ms(const struct supervisor *s) {
+    const int all[] = {helpers_patience_ms(&s->network), health_patience_ms(s),
+                       restart_patience_ms(s), journal_patience_ms(s)};
+    int least = -1;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] >= 0 && (least < 0 || all[i] < least)) least = all[i];
+    return least;
+}
+
+static void serve_clients(struct supervisor *s, const struct pollfd *polled, nfds_t count) {
     for (nfds_t i = POLL_CLIENTS; i < count; i++) {
         struct client *client = &s->client[i - POLL_CLIENTS];
         if (polled[i].revents && client->fd == polled[i].fd) serve_client(s, client, polled[i].revents);
     }
     if (polled[POLL_LISTENER].revents) clients_accept(s);
+}
+
+static void serve_health(struct supervisor *s, const struct pollfd *polled) {
+    bool come = health_patience_ms(s) == 0;
+    for (int i = 0; i < HEALTH_POLLS; i++) come |= polled[i].revents != 0;
+    if (come) health_serve(s, polled);
+}
+
+/* One turn; false when the process has ended. */
+static bool turn(struct supervisor *s) {
+    struct pollfd polled[POLL_CLIENTS + LIMIT_CLIENTS];
+    nfds_t count = prepare_poll(s, polled);
+    if (poll(polled, count, patience_ms(s)) < 0) return true;
+    for (int stream = 0; stream < 2; stream++)
+        if (polled[POLL_STDOUT + stream].revents && s->io.output[stream] >= 0) output_read(s, stream);
+    if (polled[POLL_INPUT].revents && s->io.input >= 0) input_flush(s);
+    serve_clients(s, polled, count);
     for (int i = 0; i < HELPERS; i++)
         if (polled[POLL_HELPERS + i].revents) helper_serve(s, &s->network.helpers[i]);
+    serve_health(s, polled + POLL_HEALTH);
+    if (polled[POLL_OOM].revents) oom_serve(s);
+    if (journal_patience_ms(s) == 0) journal_serve(s);
     return polled[POLL_EXIT].revents == 0;
 }
+
+uint64_t exit_code(const struct supervisor *s) { return s->exit_fields[1] + (s->exit_fields[0] ? 128 : 0); }
 
 static void note_exit(struct supervisor *s) {
     siginfo_t info;
@@ -91,26 +118,52 @@ static void note_exit(struct supervisor *s) {
     while (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOWAIT | __WALL) < 0 && errno == EINTR) continue;
     s->exit_fields[0] = info.si_code != CLD_EXITED;
     s->exit_fields[1] = (uint64_t)info.si_status;
-    s->exit_fields[2] = oom_kills(s) > 0;
+    s->exit_fields[2] = oom_killed(s);
     s->exit_fields[3] = realtime_ns();
 }
 
-static void announce_exit(struct supervisor *s) {
-    struct frame exited = {FRAME_EXITED, 4, {0}, NULL, 0};
-    memcpy(exited.fields, s->exit_fields, sizeof s->exit_fields);
-    if (s->listener >= 0) clients_accept(s);
+static void end_program(struct supervisor *s) {
+    fault_point(s, FAULT_ENDED);
     s->phase = PHASE_EXITED;
-    clients_send(s, 0, &exited);
-}
-
-/* The exit is on record before the process is reaped: until then its pid can't be another's. */
-void monitor(struct supervisor *s) {
-    while (turn(s)) continue;
-    freezer_release(s);
+    s->paused = false;
+    freezer_update(s);
+    health_end(s);
     output_drain(s);
     note_exit(s);
+    oom_end(s);
+}
+
+struct frame exited_frame(const struct supervisor *s) {
+    const uint64_t *exit = s->exit_fields;
+    return (struct frame){FRAME_EXITED,
+                          7,
+                          {exit[0], exit[1], exit[2], exit[3], s->restarts, s->log.dropped, s->started_ns},
+                          NULL,
+                          0};
+}
+
+/* On record before anyone is told, and before the process is reaped: until then its pid can't be another's. */
+static void end_run(struct supervisor *s) {
+    struct frame exited = exited_frame(s);
     interpret(s, SECTION_ENDING, &s->undone);
     record_exit(s);
-    announce_exit(s);
+    fault_point(s, FAULT_RECORDED);
+    journal_died(s);
+    record_told(s);
+    s->phase = PHASE_EXITED;
+    clients_send(s, 0, &exited);
+    if (s->listener >= 0) clients_accept(s);
+    fault_point(s, FAULT_TOLD);
     kill_and_reap(s);
+    fault_point(s, FAULT_REAPED);
+}
+
+void monitor(struct supervisor *s) {
+    do {
+        while (turn(s)) continue;
+        end_program(s);
+        if (!restart_begin(s)) break;
+        while (restart_waits(s)) turn(s);
+    } while (restart_launch(s));
+    end_run(s);
 }

@@ -48,8 +48,10 @@ static int make_namespace(struct network *network) {
 
 /* A child that is dead by now has said why. */
 int do_network_namespace(struct supervisor *s) {
-    if (s->network.namespace >= 0) return fail(EEXIST);
-    if (make_namespace(&s->network) < 0) return -1;
+    // That of a program that is started again is there still.
+    bool made = s->network.namespace >= 0;
+    if (made && s->restarts == 0) return fail(EEXIST);
+    if (!made && make_namespace(&s->network) < 0) return -1;
     return send_descriptor(s->report, s->network.namespace) < 0 && !peer_gone() ? -1 : 0;
 }
 
@@ -67,7 +69,7 @@ int do_network_end(struct supervisor *s) {
     close_and_forget(&network->container);
     // Behind the resolver, whose sockets would count.
     if (network_enter(network) == 0) {
-        connections_end();
+        connections_end(false);
         network_leave(network);
     }
     close_and_forget(&network->namespace);

@@ -89,8 +89,10 @@ static bool header_valid(struct plan *plan, const unsigned char *bytes, size_t l
     plan->mode = word(bytes + 12);
     plan->fault_step = word(bytes + 16);
     plan->fault_kind = word(bytes + 20);
+    plan->fault_round = word(bytes + 24);
+    plan->fault_point = word(bytes + 28);
     return word(bytes) == PLAN_MAGIC && word(bytes + 4) == PLAN_FINGERPRINT && word(bytes + 8) == length &&
-           plan->mode <= MODE_TASK && plan->fault_kind <= 2 && all_zero(bytes + 24, 8);
+           plan->mode <= MODE_TASK && plan->fault_kind <= 2 && plan->fault_point <= FAULT_LAST;
 }
 
 /* Sections are in order and once each; `clone` and `execute` end theirs, and only theirs. */
@@ -166,6 +168,8 @@ int plan_next(struct cursor *cursor, struct operation *operation) {
     cursor->offset = in.offset;
     return 1;
 }
+
+bool plan_again(uint32_t code) { return op_schemas[code].again; }
 
 const char *plan_subject(const struct operation *operation) {
     int subject = op_schemas[operation->code].subject;

@@ -1,6 +1,7 @@
 /* The launch plan: checked whole before anything of it is executed, then walked in place. */
 #ifndef INBOARD_PLAN_H
 #define INBOARD_PLAN_H
+#include <stdbool.h>
 #include <stddef.h>
 #include "protocol.gen.h"
 
@@ -14,7 +15,7 @@ struct section {
 
 struct plan {
     const unsigned char *bytes;
-    uint32_t length, mode, fault_step, fault_kind;
+    uint32_t length, mode, fault_step, fault_kind, fault_round, fault_point;
     uint32_t step, code; /* where decoding stopped, when it failed */
     struct section sections[SECTION_LAST + 1];
 };
@@ -35,6 +36,8 @@ int plan_decode(struct plan *plan, const void *bytes, size_t length);
 struct cursor plan_section(const struct plan *plan, int section);
 /* The next operation of a section of a plan that has been decoded; 0 at its end. */
 int plan_next(struct cursor *cursor, struct operation *operation);
+/* Whether an operation is executed at each start of the program. */
+bool plan_again(uint32_t code);
 /* What the operation is about: a path or name of the plan, or "". */
 const char *plan_subject(const struct operation *operation);
 

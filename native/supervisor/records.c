@@ -4,24 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int create_aside(const struct supervisor *s, const char *name) {
+/* Room for the longest numbers in every line. */
+enum { RECORD_BYTES = 768 };
+
+int record_aside(const struct supervisor *s, const char *name) {
     return openat(s->run_directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
-static ssize_t read_text(const char *path, char *to, size_t size) {
-    autoclose fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, to, size - 1);
-    to[length < 0 ? 0 : length] = 0;
-    return length;
-}
-
-/* Field 22 of /proc/PID/stat; the second is in parentheses and may hold anything. */
-static uint64_t start_ticks(pid_t pid) {
+uint64_t process_stat(pid_t pid, int wanted) {
     char path[40], text[1024];
     put_text(put_number(put_text(path, "/proc/"), (uint64_t)pid), "/stat");
     if (read_text(path, text, sizeof text) < 0) return 0;
+    // The second field is in parentheses and may hold anything.
     const char *at = strrchr(text, ')');
-    for (int field = 2; at != NULL && field < 22; field++) at = strchr(at + 1, ' ');
+    for (int field = 2; at != NULL && field < wanted; field++) at = strchr(at + 1, ' ');
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
@@ -32,15 +28,29 @@ static char *put_line(char *to, const char *key, uint64_t value) {
     return put_text(put_number(put_text(put_text(to, key), " "), value), "\n");
 }
 
+/* All but the time of the start, which comes first. */
+static char *put_state(const struct supervisor *s, char *to) {
+    const uint64_t *end = s->exit_fields;
+    bool waits = s->phase == PHASE_RESTARTING;
+    to = put_line(to, "pid", (uint64_t)s->pid);
+    to = put_line(to, "startTicks", waits ? 0 : process_stat(s->pid, STAT_START_TICKS));
+    to = put_line(to, "supervisorPid", (uint64_t)getpid());
+    to = put_line(to, "status", waits ? PHASE_RESTARTING : PHASE_RUNNING);
+    to = put_line(to, "paused", s->paused);
+    to = put_line(to, "restarts", s->restarts);
+    to = put_line(to, "signaled", end[0]);
+    to = put_line(to, "exitStatus", end[1]);
+    to = put_line(to, "oomKilled", end[2]);
+    to = put_line(to, "finishedAtNs", end[3]);
+    return put_line(to, "restartAtNs", waits ? s->restart.at_ns : 0);
+}
+
 /* All but the time of the start is known before it, while there is nothing else to do. */
 int record_prepare(struct supervisor *s) {
-    char text[160];
+    char text[RECORD_BYTES];
     if (s->run_directory < 0) return 0;
-    char *end = put_text(put_text(text, time_unknown), "\n");
-    end = put_line(end, "pid", (uint64_t)s->pid);
-    end = put_line(end, "startTicks", start_ticks(s->pid));
-    end = put_line(end, "supervisorPid", (uint64_t)getpid());
-    s->state = create_aside(s, ".state");
+    char *end = put_state(s, put_text(put_text(text, time_unknown), "\n"));
+    s->state = record_aside(s, ".state");
     return s->state < 0 ? -1 : write_whole(s->state, text, (size_t)(end - text));
 }
 
@@ -55,23 +65,48 @@ void record_start(struct supervisor *s) {
     close_and_forget(&s->state);
 }
 
-int record_exit(struct supervisor *s) {
-    static const char *const keys[] = {"signaled", "status", "oomKilled", "finishedAtNs"};
-    char text[160], *end = text;
-    if (s->run_directory < 0) return 0;
-    for (int i = 0; i < 4; i++) end = put_line(end, keys[i], s->exit_fields[i]);
-    autoclose fd = create_aside(s, ".exit");
-    if (fd < 0 || write_whole(fd, text, (size_t)(end - text)) < 0) return -1;
-    return renameat(s->run_directory, ".exit", s->run_directory, "exit");
+static int publish(const struct supervisor *s, const char *aside, const char *name, const char *text,
+                   size_t length) {
+    autoclose fd = record_aside(s, aside);
+    if (fd < 0 || write_whole(fd, text, length) < 0) return -1;
+    return renameat(s->run_directory, aside, s->run_directory, name);
 }
 
-uint64_t oom_kills(const struct supervisor *s) {
-    static const char key[] = "oom_kill ";
-    char text[1024];
-    if (s->oom_path == NULL || read_text(s->oom_path, text, sizeof text) < 0) return 0;
-    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-        if (line[0] == '\n') line++;
-        if (strncmp(line, key, sizeof key - 1) == 0) return strtoull(line + sizeof key - 1, NULL, 10);
-    }
-    return 0;
+int record_state(const struct supervisor *s) {
+    char text[RECORD_BYTES];
+    if (s->run_directory < 0) return 0;
+    char *end = put_state(s, put_line(text, "startedAtNs", s->started_ns));
+    return publish(s, ".state", "state", text, (size_t)(end - text));
+}
+
+/* A line of a record has no other characters. */
+static char *put_subject(char *to, const char *key, const char *subject) {
+    to = put_text(put_text(to, key), " ");
+    for (; *subject != 0; subject++) *to++ = (unsigned char)*subject < ' ' ? '?' : *subject;
+    return put_text(to, "\n");
+}
+
+static char *put_failure(const struct failure *failed, char *to) {
+    to = put_line(to, "failedStep", failed->step);
+    to = put_line(to, "failedOpcode", failed->opcode);
+    to = put_line(to, "failedErrno", (uint64_t)failed->error);
+    to = put_line(to, "failedSection", failed->section);
+    return put_subject(to, "failedSubject", failed->subject);
+}
+
+int record_exit(const struct supervisor *s) {
+    static const char *const keys[] = {"signaled", "status", "oomKilled", "finishedAtNs"};
+    char text[RECORD_BYTES + SUBJECT_BYTES], *end = text;
+    if (s->run_directory < 0) return 0;
+    for (int i = 0; i < 4; i++) end = put_line(end, keys[i], s->exit_fields[i]);
+    end = put_line(end, "restarts", s->restarts);
+    end = put_line(end, "logDropped", s->log.dropped);
+    end = put_line(end, "startedAtNs", s->started_ns);
+    if (s->failed.count > 0) end = put_failure(&s->failed, end);
+    return publish(s, ".exit", "exit", text, (size_t)(end - text));
+}
+
+void record_told(const struct supervisor *s) {
+    autoclose fd = s->run_directory < 0 || s->journal.count > 0 ? -1 : record_aside(s, "told");
+    (void)fd;
 }

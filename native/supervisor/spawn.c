@@ -13,7 +13,7 @@ bool parent_alive(const struct supervisor *s) {
     return poll(&poll_report, 1, 0) <= 0;
 }
 
-static _Noreturn void child(struct supervisor *s, int report) {
+void become_process(struct supervisor *s, int section, int report) {
     close(s->report);
     s->report = report;
     // Asked for first and checked afterwards: the supervisor may die in between.
@@ -24,8 +24,10 @@ static _Noreturn void child(struct supervisor *s, int report) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    // Ignored here since the first start, and what is ignored stays so across execve.
+    signal(SIGPIPE, SIG_DFL);
     stdio_in_child(s);
-    interpret(s, SECTION_CONTAINER, &s->progress->failure);
+    interpret(s, section, &s->progress->failure);
     _exit(125);
 }
 
@@ -34,11 +36,14 @@ static void mark_slots(const struct supervisor *s, int section, bool *needed) {
     for (struct operation operation; plan_next(&cursor, &operation);) {
         const struct op_netlink *netlink = &operation.fields.netlink;
         if (operation.code == OP_NETLINK && netlink->socket == NETLINK_SLOT) needed[netlink->slot] = true;
+        if (operation.code == OP_SETNS) needed[operation.fields.setns.slot] = true;
     }
 }
 
 void close_slots(struct supervisor *s) {
     bool needed[LIMIT_SLOTS] = {false};
+    // A policy to start the program again may come while it runs.
+    if (s->plan.mode == MODE_RUN) mark_slots(s, SECTION_CONTAINER, needed);
     mark_slots(s, SECTION_ENDING, needed);
     mark_slots(s, SECTION_TEARDOWN, needed);
     for (int i = 0; i < LIMIT_SLOTS; i++)
@@ -61,10 +66,10 @@ int do_clone(struct supervisor *s, const struct op_clone *op) {
     int report[2];
     if (stdio_open(s) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0) return -1;
     s->report = report[0];
+    memset(s->progress, 0, sizeof *s->progress);
     s->pid = (pid_t)syscall(NR_CLONE3, &arguments, sizeof arguments);
-    if (s->pid == 0) child(s, report[1]);
+    if (s->pid == 0) become_process(s, SECTION_CONTAINER, report[1]);
     int error = errno;
-    // Only now, because what is ignored stays so across execve.
     signal(SIGPIPE, SIG_IGN);
     close(report[1]);
     stdio_in_parent(s);
@@ -137,6 +142,16 @@ int do_await_release(struct supervisor *s) {
     return received == 1 ? 0 : fail(ENOTCONN);
 }
 
+int do_lend_root(struct supervisor *s) {
+    struct frame lent = {FRAME_STARTED, 3, {(uint64_t)getpid(), realtime_ns(), 0}, NULL, 0};
+    clients_send(s, 0, &lent);
+    if (s->client[0].fd < 0) return fail(ENOTCONN);
+    // The engine says nothing: what comes is the end, also of an engine that was killed.
+    struct pollfd end = {s->client[0].fd, POLLIN, 0};
+    while (poll(&end, 1, -1) < 0 && errno == EINTR) continue;
+    return 0;
+}
+
 static uint32_t opcode_at(const struct plan *plan, uint32_t step) {
     struct cursor cursor = plan_section(plan, SECTION_CONTAINER);
     struct operation operation = {.step = NO_STEP};
@@ -164,4 +179,5 @@ void kill_and_reap(struct supervisor *s) {
     sys_pidfd_signal(s->pidfd, SIGKILL);
     while (waitpid(s->pid, NULL, __WALL) < 0 && errno == EINTR) continue;
     close_and_forget(&s->pidfd);
+    s->pid = 0;
 }

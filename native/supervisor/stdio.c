@@ -28,6 +28,7 @@ static int open_pipe(int *ours, int *theirs, bool we_read) {
 
 int stdio_open(struct supervisor *s) {
     struct stdio *io = &s->io;
+    io->input_ending = false;
     if (io->kind == STDIO_SLOTS) {
         for (int i = 0; i < 3; i++) io->child[i] = s->slots[io->slots[i]];
         return 0;
@@ -87,11 +88,17 @@ void input_write(struct supervisor *s, const char *data, size_t length) {
     input_flush(s);
 }
 
+/* What a person types to end a terminal's input. */
+static void end_transmission(struct stdio *io) {
+    if (io->pending_end < sizeof io->pending) io->pending[io->pending_end++] = 4;
+}
+
 void input_end(struct supervisor *s) {
-    static const char end_of_transmission = 4;
     if (s->io.input < 0) return;
-    if (s->io.kind == STDIO_TTY) return input_write(s, &end_of_transmission, 1);
-    s->io.input_ending = true;
+    if (s->io.kind == STDIO_TTY)
+        end_transmission(&s->io);
+    else
+        s->io.input_ending = true;
     input_flush(s);
 }
 

@@ -38,7 +38,7 @@ struct stdio {
     int output[2];     /* stdout or the master, stderr */
     bool input_ending; /* closed when what is pending has been written */
     uint32_t pending_from, pending_end;
-    char pending[INPUT_BYTES];
+    char pending[INPUT_BYTES + 1]; /* and the end of a terminal's */
 };
 
 /* What a client's socket does not take waits in an unlinked file. */
@@ -80,6 +80,20 @@ struct network {
     struct relay_port port[LIMIT_SLOTS];
 };
 
+struct restart {
+    int64_t delay_ms; /* before the last start; 0: it was the first */
+    int64_t due_ms;   /* on the monotonic clock */
+    uint64_t at_ns;   /* the same, for the record */
+};
+
+struct oom {
+    const char *path;      /* NULL: nobody counts */
+    int watch;             /* an eventfd, or the file; -1: none */
+    short events;          /* what to poll it for */
+    uint64_t before, seen; /* the count at the program's start; when it was looked at last */
+    bool told;
+};
+
 enum { STREAM_STDIN = 1, STREAM_STDOUT = 2, STREAM_STDERR = 4, STREAM_ALL = 7 };
 enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED, PHASE_RESTARTING };
 
@@ -88,9 +102,11 @@ struct supervisor {
     struct progress *progress;
     int slots[LIMIT_SLOTS];
     int run_directory, listener, state;
-    const char *log_path, *oom_path, *own_cgroup;
+    const char *log_path;
+    struct op_own_cgroup own_cgroup; /* path NULL: the teardown's are */
     struct op_freezer freezer; /* path NULL: there is none */
-    bool frozen;
+    bool frozen, paused;
+    struct oom oom;
 
     int report;      /* to the container's first process, or in it, to the supervisor; closed by its execve */
     int root;        /* "/" of the container, once it is the process's own */
@@ -101,32 +117,64 @@ struct supervisor {
     struct failure undone; /* the first failure there, and how many */
     struct network network;
     struct op_restart_policy policy;
-    struct health health;
-    const char *journal; /* NULL: nobody is told */
+    struct restart restart;
+    uint32_t restarts;     /* how often it was started again in this run */
+    bool final;            /* it is not any more, whatever its policy */
+    struct failure failed; /* why it could not be; count 0: it could */
+    struct journal journal;
 
     enum phase phase;
     pid_t pid;
     int pidfd;
     uint64_t started_ns;
-    uint64_t exit_fields[4];
+    uint64_t exit_fields[4]; /* of the last end: signaled, status, oomKilled, finishedAtNs */
     /* From here on: what a helper forgets. */
     struct stdio io;
-    struct client *stdin_owner;
     uint32_t clients;
     struct client client[LIMIT_CLIENTS];
     struct log log;
+    struct health health;
     char output[OUTPUT_BYTES];
 };
 
 /* interpret.c: executes a section; -1 with `failure` filled in. `ending` and `teardown` go on after failures
  * and count them. */
 int interpret(struct supervisor *s, int section, struct failure *failure);
+/* Where tests kill the supervisor between two steps. */
+void fault_point(const struct supervisor *s, uint32_t point);
+
+/* main.c */
+void report_failure(struct supervisor *s, const struct failure *failure);
+
+/* launch.c: the program runs, or nothing of it. */
+int launch(struct supervisor *s, struct failure *failure);
+
+/* restart.c */
+int restart_set_policy(struct supervisor *s, uint64_t policy, uint64_t maximum);
+/* The program has ended: clears what is left of it if it is started again; false: it is not. */
+bool restart_begin(struct supervisor *s);
+bool restart_waits(const struct supervisor *s);
+/* For how long a poll may wait at most, -1: for ever. */
+int restart_patience_ms(const struct supervisor *s);
+/* The wait is over; false: and so is the run. */
+bool restart_launch(struct supervisor *s);
+
+/* oom.c */
+/* The program runs. */
+void oom_watch(struct supervisor *s);
+struct pollfd oom_poll(const struct supervisor *s);
+void oom_serve(struct supervisor *s);
+/* Whether it happened to the program that has ended. */
+bool oom_killed(const struct supervisor *s);
+void oom_end(struct supervisor *s);
 
 /* spawn.c */
 /* All but those that the plan's end needs: what is lent for the start only. */
 void close_slots(struct supervisor *s);
 int await_exec(struct supervisor *s, struct failure *failure);
 void kill_and_reap(struct supervisor *s);
+/* All that a new process does until it executes its program: that section. `report` is its end of the one to us. */
+_Noreturn void become_process(struct supervisor *s, int section, int report);
 bool parent_alive(const struct supervisor *s);
 int send_descriptor(int socket, int fd);
 /* Whether a send failed because the process at the other end has died. */
@@ -151,6 +199,11 @@ void output_drain(struct supervisor *s);
 void health_begin(struct supervisor *s);
 /* It has ended: no check outlives it, and none is made. */
 void health_end(struct supervisor *s);
+/* It is paused: checks end. Then they begin anew. */
+void health_pause(struct supervisor *s);
+void health_resume(struct supervisor *s);
+/* It stands still for a moment, or goes on: so does their clock. */
+void health_freeze(struct supervisor *s, bool frozen);
 /* For how long a poll may wait at most, -1: for ever. */
 int health_patience_ms(const struct supervisor *s);
 /* What a poll waits for while a check runs: its end, its output. */
@@ -161,6 +214,12 @@ void health_serve(struct supervisor *s, const struct pollfd polled[HEALTH_POLLS]
 /* journal.c: what the plan's `event` operations say of a moment, with `value` (or "") in its place. Whatever becomes of
  * that, the container goes on. */
 void journal_event(struct supervisor *s, unsigned moment, const char *value);
+/* That the program has ended, once for each start: when this is on record, so that who is told finds it so. */
+void journal_died(struct supervisor *s);
+/* Tells what could not be told yet. */
+void journal_serve(struct supervisor *s);
+/* When to try that again, -1: nothing waits. */
+int journal_patience_ms(const struct supervisor *s);
 
 /* clients.c */
 struct frame {
@@ -182,8 +241,11 @@ void client_drop(struct supervisor *s, struct client *client);
 void clients_finish(struct supervisor *s);
 
 /* freezer.c */
-void freezer_hold(struct supervisor *s, struct client *client, bool hold);
-/* Thaws when nobody holds the container any more. */
+void freezer_obey(struct supervisor *s, struct client *client, bool hold, bool lasting);
+/* EALREADY: it is so already. */
+int freezer_pause(struct supervisor *s, bool paused);
+bool freezer_held(const struct supervisor *s);
+/* Freezes a program that somebody holds, thaws one that nobody holds any more, or that has ended. */
 int freezer_update(struct supervisor *s);
 /* Thaws whoever holds it: what is frozen cannot die. */
 void freezer_release(struct supervisor *s);
@@ -194,7 +256,7 @@ void network_initialize(struct network *network);
 int network_enter(const struct network *network);
 int network_leave(const struct network *network);
 /* connections.c: in the container's namespace, cuts off what outlives its program. */
-void connections_end(void);
+void connections_end(bool again);
 /* netlink.c: a socket in the namespace that we are in. */
 int netlink_open(int protocol);
 /* Writes a word at each of the offsets (u32). */
@@ -225,13 +287,24 @@ int spill_send(struct spill *spill, int socket);
 void spill_close(struct spill *spill);
 
 /* records.c */
+/* A file in the run directory, to be renamed when it is whole. */
+int record_aside(const struct supervisor *s, const char *name);
+/* A number of /proc/PID/stat. */
+enum { STAT_FLAGS = 9, STAT_START_TICKS = 22 };
+uint64_t process_stat(pid_t pid, int wanted);
 int record_prepare(struct supervisor *s);
 void record_start(struct supervisor *s);
-int record_exit(struct supervisor *s);
-uint64_t oom_kills(const struct supervisor *s);
+/* What is true now of a program that runs, or that is waited for. */
+int record_state(const struct supervisor *s);
+int record_exit(const struct supervisor *s);
+/* That the journal of events knows of the exit, too. */
+void record_told(const struct supervisor *s);
 
 /* monitor.c: from the program's start to its reaping. */
 void monitor(struct supervisor *s);
+/* As a shell tells it: 128 + the signal's number. */
+uint64_t exit_code(const struct supervisor *s);
+struct frame exited_frame(const struct supervisor *s);
 int64_t monotonic_ms(void);
 uint64_t realtime_ns(void);
 
@@ -252,6 +325,10 @@ void root_forget(struct supervisor *s);
 
 /* cgroups.c */
 int kill_cgroup(const char *path);
+/* All that is in the container's cgroup. */
+void kill_everyone(const struct supervisor *s);
+/* Who of a session is in a cgroup. */
+void kill_session(const char *path, pid_t session);
 /* remove.c */
 int remove_tree_at(int directory, const char *name);
 
@@ -260,6 +337,8 @@ int write_whole(int fd, const void *data, size_t length);
 /* Copy a string or a decimal number with its NUL; where the NUL is. */
 char *put_text(char *to, const char *text);
 char *put_number(char *to, uint64_t value);
+/* The beginning of a file, with a NUL; -1, and "". */
+ssize_t read_text(const char *path, char *to, size_t size);
 int write_existing(int directory, const char *path, const char *value);
 
 #endif

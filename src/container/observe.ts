@@ -1,5 +1,6 @@
 import { native, readTextFile } from '../host/index.js'
-import type { records } from '../launch/protocol.gen.js'
+import { launchError } from '../launch/failure.js'
+import type { FailedFrame, records } from '../launch/protocol.gen.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { runDirectory } from './run-directory.js'
@@ -9,67 +10,146 @@ export type Observed =
   | { readonly status: 'created' }
   /** A supervisor is being launched, or has not yet confirmed the program. */
   | { readonly status: 'starting' }
-  | { readonly status: 'running'; readonly pid: number; readonly startedAtNs: string }
+  | Running
+  /** The program has ended, and its supervisor starts it again. */
+  | {
+      readonly status: 'restarting'
+      readonly outcome: Outcome
+      /** Including the one that it waits for. */
+      readonly restarts: number
+      readonly restartAtNs: string
+    }
   /** The program has ended; the store does not know yet. `supervisor`: whether one is still there, tearing down. */
   | { readonly status: 'ended'; readonly outcome: Outcome; readonly supervisor: 'finishing' | 'gone' | 'lost' }
   | { readonly status: 'exited'; readonly outcome: Outcome | undefined }
   | { readonly status: 'removing' }
+  /** Its removal has failed. */
+  | { readonly status: 'dead'; readonly outcome: Outcome | undefined }
+
+export interface Running {
+  readonly status: 'running'
+  readonly pid: number
+  readonly startedAtNs: string
+  readonly paused: boolean
+  /** How often its supervisor has started it again in this run. */
+  readonly restarts: number
+  /** When it ended before that; `'0'`: it has not. */
+  readonly finishedAtNs: string
+}
+
+type RunRecord = Partial<Record<(typeof records)['state' | 'exit'][number], unknown>>
+
+/** `status` of the record `state`. */
+const restarting = 3
 
 /**
  * Observes a container. The supervisor holds a lock while it lives, renames `state` into place when the program runs and
- * `exit` before it reaps it: so a process id read from `state` cannot have been reused while there is no `exit`.
+ * again, or `exit`, before it reaps it: so a process id read from `state` cannot have been reused while there is no `exit`
+ * and `state` is the same.
  */
-export function observe(context: ContainerContext, record: ContainerRecord): Observed {
+export function observe(context: Pick<ContainerContext, 'runRoot' | 'bootId'>, record: ContainerRecord): Observed {
   if (record.phase === 'created') return { status: 'created' }
   if (record.phase === 'removing') return { status: 'removing' }
-  if (record.phase === 'exited') return { status: 'exited', outcome: record.outcome }
+  if (record.phase === 'exited' || record.phase === 'dead') return { status: record.phase, outcome: record.outcome }
   const directory = runDirectory(context.runRoot, record.id)
   // The lock is looked at before the records: a supervisor that ends in between has left its exit record.
   const locked = native().isLocked(`${directory}/lock`)
   const state = readRecord(`${directory}/state`)
   const exit = readRecord(`${directory}/exit`)
-  if (exit) return { status: 'ended', outcome: outcomeOf(exit, state), supervisor: locked ? 'finishing' : 'gone' }
-  if (locked)
-    return state
-      ? { status: 'running', pid: Number(state.pid), startedAtNs: state.startedAtNs ?? '0' }
-      : { status: 'starting' }
+  if (exit) {
+    const outcome = withFailure(outcomeOf(exit), failureOf(exit), record.name)
+    return { status: 'ended', outcome, supervisor: locked ? 'finishing' : 'gone' }
+  }
+  if (locked) return state ? observeAlive(state) : { status: 'starting' }
   return { status: 'ended', outcome: lostOutcome(record.bootId === context.bootId, state), supervisor: 'lost' }
 }
 
-type RunRecord = Partial<Record<(typeof records)['state' | 'exit'][number], string>>
-
-/** The outcome that an exit frame or record tells. */
-export function outcomeOf(
-  exit: { signaled?: unknown; status?: unknown; oomKilled?: unknown; finishedAtNs?: unknown },
-  state: { startedAtNs?: unknown } | undefined,
-): Outcome {
-  const status = Number(exit.status)
+function observeAlive(state: RunRecord): Observed {
+  const restarts = Number(state.restarts)
+  if (Number(state.status) === restarting)
+    return { status: 'restarting', outcome: lastOutcome(state), restarts, restartAtNs: text(state.restartAtNs) }
   return {
-    startedAtNs: String(state?.startedAtNs ?? 0),
-    finishedAtNs: String(exit.finishedAtNs),
-    exitCode: Number(exit.signaled) ? 128 + status : status,
-    signal: Number(exit.signaled) ? status : 0,
-    oomKilled: Number(exit.oomKilled) === 1,
+    status: 'running',
+    pid: Number(state.pid),
+    startedAtNs: text(state.startedAtNs),
+    paused: Number(state.paused) === 1,
+    restarts,
+    finishedAtNs: text(state.finishedAtNs),
   }
 }
 
-/** Nobody saw the end: the supervisor was killed (and the program with it, 137), or the machine went down (Docker's 255). */
-export function lostOutcome(sameBoot: boolean, state: { startedAtNs?: unknown } | undefined): Outcome {
+/** The record `state` of a run; undefined when there is none. */
+export function readState({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: string): RunRecord | undefined {
+  return readRecord(`${runDirectory(runRoot, id)}/state`)
+}
+
+/** The outcome that an exit frame or record tells. */
+export function outcomeOf(exit: RunRecord): Outcome {
+  const logDropped = Number(exit.logDropped)
+  return { ...endOf(exit, exit.status), ...(logDropped > 0 && { logDropped }) }
+}
+
+/** The same of a container that could not be started again, if there is such a failure: it says why. */
+export function withFailure(outcome: Outcome, failure: FailedFrame | undefined, name: string): Outcome {
+  if (!failure) return outcome
+  return { ...outcome, error: launchError(failure, { steps: [] }, `cannot start container ${name} again`).message }
+}
+
+/** How the program ended that a record `state` waits to start again. */
+function lastOutcome(state: RunRecord): Outcome {
+  return endOf(state, state.exitStatus)
+}
+
+function endOf(record: RunRecord, code: unknown): Outcome {
+  const status = Number(code)
+  const restarts = Number(record.restarts)
   return {
-    startedAtNs: String(state?.startedAtNs ?? 0),
+    startedAtNs: text(record.startedAtNs),
+    finishedAtNs: text(record.finishedAtNs),
+    exitCode: Number(record.signaled) ? 128 + status : status,
+    signal: Number(record.signaled) ? status : 0,
+    oomKilled: Number(record.oomKilled) === 1,
+    ...(restarts > 0 && { restarts }),
+  }
+}
+
+function failureOf(exit: RunRecord): FailedFrame | undefined {
+  if (exit.failedOpcode === undefined) return undefined
+  return {
+    type: 'failed',
+    step: Number(exit.failedStep),
+    opcode: Number(exit.failedOpcode),
+    errno: Number(exit.failedErrno),
+    section: Number(exit.failedSection),
+    text: text(exit.failedSubject),
+  }
+}
+
+/**
+ * Nobody saw the end: the supervisor was killed (and the program with it, 137), or the machine went down (Docker's 255). One
+ * that waited to be started again had ended before.
+ */
+export function lostOutcome(sameBoot: boolean, state: RunRecord | undefined): Outcome {
+  if (state && Number(state.status) === restarting) return lastOutcome(state)
+  const restarts = Number(state?.restarts ?? 0)
+  return {
+    startedAtNs: text(state?.startedAtNs),
     finishedAtNs: `${Date.now()}000000`,
     exitCode: sameBoot ? 137 : 255,
     signal: sameBoot ? 9 : 0,
     oomKilled: false,
+    ...(restarts > 0 && { restarts }),
   }
 }
 
+const text = (value: unknown) => String(value ?? 0)
+
 /** A text record of `key value` lines; undefined when there is none. */
 function readRecord(path: string): RunRecord | undefined {
-  const text = readTextFile(path)
-  if (text === undefined) return undefined
+  const lines = readTextFile(path)
+  if (lines === undefined) return undefined
   return Object.fromEntries(
-    text.split('\n').flatMap((line) => {
+    lines.split('\n').flatMap((line) => {
       const at = line.indexOf(' ')
       return at > 0 ? [[line.slice(0, at), line.slice(at + 1)]] : []
     }),

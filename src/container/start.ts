@@ -6,8 +6,8 @@ import { reporting } from '../errors/system.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
-import { lostOutcome, outcomeOf } from './observe.js'
-import { clearHeld, clearRun, lockRunDirectory } from './run-directory.js'
+import { lostOutcome, outcomeOf, readState, withFailure } from './observe.js'
+import { clearHeld, clearRun, isCopied, lockRunDirectory } from './run-directory.js'
 import { recordEnd, recordLoss, settle } from './settle.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
@@ -31,7 +31,7 @@ export async function start(context: ContainerContext, id: string, streams: Star
     const now = record && (await settle(context, record))
     if (!now || now.status === 'removing') throw refuse(id, 'removing', 'is marked for removal and cannot be started')
     if (now.status === 'running') return undefined
-    if (performance.now() > deadline)
+    if (performance.now() > deadline && !isCopied(context.runRoot, id))
       throw refuse(id, now.status, 'is being started or ended by another process, which does not finish')
     // Another process is between two of its steps: nothing tells when it has done the next.
     if (lock === undefined && !(await clearRun(context, id, record.config.rm))) await delay(2)
@@ -69,18 +69,19 @@ export async function launch(
 
 /** Sees a running container to its end. */
 function follow(context: ContainerContext, record: ContainerRecord, launched: Launched): Live {
-  const { session, pid, startedAtNs, supervisorGone } = launched
+  const { session, supervisorGone } = launched
   const ended = session.exited.then((exit) =>
     reporting(`cannot record the end of container ${record.name}`, async () => {
       if (!exit && session.released) throw context.closing.reason
       context.finishing.add(record.id)
       if (exit) {
         await context.retireEndpoints(record)
-        recordEnd(context, record, outcomeOf(exit, { startedAtNs }))
-        return outcomeOf(exit, { startedAtNs })
+        const outcome = withFailure(outcomeOf(exit), session.failure, record.name)
+        recordEnd(context, record, outcome)
+        return outcome
       }
       await supervisorGone
-      const outcome = lostOutcome(true, { startedAtNs })
+      const outcome = lostOutcome(true, readState(context, record.id) ?? session.start)
       await recordLoss(context, record, outcome)
       return outcome
     }),
@@ -103,8 +104,6 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
   const live: Live = {
     id: record.id,
     session,
-    pid,
-    startedAtNs,
     ended: () => session.hold(ended),
     gone: () => session.hold(gone),
   }

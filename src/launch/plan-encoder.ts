@@ -7,6 +7,10 @@ export interface PlanOptions {
   readonly faultStep?: number
   /** 1: the step fails with EIO without being executed. 2: the process that reaches it kills itself. */
   readonly faultKind?: number
+  /** How often the program was started again by then. */
+  readonly faultRound?: number
+  /** Instead of a step: where between two of them the supervisor kills itself. */
+  readonly faultPoint?: number
 }
 
 interface PlanFormat {
@@ -101,11 +105,11 @@ export class PlanEncoder<Name extends string> {
     this.#pad(0)
   }
 
-  protected seal({ mode, faultStep = noFault, faultKind = 0 }: PlanOptions): Uint8Array {
+  protected seal(options: PlanOptions): Uint8Array {
     const { magic, fingerprint } = this.#format
-    for (const [index, word] of [magic, fingerprint, this.#end, mode, faultStep, faultKind].entries()) {
-      this.#view.setUint32(index * 4, word, true)
-    }
+    const { mode, faultStep = noFault, faultKind = 0, faultRound = 0, faultPoint = 0 } = options
+    const header = [magic, fingerprint, this.#end, mode, faultStep, faultKind, faultRound, faultPoint]
+    for (const [index, word] of header.entries()) this.#view.setUint32(index * 4, word, true)
     return this.#bytes.subarray(0, this.#end)
   }
 

@@ -3,6 +3,7 @@ import type { ReadOnlyRoot, Rootfs } from '../snapshot/rootfs.js'
 import type { RestartPolicy } from '../spec/options.js'
 import type { Mount, Spec } from '../spec/types.js'
 import type { ContainerCgroups, Hierarchy } from './cgroups.js'
+import { type JournalPlan, writeJournal } from './journal-plan.js'
 import { type RunLog, writeLog } from './log-plan.js'
 import { parseMountOptions } from './mount-options.js'
 import { type NetworkPlan, networkFiles, writeNetwork, writeNetworkEnding } from './network-plan.js'
@@ -73,6 +74,8 @@ export interface RunPlanInput {
   readonly log: RunLog | undefined
   /** undefined: its health is not checked. */
   readonly probe: ProbePlan | undefined
+  /** What its supervisor tells. */
+  readonly journal: JournalPlan
   /** Its files go when it ends. */
   readonly remove: boolean
   readonly fault?: Fault
@@ -161,6 +164,7 @@ function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void
   plan.title({ text: `inboard ${id.slice(0, 7)}` })
   plan.runDirectory({ path: paths.run })
   plan.makeDirectory({ path: paths.directory, mode: 0o710, existOk: 1 })
+  writeJournal(plan, input.journal)
   writeRootDirectories(plan, rootfs)
   trees.makeDirectories()
   for (const { path, content } of [...input.files, ...networkFiles(input.network)])

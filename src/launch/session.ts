@@ -1,23 +1,59 @@
 import { Socket } from 'node:net'
-import { frameHeaderBytes } from './frame-codec.js'
+import { FrameReader } from './frame-reader.js'
 import {
-  decodeFrame,
   type ExitedFrame,
   encodeFrame,
   type FailedFrame,
   type Frame,
   type FrozenFrame,
+  type HealthFrame,
   type HelloFrame,
   type ResolvingFrame,
+  type RestartingFrame,
+  type StartedFrame,
   type TorndownFrame,
 } from './protocol.gen.js'
 
 /** How a program ended, as the supervisor saw it. */
 export type Exit = ExitedFrame
 
-/** What a session tells. Every one is optional; they are called in the order of the frames. */
+/** What a session tells of output. */
 export interface SessionListener {
   onOutput?(stream: 'stdout' | 'stderr', chunk: Buffer): void
+}
+
+/** What a session tells of a container's life, in the order of the frames. */
+export interface SessionWatcher {
+  /** The program has ended, and is started again. */
+  onRestarting?(frame: RestartingFrame): void
+  /** It runs again. Of the first start tells {@link Session.started}. */
+  onStarted?(frame: StartedFrame): void
+  /** After each health check. */
+  onHealth?(frame: HealthFrame): void
+}
+
+export interface SignalOptions {
+  /** Also all others in its cgroups; of SIGKILL only. Default false. */
+  readonly everyone?: boolean
+  /** It is not started again, whatever its policy. Default false. */
+  readonly final?: boolean
+}
+
+/** Waiters for the answers to one kind of request, which come in the order of the requests. */
+class Answers<Answer> {
+  readonly #waiting: ((answer: Answer | undefined) => void)[] = []
+
+  next(): Promise<Answer | undefined> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  take(answer: Answer): void {
+    this.#waiting.shift()?.(answer)
+  }
+
+  end(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve(undefined)
+  }
 }
 
 /**
@@ -25,10 +61,11 @@ export interface SessionListener {
  * connection ends before the frame came.
  */
 export class Session {
-  /** The program runs, or the step that failed. */
+  /** The program runs for the first time, or the step that failed. */
   readonly started: Promise<
     { kind: 'started'; pid: number; startedAtNs: bigint } | { kind: 'failed'; failure: FailedFrame } | undefined
   >
+  /** The run is over: the program has ended, and is not started again. */
   readonly exited: Promise<Exit | undefined>
   readonly torndown: Promise<TorndownFrame | undefined>
   readonly attached: Promise<void>
@@ -37,9 +74,14 @@ export class Session {
   readonly closed: Promise<void>
   readonly #socket: Socket
   #listener: SessionListener = {}
+  readonly #watchers = new Set<SessionWatcher>()
   #pending: { stream: 'stdout' | 'stderr'; chunk: Buffer }[] = []
-  #holds: ((answer: FrozenFrame | undefined) => void)[] = []
-  #openings: ((answer: ResolvingFrame | undefined) => void)[] = []
+  readonly #frozen = new Answers<FrozenFrame>()
+  readonly #resolving = new Answers<ResolvingFrame>()
+  readonly #done = new Answers<number>()
+  #start: StartedFrame | undefined
+  #restarting: RestartingFrame | undefined
+  #failure: FailedFrame | undefined
   #waiting = 0
   #released = false
 
@@ -70,9 +112,16 @@ export class Session {
         case 'hello':
           return hello.resolve(frame)
         case 'started':
-          return started.resolve({ kind: 'started', pid: frame.pid, startedAtNs: frame.startedAtNs })
+          started.resolve({ kind: 'started', pid: frame.pid, startedAtNs: frame.startedAtNs })
+          return this.#hasStarted(frame)
         case 'failed':
+          this.#failure = frame
           return started.resolve({ kind: 'failed', failure: frame })
+        case 'restarting':
+          this.#restarting = frame
+          return this.#tell((watcher) => watcher.onRestarting?.(frame))
+        case 'health':
+          return this.#tell((watcher) => watcher.onHealth?.(frame))
         case 'stdout':
         case 'stderr':
           return this.#output(frame.type, Buffer.from(frame.data.buffer, frame.data.byteOffset, frame.data.byteLength))
@@ -83,9 +132,11 @@ export class Session {
         case 'attached':
           return attached.resolve()
         case 'frozen':
-          return this.#holds.shift()?.(frame)
+          return this.#frozen.take(frame)
         case 'resolving':
-          return this.#openings.shift()?.(frame)
+          return this.#resolving.take(frame)
+        case 'done':
+          return this.#done.take(frame.errno)
         default:
           return
       }
@@ -99,8 +150,7 @@ export class Session {
       exited.resolve(undefined)
       torndown.resolve(undefined)
       attached.resolve()
-      for (const resolve of this.#holds.splice(0)) resolve(undefined)
-      for (const resolve of this.#openings.splice(0)) resolve(undefined)
+      for (const answers of [this.#frozen, this.#resolving, this.#done]) answers.end()
       closed.resolve()
     })
   }
@@ -108,6 +158,21 @@ export class Session {
   /** Takes over a status descriptor that spawn returned. */
   static fromDescriptor(descriptor: number): Session {
     return new Session(new Socket({ fd: descriptor, readable: true, writable: true }))
+  }
+
+  /** The last start that was told to this connection. */
+  get start(): StartedFrame | undefined {
+    return this.#start
+  }
+
+  /** The end that it waits to be started again after; undefined while it runs. */
+  get restarting(): RestartingFrame | undefined {
+    return this.#restarting
+  }
+
+  /** What failed: of the first start, or of another one that the run has ended with. */
+  get failure(): FailedFrame | undefined {
+    return this.#failure
   }
 
   /** Output that came before anyone listened is handed over first. */
@@ -118,17 +183,24 @@ export class Session {
     for (const { stream, chunk } of pending) listener.onOutput?.(stream, chunk)
   }
 
+  /** Any number may watch. Returns what ends it. */
+  watch(watcher: SessionWatcher): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
   send(frame: Frame): boolean {
     return this.#socket.writable && this.#socket.write(encodeFrame(frame))
   }
 
-  /** Suspends the container as long as this connection lasts, or until `hold` is false. Undefined: the connection has ended. */
-  freeze(hold: boolean): Promise<FrozenFrame | undefined> {
-    if (this.#socket.destroyed) return Promise.resolve(undefined)
-    return new Promise((resolve) => {
-      this.#holds.push(resolve)
-      this.send({ type: 'freeze', hold: hold ? 1 : 0, lasting: 0 })
-    })
+  /**
+   * Suspends the container as long as this connection lasts, or until `hold` is false.
+   *
+   * @param lasting whatever becomes of this connection, until somebody says otherwise: it is paused
+   * @returns undefined: the connection has ended
+   */
+  freeze(hold: boolean, lasting = false): Promise<FrozenFrame | undefined> {
+    return this.#ask({ type: 'freeze', hold: hold ? 1 : 0, lasting: lasting ? 1 : 0 }, this.#frozen)
   }
 
   /**
@@ -136,11 +208,27 @@ export class Session {
    * the supervisor read this. Undefined: the connection has ended.
    */
   resolve(): Promise<ResolvingFrame | undefined> {
-    if (this.#socket.destroyed) return Promise.resolve(undefined)
-    return new Promise((done) => {
-      this.#openings.push(done)
-      this.send({ type: 'resolve' })
-    })
+    return this.#ask({ type: 'resolve' }, this.#resolving)
+  }
+
+  /**
+   * Sends a signal to the first process.
+   *
+   * @param signal its number; 0: none, only what the options say
+   * @returns 0; ESRCH: there is no program (any more); undefined: the connection has ended
+   */
+  signal(signal: number, { everyone = false, final = false }: SignalOptions = {}): Promise<number | undefined> {
+    return this.#ask({ type: 'signal', signal, everyone: everyone ? 1 : 0, final: final ? 1 : 0 }, this.#done)
+  }
+
+  /**
+   * Has it restarted by another policy from now on.
+   *
+   * @param policy of `restartPolicies`
+   * @returns 0; ESRCH: the run is over; undefined: the connection has ended
+   */
+  policy(policy: number, maximum: number): Promise<number | undefined> {
+    return this.#ask({ type: 'policy', policy, maximum }, this.#done)
   }
 
   /** Resolves when what was sent has left this process. */
@@ -185,29 +273,26 @@ export class Session {
     return this.#released
   }
 
+  #ask<Answer>(request: Frame, answers: Answers<Answer>): Promise<Answer | undefined> {
+    if (this.#socket.destroyed) return Promise.resolve(undefined)
+    const answer = answers.next()
+    this.send(request)
+    return answer
+  }
+
+  #hasStarted(frame: StartedFrame): void {
+    const isFirst = this.#start === undefined && this.#restarting === undefined
+    this.#start = frame
+    this.#restarting = undefined
+    if (!isFirst || frame.restarts > 0) this.#tell((watcher) => watcher.onStarted?.(frame))
+  }
+
+  #tell(event: (watcher: SessionWatcher) => void): void {
+    for (const watcher of [...this.#watchers]) event(watcher)
+  }
+
   #output(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     if (this.#listener.onOutput) this.#listener.onOutput(stream, chunk)
     else this.#pending.push({ stream, chunk })
-  }
-}
-
-/** Cuts a byte stream into frames. */
-export class FrameReader {
-  #rest: Buffer | undefined
-  readonly #onFrame: (frame: Frame) => void
-
-  constructor(onFrame: (frame: Frame) => void) {
-    this.#onFrame = onFrame
-  }
-
-  push(chunk: Buffer): void {
-    let bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk
-    while (bytes.length >= frameHeaderBytes) {
-      const end = frameHeaderBytes + bytes.readUInt32LE(4)
-      if (bytes.length < end) break
-      this.#onFrame(decodeFrame(bytes[0] as number, bytes.subarray(frameHeaderBytes, end)))
-      bytes = bytes.subarray(end)
-    }
-    this.#rest = bytes.length > 0 ? bytes : undefined
   }
 }

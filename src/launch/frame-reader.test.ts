@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { FrameReader } from './frame-reader.js'
 import { encodeFrame, type Frame } from './protocol.gen.js'
-import { FrameReader } from './session.js'
 
 test('frames come out whole however the stream is cut', () => {
   const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 50 })
