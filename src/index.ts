@@ -23,6 +23,17 @@ export type { LogsOptions } from './container/logs.js'
 export { type ContainerPort, formatPorts, type HostPort, type PublishedPorts } from './container/ports.js'
 export type { RemoveOptions } from './container/remove.js'
 export { type OutputOptions, RunBuilder, type RunOutput, type RunRequest } from './container/run-builder.js'
+export type { StatsOptions } from './container/stats.js'
+export type {
+  BlkioEntry,
+  BlkioStats,
+  CpuStats,
+  MemoryStats,
+  NetworkStats,
+  StatsDocument,
+} from './container/stats-document.js'
+export type { ContainerStats } from './container/stats-figures.js'
+export type { ContainerProcesses } from './container/top.js'
 export type { Digest } from './content/digest.js'
 export type {
   ContainerFilters,

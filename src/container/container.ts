@@ -1,12 +1,16 @@
 import type { Readable } from 'node:stream'
 import type { Image } from '../engine/image.js'
+import type { CopiedFiles } from '../engine/volume-files.js'
 import { reporting } from '../errors/system.js'
 import type { Change } from '../snapshot/index.js'
 import { checkContainerName } from '../spec/names.js'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
+import type { ArchiveSource } from '../volume/archive.js'
+import type { CopiedArchive } from '../volume/copy-out.js'
 import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
 import { type CommitOptions, commit } from './commit.js'
 import { type ContainerContext, detachedStreams } from './context.js'
+import type { ContainerArchiveOptions, ContainerCopies, ContainerCopyOptions, ContainerExtractOptions } from './copy.js'
 import { diff } from './diff.js'
 import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
@@ -20,7 +24,10 @@ import { type PublishedPorts, portAddresses, publishedPorts } from './ports.js'
 import { type RemoveOptions, remove } from './remove.js'
 import { settle } from './settle.js'
 import { start } from './start.js'
+import type { StatsOptions } from './stats.js'
+import type { ContainerStats } from './stats-figures.js'
 import { stop } from './stop.js'
+import type { ContainerProcesses } from './top.js'
 import { waitEnded } from './wait.js'
 
 /** Options of {@link Container.stop}. */
@@ -128,6 +135,59 @@ export class Container {
   }
 
   /**
+   * Its processes, as `docker top` tells them: by ps' columns, with the host's process ids and names of users. Nothing is
+   * run for it, in the container or outside.
+   *
+   * @param psArgs ps' options for columns: `'-ef'` (the default), `'aux'`, `'-eo pid,user,args'`
+   * @throws {InvalidStateError} INVALID_STATE when it does not run; {InvalidOptionError} INVALID_OPTION for what ps does not know
+   * @see ps(1), proc(5)
+   *
+   * @example
+   * ```ts
+   * const { titles, processes } = await container.top('-o pid,user,etime,args')
+   * ```
+   */
+  async top(psArgs = '-ef'): Promise<ContainerProcesses> {
+    const record = this.#record()
+    const { top } = await import('./top.js')
+    return this.#act('list the processes of', () => top(this.#context, record, psArgs))
+  }
+
+  /**
+   * What it uses of its host, as `docker stats` tells it: CPUs, memory, network, disks, processes. One measurement takes a
+   * second; a stream has one each second, until it is left or the container is removed. All is 0 while it does not run.
+   *
+   * @throws {NotFoundError} CONTAINER_NOT_FOUND; what `signal` was aborted with
+   *
+   * @example
+   * ```ts
+   * const { cpuPercent, memoryUsage } = await container.stats()
+   * for await (const { pids, netRx } of container.stats({ stream: true })) console.log(pids, netRx)
+   * ```
+   */
+  stats(options: StatsOptions & { readonly stream: true }): AsyncGenerator<ContainerStats, void, undefined>
+  stats(options?: StatsOptions & { readonly stream?: false }): Promise<ContainerStats>
+  stats(options: StatsOptions = {}): AsyncGenerator<ContainerStats, void, undefined> | Promise<ContainerStats> {
+    return options.stream ? this.#statsStream(options) : this.#stats(options)
+  }
+
+  async #stats(options: StatsOptions): Promise<ContainerStats> {
+    options.signal?.throwIfAborted()
+    this.#record()
+    const { statsOnce } = await import('./stats.js')
+    const stats = await this.#act('measure', () => statsOnce(this.#context, this.id, options))
+    if (stats) return stats
+    throw noSuchContainer(this.id)
+  }
+
+  async *#statsStream(options: StatsOptions): AsyncGenerator<ContainerStats, void, undefined> {
+    options.signal?.throwIfAborted()
+    this.#record()
+    const { statsStream } = await import('./stats.js')
+    yield* statsStream(this.#context, this.id, options)
+  }
+
+  /**
    * Which of its ports the host publishes where, as `docker port` tells it: none while it does not run.
    *
    * @example
@@ -223,6 +283,74 @@ export class Container {
   }
 
   /**
+   * Copies a file or directory of the host into it, running or not, by the rules of `docker cp`: `dir/.` is what is in the
+   * directory; a destination that is a directory takes the source under its name, any other destination is its new name. It
+   * reaches what is mounted: volumes, directories of the host, and while it runs its tmpfs, but no procfs or sysfs. Files are
+   * those that it has when this begins, also when it is started again meanwhile. After a failure what was copied before it stays.
+   *
+   * @param target in the container; symlinks lead nowhere outside it
+   * @throws {NotFoundError} FILE_NOT_FOUND, CONTAINER_NOT_FOUND; {InvalidOptionError} as `docker cp` refuses; {LayerError}
+   *   LAYER_INVALID when a directory would take a file's place, or a file a directory's; {SyscallError}; {LaunchError} when the
+   *   files of a stopped container cannot be mounted
+   * @see https://docs.docker.com/reference/cli/docker/container/cp/
+   *
+   * @example
+   * ```ts
+   * await container.copyTo('./site/.', '/usr/share/nginx/html')
+   * ```
+   */
+  async copyTo(source: string, target: string, options: ContainerCopyOptions = {}): Promise<CopiedFiles> {
+    return this.#copy('copy to', options.signal, (copies) => copies.copyTo(source, target, options))
+  }
+
+  /**
+   * Copies a file or directory of it to the host, as {@link copyTo} does the other way. None of its symlinks is followed
+   * outside it, and nothing is written but below the target.
+   *
+   * @throws as {@link copyTo}
+   *
+   * @example
+   * ```ts
+   * await container.copyFrom('/var/lib/redis/dump.rdb', '/backup/')
+   * ```
+   */
+  async copyFrom(source: string, target: string, options: ContainerCopyOptions = {}): Promise<CopiedFiles> {
+    return this.#copy('copy from', options.signal, (copies) => copies.copyFrom(source, target, options))
+  }
+
+  /**
+   * A file or directory of it as an uncompressed tar, made as fast as it is read, as `docker cp CONTAINER:PATH -`, with what
+   * it is as `stat`. A container that does not run is not started, nor removed, before the stream has ended or is destroyed.
+   *
+   * @throws {NotFoundError} FILE_NOT_FOUND, CONTAINER_NOT_FOUND; {InvalidOptionError}; {LaunchError}; the stream fails with
+   *   {NotFoundError} when the container is removed meanwhile
+   *
+   * @example
+   * ```ts
+   * const logs = await container.archive('/var/log')
+   * await pipeline(logs, createWriteStream(`${logs.stat.name}.tar`))
+   * ```
+   */
+  async archive(path: string, options: ContainerArchiveOptions = {}): Promise<CopiedArchive> {
+    return this.#copy('archive', options.signal, (copies) => copies.archive(path, options))
+  }
+
+  /**
+   * Extracts a tar to a directory of it, as `docker cp - CONTAINER:PATH`.
+   *
+   * @param tar its bytes, or the path of a file; plain, or compressed with gzip, zstd or xz
+   * @throws as {@link copyTo}; {LayerError} LAYER_INVALID, LAYER_ESCAPES, LAYER_TOO_LARGE
+   *
+   * @example
+   * ```ts
+   * await container.extract(createReadStream('site.tar'), '/usr/share/nginx/html')
+   * ```
+   */
+  async extract(tar: ArchiveSource, path: string, options: ContainerExtractOptions = {}): Promise<CopiedFiles> {
+    return this.#copy('extract to', options.signal, (copies) => copies.extract(tar, path, options))
+  }
+
+  /**
    * Makes an image of it: its image, what has changed as one more layer, and its configuration. A running container
    * stands still while its files are read, unless `pause` is false; it goes on even if this process is killed meanwhile.
    *
@@ -240,6 +368,16 @@ export class Container {
     options.signal?.throwIfAborted()
     const record = this.#record()
     return this.#act('commit', () => commit(this.#context, record, reference, options))
+  }
+
+  async #copy<Result>(
+    verb: string,
+    signal: AbortSignal | undefined,
+    body: (copies: ContainerCopies) => Promise<Result>,
+  ): Promise<Result> {
+    signal?.throwIfAborted()
+    const record = this.#record()
+    return this.#act(verb, async () => body(await this.#context.copies(record)))
   }
 
   /** System calls that fail on the way are errors of ours. */

@@ -7,6 +7,7 @@ import type { Change, PackResult } from '../snapshot/index.js'
 import type { VolumePoint } from '../spec/mount-point.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
+import type { ContainerCopies } from './copy.js'
 import type { ContainerGraphDriver } from './inspect.js'
 import type { ContainerNetworking } from './networking.js'
 
@@ -24,9 +25,7 @@ export const detachedStreams: StartStreams = { attached: false, rows: 0, columns
 export interface Live {
   readonly id: string
   readonly session: Session
-  readonly pid: number
-  readonly startedAtNs: bigint
-  /** Waits until the program has ended, and the store knows. Rejects only when the engine is closed before. */
+  /** Waits until the program has ended and is not started again, and the store knows. Rejects only when the engine is closed before. */
   ended(): Promise<Outcome>
   /** Waits until nothing of the run is left: the supervisor has gone, and what it recorded is settled. Never rejects. */
   gone(): Promise<void>
@@ -58,6 +57,13 @@ export interface InspectImage {
   readonly graphDriver: ContainerGraphDriver
 }
 
+/** A container's cgroup in a hierarchy. */
+export interface ContainerCgroup {
+  readonly version: 1 | 2
+  readonly controllers: readonly string[]
+  readonly path: string
+}
+
 /** How much a container's files are, in bytes. */
 export interface ContainerSize {
   /** Of the files that it has made or changed. */
@@ -87,6 +93,16 @@ export interface ContainerContext {
    * transaction that is under way, if there is one.
    */
   tell(record: ContainerRecord, action: string, extra?: Readonly<Record<string, string>>): void
+  /** Calls `listener` after transactions of whichever process; returns what ends it. */
+  onCommit(listener: () => void): () => void
+  /**
+   * Somebody stops a container: recorded in one transaction with the event of the signal.
+   *
+   * @param signal undefined: nobody gets one
+   */
+  markStopped(record: ContainerRecord, signal: number | undefined): void
+  /** Whether the journal of events has the start of its program, and not its end. */
+  isToldRunning(id: string): boolean
   readonly containers: ContainerStore
   readonly root: string
   readonly runRoot: string
@@ -105,8 +121,14 @@ export interface ContainerContext {
    * nobody who gets them is taken for it. Before they are free.
    */
   retireEndpoints(record: ContainerRecord): Promise<void>
-  /** The end of a run whose supervisor has seen it through: recorded, and its addresses and ports are free, in one transaction. */
-  end(record: ContainerRecord, outcome: Outcome): void
+  /**
+   * The end of a run whose supervisor has seen it through: recorded, and its addresses and ports are free, in one transaction.
+   *
+   * @param isTold it has told the journal of events, too
+   */
+  end(record: ContainerRecord, outcome: Outcome, isTold: boolean): void
+  /** The end of one that it has not, or that never began: recorded, with the events that it could not tell. */
+  lose(record: ContainerRecord, outcome: Outcome, phase: 'exited' | 'created' | 'removing'): void
   /** Deletes a container's record; anonymous volumes that go with it are being removed from then on. */
   delete(record: ContainerRecord): boolean
   /** Unmounts what was mounted of volumes for runs of a container that are over. */
@@ -138,9 +160,15 @@ export interface ContainerContext {
   inspectImage(record: ContainerRecord): InspectImage
   /** The host's. */
   readonly hostname: string
+  /** The cgroups that it has, in all hierarchies; none while it does not run. */
+  cgroups(id: string): readonly ContainerCgroup[]
   /** Its places on networks, ports and links, by the store. */
   networking(id: string): ContainerNetworking
   files(record: ContainerRecord): ContainerFiles
+  /** Mounts the files of a container that does not run, where nobody else sees them: its root, and what is kept of all that it has mounted. */
+  mountRoot(id: string, signal: AbortSignal): Promise<{ readonly root: number; readonly end: () => Promise<void> }>
+  /** How files come into it and out of it; loaded when it is asked for. */
+  copies(record: ContainerRecord): Promise<ContainerCopies>
   /** What makes its processes stand still, while it has cgroups. */
   freezer(id: string): Freezer | undefined
   commitImage(request: CommitImageRequest): Promise<Image>

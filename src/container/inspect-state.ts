@@ -89,7 +89,7 @@ export function restartCount(outcome: Outcome | undefined, observed: Settled): n
   return (isAlive ? observed.restarts : outcome?.restarts) ?? 0
 }
 
-function statusOf(observed: Settled): ContainerStatus {
+export function statusOf(observed: Settled): ContainerStatus {
   if (observed.status === 'starting') return 'created'
   return observed.status === 'running' && observed.paused ? 'paused' : observed.status
 }

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import type { ContainerCgroup } from '../container/context.js'
 import { type CgroupLayout, detectCgroups, ensureParent, removeParent } from '../host/index.js'
 import { type ContainerCgroups, cgroupDirectories, type Freezer, freezerOf, type Hierarchy } from '../launch/cgroups.js'
 
@@ -10,6 +11,8 @@ export interface CgroupParents {
   below(path: string): readonly Hierarchy[]
   /** The directories that container `id` has, in whichever hierarchies. */
   existing(id: string): ContainerCgroups['directories']
+  /** The same, with the controllers of each. */
+  of(id: string): readonly ContainerCgroup[]
   /** What makes container `id` stand still, when it has cgroups. */
   freezer(id: string): Freezer | undefined
   /** All names below the parents: ids of containers. */
@@ -62,6 +65,10 @@ export function openCgroupParents(
       return steps.map((step) => ensureParent(detected(), step, 'custom')).at(-1) as readonly Hierarchy[]
     },
     existing: (id) => cgroupDirectories(placesOf(id), id).filter(({ path }) => existsSync(path)),
+    of: (id) =>
+      placesOf(id)
+        .map(({ parent, version, controllers }) => ({ version, controllers, path: `${parent}/${id}` }))
+        .filter(({ path }) => existsSync(path)),
     freezer: (id) =>
       freezerOf(
         placesOf(id).filter(({ parent }) => existsSync(`${parent}/${id}`)),

@@ -4,7 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
 import type { RunActions } from '../container/run-builder.js'
 import { containerEvent } from '../events/container-event.js'
-import { openOutbox } from '../events/outbox.js'
+import { openJournal } from '../events/journal.js'
+import { type Outbox, openOutbox } from '../events/outbox.js'
+import { openRunning } from '../events/running.js'
 import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
 import { rootAddressPools } from '../network/address-pools.js'
@@ -36,7 +38,7 @@ import { reconcile } from './reconcile.js'
 import { type LazyRegistries, lazyRegistries } from './registries.js'
 import { retireEndpoints } from './retire-endpoints.js'
 import { runActions } from './run-actions.js'
-import { beginRun, endRun, releaseRun, renameContainer } from './runs.js'
+import { beginRun, endRun, loseRun, releaseRun, renameContainer } from './runs.js'
 import { Volumes } from './volumes.js'
 
 /** What an engine has while its root is open. */
@@ -63,10 +65,13 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
   const paths = preparePaths(root, runRoot)
   const inUse = openSync(`${paths.runRoot}/engines`, 'a', 0o600)
   let database: Database | undefined
+  let outbox: Outbox | undefined
   try {
     // The last engine of the root may be closing: in this process, waiting in the kernel would keep it from that.
     while (!native().flock(inUse, 'shared', false)) await delay(2)
     database = openDatabase(paths.database)
+    const journal = openJournal(paths.root)
+    outbox = openOutbox(database, journal)
     const snapshots = await openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
     const { layerLimits, maxConcurrentDownloads, maxConcurrentUploads } = options
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -89,8 +94,10 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       snapshots,
       cgroups: openCgroupParents(paths.rootId, (id) => containers.get(id)?.config.cgroupParent ?? ''),
       host: gatherHostFacts(),
-      networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId)),
-      volumes: openVolumeKeeper(paths, database, options, snapshots, closing.signal),
+      networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId), outbox),
+      volumes: openVolumeKeeper(paths, database, options, snapshots, outbox, closing.signal),
+      journal,
+      outbox,
     }
     const registries = lazyRegistries(options.registries)
     const context = containerContext(stages, database, containers, registries, bootId, closing.signal)
@@ -99,6 +106,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     await reconcile(stages, context)
     return { ...handles(stages, context, database, registries), stages, context, database, registries, closing, inUse }
   } catch (error) {
+    outbox?.close()
     database?.close()
     closeSync(inUse)
     throw error
@@ -138,7 +146,8 @@ function containerContext(
 ): ContainerContext {
   const context: ContainerContext = {
     containers,
-    events: openOutbox(database),
+    events: stages.outbox,
+    isToldRunning: openRunning(stages.journal),
     tell: (record, action, extra) =>
       context.events.record(containerEvent(record, stages.images.labelsOf(record.image), action, extra)),
     root: stages.paths.root,
@@ -149,25 +158,35 @@ function containerContext(
     closing,
     begin: (id) => beginRun(stages.networking, context, id),
     retireEndpoints: ({ id, attempt }) => retireEndpoints(stages.networking, { container: id, attempt }),
-    end: (record, outcome) => endRun(stages.networking, context, record, outcome),
+    end: (record, outcome, isTold) => endRun(stages, context, record, { outcome, isTold }),
+    lose: (record, outcome, phase) => loseRun(stages, context, record, outcome, phase),
     delete: (record) => deleteContainer(stages, context, record),
     releaseVolumes: (id) => stages.volumes.release(id),
     finishFills: (record) => finishFills(stages, record),
     discardVolumes: (record) => discardVolumes(stages, record),
     mountpointOf: (point) => stages.volumes.mountpointOf(point),
     releaseNetwork: (id) => releaseRun(stages.networking, context, id),
-    rename: (id, name) => renameContainer(stages.networking, context, id, name),
+    rename: (id, name) => renameContainer(stages, context, id, name),
     launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),
     launchExec: (record, pid, pidfd, request) => launchExec(stages, context, record, pid, pidfd, request),
     hasLeft: (id, files) => hasLeft(stages, id, files),
     teardown: (id, files) => tearDown(stages, id, files),
     hostname: stages.host.hostname,
+    cgroups: (id) => stages.cgroups.of(id),
     inspectImage(record) {
       const image = stages.images.resolve(record.image)
       return { config: image.config, graphDriver: graphDriver(stages, record) }
     },
     networking: (id) => containerNetworking(stages.networking, context.containers, id),
     files: (record) => containerFiles(stages, record),
+    async mountRoot(id, signal) {
+      const { mountContainerRoot } = await import('./container-view.js')
+      return mountContainerRoot(stages, context, id, signal)
+    },
+    async copies(record) {
+      const { containerCopies } = await import('./container-copies.js')
+      return containerCopies(stages, context, record)
+    },
     freezer: (id) => stages.cgroups.freezer(id),
     async commitImage(request) {
       const { id } = await stages.images.commit(request)
