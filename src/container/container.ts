@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream'
+import type { EventsOptions } from '../engine/events.js'
 import type { Image } from '../engine/image.js'
 import type { CopiedFiles } from '../engine/volume-files.js'
 import { reporting } from '../errors/system.js'
+import type { EngineEvent } from '../events/event.js'
 import type { Change } from '../snapshot/index.js'
 import { checkContainerName } from '../spec/names.js'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
@@ -111,6 +113,26 @@ export class Container {
   }
 
   /**
+   * Waits until its health checks succeed (`'healthy'`), or its program runs (`'running'`), whichever process has started it.
+   * It has to run, or to be on its way; waiting goes on while it is started again, and while it is paused.
+   *
+   * @throws {InvalidStateError} CONTAINER_UNHEALTHY when so many checks have failed in a row that it is, `details.output` being
+   *   the last one's; INVALID_STATE when it does not run (any more), or has no health check; WAIT_TIMED_OUT
+   * @see https://docs.docker.com/reference/dockerfile/#healthcheck
+   *
+   * @example
+   * ```ts
+   * const db = await engine.run('postgres:16').healthCmd('pg_isready').healthInterval('500ms')
+   * await db.waitFor('healthy', { timeoutMs: 30_000 })
+   * ```
+   */
+  async waitFor(state: AwaitedState, options: WaitForOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    const { waitFor } = await import('./wait-for.js')
+    await this.#act('wait for', () => waitFor(this.#context, this.id, state, options))
+  }
+
+  /**
    * Removes it, with its writable layer and log, and with `volumes` its anonymous volumes.
    *
    * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
@@ -217,6 +239,21 @@ export class Container {
     const record = this.#record()
     await this.#act('tell the ports of', () => settle(this.#context, record))
     return this.#context.networking(this.id).ports
+  }
+
+  /**
+   * Its events, as {@link Engine.events} tells them; those of networks and volumes are not among them.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION for a moment that is none
+   *
+   * @example
+   * ```ts
+   * for await (const { action } of container.events({ since: '1h' })) console.log(action)
+   * ```
+   */
+  events(options: Omit<EventsOptions, 'filters'> = {}): AsyncGenerator<EngineEvent, void, void> {
+    this.#context.closing.throwIfAborted()
+    return this.#context.eventsOf({ ...options, filters: { type: 'container', container: this.id } })
   }
 
   /** Gives it another name. @throws {InvalidOptionError} INVALID_NAME; {ConflictError} NAME_IN_USE */

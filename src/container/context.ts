@@ -1,4 +1,6 @@
+import type { EventsOptions } from '../engine/events.js'
 import type { Image } from '../engine/image.js'
+import type { EngineEvent } from '../events/event.js'
 import type { EventSink } from '../events/types.js'
 import type { CommitImageRequest } from '../image/index.js'
 import type { Freezer } from '../launch/cgroups.js'
@@ -101,6 +103,8 @@ export interface ContainerContext {
    * @param signal undefined: nobody gets one
    */
   markStopped(record: ContainerRecord, signal: number | undefined): void
+  /** What has happened, and what happens. @throws {InvalidOptionError} INVALID_OPTION */
+  eventsOf(options: EventsOptions): AsyncGenerator<EngineEvent, void, void>
   /** Whether the journal of events has the start of its program, and not its end. */
   isToldRunning(id: string): boolean
   readonly containers: ContainerStore

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { StartStreams } from '../container/context.js'
+import type { Journal } from '../events/journal.js'
+import type { Outbox } from '../events/outbox.js'
 import { readTextFile } from '../host/index.js'
 import type { ImageContent, ImageStore } from '../image/index.js'
 import { cgroupDirectories, compileCgroups, type Hierarchy } from '../launch/cgroups.js'
@@ -30,6 +32,7 @@ import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
 import type { Paths } from './paths.js'
 import { probeOf } from './probe.js'
+import { journalPlan } from './run-events.js'
 import type { SharedNamespaces } from './shared-namespaces.js'
 import type { Wiring } from './wiring.js'
 
@@ -42,6 +45,9 @@ export interface Stages {
   readonly host: HostFacts & HostLimits
   readonly networking: Networking
   readonly volumes: VolumeKeeper
+  /** What has happened, and what it is told through. */
+  readonly journal: Journal
+  readonly outbox: Outbox
 }
 
 /** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */
@@ -84,6 +90,7 @@ export function assemble(
       user: containerUser(stages, record, image),
       ...linksOf(stages, record, wiring),
     })),
+    journal: journalPlan(stages, record),
     remove: config.rm,
   }
 }

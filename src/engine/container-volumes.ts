@@ -164,12 +164,12 @@ export async function prepareTaken(
 /** Undoes the making of a container whose volumes cannot be made ready. */
 export async function undoCreate(
   { volumes }: Pick<Stages, 'volumes'>,
-  { containers }: Pick<ContainerContext, 'containers'>,
+  context: Pick<ContainerContext, 'containers' | 'tell'>,
   record: ContainerRecord,
   made: readonly string[],
 ): Promise<void> {
   volumes.store.transaction(() => {
-    containers.delete(record.id)
+    deleteRecord(context, record)
     for (const name of made) volumes.store.beginRemove(name)
   })
   for (const name of made) await volumes.discard(name)
@@ -178,14 +178,25 @@ export async function undoCreate(
 /** Deletes a container's record; where its anonymous volumes go with it, they are being removed from then on. */
 export function deleteContainer(
   { volumes }: Pick<Stages, 'volumes'>,
-  { containers }: Pick<ContainerContext, 'containers'>,
+  context: Pick<ContainerContext, 'containers' | 'tell'>,
   record: ContainerRecord,
 ): boolean {
-  if (!volumesIn(record.mounts).some(({ isAnonymous }) => isAnonymous)) return containers.delete(record.id)
+  const hasAnonymous = volumesIn(record.mounts).some(({ isAnonymous }) => isAnonymous)
   return volumes.store.transaction(() => {
-    if (record.config.rm || containers.removesVolumes(record.id)) volumes.store.retire(record.id)
-    return containers.delete(record.id)
+    if (hasAnonymous && (record.config.rm || context.containers.removesVolumes(record.id)))
+      volumes.store.retire(record.id)
+    return deleteRecord(context, record)
   })
+}
+
+function deleteRecord(
+  { containers, tell }: Pick<ContainerContext, 'containers' | 'tell'>,
+  record: ContainerRecord,
+): boolean {
+  const name = containers.delete(record.id)
+  if (name === undefined) return false
+  tell({ ...record, name }, 'destroy')
+  return true
 }
 
 /** Finishes what the maker of a container has left half filled, before nothing tells of it any more. */

@@ -2,12 +2,15 @@ import { closeSync } from 'node:fs'
 import { RunBuilder } from '../container/run-builder.js'
 import { InvalidStateError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
+import type { EngineEvent } from '../events/event.js'
 import { native } from '../host/index.js'
 import type { ImageProgress } from '../image/index.js'
 import type { LoginOptions, RequestOptions } from '../registry/types.js'
 import type { RunOptions } from '../spec/options.js'
 import type { Containers } from './containers.js'
 import type { DiskUsage } from './disk-usage.js'
+import type { EventListener, EventName } from './emitter.js'
+import type { EventsOptions } from './events.js'
 import type { Image } from './image.js'
 import type { Images } from './images.js'
 import type { Networks } from './networks.js'
@@ -145,6 +148,51 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
+   * What has happened since a moment, then what happens, in order: containers, images, networks and volumes of this root,
+   * whoever did it, in whichever process. Begins with this call, or with `since`; ends at `until`, if there is one, or by `signal`.
+   * The journal of a root keeps about 64 MiB.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION for a moment or filter that is none
+   * @see https://docs.docker.com/reference/cli/docker/system/events/
+   *
+   * @example
+   * ```ts
+   * for await (const { action, actor } of engine.events({ since: '10m', filters: { type: 'container', event: 'die' } }))
+   *   console.log(actor.attributes.name, action, actor.attributes.exitCode)
+   * ```
+   */
+  events(options: EventsOptions = {}): AsyncGenerator<EngineEvent, void, void> {
+    this.#root.closing.signal.throwIfAborted()
+    return this.#root.events(options)
+  }
+
+  /**
+   * Calls a listener with each event of a name from now on: `container.die`, `container.health_status`, all of a type
+   * (`network`), or everything (`event`). This keeps the process alive no longer, and ends when the engine is closed.
+   *
+   * @example
+   * ```ts
+   * engine.on('container.die', ({ actor }) => console.log(actor.attributes.name, actor.attributes.exitCode))
+   * ```
+   */
+  on<Name extends EventName>(name: Name, listener: EventListener<Name>): this {
+    this.#root.emitter.on(name, listener)
+    return this
+  }
+
+  /** The same, for the next event of the name only. */
+  once<Name extends EventName>(name: Name, listener: EventListener<Name>): this {
+    this.#root.emitter.once(name, listener)
+    return this
+  }
+
+  /** Takes a listener away that {@link on} or {@link once} was called with. */
+  off<Name extends EventName>(name: Name, listener: EventListener<Name>): this {
+    this.#root.emitter.off(name, listener)
+    return this
+  }
+
+  /**
    * Lets go of the root. What is being pulled or pushed is stopped. Containers that run go on running. It waits for the
    * teardowns of ended ones, and until the images that were loaded or pulled are on the disk.
    */
@@ -167,6 +215,7 @@ export class Engine implements AsyncDisposable {
       this.#root.stages.networking.host.close()
       // Whatever failed: who opens the root waits for this.
       closeSync(this.#root.inUse)
+      this.#root.stages.outbox.close()
       this.#root.database.close()
     }
   }

@@ -24,6 +24,7 @@ import { changeNetworks, endpointLinkOf, type RunningContainer, sameRun } from '
 import type { NetworksContext } from './network.js'
 import { leftoversFile } from './network-leftovers.js'
 import { hasInterfaces, hasNames, type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
+import { renewTexts, tellPlace } from './run-events.js'
 import { roadsNow, wantedState } from './wanted-state.js'
 
 /** Connects a container with a network; with one that runs, at once. */
@@ -83,16 +84,24 @@ async function connectRunning(
   const before = placesOf(networking, container.record.id)
   const record = recordPlace(context, container.record, network, settings)
   if (!record) return false
-  const undo: Undo[] = [() => void networking.store.disconnect(record.id, network.id)]
+  const undo: Undo[] = [() => forgetPlace(context, record, network)]
   try {
     failpoint('connect.record')
     await attach(context, { ...container, record }, network, before, undo)
+    renewTexts(context.stages, context.containers, record)
     return true
   } catch (error) {
     // What cannot be undone is the container's, and goes with it.
     for (const step of undo.reverse()) await reporting('', step).catch(() => {})
     throw error
   }
+}
+
+function forgetPlace(context: NetworksContext, { id }: ContainerRecord, network: NetworkRecord): void {
+  const { store } = context.stages.networking
+  store.transaction(() => {
+    if (store.disconnect(id, network.id)) tellPlace(context.containers, network, 'disconnect', id)
+  })
 }
 
 /** The record of a container with its new place, which has its addresses; undefined: its run is over. */
@@ -109,6 +118,7 @@ function recordPlace(
     checkModes(context, now, network)
     const index = nextInterface(store.endpointsOf(now.id))
     activateEndpoint(store, store.connect(now.id, network, settings), now.attempt, index)
+    tellPlace(context.containers, network, 'connect', now.id)
     return now
   })
 }

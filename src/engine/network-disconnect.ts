@@ -12,6 +12,7 @@ import type { NetworksContext } from './network.js'
 import { refused } from './network-connect.js'
 import { type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
 import { retireEndpoints } from './retire-endpoints.js'
+import { renewTexts, tellPlace } from './run-events.js'
 import { roadsNow } from './wanted-state.js'
 import { endpointLinks } from './wiring.js'
 
@@ -29,6 +30,7 @@ export async function disconnectContainer(
       idle(record) {
         checked(record)
         store.disconnect(record.id, network.id)
+        tellPlace(context.containers, network, 'disconnect', record.id)
       },
       async running(container) {
         checked(container.record)
@@ -74,8 +76,10 @@ async function disconnectRunning(
   const isDone = networking.store.transaction(() => {
     if (!sameRun(context.containers, record)) return false
     networking.store.disconnect(record.id, network.id)
+    tellPlace(context.containers, network, 'disconnect', record.id)
     return true
   })
+  if (isDone) renewTexts(context.stages, context.containers, record)
   // Who has repaired the firewall meanwhile saw the container still there.
   await networking.host.follow(roads, () => roadsNow(context, record.id, { ports: roads.ports, links: [] }))
   return isDone

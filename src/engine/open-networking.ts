@@ -1,4 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs'
+import { tellingNetworks } from '../events/telling-stores.js'
+import type { EventSink } from '../events/types.js'
 import type { AddressPool } from '../network/address-pools.js'
 import { openHostNetwork } from '../network/host-network.js'
 import type { Database } from '../store/database.js'
@@ -6,15 +8,26 @@ import { openLinks } from '../store/links.js'
 import { type NetworkRecord, openNetworks } from '../store/networks.js'
 import type { Networking } from './networking.js'
 import type { Paths } from './paths.js'
-import { describeBridge, ensureBridge, ensurePredefined, type NetworkStages } from './predefined-networks.js'
+import {
+  describeBridge,
+  ensureBridge,
+  ensurePredefined,
+  isPredefined,
+  type NetworkStages,
+} from './predefined-networks.js'
 
 /** What is left undone of the host's network is not worth an error. @see https://nodejs.org/api/process.html#processemitwarningwarning-options */
 const warn = (error: unknown) => process.emitWarning(error instanceof Error ? error : String(error))
 
 /** Opens a root's networks. Nothing is made of them in the kernel before something needs it. */
-export function openNetworking(paths: Paths, database: Database, pools: readonly AddressPool[]): Networking {
+export function openNetworking(
+  paths: Paths,
+  database: Database,
+  pools: readonly AddressPool[],
+  events: EventSink,
+): Networking {
   const { rootId, runRoot } = paths
-  const store = openNetworks(database)
+  const store = tellingNetworks(openNetworks(database), events, isPredefined)
   const host = openHostNetwork({ rootId, runRoot, onWarning: warn })
   const stages: NetworkStages = {
     networks: store,

@@ -1,3 +1,5 @@
+import { tellingVolumes } from '../events/telling-stores.js'
+import type { EventSink } from '../events/types.js'
 import { canOverlay, type SnapshotDriver } from '../snapshot/index.js'
 import type { Database } from '../store/database.js'
 import { openVolumes } from '../store/volumes.js'
@@ -17,9 +19,10 @@ export function openVolumeKeeper(
     volumePluginDirectories,
   }: Pick<NormalizedEngineOptions, 'volumeDrivers' | 'volumePluginDirectories'>,
   snapshots: Pick<SnapshotDriver, 'name'>,
+  events: EventSink,
   closing: AbortSignal,
 ): VolumeKeeper {
-  const store = openVolumes(database)
+  const store = tellingVolumes(openVolumes(database), events)
   const local = new LocalDriver({
     directory: paths.volumes,
     optionsOf: (name) => store.get(name)?.options ?? {},

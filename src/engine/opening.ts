@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
 import type { RunActions } from '../container/run-builder.js'
 import { containerEvent } from '../events/container-event.js'
+import type { EngineEvent } from '../events/event.js'
 import { openJournal } from '../events/journal.js'
 import { type Outbox, openOutbox } from '../events/outbox.js'
 import { openRunning } from '../events/running.js'
@@ -19,6 +20,8 @@ import { openCgroupParents } from './cgroup-parents.js'
 import { containerFiles } from './container-files.js'
 import { deleteContainer, discardVolumes, finishFills } from './container-volumes.js'
 import { Containers } from './containers.js'
+import { Emitter } from './emitter.js'
+import { type EventsOptions, eventsOf } from './events.js'
 import { graphDriver } from './graph-driver.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
@@ -55,6 +58,8 @@ export interface OpenRoot {
   readonly networks: Networks
   readonly volumes: Volumes
   readonly actions: RunActions
+  readonly emitter: Emitter
+  events(options: EventsOptions): AsyncGenerator<EngineEvent, void, void>
   pull(reference: string, options: PullOptions): Operation<ImageProgress, Image | Image[]>
 }
 
@@ -123,6 +128,8 @@ function handles(stages: Stages, context: ContainerContext, database: Database, 
     networks: new Networks({ stages, containers: context }),
     volumes: new Volumes({ stages, containers: context }),
     actions: runActions({ ...stages, pull }, context),
+    emitter: new Emitter({ stages, closing: context.closing }),
+    events: context.eventsOf,
     pull,
   }
 }
@@ -148,6 +155,7 @@ function containerContext(
     containers,
     events: stages.outbox,
     isToldRunning: openRunning(stages.journal),
+    eventsOf: (options) => eventsOf({ stages, closing }, options),
     tell: (record, action, extra) =>
       context.events.record(containerEvent(record, stages.images.labelsOf(record.image), action, extra)),
     root: stages.paths.root,

@@ -4,6 +4,11 @@ import { execProcess, healthSchedule, type ProcessInput } from '../spec/index.js
 import type { ContainerRecord } from '../store/containers.js'
 import type { Stages } from './assemble.js'
 
+/** The command of a container's health check, as Docker tells of it; undefined: nothing checks it. */
+export function probeWords({ images }: Pick<Stages, 'images'>, { image, config }: ContainerRecord): string | undefined {
+  return healthSchedule(config, images.resolve(image).config)?.command.join(' ')
+}
+
 /** What checks a container's health: an exec of its own user, in its own directory; undefined: nothing does. */
 export function probeOf(
   { host }: Pick<Stages, 'host'>,

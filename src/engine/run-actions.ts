@@ -48,7 +48,10 @@ async function create(stages: RunStages, context: ContainerContext, request: Run
   const membership = await membershipOf(stages.networking, context, record)
   await prepareTaken(stages, context, record, request.signal)
   failpoint('create.insert')
-  const { result: inserted, made } = await insert(stages, context, record, membership, request.signal)
+  const { result: inserted, made } = await insert(stages, context, record, membership, {
+    signal: request.signal,
+    isAttached: false,
+  })
   await prepare(stages, context, inserted, made, request.signal)
   return new Container(context, inserted)
 }
@@ -107,7 +110,10 @@ async function runRecorded(
   try {
     failpoint('run.insert')
     const started = { ...draft, phase: 'started', attempt: 1, bootId: context.bootId } as const
-    const { result, made } = await insert(stages, context, started, membership, signal)
+    const { result, made } = await insert(stages, context, started, membership, {
+      signal,
+      isAttached: streams.attached,
+    })
     await prepare(stages, context, result, made, signal)
     record = { ...result, isPrepared: true }
   } catch (error) {
@@ -167,7 +173,7 @@ async function insert(
   context: ContainerContext,
   record: ContainerRecord,
   membership: Membership,
-  signal: AbortSignal | undefined,
+  { signal, isAttached }: { readonly signal: AbortSignal | undefined; readonly isAttached: boolean },
 ): Promise<{ result: ContainerRecord; made: readonly string[] }> {
   const volumes = volumeRequests(record)
   // Looked at when it is inserted: from then on they stay.
@@ -180,6 +186,8 @@ async function insert(
       const body = (there: ReadonlyMap<string, VolumeRecord>) => {
         const inserted = { ...named, isPrepared: arePrepared(there) }
         context.containers.insert(inserted)
+        context.tell(inserted, 'create')
+        if (isAttached) context.tell(inserted, 'attach')
         join(stages.networking, inserted, membership)
         useMounts(stages, inserted)
         return inserted

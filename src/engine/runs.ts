@@ -2,9 +2,11 @@ import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { replaceNames } from '../network/name-records.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
+import type { Stages } from './assemble.js'
 import { nameRecord } from './container-names.js'
 import { activateEndpoints } from './endpoints.js'
 import { hasNames, type Networking, placesOf } from './networking.js'
+import { renewTexts, tellFailure, tellLoss } from './run-events.js'
 
 type Records = Pick<ContainerContext, 'containers' | 'bootId'>
 
@@ -19,16 +21,38 @@ export async function beginRun(networking: Networking, { containers, bootId }: R
   })
 }
 
-/** The end of a run, with its places free: an `rm` container is no more, any other has exited. */
+/**
+ * The end of a run, with its places free: an `rm` container is no more, any other has exited.
+ *
+ * @param isTold whether its supervisor has told the journal of events
+ */
 export function endRun(
-  { store }: Networking,
-  { containers, delete: remove }: Pick<ContainerContext, 'containers' | 'delete'>,
+  stages: Stages,
+  context: ContainerContext,
   record: ContainerRecord,
-  outcome: Outcome,
+  { outcome, isTold }: { readonly outcome: Outcome; readonly isTold: boolean },
 ): void {
+  const { containers, delete: remove } = context
+  const { store } = stages.networking
   store.transaction(() => {
+    if (!isTold) tellLoss(stages, context, record, outcome.exitCode)
     if (record.config.rm) remove(record)
     else if (containers.settle(record.id, record.attempt, outcome)) store.release(record.id, record.attempt)
+  })
+}
+
+/** The end of a run that nobody saw, or that could not begin. What it has of networks is freed once that is undone. */
+export function loseRun(
+  stages: Stages,
+  context: ContainerContext,
+  record: ContainerRecord,
+  outcome: Outcome,
+  phase: 'exited' | 'created' | 'removing',
+): void {
+  stages.networking.store.transaction(() => {
+    if (!context.containers.settle(record.id, record.attempt, outcome, phase)) return
+    const tell = outcome.error === undefined ? tellLoss : tellFailure
+    tell(stages, context, record, outcome.exitCode)
   })
 }
 
@@ -40,15 +64,24 @@ export function releaseRun({ store }: Networking, { containers }: Records, id: s
 
 /** Gives a container another name: in its record, then on the networks where it is found by it. */
 export async function renameContainer(
-  networking: Networking,
-  { containers }: Records,
+  stages: Stages,
+  context: ContainerContext,
   id: string,
   name: string,
 ): Promise<void> {
-  containers.rename(id, name)
+  const { networking } = stages
+  const record = networking.store.transaction(() => rename(context, id, name))
   failpoint('rename.names')
-  const record = containers.get(id)
   if (!record) return
+  renewTexts(stages, context, record)
   for (const place of placesOf(networking, id).filter(({ network }) => hasNames(network)))
     await replaceNames(networking.names, place.network.id, nameRecord(record, place))
+}
+
+function rename({ containers, tell }: ContainerContext, id: string, name: string): ContainerRecord | undefined {
+  const before = containers.get(id)
+  containers.rename(id, name)
+  const record = containers.get(id)
+  if (before && record) tell(record, 'rename', { oldName: `/${before.name}` })
+  return record
 }

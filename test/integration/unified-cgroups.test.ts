@@ -9,6 +9,8 @@ import { openNetworking } from '../../src/engine/open-networking.js'
 import { openVolumeKeeper } from '../../src/engine/open-volumes.js'
 import { normalizeEngineOptions } from '../../src/engine/options.js'
 import { preparePaths } from '../../src/engine/paths.js'
+import { openJournal } from '../../src/events/journal.js'
+import { openOutbox } from '../../src/events/outbox.js'
 import { detectCgroups, native } from '../../src/host/index.js'
 import { openImages } from '../../src/image/index.js'
 import { dockerAddressPools } from '../../src/network/address-pools.js'
@@ -38,6 +40,8 @@ beforeAll(async () => {
     maxConcurrentDownloads: 3,
     maxConcurrentUploads: 5,
   })
+  const journal = openJournal(paths.root)
+  const outbox = openOutbox(database, journal)
   const layout = unified && { kind: 'v2' as const, hierarchies: [unified], unified }
   stages = {
     paths,
@@ -45,12 +49,22 @@ beforeAll(async () => {
     snapshots,
     cgroups: openCgroupParents(`${paths.rootId}-v2`, () => '', layout),
     host: gatherHostFacts(),
-    networking: openNetworking(paths, database, dockerAddressPools),
-    volumes: openVolumeKeeper(paths, database, normalizeEngineOptions({}, {}), snapshots, new AbortController().signal),
+    networking: openNetworking(paths, database, dockerAddressPools, outbox),
+    volumes: openVolumeKeeper(
+      paths,
+      database,
+      normalizeEngineOptions({}, {}),
+      snapshots,
+      outbox,
+      new AbortController().signal,
+    ),
+    journal,
+    outbox,
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {
     stages.cgroups.remove()
+    stages.outbox.close()
     database.close()
   }
 })
