@@ -6,16 +6,27 @@ import { reporting } from '../errors/system.js'
 import type { EngineEvent } from '../events/event.js'
 import type { Change } from '../snapshot/index.js'
 import { checkContainerName } from '../spec/names.js'
+import type { UpdateOptions } from '../spec/update.js'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import type { ArchiveSource } from '../volume/archive.js'
 import type { CopiedArchive } from '../volume/copy-out.js'
-import { type Attachment, attach, attachLive, type ExitResult, resultOf } from './attach.js'
+import {
+  type Attachment,
+  type AttachOptions,
+  attach,
+  attachLive,
+  type ExitResult,
+  resultOf,
+  type StartAttachedOptions,
+} from './attach.js'
 import { type CommitOptions, commit } from './commit.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import type { ContainerArchiveOptions, ContainerCopies, ContainerCopyOptions, ContainerExtractOptions } from './copy.js'
+import { parseDetachKeys } from './detach-keys.js'
 import { diff } from './diff.js'
 import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
+import { type Exec, findExec, listExecs } from './exec-handle.js'
 import { type ExportOptions, exportFiles } from './export.js'
 import type { ContainerInspect } from './inspect.js'
 import { type InspectOptions, inspect } from './inspection.js'
@@ -24,21 +35,16 @@ import { Logs } from './log-reader.js'
 import type { LogsOptions } from './logs.js'
 import { type PublishedPorts, portAddresses, publishedPorts } from './ports.js'
 import { type RemoveOptions, remove } from './remove.js'
+import { resize } from './resize.js'
 import { settle } from './settle.js'
 import { start } from './start.js'
 import type { StatsOptions } from './stats.js'
 import type { ContainerStats } from './stats-figures.js'
-import { stop } from './stop.js'
+import { type StopOptions, stop } from './stop.js'
 import type { ContainerProcesses } from './top.js'
-import { waitEnded } from './wait.js'
-
-/** Options of {@link Container.stop}. */
-export interface StopOptions {
-  /** How long the program has to end after the stop signal, in ms. Default: the container's stopTimeout, else 10,000. Negative: for ever. */
-  readonly timeoutMs?: number
-  /** Stops waiting; what was sent stays sent. */
-  readonly signal?: AbortSignal
-}
+import type { UpdateResult } from './update.js'
+import { type WaitOptions, wait } from './wait.js'
+import type { AwaitedState, WaitForOptions } from './wait-for.js'
 
 /**
  * A container: a handle on what the store knows under its id. Any number of handles, in any number of processes, may exist
@@ -68,47 +74,100 @@ export class Container {
     await this.#act('start', () => start(this.#context, this.id, detachedStreams))
   }
 
-  /** Starts it with its streams attached from the first byte. */
-  async startAttached(size: { rows?: number; columns?: number } = {}): Promise<Attachment> {
-    const { config } = this.#record()
-    const streams = { attached: true, rows: size.rows ?? 0, columns: size.columns ?? 0 }
+  /** Starts it with its streams attached from the first byte; attaches to one that runs. */
+  async startAttached(options: StartAttachedOptions = {}): Promise<Attachment> {
+    const { tty, interactive: stdin } = this.#record().config
+    parseDetachKeys(options.detachKeys ?? '')
+    const streams = { attached: true, rows: options.rows ?? 0, columns: options.columns ?? 0 }
     const live = await this.#act('start', () => start(this.#context, this.id, streams))
-    return live ? attachLive(live, { stdin: config.interactive }) : this.attach()
-  }
-
-  /** Sends the stop signal, waits, then kills. Stopping one that does not run does nothing. */
-  async stop(options: StopOptions = {}): Promise<void> {
-    const record = this.#record()
-    const { stopSignal, stopTimeout } = record.config
-    const request = {
-      stopSignal: stopSignal ?? this.#context.inspectImage(record).config.StopSignal ?? 'SIGTERM',
-      timeoutMs: options.timeoutMs ?? (stopTimeout === undefined ? 10_000 : stopTimeout * 1000),
-      signal: options.signal,
-    }
-    await this.#act('stop', () => stop(this.#context, this.id, request))
-  }
-
-  /** Stops and starts. */
-  async restart(options: StopOptions = {}): Promise<void> {
-    await this.stop(options)
-    await this.start(options.signal ? { signal: options.signal } : {})
+    return live ? attachLive(this.#context, live, { ...options, tty, stdin }) : this.attach(options)
   }
 
   /**
-   * Sends a signal to the first process.
+   * Sends the stop signal of the container or its image (default SIGTERM), waits, then kills everything in it. Stopping one that
+   * does not run does nothing; one that is paused goes on with the signal, one that waits to be started again stays ended.
+   *
+   * @example
+   * ```ts
+   * await container.stop({ timeoutMs: 2000 })
+   * ```
+   */
+  async stop(options: StopOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    await this.#act('stop', () => stop(this.#context, this.id, options))
+  }
+
+  /**
+   * Stops it, if it runs, and starts it. One that removes itself when it ends stays, as under Docker.
+   *
+   * @throws {InvalidStateError} when it is being removed; {LaunchError} when the program cannot be started
+   */
+  async restart(options: StopOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    const { restart } = await import('./restart.js')
+    await this.#act('restart', () => restart(this.#context, this.id, options))
+  }
+
+  /**
+   * Sends a signal to the first process; SIGKILL to everything in it, and waits for the end. A signal that ends it ends a restart
+   * policy's work, too: without a stop signal of its own or its image's, that is any.
    *
    * @param signal a name (`'SIGHUP'`, `'hup'`) or number; default SIGKILL
-   * @throws {InvalidStateError} when it does not run
+   * @throws {InvalidStateError} when it does not run; {InvalidOptionError} for a signal that does not exist
    */
   async kill(signal: string | number = 'SIGKILL'): Promise<void> {
-    this.#record()
+    this.#context.closing.throwIfAborted()
     await this.#act('kill', () => kill(this.#context, this.id, signal))
   }
 
-  /** Resolves when it does not run (any more), with how it ended; by whichever process it was started. */
-  async wait({ signal }: { signal?: AbortSignal } = {}): Promise<ExitResult> {
-    this.#record()
-    const outcome = await this.#act('wait for', () => waitEnded(this.#context, this.id, signal))
+  /**
+   * Makes everything in it stand still, until {@link unpause}, a stop or SIGKILL, whatever becomes of this process.
+   *
+   * @throws {InvalidStateError} when it does not run, or is paused already
+   */
+  async pause({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    signal?.throwIfAborted()
+    const { pause } = await import('./pause.js')
+    await this.#act('pause', () => pause(this.#context, this.id, signal))
+  }
+
+  /** Lets it go on. @throws {InvalidStateError} when it is not paused */
+  async unpause({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    signal?.throwIfAborted()
+    const { unpause } = await import('./pause.js')
+    await this.#act('unpause', () => unpause(this.#context, this.id, signal))
+  }
+
+  /**
+   * Changes its limits and its restart policy, from now on and where it runs already: `docker update`. What is not given stays.
+   *
+   * @returns what the kernel cannot do of it, in Docker's words
+   * @throws {InvalidOptionError} INVALID_OPTION; {SyscallError} when the kernel refuses, such as a limit below what is in use: nothing
+   *   is changed then
+   *
+   * @example
+   * ```ts
+   * await container.update({ memory: '256m', memorySwap: '512m', cpus: 1.5, restart: 'on-failure:3' })
+   * ```
+   */
+  async update(options: UpdateOptions, { signal }: { signal?: AbortSignal } = {}): Promise<UpdateResult> {
+    signal?.throwIfAborted()
+    const { update } = await import('./update.js')
+    return this.#act('update', () => update(this.#context, this.id, options, signal))
+  }
+
+  /**
+   * Resolves with how it ended, by whichever process it was started: when it does not run (any more), at its next end
+   * (`'next-exit'`), or when it is gone (`'removed'`).
+   *
+   * @example
+   * ```ts
+   * const { exitCode } = await container.wait()
+   * const removed = container.wait({ condition: 'removed', signal: AbortSignal.timeout(60_000) })
+   * ```
+   */
+  async wait(options: WaitOptions = {}): Promise<ExitResult> {
+    const outcome = await this.#act('wait for', () => wait(this.#context, this.id, options))
     return outcome ? resultOf(outcome) : { exitCode: 0, signal: undefined, oomKilled: false }
   }
 
@@ -138,7 +197,7 @@ export class Container {
    * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
    */
   async remove(options: RemoveOptions = {}): Promise<void> {
-    this.#record()
+    this.#context.closing.throwIfAborted()
     await this.#act('remove', () => remove(this.#context, this.id, options))
   }
 
@@ -282,10 +341,48 @@ export class Container {
     return new ExecBuilder(this.#context, this.id, command, options)
   }
 
-  /** Attaches to the first process: its output from now on, and its stdin when it is interactive. */
-  async attach(): Promise<Attachment> {
-    const { config } = this.#record()
-    return attach(this.#context, this.id, { tty: config.tty, stdin: config.interactive })
+  /**
+   * Attaches to the first process, whoever started it: to its output from now on (with `logs`, from the beginning), and to its
+   * stdin when it is interactive.
+   *
+   * @throws {InvalidStateError} INVALID_STATE when it is stopped, paused or waits to be started again
+   * @throws {InvalidOptionError} INVALID_OPTION for detach keys that cannot be
+   *
+   * @example
+   * ```ts
+   * const io = await container.attach({ logs: true })
+   * io.stdout.pipe(process.stdout)
+   * const { exitCode } = await io.exit
+   * ```
+   */
+  async attach(options: AttachOptions = {}): Promise<Attachment> {
+    this.#record()
+    return this.#act('attach to', () => attach(this.#context, this.id, options))
+  }
+
+  /**
+   * Sets the size of its terminal. One without a terminal is left as it is, as under Docker.
+   *
+   * @throws {InvalidStateError} INVALID_STATE when it does not run
+   */
+  async resize(rows: number, columns: number): Promise<void> {
+    this.#record()
+    await this.#act('resize', () => resize(this.#context, this.id, rows, columns))
+  }
+
+  /**
+   * The processes that were started in it by `exec()`, in whichever process, oldest first: those that run, and of those that
+   * have ended in this run of the container the last 256 (or some more).
+   */
+  async execs(): Promise<Exec[]> {
+    this.#record()
+    return this.#act('list the execs of', () => listExecs(this.#context, this.id))
+  }
+
+  /** One of them by its id. @throws {NotFoundError} EXEC_NOT_FOUND */
+  async getExec(id: string): Promise<Exec> {
+    this.#record()
+    return this.#act('find an exec of', () => findExec(this.#context, this.id, id))
   }
 
   /**

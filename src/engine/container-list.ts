@@ -1,4 +1,5 @@
 import type { ContainerContext } from '../container/context.js'
+import { containerHealth } from '../container/health.js'
 import { exposedPortsOf, labelsOf } from '../container/inspect-config.js'
 import { inspectMounts } from '../container/inspect-mounts.js'
 import { inspectState, type Settled } from '../container/inspect-state.js'

@@ -18,6 +18,10 @@ export const errorTable = {
   AMBIGUOUS_ID: 'ConflictError',
   INVALID_STATE: 'InvalidStateError',
   ENGINE_CLOSED: 'InvalidStateError',
+  /** As many health checks as it takes have failed in a row; `details.output` of the last. */
+  CONTAINER_UNHEALTHY: 'InvalidStateError',
+  /** What was waited for did not come in time. */
+  WAIT_TIMED_OUT: 'InvalidStateError',
   /** The container's log is kept where it cannot be read, or nowhere. */
   LOGS_UNREADABLE: 'InvalidStateError',
   DIGEST_MISMATCH: 'DigestMismatchError',

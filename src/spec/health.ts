@@ -26,7 +26,7 @@ const inherited: Configured = {
  */
 export function parseHealthcheck({ healthcheck, noHealthcheck }: RunOptions): Configured | undefined {
   const isOff = checkFlag('noHealthcheck', noHealthcheck)
-  const given = Object.values(healthcheck ?? {}).some((value) => value !== undefined)
+  const given = Object.values(healthcheck ?? {}).some((value) => value !== undefined && value !== '')
   if (isOff && given)
     throw invalidOption('noHealthcheck', '--no-healthcheck conflicts with --health-* options', 'leave out one of them')
   if (isOff) return { ...inherited, test: ['NONE'] }
