@@ -1,6 +1,6 @@
 export type { Attachment, ExitResult } from './container/attach.js'
 export type { CommitOptions } from './container/commit.js'
-export { Container, type StopOptions } from './container/container.js'
+export { Container } from './container/container.js'
 export type { ContainerArchiveOptions, ContainerCopyOptions, ContainerExtractOptions } from './container/copy.js'
 export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
@@ -33,7 +33,10 @@ export type {
   StatsDocument,
 } from './container/stats-document.js'
 export type { ContainerStats } from './container/stats-figures.js'
+export type { StopOptions } from './container/stop.js'
 export type { ContainerProcesses } from './container/top.js'
+export type { UpdateResult } from './container/update.js'
+export type { WaitCondition, WaitOptions } from './container/wait.js'
 export type { AwaitedState, WaitForOptions } from './container/wait-for.js'
 export type { Digest } from './content/digest.js'
 export type {
@@ -50,6 +53,7 @@ export type { Image } from './engine/image.js'
 export type { Images, RegistryRequestOptions, SearchImagesOptions } from './engine/images.js'
 export type { ImportSource } from './engine/import-source.js'
 export type { EngineInfo } from './engine/info.js'
+export type { LogDriver, LogDriverCall, LoggedContainer } from './engine/log-drivers.js'
 export { type DisconnectOptions, Network } from './engine/network.js'
 export { type NetworkBlueprint, NetworkBuilder } from './engine/network-builder.js'
 export type { NetworkFilters, PruneNetworksFilters } from './engine/network-filters.js'
@@ -165,6 +169,7 @@ export type {
   RunOptions,
   VolumeMountOptions,
 } from './spec/options.js'
+export type { UpdateOptions } from './spec/update.js'
 export type {
   ArchiveSource as VolumeArchiveSource,
   ExportTreeOptions as ExportVolumeOptions,

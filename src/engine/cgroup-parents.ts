@@ -13,6 +13,8 @@ export interface CgroupParents {
   existing(id: string): ContainerCgroups['directories']
   /** The same, with the controllers of each. */
   of(id: string): readonly ContainerCgroup[]
+  /** How this host has its cgroups. */
+  layout(): CgroupLayout
   /** What makes container `id` stand still, when it has cgroups. */
   freezer(id: string): Freezer | undefined
   /** All names below the parents: ids of containers. */
@@ -65,6 +67,7 @@ export function openCgroupParents(
       return steps.map((step) => ensureParent(detected(), step, 'custom')).at(-1) as readonly Hierarchy[]
     },
     existing: (id) => cgroupDirectories(placesOf(id), id).filter(({ path }) => existsSync(path)),
+    layout: detected,
     of: (id) =>
       placesOf(id)
         .map(({ parent, version, controllers }) => ({ version, controllers, path: `${parent}/${id}` }))

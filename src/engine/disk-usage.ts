@@ -2,6 +2,7 @@ import type { ContainerSize } from '../container/context.js'
 import type { ImageUsage } from '../image/index.js'
 import { isLocal } from '../volume/volume-record.js'
 import type { Stages } from './assemble.js'
+import { isUp } from './container-filters.js'
 import type { ContainerSummary, Containers } from './containers.js'
 import { usageOf } from './volume-inspect.js'
 import type { VolumeSummary, Volumes } from './volumes.js'
@@ -12,6 +13,23 @@ export interface DiskUsage extends ImageUsage {
   readonly containers: readonly ContainerUsage[]
   /** Those of driver `local` without options, by name: others are not known to take anything of this disk. */
   readonly volumes: readonly VolumeUsage[]
+  /** The lines of `docker system df`. */
+  readonly summary: {
+    readonly images: UsageLine
+    readonly containers: UsageLine
+    readonly volumes: UsageLine
+  }
+}
+
+/** How much there is of a kind of things. */
+export interface UsageLine {
+  readonly total: number
+  /** Images with containers, containers that run, volumes that containers refer to. */
+  readonly active: number
+  /** Bytes. */
+  readonly size: number
+  /** Bytes that would be free without those that are not active. */
+  readonly reclaimable: number
 }
 
 /** A container, and the sizes of its files. */
@@ -32,8 +50,45 @@ export async function diskUsage(
   signal: AbortSignal | undefined,
 ): Promise<DiskUsage> {
   const usages = (await containers.list({ all: true, size: true, ...(signal && { signal }) })) as ContainerUsage[]
-  return { ...(await stages.images.usage()), containers: usages, volumes: await volumesUsage(stages, volumes, signal) }
+  const images = await stages.images.usage()
+  const volumeUsages = await volumesUsage(stages, volumes, signal)
+  return { ...images, containers: usages, volumes: volumeUsages, summary: summaryOf(images, usages, volumeUsages) }
 }
+
+function summaryOf(
+  { images, layersSize }: ImageUsage,
+  containers: readonly ContainerUsage[],
+  volumes: readonly VolumeUsage[],
+): DiskUsage['summary'] {
+  const used = images.filter((image) => image.containers > 0)
+  // As Docker has it, what several images share is reclaimable.
+  const own = sum(used.map(({ size, sharedSize }) => size - sharedSize))
+  return {
+    images: { total: images.length, active: used.length, size: layersSize, reclaimable: layersSize - own },
+    containers: usageLine(containers, isUp, ({ sizeRw }) => sizeRw),
+    volumes: usageLine(
+      volumes,
+      ({ links }) => links > 0,
+      ({ size }) => size,
+    ),
+  }
+}
+
+function usageLine<Thing>(
+  things: readonly Thing[],
+  isActive: (thing: Thing) => boolean,
+  sizeOf: (thing: Thing) => number,
+): UsageLine {
+  const idle = things.filter((thing) => !isActive(thing))
+  return {
+    total: things.length,
+    active: things.length - idle.length,
+    size: sum(things.map(sizeOf)),
+    reclaimable: sum(idle.map(sizeOf)),
+  }
+}
+
+const sum = (sizes: readonly number[]) => sizes.reduce((all, size) => all + size, 0)
 
 async function volumesUsage(
   { volumes: keeper }: Pick<Stages, 'volumes'>,

@@ -13,11 +13,14 @@ import type { EventListener, EventName } from './emitter.js'
 import type { EventsOptions } from './events.js'
 import type { Image } from './image.js'
 import type { Images } from './images.js'
+import type { EngineInfo } from './info.js'
 import type { Networks } from './networks.js'
 import type { OpenRoot } from './opening.js'
 import { type Operation, operationsOf } from './operation.js'
 import { type EngineOptions, normalizeEngineOptions } from './options.js'
+import type { Pruned, PruneOptions } from './prune-system.js'
 import type { PullOptions } from './pull.js'
+import type { EngineVersion } from './version.js'
 import type { Volumes } from './volumes.js'
 
 /**
@@ -193,6 +196,54 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
+   * Removes what is not used, as `docker system prune` does: containers that do not run, networks without containers, images
+   * without names; with `volumes` anonymous volumes, with `all` every image that no container is of.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION for a filter that is none
+   *
+   * @example
+   * ```ts
+   * const { spaceReclaimed } = await engine.prune({ all: true, filters: { until: '240h' } })
+   * ```
+   */
+  async prune(options: PruneOptions = {}): Promise<Pruned> {
+    this.#root.closing.signal.throwIfAborted()
+    options.signal?.throwIfAborted()
+    const { pruneSystem } = await import('./prune-system.js')
+    return reporting('cannot prune', () => pruneSystem(this, options))
+  }
+
+  /**
+   * `docker info`: Docker's document, about this root and its host.
+   *
+   * @example
+   * ```ts
+   * const { ContainersRunning, CgroupVersion, Warnings } = await engine.info()
+   * ```
+   */
+  async info(): Promise<EngineInfo> {
+    this.#root.closing.signal.throwIfAborted()
+    const { engineInfo } = await import('./info.js')
+    return reporting('cannot tell of the host', async () =>
+      engineInfo(this.#root, await this.containers.list({ all: true })),
+    )
+  }
+
+  /**
+   * `docker version`: this package's, and whose API it follows.
+   *
+   * @example
+   * ```ts
+   * const { Version, ApiVersion } = await engine.version()
+   * ```
+   */
+  async version(): Promise<EngineVersion> {
+    this.#root.closing.signal.throwIfAborted()
+    const { engineVersion } = await import('./version.js')
+    return engineVersion()
+  }
+
+  /**
    * Lets go of the root. What is being pulled or pushed is stopped. Containers that run go on running. It waits for the
    * teardowns of ended ones, and until the images that were loaded or pulled are on the disk.
    */
@@ -205,6 +256,7 @@ export class Engine implements AsyncDisposable {
     await Promise.all(
       lives.map((live) => (this.#root.context.finishing.has(live.id) ? live.gone() : live.session.close())),
     )
+    await this.#root.feeders?.close()
     await operationsOf(this.#root.closing.signal)
     await this.#root.stages.volumes.close()
     await this.#root.stages.images.settled()

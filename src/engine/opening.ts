@@ -12,11 +12,13 @@ import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
 import { rootAddressPools } from '../network/address-pools.js'
 import { openSnapshots } from '../snapshot/index.js'
+import { onCommit } from '../store/commits.js'
 import { openContainerList } from '../store/container-list.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
-import type { Stages } from './assemble.js'
+import { assembleExec, type Stages } from './assemble.js'
 import { openCgroupParents } from './cgroup-parents.js'
+import { markStopped, reconfigure, restoreLimits } from './container-changes.js'
 import { containerFiles } from './container-files.js'
 import { deleteContainer, discardVolumes, finishFills } from './container-volumes.js'
 import { Containers } from './containers.js'
@@ -29,6 +31,7 @@ import { settleUsers } from './image-users.js'
 import { Images } from './images.js'
 import { launchContainer, launchExec } from './launcher.js'
 import { hasLeft, tearDown } from './leftovers.js'
+import type { LogFeeders } from './log-feeders.js'
 import { containerNetworking } from './networking.js'
 import { Networks } from './networks.js'
 import { openNetworking } from './open-networking.js'
@@ -46,6 +49,7 @@ import { Volumes } from './volumes.js'
 
 /** What an engine has while its root is open. */
 export interface OpenRoot {
+  readonly options: NormalizedEngineOptions
   readonly stages: Stages
   readonly context: ContainerContext
   readonly database: Database
@@ -58,6 +62,8 @@ export interface OpenRoot {
   readonly networks: Networks
   readonly volumes: Volumes
   readonly actions: RunActions
+  /** Undefined: there are no drivers to feed. */
+  readonly feeders: LogFeeders | undefined
   readonly emitter: Emitter
   events(options: EventsOptions): AsyncGenerator<EngineEvent, void, void>
   pull(reference: string, options: PullOptions): Operation<ImageProgress, Image | Image[]>
@@ -88,6 +94,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       layerLimits,
       maxConcurrentDownloads,
       maxConcurrentUploads,
+      events: outbox,
     })
     const closing = new AbortController()
     // As many may wait as there are containers.
@@ -101,6 +108,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       host: gatherHostFacts(),
       networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId), outbox),
       volumes: openVolumeKeeper(paths, database, options, snapshots, outbox, closing.signal),
+      logDrivers: options.logDrivers,
       journal,
       outbox,
     }
@@ -109,13 +117,29 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     await images.recover()
     await images.sweep()
     await reconcile(stages, context)
-    return { ...handles(stages, context, database, registries), stages, context, database, registries, closing, inUse }
+    return {
+      ...handles(stages, context, database, registries),
+      options,
+      feeders: await openFeeders(context, options.logDrivers),
+      stages,
+      context,
+      database,
+      registries,
+      closing,
+      inUse,
+    }
   } catch (error) {
     outbox?.close()
     database?.close()
     closeSync(inUse)
     throw error
   }
+}
+
+async function openFeeders(context: ContainerContext, drivers: NormalizedEngineOptions['logDrivers']) {
+  if (Object.keys(drivers).length === 0) return undefined
+  const { LogFeeders } = await import('./log-feeders.js')
+  return new LogFeeders(context, drivers)
 }
 
 function handles(stages: Stages, context: ContainerContext, database: Database, registries: LazyRegistries) {
@@ -158,6 +182,11 @@ function containerContext(
     eventsOf: (options) => eventsOf({ stages, closing }, options),
     tell: (record, action, extra) =>
       context.events.record(containerEvent(record, stages.images.labelsOf(record.image), action, extra)),
+    onCommit: (listener) => onCommit(database, listener),
+    markStopped: (record, signal) => markStopped(stages.networking, context, record, signal),
+    reconfigure: (id, options) => reconfigure(stages.networking, context, { id, options, host: stages.host }),
+    restoreLimits: (before) => restoreLimits(stages.networking, context, before),
+    limits: (record) => assembleExec(stages, record).cgroups.knobs,
     root: stages.paths.root,
     runRoot: stages.paths.runRoot,
     bootId,

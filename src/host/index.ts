@@ -1,4 +1,5 @@
 import { closeSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { binaries, programPath } from './addon.js'
 import type { Native } from './native.js'
 
@@ -46,4 +47,10 @@ export function withDescriptor<Result>(descriptor: number, use: (descriptor: num
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** The version of this package. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(binaries().root, 'package.json'), 'utf8')) as { version: string }
+  return version
 }
