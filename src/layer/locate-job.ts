@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { type Native, native, O_NOFOLLOW, O_PATH, S_IFLNK, S_IFMT, type Stat, withDescriptor } from '../host/index.js'
+import { KernelFiles } from './kernel-files.js'
 import { isErrno } from './layer-errors.js'
 import type { LocateRequest, Location } from './plain-jobs.js'
 import { isDirectory, openTree, type TreeRoot, within } from './tree.js'
@@ -10,7 +11,7 @@ const maxLinks = 40
 /** Where a path leads. @throws ENOTDIR when it goes on behind what is no directory */
 export function locateJob({ root, path }: LocateRequest): Location {
   return withDescriptor(openTree(native(), root), (top) => {
-    const walk = new Walk(native(), top, within(root))
+    const walk = new Walk(native(), top, root)
     const clean = posix.join('/', path)
     const wantsDirectory = isDirectoryName(path)
     const { dir, base } = posix.parse(clean.replace(/(?<=.)\/$/, ''))
@@ -24,7 +25,7 @@ export function locateJob({ root, path }: LocateRequest): Location {
 
 /** A path without symlinks for one of the tree. It is good for being resolved inside the tree again: nothing else is. */
 export function realPath(native: Native, top: number, root: TreeRoot, path: string): string {
-  return new Walk(native, top, within(root)).resolve(path)
+  return new Walk(native, top, root).resolve(path)
 }
 
 /** Whether only a directory can have been meant: `a/`, `a/.`. */
@@ -36,11 +37,13 @@ class Walk {
   readonly #native: Native
   readonly #top: number
   readonly #within: number
+  readonly #kernel: KernelFiles
 
-  constructor(native: Native, top: number, resolve: number) {
+  constructor(native: Native, top: number, root: TreeRoot) {
     this.#native = native
     this.#top = top
-    this.#within = resolve
+    this.#within = within(root)
+    this.#kernel = new KernelFiles(native, root)
   }
 
   /** Follows symlinks, as if the tree were the filesystem's root, as far as there is something. */
@@ -76,11 +79,23 @@ class Walk {
   /** Undefined when there is nothing. */
   #at<Result>(path: string, use: (fd: number) => Result): Result | undefined {
     try {
-      return withDescriptor(this.#native.openat2(this.#top, path, O_PATH | O_NOFOLLOW, 0, this.#within), use)
+      const fd = this.#open(path)
+      return withDescriptor(fd, () => (this.#isHidden(fd, path) ? undefined : use(fd)))
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined
       throw error
     }
+  }
+
+  #open(path: string): number {
+    return this.#native.openat2(this.#top, path, O_PATH | O_NOFOLLOW, 0, this.#within)
+  }
+
+  /** Of the kernel's filesystems there are only the directories that they are mounted on. */
+  #isHidden(fd: number, path: string): boolean {
+    if (!this.#kernel.has(fd)) return false
+    if (!isDirectory(this.#native.statAt(fd, '') as Stat)) return true
+    return withDescriptor(this.#open(posix.dirname(path)), (parent) => this.#kernel.has(parent))
   }
 }
 

@@ -37,8 +37,8 @@ const kinds: Readonly<Record<number, EntryKind>> = {
 export interface PackForm {
   /** How names are opened: openat2(2). */
   readonly resolve: number
-  /** What says only that a file is not there. */
-  readonly isHidden: (stat: Stat) => boolean
+  /** What says only that a file is not there, or counts as if. */
+  readonly isHidden: (stat: Stat, place: number) => boolean
   readonly takesXattr: (name: string) => boolean
 }
 
@@ -96,7 +96,7 @@ export class EntryPacker {
     const stat = this.#native.statAt(place, '') as Stat
     const kind = kinds[stat.mode & S_IFMT]
     // A whiteout took the place of what was here.
-    if (kind === undefined || this.#form.isHidden(stat)) return
+    if (kind === undefined || this.#form.isHidden(stat, place)) return
     const first = kind === 'directory' || stat.nlink < 2 ? undefined : this.#firstName(stat, path)
     const entry: TarEntryInit = {
       kind,

@@ -11,6 +11,7 @@ import {
   type Stat,
   withDescriptor,
 } from '../host/index.js'
+import { KernelFiles } from './kernel-files.js'
 import { exactly, ifThere } from './layered-directory.js'
 import { checkPathLength } from './names.js'
 import { EntryPacker } from './pack-entry.js'
@@ -29,8 +30,10 @@ export function packPlainJob(
 ): void {
   const output = new PackOutput(fd, false)
   const resolve = root.crossesMounts ? exactly & ~RESOLVE_NO_XDEV : exactly
-  const form = { resolve, isHidden: () => false, takesXattr: isPlainXattr }
-  const packer = new PlainPacker(native(), new EntryPacker(native(), output, checkpoint, form), resolve)
+  const kernel = new KernelFiles(native(), root)
+  const isHidden = (stat: Stat, place: number) => !isDirectory(stat) && kernel.has(place)
+  const form = { resolve, isHidden, takesXattr: isPlainXattr }
+  const packer = new PlainPacker(native(), new EntryPacker(native(), output, checkpoint, form), kernel, resolve)
   withDescriptor(openTree(native(), root), (top) => {
     const flags = follows ? O_PATH : O_PATH | O_NOFOLLOW
     const place = native().openat2(top, path === '' ? '.' : path, flags, 0, within(root))
@@ -42,11 +45,13 @@ export function packPlainJob(
 class PlainPacker {
   readonly #native: Native
   readonly #packer: EntryPacker
+  readonly #kernel: KernelFiles
   readonly #resolve: number
 
-  constructor(native: Native, packer: EntryPacker, resolve: number) {
+  constructor(native: Native, packer: EntryPacker, kernel: KernelFiles, resolve: number) {
     this.#native = native
     this.#packer = packer
+    this.#kernel = kernel
     this.#resolve = resolve
   }
 
@@ -64,6 +69,7 @@ class PlainPacker {
   #packDirectory(fd: number, path: string, prefix: string): void {
     try {
       this.#packer.pack({ path, directory: fd, name: path, opened: fd })
+      if (this.#kernel.has(fd)) return
       const entries = this.#native.readDirectory(fd).sort((a, b) => (a.name < b.name ? -1 : 1))
       for (const { name, type } of entries) this.#packEntry(fd, name, type, `${prefix}${name}`)
     } finally {

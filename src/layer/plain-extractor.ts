@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { quoted } from '../errors/printable.js'
 import {
   type Native,
@@ -20,7 +21,7 @@ import { exactly } from './layered-directory.js'
 import { cleanName, splitName } from './names.js'
 import type { ExtractRules } from './plain-jobs.js'
 import type { EntryKind, TarEntry } from './tar-entry.js'
-import { type Directory, isDirectory, type TreeRoot } from './tree.js'
+import { type Directory, isDirectory, removeEntry, type TreeRoot } from './tree.js'
 import { TreeExtractor, verifyRoot } from './tree-extractor.js'
 import { defaultAcl, isPlainXattr, setXattr } from './xattrs.js'
 
@@ -98,11 +99,12 @@ export class PlainExtractor extends TreeExtractor {
     const there = this.native.statAt(parent.fd, base)
     if (there === undefined) return
     const isOther = isDirectory(there) !== (place.entry.kind === 'directory')
-    if (isOther && this.#rules.keepsKinds) throw cannotOverwrite(place, there, this.#at)
+    if (isOther && this.#rules.keepsKinds) throw this.#cannotOverwrite(place, there)
+    if (this.#rules.replacesDirectories) return void removeEntry(this.native, parent, base)
     try {
       this.native.unlinkat(parent.fd, base, isDirectory(there))
     } catch (error) {
-      if (isErrno(error, 'ENOTEMPTY')) throw cannotOverwrite(place, there, this.#at)
+      if (isErrno(error, 'ENOTEMPTY')) throw this.#cannotOverwrite(place, there)
       if (!isErrno(error, 'ENOENT')) throw error
     }
   }
@@ -140,15 +142,16 @@ export class PlainExtractor extends TreeExtractor {
     if (entry.kind === 'directory') this.times.set(ino, { path, atime, mtime, acl: entry.xattrs.get(defaultAcl) })
     else native.utimesAt(fd, '', atime, mtime)
   }
+
+  /** In Docker's words, which name the directory that is extracted to. */
+  #cannotOverwrite({ path, entry }: Place, there: Stat): Error {
+    const [old, made] = isDirectory(there) ? ['directory', 'non-directory'] : ['non-directory', 'directory']
+    const [place, at] = [path, this.#at].map((name) => posix.join(this.#rules.rootName ?? '/', name))
+    return invalidLayer(`cannot overwrite ${old} ${quoted(`${place}`)} with ${made} ${quoted(`${at}`)}`, {
+      entry: entry.name,
+      path: place,
+    })
+  }
 }
 
 const missing = { linkname: '', size: 0, major: 0, minor: 0 } as const
-
-/** In Docker's words, which name the directory that is extracted to. */
-function cannotOverwrite({ path, entry }: Place, there: Stat, at: string): Error {
-  const [old, made] = isDirectory(there) ? ['directory', 'non-directory'] : ['non-directory', 'directory']
-  return invalidLayer(`cannot overwrite ${old} ${quoted(`/${path}`)} with ${made} ${quoted(`/${at}`)}`, {
-    entry: entry.name,
-    path: `/${path}`,
-  })
-}

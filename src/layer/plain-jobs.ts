@@ -55,6 +55,10 @@ export interface ExtractRules {
   readonly setsRoot?: boolean | undefined
   /** Whether what is no directory never takes the place of a directory, nor the other way round. Default false. */
   readonly keepsKinds?: boolean | undefined
+  /** Whether what is no directory takes the place of a directory with all that is in it. Default false: of an empty one only. */
+  readonly replacesDirectories?: boolean | undefined
+  /** What the tree's root is called in messages. Default `/`. */
+  readonly rootName?: string | undefined
 }
 
 export interface ExtractPlainResult {

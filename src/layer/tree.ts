@@ -13,7 +13,8 @@ import {
   S_IFMT,
   type Stat,
 } from '../host/index.js'
-import { isErrno } from './layer-errors.js'
+import { KernelFiles } from './kernel-files.js'
+import { invalidLayer, isErrno } from './layer-errors.js'
 import { splitName } from './names.js'
 
 /** An open directory of a tree. The descriptor belongs to the tree, which may close it when other directories are opened. */
@@ -28,6 +29,11 @@ export interface TreeRoot {
   readonly directory: string | number
   /** Whether what is mounted below belongs to it: true for the root of a container. Default false. */
   readonly crossesMounts?: boolean
+  /**
+   * Whether procfs, sysfs and other filesystems of the kernel's own are as empty directories that nothing can be put into:
+   * true for what a running container sees. Default false.
+   */
+  readonly hidesKernel?: boolean
 }
 
 const maxOpenDirectories = 64
@@ -51,6 +57,7 @@ export class Tree {
   readonly root: number
   readonly #native: Native
   readonly #within: number
+  readonly #kernel: KernelFiles
   readonly #open = new Map<string, Directory>()
   #lastPath: string | undefined
   #last: Directory | undefined
@@ -58,6 +65,7 @@ export class Tree {
   constructor(native: Native, root: TreeRoot) {
     this.#native = native
     this.#within = within(root)
+    this.#kernel = new KernelFiles(native, root)
     this.root = openTree(native, root)
   }
 
@@ -103,6 +111,12 @@ export class Tree {
 
   #openDirectory(path: string): Directory {
     const fd = this.#native.openat2(this.root, path === '' ? '.' : path, O_RDONLY | O_DIRECTORY, 0, this.#within)
+    if (this.#kernel.has(fd)) {
+      closeSync(fd)
+      throw invalidLayer(`/${path} is of a filesystem of the kernel's: nothing can be copied there`, {
+        path: `/${path}`,
+      })
+    }
     return { fd, inode: (this.#native.statAt(fd, '') as Stat).ino }
   }
 

@@ -102,6 +102,17 @@ function askedMounts({ config, mounts, sources, files }: MountsInput): Mount[] {
   return [...others, ...shared.filter(({ destination }) => !targets.has(destination)), ...tmpfs]
 }
 
+/**
+ * What is mounted in a container of files that are kept: volumes, directories of the host and images, the shallow ones first.
+ * Nothing of it is shared with the host.
+ */
+export function keptMounts(mounts: readonly MountPoint[], sources: MountSources): Mount[] {
+  return mounts
+    .filter(({ type }) => type !== 'tmpfs')
+    .map((point) => askedMount(point.type === 'bind' ? { ...point, propagation: 'rprivate' } : point, sources))
+    .sort((a, b) => depth(a) - depth(b))
+}
+
 /** That of the container whose IPC namespace is shared: taken from there when it starts. */
 const sharedMemory: Mount = { destination: '/dev/shm', type: 'shared', source: 'shm', options: [...strict] }
 

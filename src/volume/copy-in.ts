@@ -55,8 +55,8 @@ export async function copyIn(
 /** Options of {@link putArchive}. */
 export interface PutArchiveOptions {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined
-  /** Docker's `noOverwriteDirNonDir`: refuse a file in a directory's place, and the other way round. Default false. */
-  readonly keepsKinds?: boolean | undefined
+  /** Refuse a file in a directory's place, and the other way round; else the directory goes with all that is in it. Default true. */
+  readonly noOverwriteDirNonDir?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -65,12 +65,19 @@ export async function putArchive(
   tar: ArchiveSource,
   place: CopyPlace,
   path: string,
-  { owner, keepsKinds, signal }: PutArchiveOptions = {},
+  { owner, noOverwriteDirNonDir: keepsKinds = true, signal }: PutArchiveOptions = {},
 ): Promise<ExtractPlainResult> {
   return await readingFrom(tar, async (source) => {
     await verifyLanding(place, path, signal)
     return await reporting('cannot extract the archive', () =>
-      extractPlain(source, place.root, { path, owner, keepsKinds, setsRoot: false, signal }),
+      extractPlain(source, place.root, {
+        path,
+        owner,
+        keepsKinds,
+        replacesDirectories: !keepsKinds,
+        setsRoot: false,
+        signal,
+      }),
     )
   })
 }

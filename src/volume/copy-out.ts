@@ -5,7 +5,7 @@ import { NotFoundError } from '../errors/index.js'
 import { type ExtractPlainResult, extractPlain, isDirectory, packPlain } from '../layer/index.js'
 import { readableOf } from './archive.js'
 import { transfer } from './copy-in.js'
-import { find, type PathStat } from './copy-place.js'
+import { find, type PathStat, pathStat } from './copy-place.js'
 import {
   type CopyDestination,
   type CopyPlace,
@@ -52,23 +52,38 @@ export async function copyOut(
   const rules = archive ? {} : { owner: caller(), keepsPrivileges: false }
   const bytes = packPlain(place.root, { path: found.path, name, signal })
   return transfer(bytes, (packed) =>
-    extractPlain(packed, { directory, crossesMounts: true }, { ...rules, keepsKinds: true, setsRoot: false, signal }),
+    extractPlain(
+      packed,
+      { directory, crossesMounts: true },
+      { ...rules, keepsKinds: true, setsRoot: false, rootName: directory, signal },
+    ),
   )
+}
+
+/** A tar that is made as it is read, and what it is of. */
+export type CopiedArchive = Readable & { readonly stat: PathStat }
+
+/** Options of {@link getArchive}. */
+export interface GetArchiveOptions {
+  /** Pack what a symlink at the path's end leads to, inside the tree, not the symlink. Default false. */
+  readonly followLink?: boolean | undefined
+  /** Awaited before the end of the stream is told; when it fails, so does the stream. */
+  readonly beforeEnd?: (() => Promise<void>) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A file or directory of a tree as a tar, as `docker cp CONTAINER:PATH -`, and what it is. */
 export async function getArchive(
   place: CopyPlace,
   path: string,
-  { followLink = false, signal }: Pick<CopyOutOptions, 'followLink' | 'signal'> = {},
-): Promise<{ readonly stat: PathStat; readonly archive: Readable }> {
-  const { stat, target = '', path: real } = await find(place, path, { followLink, signal })
-  const name = nameOf(path)
-  const { size, mode, mtime } = stat
-  return {
-    stat: { name, size, mode, mtime, linkTarget: target },
-    archive: readableOf((stop) => packPlain(place.root, { path: real, name, signal: stop }), signal),
+  { followLink = false, beforeEnd, signal }: GetArchiveOptions = {},
+): Promise<CopiedArchive> {
+  const found = await find(place, path, { followLink, signal })
+  const pack = async function* (stop: AbortSignal) {
+    yield* packPlain(place.root, { path: found.path, name: nameOf(path), signal: stop })
+    await beforeEnd?.()
   }
+  return Object.assign(readableOf(pack, signal), { stat: pathStat(found, path) })
 }
 
 function caller(): { uid: number; gid: number } {

@@ -20,11 +20,11 @@ export interface Found extends Location {
   readonly stat: NonNullable<Location['stat']>
 }
 
-/** What is at a path. @throws {NotFoundError} FILE_NOT_FOUND; {InvalidOptionError} not a directory */
-export async function statPath(place: CopyPlace, path: string, signal?: AbortSignal): Promise<PathStat> {
-  const { stat, target = '' } = await find(place, path, { signal })
+/** What was found at a path, as Docker tells it. */
+export function pathStat({ stat, target = '' }: Found, path: string): PathStat {
   const { size, mode, mtime } = stat
-  return { name: nameOf(path), size, mode, mtime, linkTarget: target }
+  const isRoot = /^\/+$/.test(path)
+  return { name: isRoot ? '/' : nameOf(path), size, mode, mtime, linkTarget: target }
 }
 
 /** Finds what is at a path. A symlink there is what is found, unless it is to be followed. */
@@ -80,6 +80,7 @@ async function lookOrMiss(
 
 /** @throws unless archives can be extracted there */
 export async function verifyLanding(place: CopyPlace, path: string, signal: AbortSignal | undefined): Promise<void> {
-  const { stat } = await find(place, path, { followLink: true, signal })
-  if (!isDirectory(stat)) throw refused('extraction point is not a directory')
+  const found = await find(place, path, { followLink: true, signal })
+  if (!isDirectory(found.stat)) throw refused('extraction point is not a directory')
+  place.verifyWritable?.(found.path)
 }

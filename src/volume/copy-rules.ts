@@ -8,6 +8,8 @@ export interface CopyPlace {
   readonly root: TreeRoot
   readonly kind: 'container' | 'volume'
   readonly name: string
+  /** Throws unless files may be put into the directory, whose path is without symlinks. Absent: into all of them. */
+  readonly verifyWritable?: (path: string) => void
 }
 
 /** What is copied. */

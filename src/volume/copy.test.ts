@@ -1,134 +1,44 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, realpathSync, statSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { copyCases, makeDestinations, makeSource, outcomes } from '../../test/support/copy-matrix.js'
 import { temporaryDirectory } from '../host/fixture.js'
 import { archive, describeTree } from '../layer/fixture.js'
 import { makeTree } from './copy-fixture.js'
 import { copyIn, putArchive } from './copy-in.js'
 import { copyOut, getArchive } from './copy-out.js'
-import { statPath } from './copy-place.js'
 import type { CopyPlace } from './copy-rules.js'
 
-const volumeAt = (directory: string): CopyPlace => ({ root: { directory }, kind: 'volume', name: 'v' })
+const volumeAt = (directory: string): CopyPlace => ({ root: { directory }, kind: 'volume', name: NAME })
+
+/** As messages have it. */
+const NAME = 'a-volume'
 
 const from = `echo f >file; mkdir -p dir/sub; echo in >dir/in; ln -s file to-file; ln -s dir to-dir; ln -s dir/sub sub-link`
-const to = `echo old >old; mkdir -p full/file taken; echo x >full/file/x; echo t >taken/dir; mkdir d
-  ln -s d to-d; ln -s old to-old; ln -s missing to-missing; ln -s to-d/../taken to-taken; mknod null c 1 3`
-
-/** What differs from the tree before, as `path=content`, `path/`, `path->target`. */
-function newIn(directory: string): string[] {
-  const list = (root: string) =>
-    execFileSync('find', ['.', '-mindepth', '1', '-printf', '%y %P %l\n'], { cwd: root, encoding: 'utf8' })
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' '))
-      .map(([type, name, target]) => {
-        if (type === 'd') return `${name}/`
-        if (type === 'l') return `${name}->${target}`
-        return type === 'f' ? `${name}=${readFileSync(join(root, name as string), 'utf8').trim()}` : (name as string)
-      })
-      .sort()
-  const before = list(makeTree(temporaryDirectory(), to))
-  const after = list(directory)
-  expect(before.filter((line) => !after.includes(line) && !line.startsWith('old='))).toEqual([])
-  return after.filter((line) => !before.includes(line))
-}
-
 const L = { followLink: true }
 
-/** Docker's matrix: source, destination, what there is then, and what differs when it goes to the host. */
-const matrix: [source: string, destination: string, files: string[], options?: { followLink: boolean }][] = [
-  ['file', 'missing', ['missing=f']],
-  ['file', 'old', ['old=f']],
-  ['file', 'd', ['d/file=f']],
-  ['file', 'd/', ['d/file=f']],
-  ['file', 'd/.', ['d/file=f']],
-  ['file', 'to-d', ['d/file=f']],
-  ['file', 'to-d/', ['d/file=f']],
-  ['file', 'to-old', ['old=f']],
-  ['file', 'to-missing', ['missing=f']],
-  ['file', 'to-taken', ['taken/file=f']],
-  ['dir', 'missing', ['missing/', 'missing/in=in', 'missing/sub/']],
-  ['dir', 'missing/', ['missing/', 'missing/in=in', 'missing/sub/']],
-  ['dir', 'to-missing', ['missing/', 'missing/in=in', 'missing/sub/']],
-  ['dir', 'd', ['d/dir/', 'd/dir/in=in', 'd/dir/sub/']],
-  ['dir/', 'd/', ['d/dir/', 'd/dir/in=in', 'd/dir/sub/']],
-  ['dir/../dir', 'd', ['d/dir/', 'd/dir/in=in', 'd/dir/sub/']],
-  ['dir/.', 'd', ['d/in=in', 'd/sub/']],
-  ['dir/./', 'to-d/', ['d/in=in', 'd/sub/']],
-  ['dir/.', 'missing', ['missing/', 'missing/in=in', 'missing/sub/']],
-  ['to-file', 'd', ['d/to-file->file']],
-  ['to-file', 'missing', ['missing->file']],
-  ['to-file', 'd', ['d/to-file=f'], L],
-  ['to-dir', 'd', ['d/to-dir->dir']],
-  ['to-dir', 'd', ['d/to-dir/', 'd/to-dir/in=in', 'd/to-dir/sub/'], L],
-  ['to-dir/', 'd', ['d/to-dir/', 'd/to-dir/in=in', 'd/to-dir/sub/']],
-  ['to-dir/.', 'd', ['d/in=in', 'd/sub/']],
-  ['to-dir/in', 'd', ['d/in=in']],
-]
-
-const refusals: [source: string, destination: string, inwards: string, outwards: string][] = [
-  ['file', 'missing/', 'no such directory', 'no such directory'],
-  ['file', 'missing/.', 'no such directory', 'no such directory'],
-  ['file', 'old/', 'no such directory', 'stat HOST/old/: not a directory'],
-  [
-    'file',
-    'none/x',
-    'Could not find the file /none in volume v',
-    'invalid output path: directory "HOST/none" does not exist',
-  ],
-  ['file', 'old/x', 'extraction point is not a directory', 'stat HOST/old/x: not a directory'],
-  ['dir', 'missing/.', 'Could not find the file /missing in volume v', 'stat HOST/missing: no such file or directory'],
-  ['dir', 'old', 'cannot copy directory', 'cannot copy directory'],
-  ['dir/.', 'old', 'cannot copy directory', 'cannot copy directory'],
-  ['dir', 'to-old', 'cannot copy directory', 'cannot copy directory'],
-  ['dir', 'old/', 'cannot overwrite non-directory "/old" with directory "/"', 'stat HOST/old/: not a directory'],
-  [
-    'dir',
-    'taken',
-    'cannot overwrite non-directory "/taken/dir" with directory "/taken"',
-    'cannot overwrite non-directory "/dir" with directory "/"',
-  ],
-  [
-    'file',
-    'full',
-    'cannot overwrite directory "/full/file" with non-directory "/full"',
-    'cannot overwrite directory "/file" with non-directory "/"',
-  ],
-  ['file/', 'd', 'lstat HOST/file/: not a directory', 'lstat /file/: not a directory'],
-  ['file/.', 'd', 'lstat HOST/file/.: not a directory', 'lstat /file/.: not a directory'],
-  ['file/x', 'd', 'lstat HOST/file/x: not a directory', 'lstat /file/x: not a directory'],
-  ['nowhere', 'd', 'lstat HOST/nowhere: no such file or directory', 'Could not find the file /nowhere in volume v'],
-  [
-    'nowhere/x',
-    'd',
-    'lstat HOST/nowhere/x: no such file or directory',
-    'Could not find the file /nowhere/x in volume v',
-  ],
-  [
-    'file',
-    'null',
-    'destination "v:/null" must be a directory or a regular file: got a device',
-    'invalid output path: "HOST/null" must be a directory or a regular file: got a device',
-  ],
-]
+function ownDirectory() {
+  const directory = mkdtempSync('/dev/shm/inboard-test-')
+  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) }
+}
 
 describe('copies into a volume', () => {
-  test.each(matrix)('%s to %s makes %j', async (source, destination, files, options = { followLink: false }) => {
-    const host = makeTree(temporaryDirectory(), from)
-    const volume = makeTree(temporaryDirectory(), to)
-    await copyIn(`${host}/${source}`, volumeAt(volume), `/${destination}`, options)
-    expect(newIn(volume)).toEqual(files)
+  const { directory, remove } = ownDirectory()
+  const host = join(directory, 'from')
+  const volume = join(directory, 'volume')
+  beforeAll(() => {
+    makeSource(host)
+    makeDestinations(join(volume, 'w'))
   })
+  afterAll(remove)
 
-  test.each(refusals)('%s to %s is refused: %s', async (source, destination, message) => {
-    const host = makeTree(temporaryDirectory(), from)
-    const volume = makeTree(temporaryDirectory(), to)
-    const copied = copyIn(`${host}/${source}`, volumeAt(volume), `/${destination}`)
-    await expect(copied).rejects.toMatchObject({ message: message.replaceAll('HOST', host) })
-    expect(newIn(volume)).toEqual([])
+  test.each(copyCases)('of $name', async (one) => {
+    const copy = (place: string, destination: string) =>
+      copyIn(`${host}/${one.source}`, volumeAt(volume), `/w/${place}/${destination}`, one)
+    const names = (place: string) => ({ HOST: host, BOX: `/w/${place}`, NAME })
+    expect(await outcomes('in', one, join(volume, 'w'), copy, names)).toEqual([])
   })
 
   test('symlinks to absolute paths, and to what is above, lead inside the volume', async () => {
@@ -169,13 +79,19 @@ describe('copies into a volume', () => {
   })
 
   test('an archive is extracted to a directory, by the same rules', async () => {
-    const volume = makeTree(temporaryDirectory(), to)
+    const volume = makeTree(
+      temporaryDirectory(),
+      'mkdir -p d full/file; echo x >full/file/x; ln -s d to-d; echo o >old',
+    )
     await putArchive(archive({ name: 'x', content: 'x' }), volumeAt(volume), '/to-d')
-    expect(newIn(volume)).toEqual(['d/x=x'])
-    const into = (path: string) => putArchive(archive({ name: 'file' }), volumeAt(volume), path, { keepsKinds: true })
+    expect(readdirSync(join(volume, 'd'))).toEqual(['x'])
+    const into = (path: string, options = {}) =>
+      putArchive(archive({ name: 'file', content: 'f' }), volumeAt(volume), path, options)
     await expect(into('/old')).rejects.toThrow('extraction point is not a directory')
     await expect(into('/none')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
     await expect(into('/full')).rejects.toThrow('cannot overwrite directory "/full/file" with non-directory "/full"')
+    await into('/full', { noOverwriteDirNonDir: false })
+    expect(readFileSync(join(volume, 'full/file'), 'utf8')).toBe('f')
   })
 
   test.each([
@@ -191,19 +107,20 @@ describe('copies into a volume', () => {
 })
 
 describe('copies out of a volume', () => {
-  test.each(matrix)('%s to %s makes %j', async (source, destination, files, options = { followLink: false }) => {
-    const volume = makeTree(temporaryDirectory(), from)
-    const host = makeTree(temporaryDirectory(), to)
-    await copyOut(volumeAt(volume), `/${source}`, `${host}/${destination}`, options)
-    expect(newIn(host)).toEqual(files)
+  const { directory, remove } = ownDirectory()
+  const host = join(directory, 'host')
+  const volume = join(directory, 'volume')
+  beforeAll(() => {
+    makeSource(join(volume, 'from'))
+    makeDestinations(host)
   })
+  afterAll(remove)
 
-  test.each(refusals)('%s to %s is refused (not %j): %s', async (source, destination, _, message) => {
-    const volume = makeTree(temporaryDirectory(), from)
-    const host = makeTree(temporaryDirectory(), to)
-    const copied = copyOut(volumeAt(volume), `/${source}`, `${host}/${destination}`)
-    await expect(copied).rejects.toMatchObject({ message: message.replaceAll('HOST', host) })
-    expect(newIn(host)).toEqual([])
+  test.each(copyCases)('of $name', async (one) => {
+    const copy = (place: string, destination: string) =>
+      copyOut(volumeAt(volume), `/from/${one.source}`, `${host}/${place}/${destination}`, one)
+    const names = (place: string) => ({ HOST: `${host}/${place}`, BOX: '/from', NAME })
+    expect(await outcomes('out', one, host, copy, names)).toEqual([])
   })
 
   test('the root goes by no name', async () => {
@@ -271,9 +188,9 @@ describe('copies out of a volume', () => {
   test('an archive has the file under its name, and says what it is', async () => {
     const volume = makeTree(temporaryDirectory(), `${from}; touch -hd '2001-01-01 UTC' file to-dir`)
     const list = async (path: string, options = {}) => {
-      const { archive: stream, stat } = await getArchive(volumeAt(volume), path, options)
-      const names = execFileSync('tar', ['-tf', '-'], { input: await buffer(stream), encoding: 'utf8' })
-      return { stat, names: names.trim().split('\n') }
+      const tar = await getArchive(volumeAt(volume), path, options)
+      const names = execFileSync('tar', ['-tf', '-'], { input: await buffer(tar), encoding: 'utf8' })
+      return { stat: tar.stat, names: names.trim().split('\n') }
     }
     expect(await list('/to-dir')).toEqual({
       stat: { name: 'to-dir', size: 3, mode: 0o120777, mtime: [978307200, 0], linkTarget: '/dir' },
@@ -282,7 +199,7 @@ describe('copies out of a volume', () => {
     expect((await list('/to-dir/')).names).toEqual(['to-dir/', 'to-dir/in', 'to-dir/sub/'])
     expect((await list('/to-dir', L)).names).toEqual(['to-dir/', 'to-dir/in', 'to-dir/sub/'])
     expect((await list('/to-dir/.')).names).toEqual(['./', 'in', 'sub/'])
-    expect(await statPath(volumeAt(volume), 'file')).toEqual({
+    expect((await list('file')).stat).toEqual({
       name: 'file',
       size: 2,
       mode: 0o100644,

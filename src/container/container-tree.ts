@@ -1,0 +1,127 @@
+import { closeSync, openSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { native, O_DIRECTORY, O_PATH, O_RDONLY } from '../host/index.js'
+import { noSuchContainer } from '../store/containers.js'
+import type { ContainerContext } from './context.js'
+import { settledNow } from './files.js'
+import { openProcess } from './kill.js'
+import { clearHeld, clearRun, lockRunDirectory, markCopied } from './run-directory.js'
+import { SharedTree } from './shared-tree.js'
+
+/** The files of a container with all that is mounted in it, which stay as long as they are open, whatever becomes of the container. */
+export interface ContainerTree {
+  /** A descriptor of the root. */
+  readonly root: number
+  /** What is mounted is what the container itself sees: also its tmpfs, and the kernel's filesystems. */
+  readonly isRunning: boolean
+  /** Called once. */
+  end(): Promise<void>
+}
+
+const stopped = new WeakMap<ContainerContext, Map<string, SharedTree<ContainerTree>>>()
+
+/**
+ * Opens the files of a container: those that its processes see while it runs, else its root with its volumes, mounted where
+ * nobody else sees it. Such a one does not start, and is not removed, before they are closed.
+ *
+ * @throws {NotFoundError} CONTAINER_NOT_FOUND; {LaunchError} when they cannot be mounted
+ */
+export async function openContainerTree(
+  context: ContainerContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<ContainerTree> {
+  for (;;) {
+    signal.throwIfAborted()
+    const tree = (await openRunning(context, id)) ?? (await openStopped(context, id, signal))
+    if (tree) return tree
+  }
+}
+
+async function openRunning(context: ContainerContext, id: string): Promise<ContainerTree | undefined> {
+  const process = await openProcess(context, id)
+  if (process === undefined) return undefined
+  try {
+    const view = openView(process.pid)
+    // While it can be signalled it has not been reaped: its number was its own all the time.
+    native().pidfdSignal(process.fd, 0)
+    return { ...view, isRunning: true }
+  } catch (error) {
+    if (!hasEnded(error)) throw error
+    return undefined
+  } finally {
+    closeSync(process.fd)
+  }
+}
+
+const hasEnded = (error: unknown) => ['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+/** The root of a process. What is mounted in it stays mounted with its namespace. */
+export function openView(pid: number): Pick<ContainerTree, 'root' | 'end'> {
+  const root = openSync(`/proc/${pid}/root`, O_PATH | O_DIRECTORY)
+  try {
+    const namespace = openSync(`/proc/${pid}/ns/mnt`, O_RDONLY)
+    const end = async () => {
+      closeSync(root)
+      closeSync(namespace)
+    }
+    return { root, end }
+  } catch (error) {
+    closeSync(root)
+    throw error
+  }
+}
+
+/** One for all copies of this process: two overlays over the same directories know nothing of each other's changes. */
+function openStopped(context: ContainerContext, id: string, signal: AbortSignal): Promise<ContainerTree | undefined> {
+  const trees = stopped.get(context) ?? new Map<string, SharedTree<ContainerTree>>()
+  stopped.set(context, trees)
+  let tree = trees.get(id)
+  if (tree === undefined) {
+    tree = new SharedTree(
+      (stop) => mount(context, id, stop),
+      () => trees.delete(id),
+    )
+    trees.set(id, tree)
+  }
+  return tree.use(signal)
+}
+
+/** Undefined when it is running by now. */
+async function mount(context: ContainerContext, id: string, signal: AbortSignal): Promise<ContainerTree | undefined> {
+  for (;;) {
+    signal.throwIfAborted()
+    const now = await settledNow(context, id)
+    if (now === undefined || now.status === 'removing') throw noSuchContainer(id)
+    // Its supervisor has the run directory, and starts it again when it is time.
+    if (now.status === 'restarting') return { ...(await context.mountRoot(id, signal)), isRunning: false }
+    if (now.status === 'running' || now.status === 'starting') return undefined
+    const lock = lockRunDirectory(context.runRoot, id)
+    if (lock !== undefined) return mountHeld(context, id, lock, signal)
+    // Another process is between two of its steps, or copies as well: nothing tells when it has done.
+    if (!(await clearRun(context, id, false))) await delay(2, undefined, { signal })
+  }
+}
+
+/** With the run directory locked: nobody starts it meanwhile. */
+async function mountHeld(
+  context: ContainerContext,
+  id: string,
+  lock: number,
+  signal: AbortSignal,
+): Promise<ContainerTree | undefined> {
+  const release = () => clearHeld(context, id, false).finally(() => closeSync(lock))
+  try {
+    markCopied(context.runRoot, id)
+    const phase = context.containers.get(id)?.phase
+    if (phase !== 'created' && phase !== 'exited') {
+      await release()
+      return undefined
+    }
+    const { root, end } = await context.mountRoot(id, signal)
+    return { root, isRunning: false, end: () => end().finally(release) }
+  } catch (error) {
+    await release().catch(() => {})
+    throw error
+  }
+}
