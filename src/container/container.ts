@@ -116,7 +116,6 @@ export class Container {
    * @throws {InvalidStateError} when it does not run; {InvalidOptionError} for a signal that does not exist
    */
   async kill(signal: string | number = 'SIGKILL'): Promise<void> {
-    this.#context.closing.throwIfAborted()
     await this.#act('kill', () => kill(this.#context, this.id, signal))
   }
 
@@ -197,7 +196,6 @@ export class Container {
    * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
    */
   async remove(options: RemoveOptions = {}): Promise<void> {
-    this.#context.closing.throwIfAborted()
     await this.#act('remove', () => remove(this.#context, this.id, options))
   }
 
@@ -515,7 +513,8 @@ export class Container {
   }
 
   /** System calls that fail on the way are errors of ours. */
-  #act<Result>(verb: string, body: () => Promise<Result>): Promise<Result> {
+  async #act<Result>(verb: string, body: () => Promise<Result>): Promise<Result> {
+    this.#context.closing.throwIfAborted()
     return reporting(`cannot ${verb} container ${this.name}`, body)
   }
 

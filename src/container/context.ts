@@ -3,11 +3,12 @@ import type { Image } from '../engine/image.js'
 import type { EngineEvent } from '../events/event.js'
 import type { EventSink } from '../events/types.js'
 import type { CommitImageRequest } from '../image/index.js'
-import type { Freezer } from '../launch/cgroups.js'
+import type { Freezer, Knob } from '../launch/cgroups.js'
 import type { Session } from '../launch/session.js'
 import type { Change, PackResult } from '../snapshot/index.js'
 import type { VolumePoint } from '../spec/mount-point.js'
 import type { ImageRunConfig } from '../spec/options.js'
+import type { UpdateOptions } from '../spec/update.js'
 import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
 import type { ContainerCopies } from './copy.js'
 import type { ContainerGraphDriver } from './inspect.js'
@@ -103,6 +104,12 @@ export interface ContainerContext {
    * @param signal undefined: nobody gets one
    */
   markStopped(record: ContainerRecord, signal: number | undefined): void
+  /** Changes what is recorded of a container's limits and restart policy. @throws {InvalidOptionError}; {NotFoundError} CONTAINER_NOT_FOUND */
+  reconfigure(id: string, options: UpdateOptions): { readonly before: ContainerRecord; readonly after: ContainerRecord }
+  /** Undoes that: what is recorded is as in `before`. */
+  restoreLimits(before: ContainerRecord): void
+  /** The cgroup files that a container's limits are in, and what is written there. */
+  limits(record: ContainerRecord): readonly Knob[]
   /** What has happened, and what happens. @throws {InvalidOptionError} INVALID_OPTION */
   eventsOf(options: EventsOptions): AsyncGenerator<EngineEvent, void, void>
   /** Whether the journal of events has the start of its program, and not its end. */

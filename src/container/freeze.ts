@@ -4,7 +4,7 @@ import { SyscallError } from '../errors/index.js'
 import type { Freezer } from '../launch/cgroups.js'
 import { invalidState, notRunning } from './container-errors.js'
 import type { ContainerContext } from './context.js'
-import { connect } from './wait.js'
+import { connect } from './dialogue.js'
 
 /** A container that stands still until this is disposed of, or our process dies. */
 export interface Frozen extends AsyncDisposable {
@@ -49,7 +49,11 @@ export async function freeze(
 }
 
 // Mostly it is so at once; version 1 moves on only when it is looked at.
-async function standingStill(freezer: Freezer | undefined, id: string, signal: AbortSignal | undefined): Promise<void> {
+export async function standingStill(
+  freezer: Freezer | undefined,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   for (const deadline = performance.now() + stillMs; !isStill(freezer); await delay(1, undefined, { signal }))
     if (performance.now() > deadline)
       throw invalidState(`Cannot pause container ${id}: its processes do not stand still; try again`, {
@@ -70,7 +74,7 @@ function isStill(freezer: Freezer | undefined): boolean {
   }
 }
 
-function notFrozen(id: string, number: number): SyscallError {
+export function notFrozen(id: string, number: number): SyscallError {
   return new SyscallError(`Cannot pause container ${id}: the freezer of its cgroup cannot be written`, {
     code: 'SYSCALL_FAILED',
     details: { container: id, syscall: 'write', number },

@@ -145,7 +145,7 @@ export function lostOutcome(sameBoot: boolean, state: RunRecord | undefined): Ou
 const text = (value: unknown) => String(value ?? 0)
 
 /** A text record of `key value` lines; undefined when there is none. */
-function readRecord(path: string): RunRecord | undefined {
+export function readRecord(path: string): RunRecord | undefined {
   const lines = readTextFile(path)
   if (lines === undefined) return undefined
   return Object.fromEntries(

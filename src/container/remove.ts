@@ -1,11 +1,15 @@
+import { closeSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
-import { ConflictError } from '../errors/index.js'
+import { CleanupError } from '../errors/index.js'
 import { native } from '../host/index.js'
+import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
-import { kill } from './kill.js'
-import { awaitCleared } from './run-directory.js'
-import { settle } from './settle.js'
-import { waitEnded } from './wait.js'
+import { send } from './kill.js'
+import { type Present, present } from './present.js'
+import { awaitCleared, discardRunDirectory, isBeingRemoved, lockRunDirectory, markRemoved } from './run-directory.js'
+import { signalNumber } from './signals.js'
+import { isAlive, mayDo, refusal } from './states.js'
+import { wait, waitEnded } from './wait.js'
 
 export interface RemoveOptions {
   /** Also one that runs. Default false. */
@@ -17,44 +21,86 @@ export interface RemoveOptions {
 /**
  * Removes a container with its writable layer and log.
  *
- * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set
+ * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set, or somebody else removes it at this moment
+ * @throws {CleanupError} CLEANUP_FAILED when its files cannot be removed: it is dead then, and can be removed later
  */
 export async function remove(
   context: ContainerContext,
   id: string,
   { force = false, volumes = false }: RemoveOptions = {},
 ): Promise<void> {
-  const record = context.containers.get(id)
-  const now = record && (await settle(context, record))
-  if (!record || !now) return
-  if (now.status === 'running' || now.status === 'starting') {
-    if (!force) throw running(id)
-    const ended = waitEnded(context, id)
-    ended.catch(() => {})
-    await kill(context, id, 'SIGKILL').catch((error: { code?: string }) => {
-      if (error.code !== 'INVALID_STATE') throw error
-    })
-    await ended
-    if (record.config.rm) return void (await context.live.get(id)?.gone())
-    return remove(context, id, { force, volumes })
+  for (;;) {
+    const { record, status, observed } = await present(context, id)
+    // Who was killed while he removed it is followed by anyone.
+    if (status !== 'removing' || isBeingRemoved(context.runRoot, id))
+      mayDo(force ? 'remove force' : 'remove', status, id)
+    if (isAlive(status)) await endForRemoval(context, { record, status, observed })
+    await context.live.get(id)?.gone()
+    if (record.config.rm && isAlive(status)) return
+    failpoint('remove.begin')
+    // When another process has started it meanwhile: look again.
+    if (context.containers.beginRemove(id, volumes)) return removeBegun(context, record)
   }
-  await context.live.get(id)?.gone()
-  failpoint('remove.begin')
-  // Another process has started it meanwhile: look again.
-  if (!context.containers.beginRemove(id, volumes)) return remove(context, id, { force, volumes })
-  await awaitCleared(context, id)
-  failpoint('remove.files')
-  await native().removeTree(`${context.root}/containers/${id}`)
-  if (!record.isPrepared) await context.finishFills(record)
-  failpoint('remove.delete')
-  context.delete(record)
-  failpoint('remove.volumes')
-  await context.discardVolumes(record)
 }
 
-function running(id: string): ConflictError {
-  return new ConflictError(
-    `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
-    { code: 'CONTAINER_IN_USE', details: { container: id } },
-  )
+async function endForRemoval(context: ContainerContext, now: Present): Promise<void> {
+  const { id, config } = now.record
+  const ended = config.rm ? wait(context, id, { condition: 'removed' }) : waitEnded(context, id)
+  ended.catch(() => {})
+  await send(context, now, signalNumber('SIGKILL'))
+  await ended
+}
+
+/** Finishes a removal that was cut short, unless somebody is at it. One that fails again leaves a dead container. */
+export async function finishRemoval(context: ContainerContext, record: ContainerRecord): Promise<void> {
+  if (isBeingRemoved(context.runRoot, record.id)) return
+  await removeBegun(context, record).catch((error: { code?: string }) => {
+    if (error.code === undefined || !['CLEANUP_FAILED', 'CONTAINER_IN_USE', 'CONTAINER_NOT_FOUND'].includes(error.code))
+      throw error
+  })
+}
+
+async function removeBegun(context: ContainerContext, record: ContainerRecord): Promise<void> {
+  const { id } = record
+  const lock = await claim(context, id)
+  try {
+    if (!context.containers.get(id)) throw noSuchContainer(id)
+    await removeFiles(context, id)
+    if (!record.isPrepared) await context.finishFills(record)
+    failpoint('remove.delete')
+    context.delete(record)
+    failpoint('remove.volumes')
+    await context.discardVolumes(record)
+  } finally {
+    await discardRunDirectory(context, id).finally(() => closeSync(lock))
+  }
+}
+
+/** Nobody else removes it from then on. The supervisor of its last run has gone. */
+async function claim(context: ContainerContext, id: string): Promise<number> {
+  const refuse = () => {
+    if (isBeingRemoved(context.runRoot, id)) throw refusal('remove', 'removing', id)
+  }
+  for (;;) {
+    await awaitCleared(context, id, refuse)
+    const lock = lockRunDirectory(context.runRoot, id)
+    if (lock === undefined) continue
+    markRemoved(context.runRoot, id)
+    return lock
+  }
+}
+
+async function removeFiles(context: ContainerContext, id: string): Promise<void> {
+  failpoint('remove.files')
+  try {
+    await native().removeTree(`${context.root}/containers/${id}`)
+  } catch (cause) {
+    failpoint('remove.dead')
+    context.containers.setDead(id)
+    const why = (cause as Error).message
+    throw new CleanupError(
+      `container ${id}: failed to remove root filesystem: ${why}: mend that, and remove it again`,
+      { code: 'CLEANUP_FAILED', cause, details: { container: id } },
+    )
+  }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, existsSync, openSync, renameSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import { CleanupError } from '../errors/index.js'
@@ -22,6 +22,30 @@ export function lockRunDirectory(runRoot: string, id: string): number | undefine
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
     throw error
   }
+}
+
+const copiedMark = (runRoot: string, id: string) => `${runDirectory(runRoot, id)}/copied`
+
+/** Says of a run directory that no run is about to begin, or over: files are copied, for as long as that takes. */
+export function markCopied(runRoot: string, id: string): void {
+  writeFileSync(copiedMark(runRoot, id), '', { mode: 0o600 })
+}
+
+/** Whether files of a container that does not run are being copied: it is waited for without end, as under Docker. */
+export function isCopied(runRoot: string, id: string): boolean {
+  return existsSync(copiedMark(runRoot, id))
+}
+
+const removedMark = (runRoot: string, id: string) => `${runDirectory(runRoot, id)}/removed`
+
+/** Says of a run directory that its container is being removed, as long as its lock is held. */
+export function markRemoved(runRoot: string, id: string): void {
+  writeFileSync(removedMark(runRoot, id), '', { mode: 0o600 })
+}
+
+/** Whether somebody removes the container at this moment. */
+export function isBeingRemoved(runRoot: string, id: string): boolean {
+  return existsSync(removedMark(runRoot, id)) && native().isLocked(`${runDirectory(runRoot, id)}/lock`) === true
 }
 
 type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown' | 'releaseNetwork' | 'releaseVolumes'>
@@ -48,14 +72,21 @@ export async function clearRun(context: Cleaner, id: string, files: boolean): Pr
   }
 }
 
-/** The same, once the supervisor that still tears it down has gone. @throws {CleanupError} when that takes too long */
-export async function awaitCleared(context: Cleaner, id: string): Promise<void> {
-  for (const deadline = performance.now() + teardownMs; !(await clearRun(context, id, false)); await delay(2))
-    if (performance.now() > deadline)
+/**
+ * The same, once the supervisor that still tears it down has gone.
+ *
+ * @param check throws when it is no use to wait
+ * @throws {CleanupError} when that takes too long
+ */
+export async function awaitCleared(context: Cleaner, id: string, check = () => {}): Promise<void> {
+  for (const deadline = performance.now() + teardownMs; !(await clearRun(context, id, false)); await delay(2)) {
+    check()
+    if (performance.now() > deadline && !isCopied(context.runRoot, id))
       throw new CleanupError(`the supervisor of container ${id} does not finish its teardown; try again`, {
         code: 'CLEANUP_FAILED',
         details: { container: id },
       })
+  }
 }
 
 /** The same for a run whose lock the caller holds. */
@@ -66,9 +97,14 @@ export async function clearHeld(context: Cleaner, id: string, files: boolean): P
   context.releaseNetwork(id)
   failpoint('run.release-volumes')
   await context.releaseVolumes(id)
+  await discardRunDirectory(context, id)
+}
+
+/** Removes a run directory whose lock the caller holds. */
+export async function discardRunDirectory({ runRoot }: Pick<Cleaner, 'runRoot'>, id: string): Promise<void> {
   failpoint('run-directory.remove')
-  const aside = `${context.runRoot}/.gone-${id.slice(0, 12)}-${randomBytes(4).toString('hex')}`
-  if (!renamed(runDirectory(context.runRoot, id), aside)) return
+  const aside = `${runRoot}/.gone-${id.slice(0, 12)}-${randomBytes(4).toString('hex')}`
+  if (!renamed(runDirectory(runRoot, id), aside)) return
   failpoint('run-directory.removed')
   await native().removeTree(aside)
 }

@@ -3,12 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import { type InvalidStateError, LaunchError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
-import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
+import { statusOf } from './inspect-state.js'
 import { lostOutcome, outcomeOf, readState, withFailure } from './observe.js'
 import { clearHeld, clearRun, isCopied, lockRunDirectory } from './run-directory.js'
 import { recordEnd, recordLoss, settle } from './settle.js'
+import { mayDo } from './states.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
@@ -25,12 +27,13 @@ export async function start(context: ContainerContext, id: string, streams: Star
     const lock = lockRunDirectory(context.runRoot, id)
     if (lock !== undefined) {
       const record = await begin(context, id, lock)
+      if (record && streams.attached) context.tell(record, 'attach')
       if (record) return launch(context, record, lock, streams)
     }
     const record = context.containers.get(id)
     const now = record && (await settle(context, record))
-    if (!now || now.status === 'removing') throw refuse(id, 'removing', 'is marked for removal and cannot be started')
-    if (now.status === 'running') return undefined
+    if (!now) throw noSuchContainer(id)
+    if (!mayDo('start', statusOf(now), id)) return undefined
     if (performance.now() > deadline && !isCopied(context.runRoot, id))
       throw refuse(id, now.status, 'is being started or ended by another process, which does not finish')
     // Another process is between two of its steps: nothing tells when it has done the next.

@@ -1,46 +1,52 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
-import { kill } from './kill.js'
-import { settle } from './settle.js'
+import { send, stopSignalOf } from './kill.js'
+import { type Present, presentFor } from './present.js'
+import { signalNumber } from './signals.js'
 import { waitEnded } from './wait.js'
 
-export interface StopRequest {
-  /** The signal asked for first. */
-  readonly stopSignal: string | number
-  /** How long the program has until SIGKILL; negative: for ever. */
-  readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
+/** Options of {@link Container.stop}. */
+export interface StopOptions {
+  /** How long the program has to end after the stop signal, in ms. Default: the container's stopTimeout, else 10,000. Negative: for ever. */
+  readonly timeoutMs?: number
+  /** Stops waiting; what was sent stays sent. */
+  readonly signal?: AbortSignal
 }
+
+const defaultTimeoutMs = 10_000
+/** What a timer can take. */
+const longestMs = 2 ** 31 - 1
 
 /** Asks the program to end, then makes it. One that does not run is stopped already. */
-export async function stop(
-  context: ContainerContext,
-  id: string,
-  { stopSignal, timeoutMs, signal }: StopRequest,
-): Promise<void> {
-  const record = context.containers.get(id)
-  const now = record && (await settle(context, record))
-  if (now?.status !== 'running' && now?.status !== 'starting') return
-  const ended = waitEnded(context, id, signal)
-  if (await signalled(context, id, stopSignal)) {
-    const timer = new AbortController()
-    const patience =
-      timeoutMs < 0 ? undefined : delay(timeoutMs, 'late' as const, { signal: timer.signal }).catch(() => undefined)
-    const first = await Promise.race([ended.then(() => 'ended' as const), ...(patience ? [patience] : [])]).finally(
-      () => timer.abort(),
-    )
-    if (first === 'late') await signalled(context, id, 'SIGKILL')
-  }
-  await ended
+export async function stop(context: ContainerContext, id: string, options: StopOptions): Promise<void> {
+  const now = await presentFor(context, id, 'stop', options.signal)
+  if (now) await end(context, now, options)
 }
 
-/** false: it has ended meanwhile. */
-async function signalled(context: ContainerContext, id: string, signal: string | number): Promise<boolean> {
+/** Ends a container that runs, and tells of it. */
+export async function end(context: ContainerContext, now: Present, { timeoutMs, signal }: StopOptions): Promise<void> {
+  const { record } = now
+  const ended = waitEnded(context, record.id, signal)
+  ended.catch(() => {})
+  if (await send(context, now, signalNumber(stopSignalOf(context, record) ?? 'SIGTERM'))) {
+    const isInTime = await within(ended, timeoutMs ?? defaultTimeoutOf(record))
+    if (!isInTime) await send(context, { ...now, status: 'running' }, signalNumber('SIGKILL'))
+  }
+  await ended
+  context.tell(record, 'stop')
+}
+
+const defaultTimeoutOf = ({ config: { stopTimeout } }: ContainerRecord) =>
+  stopTimeout === undefined ? defaultTimeoutMs : stopTimeout * 1000
+
+async function within(ended: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  if (timeoutMs < 0) return ended.then(() => true)
+  const timer = new AbortController()
+  const late = delay(Math.min(timeoutMs, longestMs), false, { signal: timer.signal }).catch(() => true)
   try {
-    await kill(context, id, signal)
-    return true
-  } catch (error) {
-    if ((error as { code?: string }).code === 'INVALID_STATE') return false
-    throw error
+    return await Promise.race([ended.then(() => true), late])
+  } finally {
+    timer.abort()
   }
 }

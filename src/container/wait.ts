@@ -1,14 +1,84 @@
-import { createConnection } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Session } from '../launch/session.js'
-import type { Outcome } from '../store/containers.js'
+import type { RestartingFrame } from '../launch/protocol.gen.js'
+import type { Session } from '../launch/session.js'
+import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
-import { outcomeOf } from './observe.js'
-import { runDirectory } from './run-directory.js'
+import { askSupervisor, connect, liveOf } from './dialogue.js'
+import { statusOf } from './inspect-state.js'
+import { observe, outcomeOf } from './observe.js'
+import { awaitCleared } from './run-directory.js'
 import { settle } from './settle.js'
+import { isAlive } from './states.js'
 
 /**
- * Waits until a container does not run, whoever started it, woken by its supervisor.
+ * What is waited for: that it does not run (any more), that it ends once more, or that it is removed. Of one that is started
+ * again when it ends, each end counts.
+ */
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
+
+/** Options of {@link Container.wait}. */
+export interface WaitOptions {
+  /** Default `'not-running'`. */
+  readonly condition?: WaitCondition
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Waits for a container, whoever started it: woken by its supervisor, or by the store when it has none.
+ *
+ * @returns how it ended; undefined when it never ran
+ * @throws {NotFoundError} CONTAINER_NOT_FOUND
+ */
+export async function wait(
+  context: ContainerContext,
+  id: string,
+  { condition = 'not-running', signal: aborted }: WaitOptions,
+): Promise<Outcome | undefined> {
+  const signal = whileOpen(context, aborted)
+  let before: ContainerRecord | undefined
+  let outcome: Outcome | undefined
+  let hasEnded = condition === 'not-running'
+  for (;;) {
+    signal.throwIfAborted()
+    const progress = context.containers.progress(id)
+    const now = await look(context, id)
+    if (!now && !before) throw noSuchContainer(id)
+    if (!now?.observed) {
+      if (condition === 'removed') await untilCleared(context, id)
+      return now?.outcome ?? outcome
+    }
+    const { record, observed } = now
+    hasEnded ||= before !== undefined && hasRunSince(before, record)
+    outcome = now.outcome ?? outcome
+    before = record
+    if (observed.status === 'starting') await delay(momentMs, undefined, { signal })
+    else if (isAlive(statusOf(observed))) {
+      const end = await nextEnd(context, id, signal)
+      if (end && condition !== 'removed') return end
+      outcome = end ?? outcome
+      hasEnded = true
+    } else if (hasEnded && condition !== 'removed') return outcome
+    else await untilProgress(context, id, progress, signal)
+  }
+}
+
+/** What is true of a container, and how it has ended last; undefined when there is none. `observed`: not of one that is gone by now. */
+async function look(context: ContainerContext, id: string) {
+  const record = context.containers.get(id)
+  if (!record) return undefined
+  const seen = observe(context, record)
+  const observed = await settle(context, record)
+  const now = context.containers.get(id) ?? record
+  return { record: now, observed, outcome: seen.status === 'ended' ? seen.outcome : now.outcome }
+}
+
+/** Whether there was a run between two looks, neither of which saw it. What could not be started has not ended. */
+function hasRunSince(before: ContainerRecord, { attempt, outcome, phase }: ContainerRecord): boolean {
+  return attempt !== before.attempt && phase !== 'started' && outcome !== undefined && outcome.startedAtNs !== '0'
+}
+
+/**
+ * Waits until the run of a container is over: it is not started again.
  *
  * @returns how it ended; undefined when it never ran
  */
@@ -17,41 +87,83 @@ export async function waitEnded(
   id: string,
   aborted?: AbortSignal,
 ): Promise<Outcome | undefined> {
-  aborted?.throwIfAborted()
-  const live = context.live.get(id)
+  const live = liveOf(context, id)
   if (live) return abortable(live.ended(), aborted)
-  const signal = aborted ? AbortSignal.any([aborted, context.closing]) : context.closing
+  const signal = whileOpen(context, aborted)
   for (;;) {
     signal.throwIfAborted()
-    const record = context.containers.get(id)
-    const now = record && (await settle(context, record))
-    if (!now || now.status === 'created' || now.status === 'removing') return record?.outcome
-    if (now.status === 'exited') return now.outcome
-    const session = await connect(context, id)
-    if (!session) {
-      await delay(2, undefined, { signal })
-      continue
-    }
-    try {
-      const exit = await abortable(session.exited, signal)
-      const hello = exit && (await session.hello)
-      if (exit) return outcomeOf(exit, { startedAtNs: hello?.startedAtNs })
-    } finally {
-      session.close()
-    }
+    const now = await look(context, id)
+    if (!now?.observed) return now?.outcome
+    const { status } = now.observed
+    if (status !== 'starting' && !isAlive(statusOf(now.observed))) return now.outcome
+    const exit = await withSession(context, id, signal, (session) => session.exited)
+    if (exit) return outcomeOf(exit)
   }
 }
 
-/** A dialogue with the supervisor of a running container; undefined when there is none (yet, or any more). */
-export async function connect(context: Pick<ContainerContext, 'runRoot'>, id: string): Promise<Session | undefined> {
-  const socket = createConnection(`${runDirectory(context.runRoot, id)}/sock`)
-  const session = new Session(socket)
-  const connected = await new Promise<boolean>((resolve) => {
-    socket.once('connect', () => resolve(true))
-    socket.once('close', () => resolve(false))
+/** How it ends next, whether it is started again or not; undefined: look again. */
+async function nextEnd(context: ContainerContext, id: string, signal: AbortSignal): Promise<Outcome | undefined> {
+  const frame = await withSession(context, id, signal, async (session) => {
+    let unwatch = () => {}
+    const again = new Promise<RestartingFrame>((resolve) => {
+      unwatch = session.watch({ onRestarting: resolve })
+    })
+    return Promise.race([session.exited, again]).finally(() => unwatch())
   })
-  return connected ? session : undefined
+  return frame && outcomeOf(frame)
 }
+
+/** Undefined: there is no supervisor, or it has gone before it told. */
+async function withSession<Answer>(
+  context: ContainerContext,
+  id: string,
+  signal: AbortSignal,
+  ask: (session: Session) => Promise<Answer | undefined>,
+): Promise<Answer | undefined> {
+  const answer = await askSupervisor(context, id, (session) => abortable(ask(session), signal))
+  if (answer === undefined) await delay(momentMs, undefined, { signal })
+  return answer
+}
+
+/** Nothing tells when a supervisor has its socket, or has just gone: both are matters of a moment. */
+const momentMs = 2
+
+/** Waits for something to change in what the store says of a container since `progress` was read. */
+async function untilProgress(
+  context: ContainerContext,
+  id: string,
+  progress: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  let stop = () => {}
+  const changed = new Promise<void>((resolve, reject) => {
+    const check = () => {
+      try {
+        if (context.containers.progress(id) !== progress) resolve()
+      } catch (error) {
+        reject(error)
+      }
+    }
+    stop = context.onCommit(check)
+    check()
+  })
+  try {
+    await abortable(changed, signal)
+  } finally {
+    stop()
+  }
+}
+
+/** Waits until nothing is left of a container whose record is gone: whoever removes it may be at it still. */
+async function untilCleared(context: ContainerContext, id: string): Promise<void> {
+  await context.live.get(id)?.gone()
+  const session = await connect(context, id)
+  await session?.closed
+  await awaitCleared(context, id)
+}
+
+const whileOpen = (context: ContainerContext, aborted: AbortSignal | undefined): AbortSignal =>
+  aborted ? AbortSignal.any([aborted, context.closing]) : context.closing
 
 /** Stops waiting, not the work, when the signal fires. */
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

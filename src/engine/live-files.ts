@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { constants } from 'node:os'
+import { connect } from '../container/dialogue.js'
 import { runDirectory } from '../container/run-directory.js'
-import { connect } from '../container/wait.js'
 import { forgetNames, writeView } from '../network/name-records.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { namesView } from './container-names.js'
