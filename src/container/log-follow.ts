@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from './context.js'
 import type { TimedEntry } from './log-entry.js'
 import { closeLogFiles, entriesFrom, inodeOf, openLogFiles, type Place } from './log-files.js'
@@ -8,6 +9,15 @@ import { settle } from './settle.js'
 import { waitEnded } from './wait.js'
 
 const longestTimerMs = 2 ** 31 - 1
+
+export interface FollowOptions {
+  readonly signal: AbortSignal | undefined
+  readonly untilNs: bigint | undefined
+  /** Resolves when the container's run is over. */
+  readonly ended?: (context: ContainerContext, id: string, signal: AbortSignal) => Promise<unknown>
+  /** Does not keep the process alive. */
+  readonly isBackground?: boolean
+}
 
 /** Tells when there may be more in a log, and when there will not. Made before the log is read: nothing is missed. */
 export class LogNews {
@@ -24,18 +34,16 @@ export class LogNews {
     context: ContainerContext,
     id: string,
     path: string,
-    { signal, untilNs }: { signal: AbortSignal | undefined; untilNs: bigint | undefined },
+    { signal, untilNs, ended = waitEnded, isBackground = false }: FollowOptions,
   ): Promise<LogNews> {
     signal?.throwIfAborted()
     const news = new LogNews()
-    const record = context.containers.get(id)
-    const now = record && (await settle(context, record))
-    news.isOver = !now || ['created', 'exited', 'dead', 'removing'].includes(now.status)
+    news.isOver = !(await isRunning(context, id, signal))
     if (news.isOver) return news
     try {
-      news.#listen(path, signal, untilNs)
-      waitEnded(context, id, news.#ending.signal).then(
-        () => news.#end(),
+      news.#listen(path, signal, untilNs, isBackground)
+      ended(context, id, news.#ending.signal).then(
+        () => news.finish(),
         (error: unknown) => news.#fail(error),
       )
     } catch (error) {
@@ -62,28 +70,29 @@ export class LogNews {
     this.#ending.abort()
   }
 
-  #listen(path: string, signal: AbortSignal | undefined, untilNs: bigint | undefined): void {
+  #listen(path: string, signal: AbortSignal | undefined, untilNs: bigint | undefined, isBackground: boolean): void {
     // Of the directory: it tells of a new file under the name as well.
-    this.#watcher = watch(dirname(path), () => this.#raise())
+    this.#watcher = watch(dirname(path), { persistent: !isBackground }, () => this.#raise())
     // It has gone with the container.
     this.#watcher.on('error', () => this.#raise())
     signal?.addEventListener('abort', () => this.#fail(signal.reason), { once: true, signal: this.#ending.signal })
     if (untilNs !== undefined) this.#endAt(Number(untilNs / 1_000_000n) + 1)
   }
 
+  /** What is there already is still read. */
+  finish(): void {
+    this.isOver = true
+    this.#wake?.()
+  }
+
   #endAt(ms: number): void {
     const left = ms - Date.now()
-    if (left <= 0) this.#end()
+    if (left <= 0) this.finish()
     else this.#timer = setTimeout(() => this.#endAt(ms), Math.min(left, longestTimerMs))
   }
 
   #raise(): void {
     this.#isRaised = true
-    this.#wake?.()
-  }
-
-  #end(): void {
-    this.isOver = true
     this.#wake?.()
   }
 
@@ -93,18 +102,38 @@ export class LogNews {
   }
 }
 
+/** Whether a container runs, or is between two runs; waits for the end of a start, which makes the log. */
+export async function isRunning(
+  context: ContainerContext,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  for (;;) {
+    const record = context.containers.get(id)
+    const now = record && (await settle(context, record))
+    if (now?.status !== 'starting')
+      return now !== undefined && !['created', 'exited', 'dead', 'removing'].includes(now.status)
+    // Nothing tells when a supervisor has confirmed the program: it is a matter of a moment.
+    await delay(2, undefined, signal ? { signal } : {})
+  }
+}
+
 /** The entries from `places` on, the last of which is in the newest file, and those that come, whatever the files are named then. */
 export async function* followedEntries(
   { path, format }: { readonly path: string; readonly format: LogFormat },
   places: readonly Place[],
   news: LogNews,
+  onFile: (place: Place) => void = () => {},
 ): AsyncGenerator<TimedEntry[], void, void> {
   const waiting = [...places]
   let current = waiting.shift()
   try {
     for (;;) {
       const isLast = news.isOver
-      if (current) yield* entriesFrom(current, format)
+      if (current) {
+        onFile(current)
+        yield* entriesFrom(current, format)
+      }
       if (waiting.length === 0) {
         waiting.push(...(await newerFiles(path, current)))
         // What was written before it was renamed is read before what was written behind that.

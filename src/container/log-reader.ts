@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import type { ContainerContext } from './context.js'
+import { connect } from './dialogue.js'
 import { type LogEntry, rfc3339, type TimedEntry } from './log-entry.js'
 import { type LogsOptions, readLogBatches, readLogs } from './logs.js'
-import { connect } from './dialogue.js'
 
 /**
  * A container's log: iterate over its entries, take one stream of it, or all its text. What is read slowly is not read ahead,

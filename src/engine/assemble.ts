@@ -30,6 +30,7 @@ import { linkedHost } from './linking-hosts.js'
 import { managedFiles, managedPaths } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
+import type { LogDriver } from './log-drivers.js'
 import type { Paths } from './paths.js'
 import { probeOf } from './probe.js'
 import { journalPlan } from './run-events.js'
@@ -45,6 +46,7 @@ export interface Stages {
   readonly host: HostFacts & HostLimits
   readonly networking: Networking
   readonly volumes: VolumeKeeper
+  readonly logDrivers: Readonly<Record<string, LogDriver>>
   /** What has happened, and what it is told through. */
   readonly journal: Journal
   readonly outbox: Outbox

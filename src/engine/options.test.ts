@@ -10,6 +10,7 @@ test('directories come from the options, then the environment, then the defaults
     maxConcurrentUploads: 5,
     layerLimits: {},
     registries: {},
+    logDrivers: {},
     volumeDrivers: {},
   })
   const env = { INBOARD_ROOT: '/e/root', INBOARD_RUN_ROOT: '/e/run' }

@@ -4,6 +4,7 @@ import { type AddressPool, type AddressPoolOption, normalizeAddressPools } from 
 import type { RegistriesOptions } from '../registry/types.js'
 import type { VolumeDriver } from '../volume/driver.js'
 import type { PluginDirectories } from '../volume/plugin-discovery.js'
+import type { LogDriver } from './log-drivers.js'
 
 /** Options of {@link Engine.open}. */
 export interface EngineOptions extends RegistriesOptions {
@@ -38,6 +39,11 @@ export interface EngineOptions extends RegistriesOptions {
    */
   readonly volumeDrivers?: Readonly<Record<string, VolumeDriver>>
   /**
+   * Drivers of logs beside `json-file`, `local` and `none`, by name: objects of yours that implement {@link LogDriver}. Of the
+   * processes that open the root and have a driver, one feeds it with a container's output.
+   */
+  readonly logDrivers?: Readonly<Record<string, LogDriver>>
+  /**
    * Where Docker's volume plugins are looked for: programs of the host that tell of themselves by a socket, `NAME.sock`, or
    * by a `NAME.spec` or `NAME.json` that says where they listen. Default: Docker's directories, so a plugin that runs is
    * used without more: `driver('NAME')`, `.volumeDriver('NAME')`. Those of `docker plugin install` are none of these.
@@ -61,6 +67,7 @@ export interface NormalizedEngineOptions {
   readonly addressPools: readonly AddressPool[] | undefined
   readonly registries: RegistriesOptions
   readonly volumeDrivers: Readonly<Record<string, VolumeDriver>>
+  readonly logDrivers: Readonly<Record<string, LogDriver>>
   /** Undefined: Docker's. */
   readonly volumePluginDirectories: PluginDirectories | undefined
 }
@@ -88,6 +95,7 @@ export function normalizeEngineOptions(options: EngineOptions, env: NodeJS.Proce
     layerLimits: limits(options.layerLimits ?? {}),
     addressPools: options.defaultAddressPools ? normalizeAddressPools(options.defaultAddressPools) : undefined,
     registries: registriesOptions(options),
+    logDrivers: { ...record('logDrivers', options.logDrivers ?? {}) },
     volumeDrivers: { ...record('volumeDrivers', options.volumeDrivers ?? {}) },
     volumePluginDirectories: options.volumePluginDirectories,
   }

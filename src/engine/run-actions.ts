@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, readFileSync } from 'node:fs'
+import { attachLive } from '../container/attach.js'
 import { Container } from '../container/container.js'
 import type { ContainerContext, StartStreams } from '../container/context.js'
 import { randomName } from '../container/names.js'
@@ -40,6 +41,7 @@ export function runActions(stages: RunStages, context: ContainerContext): RunAct
       reporting(`cannot create a container of ${request.image}`, () => create(stages, context, request)),
     run: (request, streams) =>
       reporting(`cannot run a container of ${request.image}`, () => run(stages, context, request, streams)),
+    attach: (live, options) => attachLive(context, live, options),
   }
 }
 
@@ -138,6 +140,7 @@ function newRecord(
   const config = normalizeOptions(request.image, request.command, request.options, {
     envFiles: readEnvFiles(request.options.envFile),
     processEnv: process.env,
+    logDrivers: stages.logDrivers,
     host: stages.host,
   })
   const mounts = mountPointsOf(stages, context, config, image)

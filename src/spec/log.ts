@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../errors/index.js'
 import { checkText, invalidOption } from './invalid.js'
 import { checkLogTag } from './log-tag.js'
 import type { RunOptions } from './options.js'
@@ -16,6 +17,9 @@ export interface LogStorage {
   readonly files: number
 }
 
+/** Drivers by name, with what they have against options. */
+export type LogDrivers = Readonly<Record<string, { check?(options: LogConfig['options']): void }>>
+
 const ofEveryDriver = ['mode', 'max-buffer-size']
 const jsonFileOptions = ['max-file', 'max-size', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag']
 const localOptions = ['max-file', 'max-size', 'compress']
@@ -26,13 +30,13 @@ const localFiles = 5
  * `--log-driver` and `--log-opt`, as Docker's drivers check them; options may also be written in camelCase, and lists as
  * arrays.
  *
- * @param drivers the names of those that the engine was given
+ * @param drivers those that the engine was given
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function parseLog(raw: Pick<RunOptions, 'logDriver' | 'logOpt'>, drivers: ReadonlySet<string>): LogConfig {
+export function parseLog(raw: Pick<RunOptions, 'logDriver' | 'logOpt'>, drivers: LogDrivers): LogConfig {
   const driver = checkText('logDriver', raw.logDriver ?? '') || 'json-file'
   const isOurs = ['json-file', 'local', 'none'].includes(driver)
-  if (!isOurs && !drivers.has(driver))
+  if (!isOurs && !Object.hasOwn(drivers, driver))
     throw invalidOption(
       'logDriver',
       `error looking up logging plugin ${driver}: plugin "${driver}" not found`,
@@ -44,7 +48,7 @@ export function parseLog(raw: Pick<RunOptions, 'logDriver' | 'logOpt'>, drivers:
   if (driver === 'none') checkNone(log)
   else if (driver === 'json-file') checkJsonFile(log)
   else if (driver === 'local') checkLocal(log)
-  else logStorage(log)
+  else checkForeign(log, drivers)
   return log
 }
 
@@ -78,7 +82,7 @@ function optionsOf(given: RunOptions['logOpt'], isOurs: boolean): Record<string,
   for (const [name, value] of [given ?? []].flat().flatMap(entriesOf)) {
     if (value === undefined) continue
     const text = Array.isArray(value) ? value.join(',') : typeof value === 'string' ? value : String(value)
-    options[isOurs ? kebab(name) : name] = checkText('logOpt', text)
+    options[isOurs || /^cacheMax(?:Size|File)$/.test(name) ? kebab(name) : name] = checkText('logOpt', text)
   }
   return Object.fromEntries(Object.entries(options).sort(([one], [other]) => (one < other ? -1 : 1)))
 }
@@ -141,6 +145,20 @@ function checkLocal(log: LogConfig): void {
       "give compress 'false', or a larger max-file",
       options['max-file'],
     )
+}
+
+function checkForeign(log: LogConfig, drivers: LogDrivers): void {
+  logStorage(log)
+  try {
+    drivers[log.driver]?.check?.(log.options)
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new InvalidOptionError(`failed to initialize logging driver: ${message}`, {
+      code: 'INVALID_OPTION',
+      cause,
+      details: { option: 'logOpt', driver: log.driver },
+    })
+  }
 }
 
 function checkNames(options: LogConfig['options'], known: readonly string[], message: (name: string) => string): void {

@@ -5,7 +5,7 @@ import { type ProcessEnvironment, parseEnv, parseEnvFiles } from './environment.
 import { parseHealthcheck } from './health.js'
 import { checkFlag, checkInteger, checkText, checkTexts, invalidOption } from './invalid.js'
 import { parseLabels } from './labels.js'
-import { parseLog } from './log.js'
+import { type LogDrivers, parseLog } from './log.js'
 import { cleanPath } from './mount-target.js'
 import { parseMounts } from './mounts.js'
 import { parseDns, parseDnsOptions, parseDnsSearch, parseExtraHosts } from './name-service.js'
@@ -30,8 +30,8 @@ export interface NormalizeContext {
   readonly envFiles: ReadonlyMap<string, string>
   readonly processEnv: ProcessEnvironment
   readonly host: HostLimits
-  /** Names of the drivers of logs that the engine was given; none by default. */
-  readonly logDrivers?: ReadonlySet<string>
+  /** Drivers of logs that the engine was given; none by default. */
+  readonly logDrivers?: LogDrivers
 }
 
 const defaultShmSize = 64 * 1024 * 1024
@@ -74,7 +74,7 @@ export function normalizeOptions(
     cgroupParent: parseCgroupParent(raw.cgroupParent),
     labels: parseLabels(raw.label),
     shmSize: (raw.shmSize === undefined ? 0 : parseSize('shmSize', raw.shmSize)) || defaultShmSize,
-    log: parseLog(raw, context.logDrivers ?? new Set()),
+    log: parseLog(raw, context.logDrivers ?? {}),
     ...parseLife(raw),
   })
 }

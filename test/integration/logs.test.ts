@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -77,4 +80,126 @@ async function collectEntries<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const item of iterable) all.push(item)
   return all
+}
+
+test('rotates, and is read across files: all, the last ones, and followed', async () => {
+  const container = await engine
+    .run('busybox', ['sh', '-c', 'read go; for i in $(seq 1 500); do echo line $i; done; read end'])
+    .interactive()
+    .logOpt({ maxSize: '4k', maxFile: 100 })
+    .attach()
+  const following = collectEntries(container.container.logs({ follow: true }))
+  container.stdin.write('\n')
+  await untilOutput(container.stdout, 'line 500\n')
+  container.stdin.end('\n')
+  await container.exit
+  const lines = Array.from({ length: 500 }, (_, i) => `line ${i + 1}\n`)
+  expect((await following).map(({ text }) => text)).toEqual(lines)
+  expect(await container.container.logs().text()).toBe(lines.join(''))
+  expect(await container.container.logs({ tail: 123 }).text()).toBe(lines.slice(-123).join(''))
+  const { LogPath, HostConfig } = await container.container.inspect()
+  expect((await readdir(dirname(LogPath))).filter((name) => name.includes('-json.log')).length).toBeGreaterThan(5)
+  expect(HostConfig.LogConfig).toEqual({ Type: 'json-file', Config: { 'max-file': '100', 'max-size': '4k' } })
+})
+
+test('follow goes on in later runs of its container only when it is started again by its policy', async () => {
+  const container = await engine.run('busybox', ['sh', '-c', 'echo run; exit 1']).restart('on-failure:2')
+  const entries = await collectEntries(container.logs({ follow: true }))
+  expect(entries.map(({ text }) => text)).toEqual(['run\n', 'run\n', 'run\n'])
+  await container.start()
+  await container.wait()
+  expect((await container.logs().text()).split('\n').length).toBeGreaterThanOrEqual(5)
+})
+
+test('local keeps every byte, and lines are whole where that is asked for', async () => {
+  const container = await engine
+    .run('busybox', ['sh', '-c', String.raw`printf '\001\377\000\n'; head -c 40000 /dev/zero | tr "\0" x; echo`])
+    .logDriver('local')
+  await container.wait()
+  const entries = await collectEntries(container.logs())
+  expect(entries.map(({ bytes, partial }) => [bytes.length, partial])).toEqual([
+    [4, false],
+    [16384, true],
+    [16384, true],
+    [7233, false],
+  ])
+  expect(entries[0]?.bytes).toEqual(Buffer.from([1, 255, 0, 10]))
+  const whole = await collectEntries(container.logs({ whole: true }))
+  expect(whole.map(({ text }) => text.length)).toEqual([4, 40001])
+  expect((await container.logs({ tail: 1 }).text()).length).toBe(7233)
+  expect((await container.inspect()).LogPath).toBe('')
+})
+
+test('none keeps nothing, and says so', async () => {
+  const { container, stdout, exit } = await engine.run('busybox', ['echo', 'hi']).logDriver('none').attach()
+  expect((await collectEntries(stdout)).join('')).toBe('hi\n')
+  await exit
+  await expect(container.logs().text()).rejects.toThrow(
+    expect.objectContaining({
+      code: 'LOGS_UNREADABLE',
+      message: 'configured logging driver does not support reading',
+    }),
+  )
+})
+
+test('since and until are times or durations; following ends at until', async () => {
+  const container = await engine.run('busybox', ['sh', '-c', 'echo one; sleep 0.3; echo two; sleep 1000'])
+  const [one, two] = await take(container.logs({ follow: true }), 2)
+  expect(await container.logs({ since: two?.time ?? '' }).text()).toBe('two\n')
+  expect(await container.logs({ until: one?.time ?? '' }).text()).toBe('one\n')
+  expect(await container.logs({ since: '10m' }).text()).toBe('one\ntwo\n')
+  expect(await container.logs({ until: '10m' }).text()).toBe('')
+  const entries = await collectEntries(container.logs({ follow: true, until: new Date(Date.now() + 100) }))
+  expect(entries.map(({ text }) => text)).toEqual(['one\n', 'two\n'])
+  expect(await container.logs({ timestamps: true, tail: 1 }).text()).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z two\n$/)
+  await expect(container.logs({ since: 'abc' }).text()).rejects.toThrow(
+    'failed to parse value as time or duration: "abc"',
+  )
+  await container.remove({ force: true })
+})
+
+test('adds the attributes that its options ask for', async () => {
+  const container = await engine
+    .run('busybox', ['echo', 'hi'])
+    .label({ service: 'db', other: 'x' })
+    .env({ COLOR: 'red' })
+    .logOpt({ labels: ['service'], env: ['COLOR'], tag: '{{.ImageName}}' })
+  await container.wait()
+  const [entry] = await collectEntries(container.logs())
+  expect(entry?.attributes).toEqual({ COLOR: 'red', service: 'db', tag: 'busybox' })
+})
+
+test('a full disk loses output, counts it, and stops nothing', async () => {
+  const created = await engine
+    .run('busybox', ['sh', '-c', 'head -c 400000 /dev/zero | tr "\\0" "x" | fold -w 99; echo done >&2; read end'])
+    .interactive()
+    .logDriver('local')
+    .create()
+  const directory = `${engine.root}/containers/${created.id}/local-logs`
+  await mkdir(directory, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'inboard-test', directory])
+  try {
+    const { stdin, stderr, exit } = await created.startAttached()
+    await untilOutput(stderr, 'done\n')
+    const logged = (await created.logs().text()).length
+    const dropped = await created.logs().dropped()
+    expect(logged).toBeGreaterThan(30_000)
+    stdin.end('\n')
+    expect((await exit).exitCode).toBe(0)
+    expect(logged + dropped).toBeGreaterThanOrEqual(404_000)
+    expect(await created.logs().dropped()).toBeGreaterThanOrEqual(dropped)
+  } finally {
+    execFileSync('umount', ['-l', directory])
+  }
+})
+
+async function take<T>(iterable: AsyncIterable<T>, count: number): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of iterable) if (all.push(item) === count) break
+  return all
+}
+
+async function untilOutput(stream: AsyncIterable<Buffer>, text: string): Promise<void> {
+  let all = ''
+  for await (const chunk of stream) if ((all = (all + chunk).slice(-1000)).endsWith(text)) return
 }

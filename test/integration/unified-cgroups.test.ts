@@ -49,6 +49,7 @@ beforeAll(async () => {
     snapshots,
     cgroups: openCgroupParents(`${paths.rootId}-v2`, () => '', layout),
     host: gatherHostFacts(),
+    logDrivers: {},
     networking: openNetworking(paths, database, dockerAddressPools, outbox),
     volumes: openVolumeKeeper(
       paths,

@@ -8,7 +8,7 @@ int main(int argc, char **argv) {
     if (argc == 3) {
         static struct log log;
         struct timespec at = {atol(argv[1]), atol(argv[2])};
-        log_open(&log, -1, 0);
+        log_initialize(&log);
         fwrite(escaped, 1, log_time(&log, escaped, &at), stdout);
         return 0;
     }

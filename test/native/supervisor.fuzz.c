@@ -45,15 +45,18 @@ static void fuzz_frames(const uint8_t *data, size_t size) {
 
 static void fuzz_log(const uint8_t *data, size_t size) {
     static struct log log;
-    static int null = -1;
-    if (null < 0) null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    log_open(&log, null, 0);
+    static const struct op_open_log options = {.path = "/dev/null", .mode = 0640, .attributes = ""};
+    log_initialize(&log);
+    if (log_open(&log, &options, -1) < 0) abort();
+    log.options.format = size > 1 && data[1] & 1 ? LOG_FORMAT_LOCAL : LOG_FORMAT_JSON_FILE;
     size_t piece = size > 0 ? 1 + data[0] * 64u : 1;
     for (size_t from = 0; from < size; from += piece)
         log_output(&log, data[from] & 1, (const char *)data + from,
                    piece < size - from ? piece : size - from);
     log_end(&log, 0);
     log_end(&log, 1);
+    close(log.fd);
+    log.places = 0;
     char *escaped = malloc(6 * size + 1);
     char *end = log_escape(escaped, (const char *)data, size);
     for (const char *at = escaped; at < end; at++)

@@ -1,0 +1,192 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { jsonFormat, type LogFormat, localFormat } from '../../src/container/log-formats.js'
+
+const programs = join(import.meta.dirname, '../../build/native-test')
+let directory: string
+let path: string
+beforeAll(() => void execFileSync('make', ['-C', 'test/native', '-s', `OUT=${programs}`, `${programs}/log-driver`]))
+beforeEach(() => {
+  directory = mkdtempSync('/tmp/ib-log-')
+  path = join(directory, 'c.log')
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+interface Options {
+  readonly format?: 'jsonFile' | 'local'
+  readonly maximumBytes?: number
+  readonly files?: number
+  readonly attributes?: string
+}
+
+function driver({ format = 'jsonFile', maximumBytes = 0, files = 1, attributes = '' }: Options): string[] {
+  return [path, format === 'local' ? '1' : '0', `${maximumBytes}`, `${files}`, attributes, directory]
+}
+
+/** What the driver told last: how many bytes were logged, and dropped. */
+function log(input: string | Buffer, options: Options = {}): { bytes: number; dropped: number } {
+  const told = execFileSync(join(programs, 'log-driver'), driver(options), { input, encoding: 'utf8' })
+  return numbers(told.trimEnd().split('\n').at(-1) ?? '')
+}
+
+function numbers(line: string): { bytes: number; dropped: number } {
+  const [bytes = 0, dropped = 0] = line.split(' ').map(Number)
+  return { bytes, dropped }
+}
+
+const entries = (file: string, format: LogFormat = jsonFormat) => {
+  const content = readFileSync(file)
+  const { entries, taken } = format.decode(content)
+  expect(taken).toBe(content.length)
+  return entries
+}
+
+const lines = (file: string, format?: LogFormat) => entries(file, format).map(({ text }) => text)
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => `line ${from + index}\n`)
+const hundred = numbered(1, 100).join('')
+
+describe('rotation', () => {
+  it('begins a file when one has reached its size, and keeps as many as it may', () => {
+    log(hundred, { maximumBytes: 1000, files: 3 })
+    const kept = [`${path}.2`, `${path}.1`, path]
+    const texts = kept.flatMap((file) => lines(file))
+    expect(texts).toEqual(numbered(101 - texts.length, 100))
+    for (const file of kept.slice(0, 2)) {
+      const { size } = statSync(file)
+      expect(size).toBeGreaterThanOrEqual(1000)
+      expect(size).toBeLessThan(1100)
+    }
+    expect(readdirSync(directory).sort()).toEqual(['c.log', 'c.log.1', 'c.log.2', 'log'])
+  })
+
+  it('keeps a single file by beginning it anew', () => {
+    log(hundred, { maximumBytes: 1000 })
+    const texts = lines(path)
+    expect(texts).toEqual(numbered(101 - texts.length, 100))
+    expect(existsSync(`${path}.1`)).toBe(false)
+  })
+
+  it('counts what the file had when it was opened', () => {
+    log(hundred)
+    log('more\n', { maximumBytes: 1000, files: 2 })
+    expect(lines(`${path}.1`)).toHaveLength(100)
+    expect(lines(path)).toEqual(['more\n'])
+  })
+
+  it('tells for each file where in all that was logged it begins', () => {
+    const { bytes } = log(hundred, { maximumBytes: 3000, files: 4 })
+    const begins = new Map(
+      readFileSync(join(directory, 'log'), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(' ').map(Number) as [number, number]),
+    )
+    const newest = statSync(path)
+    const oldest = statSync(`${path}.2`)
+    const middle = statSync(`${path}.1`)
+    expect(begins.get(oldest.ino)).toBe(0)
+    expect(begins.get(middle.ino)).toBe(oldest.size)
+    expect(begins.get(newest.ino)).toBe(oldest.size + middle.size)
+    expect(bytes).toBe(oldest.size + middle.size + newest.size)
+  })
+})
+
+describe('formats', () => {
+  it('local keeps every byte, and says which lines go on', () => {
+    const input = Buffer.concat([Buffer.from([0, 1, 255, 10]), Buffer.alloc(20_000, 120), Buffer.from('\nrest')])
+    log(input, { format: 'local' })
+    const all = entries(path, localFormat)
+    expect(Buffer.concat(all.map(({ bytes }) => bytes))).toEqual(input)
+    expect(all.map(({ bytes, partial }) => [bytes.length, partial])).toEqual([
+      [4, false],
+      [16_384, true],
+      [3617, false],
+      [4, true],
+    ])
+  })
+
+  it('gives the parts of a line one time', () => {
+    log(Buffer.alloc(100_000, 120))
+    expect(new Set(entries(path).map(({ time }) => time)).size).toBe(1)
+  })
+
+  it('puts attributes before the time', () => {
+    log('hi\n', { attributes: '"attrs":{"a":"b"},' })
+    expect(readFileSync(path, 'utf8')).toMatch(/^{"log":"hi\\n","stream":"stdout","attrs":{"a":"b"},"time":"[^"]+"}\n$/)
+  })
+
+  it.each(['jsonFile', 'local'] as const)(
+    '%s: all bytes at every offset within the words that are looked at',
+    (format) => {
+      const special = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => byte !== 10))
+      const input = Buffer.concat(
+        Array.from({ length: 40 }, (_, pad) => Buffer.concat([Buffer.alloc(pad, 97), special, Buffer.from('\n')])),
+      )
+      log(input, { format })
+      const expected = input.toString().split('\n').slice(0, -1)
+      expect(lines(path, format === 'local' ? localFormat : jsonFormat)).toEqual(expected.map((line) => `${line}\n`))
+    },
+  )
+
+  it.each([
+    ['jsonFile', jsonFormat, '{"log":"torn'],
+    ['local', localFormat, '\u0005\0\0\0\u0001\0\0\0to'],
+  ] as const)('%s: what a killed writer has left of an entry is cut off', (format, decoder, torn) => {
+    log('one\ntwo\n', { format })
+    appendFileSync(path, torn)
+    log('three\n', { format })
+    expect(lines(path, decoder)).toEqual(['one\n', 'two\n', 'three\n'])
+  })
+})
+
+describe('a full disk', () => {
+  const disk = () => join(directory, 'disk')
+  beforeEach(() => {
+    execFileSync('mkdir', [disk()])
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'inboard-test', disk()])
+    path = join(disk(), 'c.log')
+  })
+  afterEach(() => void execFileSync('umount', [disk()]))
+
+  it.each([
+    ['jsonFile', jsonFormat],
+    ['local', localFormat],
+  ] as const)(
+    '%s: ends with a whole entry, counts what is missing, and goes on when there is room',
+    async (format, decoder) => {
+      const filler = join(disk(), 'filler')
+      writeFileSync(filler, Buffer.alloc(150_000))
+      const child = spawn(join(programs, 'log-driver'), driver({ format }), { stdio: ['pipe', 'pipe', 'inherit'] })
+      const told = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+      const line = `${'x'.repeat(99)}\n`
+      let written = 0
+      let dropped = 0
+      while (dropped === 0) {
+        child.stdin.write(line.repeat(300))
+        written += 300 * line.length
+        dropped = numbers((await told.next()).value).dropped
+      }
+      const before = entries(path, decoder).length * line.length
+      expect(before + dropped).toBe(written)
+      rmSync(filler)
+      child.stdin.end('again\n')
+      await once(child, 'close')
+      expect(lines(path, decoder).at(-1)).toBe('again\n')
+      expect(entries(path, decoder)).toHaveLength(before / line.length + 1)
+    },
+  )
+})
