@@ -38,6 +38,8 @@ export function commit(
     changes,
     config,
     createdBy: (config.Cmd ?? []).join(' '),
+    recorded: ({ id, references: [imageRef = ''] }) =>
+      context.tell(record, 'commit', { comment: message ?? '', imageID: id, imageRef }),
     pack: (file) => packStill(context, record, file, pause, signal),
     signal,
   })

@@ -21,6 +21,7 @@ async function* archive(
   record: ContainerRecord,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
+  context.tell(record, 'export')
   const bytes = context.files(record).packRoot({ signal })
   let isWhole = false
   try {

@@ -117,6 +117,7 @@ export class Networks {
     for (const { id, name } of networking.store.list().filter(fits))
       if (await this.#act(`cannot remove network ${name}`, () => isRemoved(removeNetwork(networking, id, signal))))
         removed.push(name)
+    this.#context.containers.events.record({ type: 'network', action: 'prune', id: '', attributes: { reclaimed: '0' } })
     return removed
   }
 

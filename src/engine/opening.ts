@@ -25,11 +25,12 @@ import { Containers } from './containers.js'
 import { Emitter } from './emitter.js'
 import { type EventsOptions, eventsOf } from './events.js'
 import { graphDriver } from './graph-driver.js'
+import { clearExec, launchExec } from './exec-launcher.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
 import { settleUsers } from './image-users.js'
 import { Images } from './images.js'
-import { launchContainer, launchExec } from './launcher.js'
+import { launchContainer } from './launcher.js'
 import { hasLeft, tearDown } from './leftovers.js'
 import type { LogFeeders } from './log-feeders.js'
 import { containerNetworking } from './networking.js'
@@ -206,6 +207,7 @@ function containerContext(
     rename: (id, name) => renameContainer(stages, context, id, name),
     launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),
     launchExec: (record, pid, pidfd, request) => launchExec(stages, context, record, pid, pidfd, request),
+    clearExec: (record, exec, state) => clearExec(stages, record, exec, state),
     hasLeft: (id, files) => hasLeft(stages, id, files),
     teardown: (id, files) => tearDown(stages, id, files),
     hostname: stages.host.hostname,

@@ -6,11 +6,12 @@ import {
   type EventNetwork,
   endParts,
   networkEvent,
+  type PlanEvent,
   planEvents,
   type RunParts,
   startParts,
 } from '../events/plan-events.js'
-import { compileTexts, type JournalPlan, type MomentText } from '../launch/journal-plan.js'
+import { compileTexts, type JournalPlan } from '../launch/journal-plan.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
@@ -43,7 +44,7 @@ export function renewTexts(
   }
 }
 
-function textsOf(stages: EventStages, record: ContainerRecord): MomentText[] {
+function textsOf(stages: EventStages, record: ContainerRecord): PlanEvent[] {
   const image = stages.images.labelsOf(record.image)
   return planEvents(record, image, runParts(stages, record), probeWords(stages, record))
 }
@@ -85,9 +86,10 @@ export function tellFailure(
   record: ContainerRecord,
   exitCode: number,
 ): void {
-  if (context.isToldRunning(record.id)) return tellLoss(stages, context, record, exitCode)
   const parts = runParts(stages, record)
-  for (const event of [...startParts(record.id, parts), ...endParts(record.id, parts)]) context.events.record(event)
+  if (context.isToldRunning(record.id)) tellLoss(stages, context, record, exitCode)
+  else
+    for (const event of [...startParts(record.id, parts), ...endParts(record.id, parts)]) context.events.record(event)
 }
 
 /** A container's coming to a network, and leaving it, but for those that go with its start and its end. */

@@ -161,6 +161,8 @@ export class Volumes {
         deleted.push(record.name)
         spaceReclaimed += Size
       }
+      const attributes = { reclaimed: String(spaceReclaimed) }
+      this.#context.containers.events.record({ type: 'volume', action: 'prune', id: '', attributes })
       return { deleted, spaceReclaimed }
     })
   }

@@ -5,6 +5,7 @@ import type { ImageRow, LayerRow } from '../store/images.js'
 import { applyChanges } from './changes.js'
 import { parseConfig } from './documents/config.js'
 import { layerTar } from './documents/media-types.js'
+import { tellMade } from './events.js'
 import { noSuchImage } from './image-errors.js'
 import { LayerLoader, verifyDepth } from './layers.js'
 import type { ImageContext } from './load.js'
@@ -25,6 +26,8 @@ export interface CommitImageRequest {
   readonly changes?: readonly string[] | undefined
   /** The command that made it. */
   readonly createdBy: string
+  /** Called in the transaction that records the image. */
+  recorded(image: LoadedImage): void
   /** Makes the layer: an uncompressed tar at a path. */
   pack(file: string): Promise<PackResult>
   readonly signal?: AbortSignal | undefined
@@ -61,6 +64,10 @@ export async function commitImage(context: ImageContext, request: CommitImageReq
   const [image] = await recordImages(
     [{ document, config: parsed, manifest: undefined, layers, references, isNamedHere: true, parent: base.id }],
     context,
+    (made) => {
+      tellMade(context.tell, made)
+      request.recorded(made)
+    },
   )
   return image as LoadedImage
 }

@@ -1,6 +1,6 @@
+import { nanoseconds } from '../spec/moment.js'
 import type { ImageRecords } from '../store/images.js'
 import type { Catalogue } from './catalogue.js'
-import { nanoseconds } from '../spec/moment.js'
 import type { HistoryEntry, ImageRecord } from './types.js'
 
 /** A line of `docker history`. */

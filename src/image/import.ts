@@ -6,6 +6,7 @@ import { applyChanges } from './changes.js'
 import { parseConfig } from './documents/config.js'
 import { layerTar } from './documents/media-types.js'
 import { hostPlatform, type Platform, parsePlatform } from './documents/platform.js'
+import { tellMade } from './events.js'
 import { LayerLoader } from './layers.js'
 import type { ImageContext } from './load.js'
 import { recordImages } from './record.js'
@@ -54,7 +55,7 @@ export async function importRootfs(
     const layers = await loader.load(parsed.diffIds, [layer])
     const references = name === undefined ? [] : [name]
     const ready = { document, config: parsed, manifest: undefined, layers, references, isNamedHere: true }
-    const [image] = await recordImages([ready], context)
+    const [image] = await recordImages([ready], context, (one) => tellMade(context.tell, one, 'import'))
     return image as LoadedImage
   } catch (error) {
     signal?.throwIfAborted()

@@ -1,6 +1,6 @@
 import type { SnapshotDriver } from '../snapshot/driver.js'
-import type { ImageRunConfig } from '../spec/options.js'
 import { nanoseconds } from '../spec/moment.js'
+import type { ImageRunConfig } from '../spec/options.js'
 import type { ImageRecord } from './types.js'
 
 /** `docker image inspect`: Docker's field names and forms. */

@@ -1,10 +1,10 @@
 import type { Digest } from '../content/digest.js'
 import { parseReference, type Reference } from '../reference/reference.js'
+import { nanoseconds, parseMoment } from '../spec/moment.js'
 import type { ImageLine, ImageList } from '../store/image-list.js'
 import type { Catalogue } from './catalogue.js'
 import { compileGlob } from './host/patterns.js'
 import { hasLabels, type LabelFilter } from './labels.js'
-import { nanoseconds, parseMoment } from '../spec/moment.js'
 
 /** Options of {@link Images.list}. */
 export interface ListImagesOptions {

@@ -4,6 +4,7 @@ import type { ImageSource } from './archive/image-source.js'
 import { findImages, openArchive } from './archive/open-archive.js'
 import { type ArchiveSource, hostFailed } from './archive/source.js'
 import type { Disk } from './disk.js'
+import type { TellImage } from './events.js'
 import type { Gate } from './gate.js'
 import { LayerLoader, type LayerStore } from './layers.js'
 import type { OnProgress } from './progress.js'
@@ -29,6 +30,7 @@ export interface ImageContext extends LayerStore {
   readonly downloads: Gate
   /** The places for uploads, of all pushes together. */
   readonly uploads: Gate
+  readonly tell: TellImage
 }
 
 /** Reads an archive and records its images, all or none. To be called within a change, see `collection.ts`. */
@@ -48,7 +50,7 @@ export async function loadArchive(
     const ready: ReadyImage[] = []
     for (const image of await findImages(archive)) ready.push(await prepareImage(loader, image))
     signal?.throwIfAborted()
-    return recordFetched(mergeNames(ready), context)
+    return recordFetched(mergeNames(ready), context, ({ id }) => context.tell('load', id))
   } catch (error) {
     signal?.throwIfAborted()
     throw hostFailed(error)

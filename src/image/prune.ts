@@ -1,10 +1,10 @@
 import { ConflictError, NotFoundError } from '../errors/index.js'
 import { parseReference } from '../reference/reference.js'
+import { nanoseconds, parseMoment } from '../spec/moment.js'
 import type { ImageLine } from '../store/image-list.js'
 import type { ImageRecords } from '../store/images.js'
 import { hasLabels, type LabelFilter, lacksLabels } from './labels.js'
 import type { LabelsOf } from './list.js'
-import { nanoseconds, parseMoment } from '../spec/moment.js'
 import type { RemoveImageOptions } from './remove.js'
 import type { RemovedItem } from './types.js'
 

@@ -116,7 +116,7 @@ async function fetchImage(
   signal?.throwIfAborted()
   const references = namesOf(reference, named)
   const remoteLayers = remoteLayerRows(repository.name, manifest.layers, diffIds)
-  recordFetched([{ document, config, manifest: digest, layers, references, remoteLayers }], context)
+  recordFetched([{ document, config, manifest: digest, layers, references, remoteLayers }], context, () => {})
 }
 
 async function fetchConfig({ repository, signal }: PullRequest, { digest, size }: Descriptor): Promise<Buffer> {

@@ -2,6 +2,7 @@ import type { Digest } from '../content/digest.js'
 import { InvalidOptionError, NotFoundError } from '../errors/index.js'
 import { parseReference, type Reference, withDefaultTag } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
+import { tellTransfer } from './events.js'
 import type { ImageContext } from './load.js'
 import type { OnProgress } from './progress.js'
 import { recordPush, type SentImage, sendImage } from './push-image.js'
@@ -50,6 +51,7 @@ export async function pushImages(
     sent.set(id, ready)
     const before = await tagBefore(repository, name, signal)
     pushed.push(await putTag(push, repository, name, ready, before))
+    tellTransfer(context.tell, 'push', id, name)
     await recordPush(context, ready, [`${name.name}@${ready.digest}`])
   }
   return pushed

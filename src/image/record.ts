@@ -31,27 +31,43 @@ interface Recording {
 /**
  * Makes images visible, all of them or none, that exist nowhere else. What they consist of is on the disk before the
  * records are: after a power cut there is no image whose files are missing.
+ *
+ * @param tell called for each in the transaction that records them
  */
-export async function recordImages(images: readonly ReadyImage[], recording: Recording): Promise<LoadedImage[]> {
+export async function recordImages(
+  images: readonly ReadyImage[],
+  recording: Recording,
+  tell: (image: LoadedImage) => void,
+): Promise<LoadedImage[]> {
   await recording.disk.sync()
-  return put(images, recording)
+  return put(images, recording, tell)
 }
 
 /**
  * Makes images visible, all of them or none, that can be had again from where they came. Not all of them is on the disk
  * then, and so they are marked; {@link Disk.syncLater} is to follow.
  */
-export function recordFetched(images: readonly ReadyImage[], recording: Recording): LoadedImage[] {
-  return put(images, recording, recording.disk.mark())
+export function recordFetched(
+  images: readonly ReadyImage[],
+  recording: Recording,
+  tell: (image: LoadedImage) => void,
+): LoadedImage[] {
+  return put(images, recording, tell, recording.disk.mark())
 }
 
-function put(images: readonly ReadyImage[], { records }: Recording, mark?: string): LoadedImage[] {
+function put(
+  images: readonly ReadyImage[],
+  { records }: Recording,
+  tell: (image: LoadedImage) => void,
+  mark?: string,
+): LoadedImage[] {
   failpoint('images.record')
-  records.putAll(images.map(toRow), mark)
-  return images.map(({ document, references }) => ({
+  const loaded = images.map(({ document, references }) => ({
     id: digestOf(document),
     references: references.map((reference) => parseReference(reference).familiar()),
   }))
+  records.putAll(images.map(toRow), { mark, recorded: () => loaded.forEach(tell) })
+  return loaded
 }
 
 function toRow(image: ReadyImage): NewImage {

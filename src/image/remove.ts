@@ -2,6 +2,7 @@ import { ConflictError } from '../errors/index.js'
 import { parseReference, type Reference, withDefaultTag, withoutTag } from '../reference/reference.js'
 import type { ContainerUse, ImageRecords } from '../store/images.js'
 import { isIdPrefix } from './catalogue.js'
+import type { TellImage } from './events.js'
 import type { ImageContent, RemovedItem } from './types.js'
 
 /** Options of {@link Images.remove}. */
@@ -29,10 +30,15 @@ export function removeImage(
   records: ImageRecords,
   image: ImageContent,
   nameOrId: string,
-  options: RemoveImageOptions & { readonly read: ReadImage },
+  options: RemovalOptions,
 ): RemovedItem[] {
   const removal = new Removal(records, image, options)
   return isIdPrefix(image.id, nameOrId) ? removal.byId() : removal.byName(parseReference(nameOrId))
+}
+
+interface RemovalOptions extends RemoveImageOptions {
+  readonly read: ReadImage
+  readonly tell: TellImage
 }
 
 class Removal {
@@ -41,14 +47,16 @@ class Removal {
   readonly #force: boolean
   readonly #noPrune: boolean
   readonly #read: ReadImage
+  readonly #tell: TellImage
   readonly #items: RemovedItem[] = []
 
-  constructor(records: ImageRecords, image: ImageContent, options: RemoveImageOptions & { readonly read: ReadImage }) {
+  constructor(records: ImageRecords, image: ImageContent, options: RemovalOptions) {
     this.#records = records
     this.#image = image
     this.#force = options.force ?? false
     this.#noPrune = options.noPrune ?? false
     this.#read = options.read
+    this.#tell = options.tell
   }
 
   byName(parsed: Reference): RemovedItem[] {
@@ -78,7 +86,9 @@ class Removal {
   }
 
   #untag(name: Reference): void {
-    if (this.#records.untag(name.toString())) this.#items.push({ untagged: name.familiar() })
+    if (!this.#records.untag(name.toString())) return
+    this.#items.push({ untagged: name.familiar() })
+    this.#tell('untag', this.#image.id)
   }
 
   /** Names by digest go with the last tag of their repository. */
@@ -127,6 +137,7 @@ class Removal {
   #deleteAlone(image: ImageContent): void {
     this.#records.delete(image.id)
     this.#items.push({ deleted: image.id })
+    this.#tell('delete', image.id)
     for (const { chainId } of [...image.layers].reverse()) {
       if (!this.#records.isChainUsed(chainId)) this.#items.push({ deleted: chainId })
     }

@@ -1,9 +1,10 @@
 import { openContent } from '../content/content.js'
 import { type Digest, isDigest } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
+import type { EventSink } from '../events/types.js'
 import { native } from '../host/index.js'
 import type { TarLimits } from '../layer/index.js'
-import type { Reference } from '../reference/reference.js'
+import { type Reference, withDefaultTag } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
 import type { SnapshotDriver } from '../snapshot/driver.js'
 import type { Database } from '../store/database.js'
@@ -15,6 +16,7 @@ import { type Collection, openCollection } from './collection.js'
 import { type CommitImageRequest, commitImage } from './commit.js'
 import { openDisk } from './disk.js'
 import { parsePlatform } from './documents/platform.js'
+import { imageTeller, tellTransfer } from './events.js'
 import { Gate } from './gate.js'
 import { type ImageHistoryEntry, imageHistory } from './history.js'
 import type { FromHostOptions } from './host/options.js'
@@ -130,16 +132,20 @@ export interface OpenImagesOptions {
   readonly maxConcurrentDownloads: number
   /** How many blobs all pushes together send at once. */
   readonly maxConcurrentUploads: number
+  /** What happens to images is told there. */
+  readonly events?: EventSink | undefined
   /** Bounds on every layer that is extracted. */
   readonly layerLimits?: TarLimits | undefined
 }
 
 export function openImages({ root, database, snapshots, bootId, ...options }: OpenImagesOptions): ImageStore {
-  const { maxConcurrentDownloads, maxConcurrentUploads, layerLimits } = options
+  const { maxConcurrentDownloads, maxConcurrentUploads, layerLimits, events } = options
   const records = openImageRecords(database)
   const imageList = openImageList(database)
   const content = openContent(root, native(), bootId)
   const disk = openDisk({ root, native: native(), records, bootId, onSynced: () => collection.sweep() })
+  const labelsOf = openLabels(records)
+  const tell = imageTeller(events, labelsOf)
   const context: ImageContext = {
     root,
     native: native(),
@@ -150,9 +156,9 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
     layerLimits,
     downloads: new Gate(maxConcurrentDownloads),
     uploads: new Gate(maxConcurrentUploads),
+    tell,
   }
   const catalogue = openCatalogue(records)
-  const labelsOf = openLabels(records)
   const memory = openHostImageMemory(root)
   const collection = openCollection(root, native(), () => {
     memory.sweep(records.has)
@@ -163,7 +169,7 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
     database.read(() => listImages({ list: imageList, catalogue, labelsOf }, options))
   const removeNow = (nameOrId: string, options: RemoveImageOptions) =>
     database.transaction(() =>
-      removeImage(records, catalogue.get(nameOrId), nameOrId, { ...options, read: catalogue.get }),
+      removeImage(records, catalogue.get(nameOrId), nameOrId, { ...options, read: catalogue.get, tell }),
     )
 
   return {
@@ -177,9 +183,9 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
       const wanted = platform === undefined ? undefined : parsePlatform(platform)
       const request = { repository, reference, platform: wanted, signal, onProgress }
       const confirmed = await confirmImage(context, request)
-      if (confirmed) return confirmed
-      const image = await changing(context, collection, signal, () => pullImage(context, request))
-      disk.syncLater()
+      const image = confirmed ?? (await changing(context, collection, signal, () => pullImage(context, request)))
+      tellTransfer(tell, 'pull', image.id, withDefaultTag(reference))
+      if (!confirmed) disk.syncLater()
       return image
     },
     push: (repository, reference, options = {}) =>
@@ -190,10 +196,12 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
       )
     },
     save: (names, target, options = {}) =>
-      collection.hold(
-        async () => saveImages(context, selectImages(catalogue, records, names), target, options),
-        options.signal,
-      ),
+      collection.hold(async () => {
+        const selected = selectImages(catalogue, records, names)
+        const saved = await saveImages(context, selected, target, options)
+        for (const { image } of selected) tell('save', image.id)
+        return saved
+      }, options.signal),
     import: (source, options = {}) =>
       changing(context, collection, options.signal, () => importRootfs(context, source, options)),
     commit: (request) => changing(context, collection, request.signal, () => commitImage(context, request)),
@@ -219,15 +227,22 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
         const image = catalogue.get(nameOrId)
         return inspectImage(image, records.get(image.id)?.config ?? '{}', snapshots)
       }),
-    tag: (nameOrId, reference) => database.transaction(() => tagImage(records, catalogue.get(nameOrId).id, reference)),
+    tag: (nameOrId, reference) =>
+      database.transaction(() => {
+        const { id } = catalogue.get(nameOrId)
+        tell('tag', id, { name: tagImage(records, id, reference).familiar() })
+      }),
     async remove(nameOrId, options = {}) {
       catalogue.get(nameOrId)
       return collection.change(async () => removeNow(nameOrId, options))
     },
     prune: (options = {}) =>
-      collection.change(async () =>
-        pruneImages(records, pruneTargets(imageList.lines(), labelsOf, options), removeNow),
-      ),
+      collection.change(async () => {
+        const pruned = pruneImages(records, pruneTargets(imageList.lines(), labelsOf, options), removeNow)
+        const attributes = { reclaimed: String(pruned.spaceReclaimed) }
+        events?.record({ type: 'image', action: 'prune', id: '', attributes })
+        return pruned
+      }),
     usage: async () => ({
       layersSize: imageList.layersSize(),
       contentSize: await native().treeSize(`${root}/content/sha256`),

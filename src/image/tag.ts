@@ -5,10 +5,13 @@ import type { ImageRecords } from '../store/images.js'
 /**
  * Gives an image one more name, which another image loses.
  *
+ * @returns the name
  * @throws {InvalidOptionError} `INVALID_REFERENCE`, with Docker's message
  */
-export function tagImage(records: ImageRecords, id: string, text: string): void {
-  records.tag(parseTag(text).toString(), id, Date.now())
+export function tagImage(records: ImageRecords, id: string, text: string): Reference {
+  const name = parseTag(text)
+  records.tag(name.toString(), id, Date.now())
+  return name
 }
 
 /**

@@ -1,10 +1,5 @@
+import type { PlanEvent } from '../events/plan-events.js'
 import { moments, PlanWriter } from './protocol.gen.js'
-
-/** A line of the journal of events for a moment, without its time; byte 1 in it stands for the moment's value. */
-export interface MomentText {
-  readonly moment: keyof typeof moments
-  readonly text: string
-}
 
 /** What a supervisor tells, and where. */
 export interface JournalPlan {
@@ -12,7 +7,7 @@ export interface JournalPlan {
   readonly lock: string
   readonly maximumBytes: number
   readonly files: number
-  readonly texts: readonly MomentText[]
+  readonly texts: readonly PlanEvent[]
 }
 
 export function writeJournal(plan: PlanWriter, { texts, ...journal }: JournalPlan): void {
@@ -21,13 +16,13 @@ export function writeJournal(plan: PlanWriter, { texts, ...journal }: JournalPla
 }
 
 /** What a supervisor that runs tells from now on: the file `events` of its run directory. */
-export function compileTexts(texts: readonly MomentText[]): Uint8Array {
+export function compileTexts(texts: readonly PlanEvent[]): Uint8Array {
   const plan = new PlanWriter()
   plan.section('container')
   writeTexts(plan, texts)
   return plan.finish({ mode: 'task' })
 }
 
-function writeTexts(plan: PlanWriter, texts: readonly MomentText[]): void {
+function writeTexts(plan: PlanWriter, texts: readonly PlanEvent[]): void {
   for (const { moment, text } of texts) plan.event({ moment: moments[moment], text })
 }

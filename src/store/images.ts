@@ -91,8 +91,12 @@ export interface ImageRecords {
    * Adds the images, all or none; of those that are there already only the names.
    *
    * @param mark of what is not on the disk yet; without one all of it is
+   * @param recorded called at the end of the transaction
    */
-  putAll(images: readonly NewImage[], mark?: string): void
+  putAll(
+    images: readonly NewImage[],
+    also?: { readonly mark?: string | undefined; readonly recorded?: () => void },
+  ): void
   /** All marks of what is not on the disk yet. */
   marks(): string[]
   /** What has one of these marks is on the disk. */
@@ -278,9 +282,10 @@ export function openImageRecords(database: Database): ImageRecords {
   }
 
   return {
-    putAll: (images, mark) =>
+    putAll: (images, { mark, recorded } = {}) =>
       transaction(() => {
         for (const image of images) put(image, mark)
+        recorded?.()
       }),
     marks: () => marks.all().map(({ unsynced }) => unsynced),
     clearMarks: (cleared) =>

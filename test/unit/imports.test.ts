@@ -27,11 +27,11 @@ const rules: Readonly<Record<string, Rule>> = {
   volume: { values: ['errors', 'host', 'layer', 'spec', 'store'], types: ['snapshot'] },
   image: {
     values: ['errors', 'host', 'reference', 'content', 'layer', 'store', 'spec'],
-    types: ['registry', 'snapshot'],
+    types: ['events', 'registry', 'snapshot'],
   },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   network: { values: ['errors', 'host'], types: ['spec'] },
-  launch: { values: ['errors', 'host', 'network'], types: ['spec', 'snapshot'] },
+  launch: { values: ['errors', 'host', 'network'], types: ['events', 'spec', 'snapshot'] },
   // A commit gives one of the engine's handles.
   container: {
     values: ['errors', 'host', 'launch', 'network', 'spec', 'store'],

@@ -8,6 +8,7 @@ import { hostFailed } from '../archive/source.js'
 import { parseConfig } from '../documents/config.js'
 import { layerTar } from '../documents/media-types.js'
 import { hostPlatform } from '../documents/platform.js'
+import { tellMade } from '../events.js'
 import { invalidOption, noSuchImage } from '../image-errors.js'
 import { LayerLoader } from '../layers.js'
 import type { ImageContext } from '../load.js'
@@ -53,7 +54,8 @@ export async function makeHostImage(
     const references = [request.reference]
     const made = { document, config, manifest: undefined, layers, references, isNamedHere: true }
     const ready = base ? { ...made, parent: base.id } : made
-    const [image] = (await recordImages([ready], context)) as [LoadedImage]
+    const tell = (one: LoadedImage) => tellMade(context.tell, one, 'import')
+    const [image] = (await recordImages([ready], context, tell)) as [LoadedImage]
     memory.remember(request, image.id, gathered.observations)
     return image
   } catch (error) {
