@@ -7,7 +7,7 @@ import type { Freezer, Knob } from '../launch/cgroups.js'
 import type { Session } from '../launch/session.js'
 import type { Change, PackResult } from '../snapshot/index.js'
 import type { VolumePoint } from '../spec/mount-point.js'
-import type { ImageRunConfig } from '../spec/options.js'
+import type { EnvInput, ImageRunConfig } from '../spec/options.js'
 import type { UpdateOptions } from '../spec/update.js'
 import type { ContainerRecord, ContainerStore, Outcome } from '../store/containers.js'
 import type { ContainerCopies } from './copy.js'
@@ -38,18 +38,26 @@ export interface Live {
 export interface LiveExec {
   readonly session: Session
   readonly pid: number
-  /** Our ends of its pipes; none with a terminal. */
+  /** Never rejects. */
+  readonly supervisorGone: Promise<void>
+  /** Our ends of its pipes; none with a terminal, or when nobody reads it. */
   readonly pipes: { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number } | undefined
 }
 
 export interface ExecRequest {
+  readonly id: string
   readonly command: readonly string[]
-  readonly env: readonly string[]
+  readonly env: EnvInput | undefined
+  readonly envFiles: readonly string[]
   readonly user: string
   readonly workdir: string
   readonly tty: boolean
   readonly stdin: boolean
   readonly privileged: boolean
+  /** Nobody reads it. */
+  readonly detached: boolean
+  /** '': Docker's. */
+  readonly detachKeys: string
   readonly rows: number
   readonly columns: number
 }
@@ -161,6 +169,13 @@ export interface ContainerContext {
     streams: StartStreams,
   ): Promise<{ session: Session; pid: number; startedAtNs: bigint; supervisorGone: Promise<void> }>
   launchExec(record: ContainerRecord, pid: number, pidfd: number, request: ExecRequest): Promise<LiveExec>
+  /**
+   * Removes what tells of an exec, and its cgroup; of a lost one, everybody in that is killed. One that has ended stays while
+   * others it has started run.
+   *
+   * @throws {CleanupError}
+   */
+  clearExec(record: ContainerRecord, exec: string, state: 'ended' | 'lost'): Promise<void>
   /** Whether there is something that {@link teardown} would undo. */
   hasLeft(id: string, files: boolean): boolean
   /**

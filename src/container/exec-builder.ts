@@ -1,15 +1,17 @@
 import type { Readable } from 'node:stream'
 import type { ContainerContext } from './context.js'
-import { type ExecOptions, type ExecProcess, type ExecResult, runExec, startExec } from './exec.js'
+import { detachExec, type ExecOptions, type ExecProcess, type ExecResult, runExec, startExec } from './exec.js'
+import type { Exec } from './exec-handle.js'
 
 /**
- * A process to be run in a container: plain frozen data until it is awaited (runs it, gathers its output) or started
- * (streams).
+ * A process to be run in a container: plain frozen data until it is awaited (runs it, gathers its output), started (gives its
+ * streams) or detached (leaves it to itself).
  *
  * @example
  * ```ts
  * const { stdout } = await container.exec(['redis-cli', 'ping'])
  * const shell = await container.exec(['sh']).tty().start()
+ * const worker = await container.exec(['worker']).detach()
  * ```
  */
 export class ExecBuilder implements PromiseLike<ExecResult> {
@@ -31,9 +33,14 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
     return new ExecBuilder(this.#context, this.#id, this.#command, { ...this.#options, ...options })
   }
 
-  /** Further environment variables. */
+  /** Further environment variables; a name without a value has that of this process. */
   env(env: NonNullable<ExecOptions['env']>): ExecBuilder {
     return this.#with({ env })
+  }
+
+  /** Files of further variables, `NAME=value` a line. What `env()` says wins. */
+  envFile(...files: readonly string[]): ExecBuilder {
+    return this.#with({ envFile: files })
   }
 
   /** `name|uid[:group|gid]`, looked up in the container's own files. */
@@ -66,19 +73,36 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
     return this.#with({ stdin })
   }
 
-  /** Kills the process when it fires; the call rejects with its reason. */
+  /** What lets go of a process with a terminal when it is written to its `stdin`. Default `ctrl-p,ctrl-q`. */
+  detachKeys(detachKeys: string): ExecBuilder {
+    return this.#with({ detachKeys })
+  }
+
+  /** Kills the process, and everything it has started, when it fires; the call rejects with its reason. */
   signal(signal: AbortSignal): ExecBuilder {
     return this.#with({ signal })
   }
 
   /**
-   * Starts the process and gives its streams.
+   * Starts the process and gives its streams. With pipes, they end when everybody who has inherited them has closed them; of a
+   * terminal, when the process has ended.
    *
-   * @throws {InvalidStateError} when the container does not run
-   * @throws {LaunchError} PROGRAM_NOT_FOUND (127) or PROGRAM_NOT_EXECUTABLE (126)
+   * @throws {InvalidStateError} INVALID_STATE when the container does not run, is paused, or waits to be started again
+   * @throws {LaunchError} PROGRAM_NOT_FOUND (127), PROGRAM_NOT_EXECUTABLE (126)
    */
   start(): Promise<ExecProcess> {
     return startExec(this.#context, this.#id, this.#command, this.#options)
+  }
+
+  /**
+   * Starts the process and leaves it to itself: it reads nothing, what it writes goes nowhere, and it lives on without this
+   * process. With a terminal it has one, which `resize()` reaches.
+   *
+   * @returns once it runs
+   * @throws as {@link start}
+   */
+  detach(): Promise<Exec> {
+    return detachExec(this.#context, this.#id, this.#command, this.#options)
   }
 
   // biome-ignore lint/suspicious/noThenProperty: awaiting the builder runs it, by design

@@ -1,18 +1,30 @@
+import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { type Readable, Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { InvalidOptionError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
-import type { Session } from '../launch/session.js'
-import { notRunning } from './container-errors.js'
-import type { ContainerContext, ExecRequest } from './context.js'
-import { openProcess } from './kill.js'
+import { native } from '../host/index.js'
+import type { EnvInput } from '../spec/options.js'
+import type { ContainerRecord } from '../store/containers.js'
+import type { ContainerContext, ExecRequest, LiveExec } from './context.js'
+import { parseDetachKeys } from './detach-keys.js'
+import { Exec } from './exec-handle.js'
+import type { ExecInspect } from './exec-inspect.js'
+import { clearLostExec, forgetOldExecs } from './exec-leftovers.js'
+import { gather } from './exec-output.js'
+import { type Present, presentFor } from './present.js'
+import { SessionAttachment } from './session-attachment.js'
 import { signalNumber } from './signals.js'
-import { collect, feed, sessionStreams } from './streams.js'
+import { refusal } from './states.js'
+import { feed, noInput, type SessionStreams } from './streams.js'
 
 /** Options of an exec, as `docker exec` has them. */
 export interface ExecOptions {
-  readonly env?: Readonly<Record<string, string>> | readonly string[]
+  /** As of `run()`: a name without a value has that of this process. */
+  readonly env?: EnvInput
+  /** Files with variables, `NAME=value` a line; `env` comes on top. */
+  readonly envFile?: string | readonly string[]
   /** `name|uid[:group|gid]`, looked up in the container's files. Default: the container's. */
   readonly user?: string
   /** Default: the container's. */
@@ -25,7 +37,9 @@ export interface ExecOptions {
   readonly interactive?: boolean
   readonly rows?: number
   readonly columns?: number
-  /** Kills the process. */
+  /** What lets go of the process when it is written to its terminal's `stdin`. Default `ctrl-p,ctrl-q`. */
+  readonly detachKeys?: string
+  /** Kills the process, and everything it has started. */
   readonly signal?: AbortSignal
 }
 
@@ -36,17 +50,30 @@ export interface ExecResult {
   readonly stderr: string
 }
 
-/** A running exec. */
-export interface ExecProcess {
+/** A running exec that this process has started, and its streams. */
+export interface ExecProcess extends SessionStreams {
+  /** By which any process finds it: `container.getExec(id)`. */
+  readonly id: string
   /** As the host sees it. */
   readonly pid: number
-  readonly stdin: Writable
-  readonly stdout: Readable
-  readonly stderr: Readable
-  /** Resolves with its exit code (128 + n when signal n killed it). */
+  /** Resolves with its exit code (128 + n when signal n killed it); also after it was detached from. */
   readonly exit: Promise<number>
+  /** true: its terminal was let go of, by detach keys or `detach()`, and it runs on; false: it has ended. */
+  readonly detached: Promise<boolean>
+  /** SIGKILL, the default, goes to everything it has started as well. */
   kill(signal?: string | number): void
   resize(rows: number, columns: number): void
+  /** Lets go of its streams; it runs on. */
+  detach(): void
+  inspect(): Promise<ExecInspect>
+}
+
+/** A process that runs, its container, and when it ends. */
+interface Started {
+  readonly record: ContainerRecord
+  readonly exec: Exec
+  readonly live: LiveExec
+  readonly exit: Promise<number>
 }
 
 /** Starts a process in a running container. */
@@ -56,84 +83,39 @@ export async function startExec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<ExecProcess> {
-  options.signal?.throwIfAborted()
-  if (command.length === 0 || command.some((word) => typeof word !== 'string'))
-    throw new InvalidOptionError(
-      'No exec command specified: give the program and its arguments as an array of strings',
-      {
-        code: 'INVALID_OPTION',
-        details: { option: 'command' },
-      },
-    )
-  const record = context.containers.get(id)
-  const what = `cannot exec in container ${record?.name ?? id}`
-  const process = record && (await reporting(what, () => openProcess(context, id)))
-  if (!record || !process) throw notRunning(id, 'exec')
-  try {
-    const request = requestOf(command, options)
-    const { session, pid, pipes } = await reporting(what, () =>
-      context.launchExec(record, process.pid, process.fd, request),
-    )
-    const streams = pipes ? pipeStreams(pipes) : sessionStreams(session, true)
-    return handle(session, pid, streams, options)
-  } catch (error) {
-    // It has ended on the way: what that made impossible does not matter.
-    if (!existsSync(`/proc/${process.pid}/root`)) throw notRunning(id, 'exec', error)
-    throw error
-  } finally {
-    closeSync(process.fd)
-  }
-}
-
-function requestOf(command: readonly string[], options: ExecOptions): ExecRequest {
-  const env = Array.isArray(options.env)
-    ? options.env
-    : Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`)
+  const started = await launch(context, id, requestOf(command, options, false), options.signal)
+  const { exec, live, exit } = started
+  killedBy(options.signal, started)
+  const streams = live.pipes ? new PipeStreams(live.pipes, exit) : terminalStreams(context, started, options)
+  const held = live.session.hold(streams.detached.then((detached) => (detached ? undefined : exit)))
+  held.catch(() => {})
+  if (options.stdin !== undefined) feed(streams.stdin, options.stdin)
   return {
-    command,
-    env,
-    user: options.user ?? '',
-    workdir: options.workdir ?? '',
-    tty: options.tty ?? false,
-    stdin: options.stdin !== undefined || (options.interactive ?? false) || (options.tty ?? false),
-    privileged: options.privileged ?? false,
-    rows: options.rows ?? 0,
-    columns: options.columns ?? 0,
-  }
-}
-
-function pipeStreams(pipes: { stdin: number | undefined; stdout: number; stderr: number }) {
-  const reader = (fd: number) => new Socket({ fd, readable: true, writable: false })
-  const stdin =
-    pipes.stdin === undefined
-      ? new Writable({ write: (_c, _e, done) => done() })
-      : new Socket({ fd: pipes.stdin, readable: false, writable: true })
-  // The process may close its end at any time: that is no error of the writer's.
-  stdin.on('error', () => {})
-  return { stdin, stdout: reader(pipes.stdout) as Readable, stderr: reader(pipes.stderr) as Readable }
-}
-
-function handle(
-  session: Session,
-  pid: number,
-  streams: Pick<ExecProcess, 'stdin' | 'stdout' | 'stderr'>,
-  { signal, stdin }: ExecOptions,
-): ExecProcess {
-  const send = (number: number) => void session.send({ type: 'signal', signal: number, everyone: 0, final: 0 })
-  const onAbort = () => send(9)
-  signal?.addEventListener('abort', onAbort, { once: true })
-  const exit = session.hold(session.exited).then((frame) => {
-    signal?.removeEventListener('abort', onAbort)
-    return frame ? (frame.signaled ? 128 : 0) + frame.status : 137
-  })
-  if (stdin !== undefined) feed(streams.stdin, stdin)
-  return {
-    pid,
-    ...streams,
+    id: exec.id,
+    pid: live.pid,
+    stdin: streams.stdin,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
     exit,
-    kill: (name = 'SIGKILL') => send(signalNumber(name)),
-    resize: (rows, columns) => void session.send({ type: 'resize', rows, columns }),
+    detached: streams.detached,
+    kill: (name = 'SIGKILL') => send(live, signalNumber(name)),
+    resize: (rows, columns) => void live.session.send({ type: 'resize', rows, columns }),
+    detach: () => streams.letGo(),
+    inspect: () => exec.inspect(),
   }
+}
+
+/** Starts one that nobody reads, and that lives on without this process. */
+export async function detachExec(
+  context: ContainerContext,
+  id: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<Exec> {
+  const started = await launch(context, id, requestOf(command, options, true), options.signal)
+  killedBy(options.signal, started)
+  started.live.session.unref()
+  return started.exec
 }
 
 /** Runs a process to its end and gathers its output. @throws the signal's reason when aborted, after the process was killed */
@@ -144,7 +126,157 @@ export async function runExec(
   options: ExecOptions,
 ): Promise<ExecResult> {
   const process = await startExec(context, id, command, options)
-  const [stdout, stderr, exitCode] = await Promise.all([collect(process.stdout), collect(process.stderr), process.exit])
+  const [stdout, stderr, exitCode] = await Promise.all([
+    gather(process.stdout, process.exit),
+    gather(process.stderr, process.exit),
+    process.exit,
+  ])
   options.signal?.throwIfAborted()
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
 }
+
+function requestOf(command: readonly string[], options: ExecOptions, detached: boolean): ExecRequest {
+  if (command.length === 0 || command.some((word) => typeof word !== 'string'))
+    throw new InvalidOptionError(
+      'No exec command specified: give the program and its arguments as an array of strings',
+      { code: 'INVALID_OPTION', details: { option: 'command' } },
+    )
+  parseDetachKeys(options.detachKeys ?? '')
+  const { stdin, interactive = false, tty = false } = options
+  return {
+    id: randomBytes(32).toString('hex'),
+    command,
+    env: options.env,
+    envFiles: options.envFile === undefined ? [] : [options.envFile].flat(),
+    user: options.user ?? '',
+    workdir: options.workdir ?? '',
+    tty,
+    stdin: !detached && (stdin !== undefined || interactive || tty),
+    privileged: options.privileged ?? false,
+    detached,
+    detachKeys: options.detachKeys ?? '',
+    rows: options.rows ?? 0,
+    columns: options.columns ?? 0,
+  }
+}
+
+/** One start in so many looks whether there is something to forget. */
+const startsPerLook = 64
+
+async function launch(
+  context: ContainerContext,
+  id: string,
+  request: ExecRequest,
+  signal: AbortSignal | undefined,
+): Promise<Started> {
+  signal?.throwIfAborted()
+  const { record, pid, fd } = await openFirst(context, id)
+  try {
+    const live = await reporting(`cannot exec in container ${record.name}`, () =>
+      context.launchExec(record, pid, fd, request),
+    )
+    if (Number.parseInt(request.id.slice(0, 4), 16) % startsPerLook === 0)
+      live.supervisorGone.then(() => forgetOldExecs(context, id)).catch(() => {})
+    return { record, exec: new Exec(context, id, request.id), live, exit: exitOf(context, id, request.id, live) }
+  } catch (error) {
+    // It has ended on the way: what that made impossible does not matter.
+    if (!existsSync(`/proc/${pid}/root`)) throw refusal('exec', 'exited', id)
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** A descriptor of the container's first process, surely this one: see `openProcess`. */
+async function openFirst(
+  context: ContainerContext,
+  id: string,
+): Promise<{ record: ContainerRecord; pid: number; fd: number }> {
+  const { record, observed } = (await presentFor(context, id, 'exec')) as Present
+  const pid = observed.status === 'running' ? observed.pid : 0
+  const fd = openProcess(pid)
+  if (fd === undefined) throw refusal('exec', 'exited', id)
+  try {
+    const after = (await presentFor(context, id, 'exec')) as Present
+    if (after.observed.status === 'running' && after.observed.pid === pid) return { record, pid, fd }
+    throw refusal('exec', 'exited', id)
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+function openProcess(pid: number): number | undefined {
+  try {
+    return native().pidfdOpen(pid)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return undefined
+    throw error
+  }
+}
+
+/** Its exit code. When its supervisor is killed, the process is too, and what it has started is ended here. */
+async function exitOf(context: ContainerContext, id: string, exec: string, live: LiveExec): Promise<number> {
+  const frame = await live.session.exited
+  if (frame) return (frame.signaled ? 128 : 0) + frame.status
+  await live.supervisorGone
+  // What cannot be cleared is found by whoever looks next.
+  if (!context.closing.aborted) await clearLostExec(context, id, exec).catch(() => {})
+  return 137
+}
+
+const SIGKILL = 9
+
+function send({ session }: LiveExec, signal: number): void {
+  void session.signal(signal, { everyone: signal === SIGKILL })
+}
+
+function killedBy(signal: AbortSignal | undefined, { live, exit }: Started): void {
+  if (!signal) return
+  const onAbort = () => send(live, SIGKILL)
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  exit.then(() => signal.removeEventListener('abort', onAbort))
+}
+
+function terminalStreams(
+  context: ContainerContext,
+  { record, exec, live, exit }: Started,
+  { detachKeys }: ExecOptions,
+): SessionAttachment {
+  return new SessionAttachment(live.session, exit, {
+    stdin: true,
+    keys: parseDetachKeys(detachKeys ?? ''),
+    onLetGo: () => {
+      if (!context.closing.aborted) context.tell(record, 'exec_detach', { execID: exec.id })
+    },
+  })
+}
+
+/** Our ends of a process's pipes. */
+class PipeStreams implements SessionStreams {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  readonly detached: Promise<boolean>
+  #settle!: (detached: boolean) => void
+
+  constructor({ stdin, stdout, stderr }: NonNullable<LiveExec['pipes']>, ended: Promise<unknown>) {
+    this.stdin = stdin === undefined ? noInput() : new Socket({ fd: stdin, readable: false, writable: true })
+    // The process may close its end at any time: that is no error of the writer's.
+    this.stdin.on('error', () => {})
+    this.stdout = reader(stdout)
+    this.stderr = reader(stderr)
+    this.detached = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    ended.then(() => this.#settle(false))
+  }
+
+  letGo(): void {
+    for (const stream of [this.stdin, this.stdout, this.stderr]) stream.destroy()
+    this.#settle(true)
+  }
+}
+
+const reader = (fd: number): Readable => new Socket({ fd, readable: true, writable: false })

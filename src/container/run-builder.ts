@@ -1,8 +1,15 @@
 import type { Readable } from 'node:stream'
 import type { RunOptions } from '../spec/options.js'
-import { type Attachment, attachLive, type ExitResult, resultOf } from './attach.js'
+import {
+  type Attachment,
+  type ExitResult,
+  firstEnd,
+  type LiveAttachOptions,
+  type StartAttachedOptions,
+} from './attach.js'
 import type { Container } from './container.js'
 import { detachedStreams, type Live, type StartStreams } from './context.js'
+import { parseDetachKeys } from './detach-keys.js'
 import { LifeOptions } from './run/life-options.js'
 import { feed, sessionInput } from './streams.js'
 
@@ -19,6 +26,8 @@ export interface RunActions {
   create(request: RunRequest): Promise<Container>
   /** Creates and starts, in one transaction. */
   run(request: RunRequest, streams: StartStreams): Promise<{ container: Container; live: Live }>
+  /** The streams of one that `run` has started attached. */
+  attach(live: Live, options: LiveAttachOptions): Attachment
 }
 
 /** A container's output, gathered. */
@@ -98,7 +107,7 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
     try {
       if (stdin !== undefined) feed(sessionInput(live.session), stdin)
       if (signal?.aborted) onAbort()
-      const result = resultOf(await live.ended())
+      const result = await firstEnd(live)
       signal?.throwIfAborted()
       const text = (stream: 'stdout' | 'stderr') => Buffer.concat(chunks[stream]).toString()
       return { ...result, stdout: text('stdout'), stderr: text('stderr') }
@@ -108,12 +117,12 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
   }
 
   /** Runs it with its streams attached from the first byte. */
-  async attach(
-    size: { rows?: number; columns?: number } = {},
-  ): Promise<Attachment & { readonly container: Container }> {
-    const streams = { attached: true, rows: size.rows ?? 0, columns: size.columns ?? 0 }
+  async attach(options: StartAttachedOptions = {}): Promise<Attachment & { readonly container: Container }> {
+    parseDetachKeys(options.detachKeys ?? '')
+    const streams = { attached: true, rows: options.rows ?? 0, columns: options.columns ?? 0 }
     const { container, live } = await this.#actions.run(this.#request, streams)
-    return { ...attachLive(live, { stdin: this.#request.options.interactive ?? false }), container }
+    const { tty = false, interactive: stdin = false } = this.#request.options
+    return { ...this.#actions.attach(live, { ...options, tty, stdin }), container }
   }
 
   // biome-ignore lint/suspicious/noThenProperty: awaiting the builder runs it, by design

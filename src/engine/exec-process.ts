@@ -1,11 +1,13 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import type { ContainerContext, ExecRequest } from '../container/context.js'
 import { native, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../host/index.js'
+import { parseEnv, parseEnvFiles } from '../spec/environment.js'
 import { execProcess, resolveUser } from '../spec/index.js'
 import type { Process } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { Stages } from './assemble.js'
 import { linkVariables, runningTargets } from './container-links.js'
+import { readEnvFiles } from './env-files.js'
 
 const largestFile = 1024 * 1024
 
@@ -28,8 +30,13 @@ export function requestedProcess(
     user,
     host: stages.host,
     linkEnv: linkVariables(links, record, runningTargets(links, record)),
-    exec: request,
+    exec: { ...request, env: variablesOf(request) },
   })
+}
+
+function variablesOf({ env, envFiles }: ExecRequest): string[] {
+  const files = parseEnvFiles(envFiles, readEnvFiles(envFiles), process.env)
+  return [...files, ...parseEnv(env, process.env)]
 }
 
 const nothingThere: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'])

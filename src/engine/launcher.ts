@@ -1,17 +1,14 @@
-import { closeSync } from 'node:fs'
-import type { ContainerContext, ExecRequest, LiveExec, StartStreams } from '../container/context.js'
+import type { ContainerContext, StartStreams } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { native, supervisorExecutable } from '../host/index.js'
-import { compileExec } from '../launch/exec-plan.js'
 import { launchError, supervisorLost } from '../launch/failure.js'
 import { compileRun, type Fault, type LaunchPlan } from '../launch/run-plan.js'
 import { Session } from '../launch/session.js'
 import { networkFailure } from '../network/network-failure.js'
 import type { ContainerRecord } from '../store/containers.js'
-import { assemble, assembleExec, type Stages } from './assemble.js'
+import { assemble, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
 import { mountVolumes, prepareVolumes } from './container-volumes.js'
-import { requestedProcess } from './exec-process.js'
 import { updateLinkingHosts } from './linking-hosts.js'
 import { openShared, type SharedNamespaces } from './shared-namespaces.js'
 import { type Wiring, wire } from './wiring.js'
@@ -65,7 +62,8 @@ function meaningOf(error: unknown, { places }: Wiring): unknown {
   return networkFailure(details.syscallError, places.map(({ network }) => network.name).join(', '), error) ?? error
 }
 
-async function prepareFiles({ images, snapshots, paths }: Stages, record: ContainerRecord): Promise<void> {
+/** What the root filesystem of a container is made of, on the disk. */
+export async function prepareFiles({ images, snapshots, paths }: Stages, record: ContainerRecord): Promise<void> {
   const { chain } = images.resolve(record.image)
   failpoint('launch.prepare-init')
   await snapshots.prepareInit(chain)
@@ -73,13 +71,15 @@ async function prepareFiles({ images, snapshots, paths }: Stages, record: Contai
   await snapshots.prepareContainer(chain, `${paths.containers}/${record.id}`)
 }
 
-function takeFault(): { fault?: Fault } {
+/** That of the next plan; tests only. */
+export function takeFault(): { fault?: Fault } {
   const fault = faults.next
   faults.next = undefined
   return fault ? { fault } : {}
 }
 
-async function spawnSupervisor(
+/** Spawns a supervisor, which gets the lock and the slots, and waits until its program runs. */
+export async function spawnSupervisor(
   plan: LaunchPlan,
   lock: number,
   slots: readonly number[],
@@ -105,71 +105,4 @@ async function spawnSupervisor(
   throw first ? launchError(first.failure, plan, what) : supervisorLost(what)
 }
 
-/** Spawns a process that joins a running container. `pidfd` stays the caller's. */
-export async function launchExec(
-  stages: Stages,
-  context: ContainerContext,
-  record: ContainerRecord,
-  pid: number,
-  pidfd: number,
-  request: ExecRequest,
-): Promise<LiveExec> {
-  const assembled = assembleExec(stages, record)
-  const plan = compileExec({
-    id: record.id,
-    process: requestedProcess(stages, context, record, request, pid),
-    cgroups: assembled.cgroups,
-    seccomp: assembled.seccomp,
-    rows: request.rows,
-    columns: request.columns,
-    ...takeFault(),
-  })
-  // An exec has no records for anyone to find: the lock it is given is nobody's.
-  const lock = native().memfdSealed('exec', new Uint8Array(0))
-  let theirs: readonly number[] = []
-  let ours: LiveExec['pipes']
-  try {
-    if (!request.tty) ({ theirs, ours } = openPipes(request.stdin))
-    const { session, pid: started } = await spawnSupervisor(
-      plan,
-      lock,
-      [pidfd, ...theirs],
-      `cannot exec in container ${record.name}`,
-    )
-    return { session, pid: started, pipes: ours }
-  } catch (error) {
-    if (ours) closeAll([ours.stdin, ours.stdout, ours.stderr])
-    throw error
-  } finally {
-    closeAll([lock, ...theirs])
-  }
-}
-
 function ignore(): void {}
-
-function closeAll(descriptors: readonly (number | undefined)[]): void {
-  for (const descriptor of descriptors) if (descriptor !== undefined) closeSync(descriptor)
-}
-
-/** The ends of a process's pipes; without stdin it reads an empty one. */
-function openPipes(withStdin: boolean): { theirs: number[]; ours: NonNullable<LiveExec['pipes']> } {
-  const open: number[] = []
-  const pipe = () => {
-    const ends = native().pipe()
-    open.push(...ends)
-    return ends
-  }
-  try {
-    const [stdinRead, stdinWrite] = pipe()
-    const [stdoutRead, stdoutWrite] = pipe()
-    const [stderrRead, stderrWrite] = pipe()
-    if (!withStdin) closeSync(stdinWrite)
-    return {
-      theirs: [stdinRead, stdoutWrite, stderrWrite],
-      ours: { stdin: withStdin ? stdinWrite : undefined, stdout: stdoutRead, stderr: stderrRead },
-    }
-  } catch (error) {
-    closeAll(open)
-    throw error
-  }
-}

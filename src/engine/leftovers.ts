@@ -29,6 +29,11 @@ export async function tearDown(stages: Places, id: string, files: boolean): Prom
     paths: { directory: `${paths.containers}/${id}` },
     remove: files,
   })
+  await runTeardown(bytes, id)
+}
+
+/** Has a supervisor do what another one did not live to do. @throws {CleanupError} when something cannot be removed */
+export async function runTeardown(bytes: Uint8Array, id: string): Promise<void> {
   const lock = native().memfdSealed('teardown', new Uint8Array(0))
   try {
     const { pid, status } = await native().spawn(supervisorExecutable(), 'inboard-supervisor', bytes, lock, [])

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { attachLive } from '../container/attach.js'
 import { Container } from '../container/container.js'
 import type { ContainerContext, StartStreams } from '../container/context.js'
@@ -9,7 +9,7 @@ import { clearHeld, lockRunDirectory } from '../container/run-directory.js'
 import { settle } from '../container/settle.js'
 import { launch } from '../container/start.js'
 import { failpoint } from '../errors/failpoint.js'
-import { InvalidOptionError, LaunchError } from '../errors/index.js'
+import { LaunchError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
@@ -25,6 +25,7 @@ import {
   useMounts,
   volumeRequests,
 } from './container-volumes.js'
+import { readEnvFiles } from './env-files.js'
 import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
 import { ensureHost } from './wiring.js'
@@ -209,20 +210,4 @@ async function isFreed(context: ContainerContext, name: string): Promise<boolean
   const holder = context.containers.getByName(name)
   if (holder) await settle(context, holder)
   return !context.containers.getByName(name)
-}
-
-function readEnvFiles(files: string | readonly string[] | undefined): ReadonlyMap<string, string> {
-  const contents = new Map<string, string>()
-  for (const file of files === undefined ? [] : [files].flat()) {
-    try {
-      contents.set(file, readFileSync(file, 'utf8'))
-    } catch (cause) {
-      throw new InvalidOptionError(`open ${file}: ${(cause as Error).message}: the env file cannot be read`, {
-        code: 'INVALID_OPTION',
-        cause,
-        details: { option: 'envFile', path: file },
-      })
-    }
-  }
-  return contents
 }

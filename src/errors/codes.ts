@@ -8,6 +8,7 @@ export const errorTable = {
   INVALID_REFERENCE: 'InvalidOptionError',
   INVALID_ARCHIVE: 'InvalidOptionError',
   CONTAINER_NOT_FOUND: 'NotFoundError',
+  EXEC_NOT_FOUND: 'NotFoundError',
   IMAGE_NOT_FOUND: 'NotFoundError',
   FILE_NOT_FOUND: 'NotFoundError',
   USER_NOT_FOUND: 'NotFoundError',

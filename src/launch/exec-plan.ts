@@ -1,5 +1,6 @@
 import type { Process } from '../spec/types.js'
 import type { ContainerCgroups } from './cgroups.js'
+import { type JournalPlan, writeJournal } from './journal-plan.js'
 import { writeProcess } from './process-steps.js'
 import { PlanWriter, stdioFlags, stdioKinds } from './protocol.gen.js'
 import type { Fault, LaunchPlan } from './run-plan.js'
@@ -9,10 +10,20 @@ const CLONE_NEWPID = 0x20000000
 const others = 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x40000000
 
 export interface ExecPlanInput {
+  /** The container's. */
   readonly id: string
   readonly process: Process
-  readonly cgroups: Pick<ContainerCgroups, 'directories' | 'unified'>
+  readonly cgroups: Pick<ContainerCgroups, 'directories'>
+  /** The exec's own below the container's cgroup of version 2, where there is one. */
+  readonly ownCgroup: string | undefined
   readonly seccomp: Uint8Array | undefined
+  /** Exists, with the lock that the engine holds. */
+  readonly directory: string
+  /** What tells other processes about it: a file of the directory. */
+  readonly config: { readonly path: string; readonly content: string }
+  readonly journal: JournalPlan
+  /** Nobody reads what it writes; with pipes it has none. */
+  readonly detached: boolean
   /** Size of the terminal. */
   readonly rows: number
   readonly columns: number
@@ -23,36 +34,63 @@ export interface ExecPlanInput {
 const execSlots = { pidfd: 0, stdin: 1, stdout: 2, stderr: 3 } as const
 
 /** Compiles a process that joins a running container: its cgroups and namespaces first, then as the first process does. */
-export function compileExec({ id, process, cgroups, seccomp, rows, columns, fault }: ExecPlanInput): LaunchPlan {
+export function compileExec(input: ExecPlanInput): LaunchPlan {
+  const { id, process, cgroups, seccomp, fault } = input
   const plan = new PlanWriter()
   plan.section('prepare')
   plan.title({ text: `exec ${id.slice(0, 10)}` })
-  plan.stdio(
-    process.terminal
-      ? {
-          kind: stdioKinds.tty,
-          flags: stdioFlags.stdin | stdioFlags.attached | stdioFlags.backpressure,
-          rows,
-          columns,
-          slotIn: 0,
-          slotOut: 0,
-          slotErr: 0,
-        }
-      : {
-          kind: stdioKinds.slots,
-          flags: 0,
-          rows,
-          columns,
-          slotIn: execSlots.stdin,
-          slotOut: execSlots.stdout,
-          slotErr: execSlots.stderr,
-        },
-  )
+  writeRecords(plan, input)
+  writeOwnCgroup(plan, input)
+  writeStdio(plan, input)
   plan.setns({ slot: execSlots.pidfd, flags: CLONE_NEWPID })
-  plan.clone({ flags: 0, cgroup: cgroups.unified ?? '' })
+  plan.clone({ flags: 0, cgroup: input.ownCgroup ?? '' })
   plan.section('container')
   for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
   plan.setns({ slot: execSlots.pidfd, flags: others })
   writeProcess(plan, { process, seccomp, keyring: `_ses.${id}`, createWorkingDirectory: false, bindConsole: false })
+  if (input.ownCgroup !== undefined) {
+    plan.section('teardown')
+    plan.cgroupLeave({ path: input.ownCgroup })
+  }
   return { bytes: plan.finish({ mode: 'exec', ...planFault(fault) }), steps: plan.names }
+}
+
+function writeRecords(plan: PlanWriter, { directory, config, journal }: ExecPlanInput): void {
+  plan.runDirectory({ path: directory })
+  plan.writeFile({ path: config.path, mode: 0o600, data: Buffer.from(config.content) })
+  writeJournal(plan, journal)
+}
+
+/** What is killed with it: its children may have left its session, but not its cgroup. */
+function writeOwnCgroup(plan: PlanWriter, { cgroups, ownCgroup }: ExecPlanInput): void {
+  if (ownCgroup !== undefined) {
+    plan.ownCgroup({ path: ownCgroup, session: 0 })
+    plan.makeDirectory({ path: ownCgroup, mode: 0o755, existOk: 0 })
+  } else if (cgroups.directories[0]) plan.ownCgroup({ path: cgroups.directories[0].path, session: 1 })
+}
+
+function writeStdio(plan: PlanWriter, { process, detached, rows, columns }: ExecPlanInput): void {
+  const attached = stdioFlags.attached | stdioFlags.backpressure | stdioFlags.stdinOnce
+  const kind = process.terminal ? stdioKinds.tty : detached ? stdioKinds.null : stdioKinds.slots
+  plan.stdio({
+    kind,
+    flags: process.terminal ? stdioFlags.stdin | (detached ? 0 : attached) : 0,
+    rows,
+    columns,
+    slotIn: kind === stdioKinds.slots ? execSlots.stdin : 0,
+    slotOut: kind === stdioKinds.slots ? execSlots.stdout : 0,
+    slotErr: kind === stdioKinds.slots ? execSlots.stderr : 0,
+  })
+}
+
+/** The exec's own cgroup below the container's. */
+export const execCgroup = (unified: string, exec: string): string => `${unified}/exec-${exec.slice(0, 12)}`
+
+/** What is done for an exec whose supervisor did not live to do it. Nobody of it is left then. */
+export function compileExecTeardown(cgroup: string): Uint8Array {
+  const plan = new PlanWriter()
+  plan.section('teardown')
+  plan.cgroupKill({ path: cgroup })
+  plan.cgroupRemove({ path: cgroup })
+  return plan.finish({ mode: 'task' })
 }

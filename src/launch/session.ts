@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { FrameReader } from './frame-reader.js'
 import {
+  type AttachedFrame,
   type ExitedFrame,
   encodeFrame,
   type FailedFrame,
@@ -68,7 +69,8 @@ export class Session {
   /** The run is over: the program has ended, and is not started again. */
   readonly exited: Promise<Exit | undefined>
   readonly torndown: Promise<TorndownFrame | undefined>
-  readonly attached: Promise<void>
+  /** What was attached to begins behind so much of the log. */
+  readonly attached: Promise<AttachedFrame | undefined>
   readonly hello: Promise<HelloFrame | undefined>
   /** The connection is closed: the supervisor is gone, or let go of us. */
   readonly closed: Promise<void>
@@ -82,6 +84,7 @@ export class Session {
   #start: StartedFrame | undefined
   #restarting: RestartingFrame | undefined
   #failure: FailedFrame | undefined
+  #carriesInput = false
   #waiting = 0
   #released = false
 
@@ -97,7 +100,7 @@ export class Session {
     const started = once<Awaited<Session['started']>>()
     const exited = once<Exit | undefined>()
     const torndown = once<TorndownFrame | undefined>()
-    const attached = once<void>()
+    const attached = once<AttachedFrame | undefined>()
     const hello = once<HelloFrame | undefined>()
     const closed = once<void>()
     this.started = started.promise
@@ -130,7 +133,7 @@ export class Session {
         case 'torndown':
           return torndown.resolve(frame)
         case 'attached':
-          return attached.resolve()
+          return attached.resolve(frame)
         case 'frozen':
           return this.#frozen.take(frame)
         case 'resolving':
@@ -149,7 +152,7 @@ export class Session {
       hello.resolve(undefined)
       exited.resolve(undefined)
       torndown.resolve(undefined)
-      attached.resolve()
+      attached.resolve(undefined)
       for (const answers of [this.#frozen, this.#resolving, this.#done]) answers.end()
       closed.resolve()
     })
@@ -190,6 +193,7 @@ export class Session {
   }
 
   send(frame: Frame): boolean {
+    if (frame.type === 'stdin') this.#carriesInput = true
     return this.#socket.writable && this.#socket.write(encodeFrame(frame))
   }
 
@@ -266,6 +270,11 @@ export class Session {
   close(): void {
     this.#released = true
     this.#socket.destroy()
+  }
+
+  /** Output or input goes through it: what is asked here may wait for whoever reads those. */
+  get carriesStreams(): boolean {
+    return this.#carriesInput || this.#listener.onOutput !== undefined
   }
 
   /** The connection ended by `close()`, which says nothing of the supervisor. */

@@ -1,0 +1,49 @@
+import { closeSync, constants, openSync } from 'node:fs'
+import { native } from '../host/index.js'
+import type { ContainerContext } from './context.js'
+import { execDirectory, execEndedMs, execIds, observeExec } from './exec-directory.js'
+
+/** As many of a container's execs that have ended are remembered. */
+const rememberedExecs = 256
+
+/**
+ * Ends what an exec has left whose supervisor was killed: its processes and its cgroup; then nothing tells of it any more. Of
+ * several who find it, one does.
+ */
+export async function clearLostExec(context: ContainerContext, container: string, exec: string): Promise<void> {
+  const record = context.containers.get(container)
+  const lock = claim(`${execDirectory(context.runRoot, container, exec)}/lock`)
+  if (lock === undefined) return
+  try {
+    const now = observeExec(context, container, exec)
+    if (!record || now?.status === 'exited') return
+    await context.clearExec(record, exec, 'lost')
+    context.tell(record, 'exec_die', { execID: exec, exitCode: '137' })
+  } finally {
+    closeSync(lock)
+  }
+}
+
+/** Forgets those that have ended long ago, but for those that others run on from: their cgroup is theirs. */
+export async function forgetOldExecs(context: ContainerContext, container: string): Promise<void> {
+  const record = context.containers.get(container)
+  const ended = execIds(context, container)
+    .map((id) => ({ id, endedMs: execEndedMs(context, container, id) ?? 0 }))
+    .filter(({ endedMs }) => endedMs > 0)
+    .sort((a, b) => b.endedMs - a.endedMs)
+  for (const { id } of record ? ended.slice(rememberedExecs) : [])
+    await context.clearExec(record as NonNullable<typeof record>, id, 'ended')
+}
+
+function claim(path: string): number | undefined {
+  let lock: number
+  try {
+    lock = openSync(path, constants.O_RDONLY)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  if (native().flock(lock, 'exclusive', false)) return lock
+  closeSync(lock)
+  return undefined
+}
