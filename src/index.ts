@@ -1,9 +1,11 @@
-export type { Attachment, ExitResult } from './container/attach.js'
+export type { Attachment, AttachOptions, ExitResult, StartAttachedOptions } from './container/attach.js'
 export type { CommitOptions } from './container/commit.js'
 export { Container } from './container/container.js'
 export type { ContainerArchiveOptions, ContainerCopyOptions, ContainerExtractOptions } from './container/copy.js'
 export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
+export { Exec } from './container/exec-handle.js'
+export type { ExecInspect } from './container/exec-inspect.js'
 export type { ExportOptions } from './container/export.js'
 export type { ContainerGraphDriver, ContainerInspect } from './container/inspect.js'
 export type { InspectConfig } from './container/inspect-config.js'
@@ -48,7 +50,9 @@ export type {
 export type { PruneContainersOptions, PrunedContainers } from './engine/container-prune.js'
 export type { ContainerMount, ContainerSummary, Containers, ListOptions } from './engine/containers.js'
 export type { ContainerUsage, DiskUsage, UsageLine, VolumeUsage } from './engine/disk-usage.js'
+export type { EventListener, EventName, EventNamed } from './engine/emitter.js'
 export { Engine } from './engine/engine.js'
+export type { EventsOptions } from './engine/events.js'
 export type { Image } from './engine/image.js'
 export type { Images, RegistryRequestOptions, SearchImagesOptions } from './engine/images.js'
 export type { ImportSource } from './engine/import-source.js'
@@ -69,6 +73,8 @@ export type { EngineOptions } from './engine/options.js'
 export type { Pruned, PruneFilters, PruneOptions } from './engine/prune-system.js'
 export type { PullOptions } from './engine/pull.js'
 export type { PushListOptions, PushOptions } from './engine/push.js'
+export type { RestoreResult } from './engine/restore.js'
+export type { SystemdUnitOptions } from './engine/systemd-unit.js'
 export type { EngineVersion, VersionComponent } from './engine/version.js'
 export type { InspectVolumeOptions, RemoveVolumeOptions, Volume } from './engine/volume.js'
 export type { VolumeBlueprint, VolumeBuilder } from './engine/volume-builder.js'
@@ -105,6 +111,16 @@ export {
   UnsupportedHostError,
   VolumeError,
 } from './errors/index.js'
+export type {
+  ContainerAction,
+  EngineEvent,
+  ImageAction,
+  NetworkAction,
+  VolumeAction,
+} from './events/event.js'
+export type { EventFilters } from './events/filters.js'
+export type { EventMessage } from './events/line.js'
+export type { EventType } from './events/types.js'
 export type {
   ArchiveSource,
   FromHostOptions,

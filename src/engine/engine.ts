@@ -20,6 +20,8 @@ import { type Operation, operationsOf } from './operation.js'
 import { type EngineOptions, normalizeEngineOptions } from './options.js'
 import type { Pruned, PruneOptions } from './prune-system.js'
 import type { PullOptions } from './pull.js'
+import type { RestoreResult } from './restore.js'
+import type { SystemdUnitOptions } from './systemd-unit.js'
 import type { EngineVersion } from './version.js'
 import type { Volumes } from './volumes.js'
 
@@ -241,6 +243,39 @@ export class Engine implements AsyncDisposable {
     this.#root.closing.signal.throwIfAborted()
     const { engineVersion } = await import('./version.js')
     return engineVersion()
+  }
+
+  /**
+   * Starts what should run by its restart policy and does not, what others depend on first, several at once: for when the machine
+   * has come up. As Docker's daemon does when it starts: `always` in any case, `unless-stopped` unless somebody has stopped it,
+   * `on-failure` after a failure, of which the machine's end is one; only what has run before. Calling it again, or in several
+   * processes at once, does no harm.
+   *
+   * @example
+   * ```ts
+   * const { started, failed } = await engine.restore()
+   * for (const { container, error } of failed) console.error(container.name, error)
+   * ```
+   */
+  async restore({ signal }: { signal?: AbortSignal } = {}): Promise<RestoreResult> {
+    signal?.throwIfAborted()
+    this.#root.closing.signal.throwIfAborted()
+    const { restore } = await import('./restore.js')
+    return reporting('cannot restore the containers', () => restore(this.#root.context, signal))
+  }
+
+  /**
+   * The text of a systemd unit that calls {@link restore} for this root when the machine comes up, with this Node and this
+   * installation of inboard.
+   *
+   * @example
+   * ```ts
+   * await writeFile('/etc/systemd/system/inboard.service', await engine.systemdUnit())
+   * ```
+   */
+  async systemdUnit(options: SystemdUnitOptions = {}): Promise<string> {
+    const { systemdUnit } = await import('./systemd-unit.js')
+    return systemdUnit(this, options)
   }
 
   /**

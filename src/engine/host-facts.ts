@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, hostname, release } from 'node:os'
 import { UnsupportedHostError } from '../errors/index.js'
-import { engineLimits, initExecutablePath } from '../host/index.js'
+import { engineLimits, initExecutablePath, readTextFile } from '../host/index.js'
 import type { HostFacts, HostLimits } from '../spec/index.js'
+import { compact } from '../spec/records.js'
 
 const architectures = { x64: 'x86_64', arm64: 'aarch64' } as const
 
@@ -27,5 +28,9 @@ export function gatherHostFacts(): HostFacts & HostLimits {
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
     initPath: initExecutablePath(),
     cpus: availableParallelism(),
+    ...compact({ cpuList: online('cpu'), memoryNodes: online('node') }),
   }
 }
+
+/** Which processors or memory nodes there are, as the kernel lists them; undefined: it does not tell. */
+const online = (kind: 'cpu' | 'node') => readTextFile(`/sys/devices/system/${kind}/online`)?.trim()

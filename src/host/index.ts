@@ -40,6 +40,11 @@ export function initExecutablePath(): string {
   return programPath('inboard-init')
 }
 
+/** Where this package is installed. */
+export function packageDirectory(): string {
+  return binaries().root
+}
+
 /** Runs `use` with a descriptor and closes it whatever happens. */
 export function withDescriptor<Result>(descriptor: number, use: (descriptor: number) => Result): Result {
   try {

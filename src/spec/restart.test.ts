@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RestartInput } from './options.js'
-import { checkRestartAndRemoval, noRestart, parseRestart } from './restart.js'
+import { checkRestartAndRemoval, type LastRun, noRestart, parseRestart, startsAtBoot } from './restart.js'
 
 describe('restart policies', () => {
   test.each<[RestartInput | undefined, string, number]>([
@@ -43,5 +43,29 @@ describe('restart policies', () => {
     expect(() => checkRestartAndRemoval(always, true)).toThrow(/^conflicting options: cannot specify both/)
     expect(() => checkRestartAndRemoval(always, false)).not.toThrow()
     expect(() => checkRestartAndRemoval(noRestart, true)).not.toThrow()
+  })
+})
+
+describe('what is started when the machine comes up', () => {
+  const last = (exitCode: number, more: Partial<LastRun> = {}): LastRun => ({
+    exitCode,
+    restarts: 0,
+    isStopped: false,
+    ...more,
+  })
+
+  test.each<[string, LastRun, boolean]>([
+    ['no', last(255), false],
+    ['always', last(0), true],
+    ['always', last(137, { isStopped: true }), true],
+    ['unless-stopped', last(0), true],
+    ['unless-stopped', last(137, { isStopped: true }), false],
+    ['on-failure', last(0), false],
+    ['on-failure', last(255), true],
+    ['on-failure', last(137, { isStopped: true }), true],
+    ['on-failure:3', last(1, { restarts: 2 }), true],
+    ['on-failure:3', last(1, { restarts: 3 }), false],
+  ])('%s after %j: %s', (policy, run, starts) => {
+    expect(startsAtBoot(parseRestart(policy), run)).toBe(starts)
   })
 })

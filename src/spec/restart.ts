@@ -25,6 +25,29 @@ export function checkRestartAndRemoval({ name }: RestartPolicy, rm: boolean): vo
     )
 }
 
+/** How a container has ended, as far as its policy asks. */
+export interface LastRun {
+  readonly exitCode: number
+  /** How often it had been started again by then. */
+  readonly restarts: number
+  /** Somebody has stopped it. */
+  readonly isStopped: boolean
+}
+
+/** Whether a container that does not run is started when the machine comes up: the rules of Docker's daemon when it starts. */
+export function startsAtBoot({ name, maximumRetryCount }: RestartPolicy, last: LastRun): boolean {
+  switch (name) {
+    case 'no':
+      return false
+    case 'always':
+      return true
+    case 'unless-stopped':
+      return !last.isStopped
+    case 'on-failure':
+      return last.exitCode !== 0 && (maximumRetryCount === 0 || last.restarts < maximumRetryCount)
+  }
+}
+
 interface Given {
   readonly name: string
   readonly maximumRetryCount: number
