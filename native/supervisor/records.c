@@ -29,10 +29,9 @@ static char *put_line(char *to, const char *key, uint64_t value) {
 }
 
 /* All but the time of the start, which comes first. */
-static char *put_state(const struct supervisor *s, char *to) {
+static char *put_state(const struct supervisor *s, char *to, bool waits) {
     const uint64_t *end = s->exit_fields;
-    bool waits = s->phase == PHASE_RESTARTING;
-    to = put_line(to, "pid", (uint64_t)s->pid);
+    to = put_line(to, "pid", waits ? 0 : (uint64_t)s->pid);
     to = put_line(to, "startTicks", waits ? 0 : process_stat(s->pid, STAT_START_TICKS));
     to = put_line(to, "supervisorPid", (uint64_t)getpid());
     to = put_line(to, "status", waits ? PHASE_RESTARTING : PHASE_RUNNING);
@@ -49,7 +48,7 @@ static char *put_state(const struct supervisor *s, char *to) {
 int record_prepare(struct supervisor *s) {
     char text[RECORD_BYTES];
     if (s->run_directory < 0) return 0;
-    char *end = put_state(s, put_text(put_text(text, time_unknown), "\n"));
+    char *end = put_state(s, put_text(put_text(text, time_unknown), "\n"), false);
     s->state = record_aside(s, ".state");
     return s->state < 0 ? -1 : write_whole(s->state, text, (size_t)(end - text));
 }
@@ -75,7 +74,7 @@ static int publish(const struct supervisor *s, const char *aside, const char *na
 int record_state(const struct supervisor *s) {
     char text[RECORD_BYTES];
     if (s->run_directory < 0) return 0;
-    char *end = put_state(s, put_line(text, "startedAtNs", s->started_ns));
+    char *end = put_state(s, put_line(text, "startedAtNs", s->started_ns), s->phase == PHASE_RESTARTING);
     return publish(s, ".state", "state", text, (size_t)(end - text));
 }
 

@@ -51,11 +51,7 @@ export function observe(context: Pick<ContainerContext, 'runRoot' | 'bootId'>, r
   if (record.phase === 'created') return { status: 'created' }
   if (record.phase === 'removing') return { status: 'removing' }
   if (record.phase === 'exited' || record.phase === 'dead') return { status: record.phase, outcome: record.outcome }
-  const directory = runDirectory(context.runRoot, record.id)
-  // The lock is looked at before the records: a supervisor that ends in between has left its exit record.
-  const locked = native().isLocked(`${directory}/lock`)
-  const state = readRecord(`${directory}/state`)
-  const exit = readRecord(`${directory}/exit`)
+  const [locked, state, exit] = readRun(context.runRoot, record.id)
   if (exit) {
     const outcome = withFailure(outcomeOf(exit), failureOf(exit), record.name)
     return { status: 'ended', outcome, supervisor: locked ? 'finishing' : 'gone' }
@@ -144,14 +140,25 @@ export function lostOutcome(sameBoot: boolean, state: RunRecord | undefined): Ou
 
 const text = (value: unknown) => String(value ?? 0)
 
+const runRecords = ['state', 'exit']
+
+/** The lock is looked at before the records: a supervisor that ends in between has left its exit record. */
+function readRun(runRoot: string, id: string) {
+  const [locked = false, state, exit] = native().readLockedDirectory(runDirectory(runRoot, id), runRecords) ?? []
+  return [locked, parseRecord(state), parseRecord(exit)] as const
+}
+
 /** A text record of `key value` lines; undefined when there is none. */
 export function readRecord(path: string): RunRecord | undefined {
-  const lines = readTextFile(path)
+  return parseRecord(readTextFile(path))
+}
+
+function parseRecord(lines: string | undefined): RunRecord | undefined {
   if (lines === undefined) return undefined
-  return Object.fromEntries(
-    lines.split('\n').flatMap((line) => {
-      const at = line.indexOf(' ')
-      return at > 0 ? [[line.slice(0, at), line.slice(at + 1)]] : []
-    }),
-  )
+  const record: Record<string, string> = {}
+  for (const line of lines.split('\n')) {
+    const at = line.indexOf(' ')
+    if (at > 0) record[line.slice(0, at)] = line.slice(at + 1)
+  }
+  return record
 }

@@ -3,6 +3,7 @@ import {
   type ModeName,
   netlinkSockets,
   PlanWriter,
+  type RestartPolicy,
   stdioFlags,
   stdioKinds,
   targetFlags,
@@ -41,6 +42,7 @@ export interface ContainerPlan {
   readonly ending?: (plan: PlanWriter) => void
   /** What checks its health; without a timeout or failures that count, unless they are given. */
   readonly health?: { readonly argv: readonly string[]; readonly interval: number } & Partial<Health>
+  readonly restart?: RestartPolicy
   readonly mask?: readonly string[]
   readonly workingDirectory?: string
   readonly extra?: (plan: PlanWriter) => void
@@ -278,6 +280,7 @@ export function writeContainerPlan(plan: PlanWriter, options: ContainerPlan): vo
   plan.section('monitor')
   plan.title({ text: 'inboard' })
   if (options.health) writeHealth(plan, options.health)
+  if (options.restart) plan.restartPolicy(options.restart)
   if (options.ending) plan.section('ending')
   options.ending?.(plan)
   plan.section('teardown')

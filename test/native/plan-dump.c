@@ -90,8 +90,8 @@ int main(int argc, char **argv) {
         free(bytes);
         return 1;
     }
-    printf("mode %" PRIu32 " faultStep %" PRIu32 " faultKind %" PRIu32 "\n", plan.mode, plan.fault_step,
-           plan.fault_kind);
+    printf("mode %" PRIu32 " faultStep %" PRIu32 " faultKind %" PRIu32 " faultRound %" PRIu32 " faultPoint %" PRIu32 "\n",
+           plan.mode, plan.fault_step, plan.fault_kind, plan.fault_round, plan.fault_point);
     if (damaging)
         damage(bytes, length);
     else

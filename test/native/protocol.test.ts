@@ -54,19 +54,25 @@ function writeSample(plan: PlanWriter, { name, fields }: Operation): string {
   return [name, ...entries.map(([, { shown }]) => shown)].join(' ')
 }
 
+const lastOf: Partial<Record<keyof typeof sections, string>> = {
+  prepare: 'clone',
+  container: 'execute',
+  probe: 'execute',
+}
+
 /** A plan with every operation in the first section that allows it; `clone` and `execute` end theirs. */
 function everything(): { plan: Uint8Array; shown: string[] } {
   const plan = new PlanWriter()
   const shown: string[] = []
   for (const section of Object.keys(sections) as (keyof typeof sections)[]) {
     plan.section(section)
-    const last = section === 'prepare' ? 'clone' : section === 'container' ? 'execute' : ''
+    const last = lastOf[section] ?? ''
     const here = operations.filter((operation) => operation.in?.[0] === section && operation.name !== last)
     for (const operation of [...here, ...operations.filter(({ name }) => name === last)]) {
       shown.push(`${sections[section]} ${plan.steps} ${writeSample(plan, operation)}`)
     }
   }
-  return { plan: plan.finish({ mode: 'run', faultStep: 7, faultKind: 1 }), shown }
+  return { plan: plan.finish({ mode: 'run', faultStep: 7, faultKind: 1, faultRound: 2, faultPoint: 3 }), shown }
 }
 
 function dump(plan: Uint8Array, ...options: string[]): string {
@@ -87,8 +93,12 @@ describe('the plan protocol', () => {
 
   it('carries every operation and field to the decoder unchanged', () => {
     const { plan, shown } = everything()
-    expect(dump(plan).trim().split('\n')).toEqual(['mode 0 faultStep 7 faultKind 1', ...shown])
-    expect(shown).toHaveLength(operations.length - 1)
+    expect(dump(plan).trim().split('\n')).toEqual([
+      'mode 0 faultStep 7 faultKind 1 faultRound 2 faultPoint 3',
+      ...shown,
+    ])
+    // `section` is not shown, and `execute` stands twice.
+    expect(shown).toHaveLength(operations.length)
   })
 
   it('refuses a plan cut at any byte, and survives any changed byte', () => {
@@ -133,7 +143,7 @@ describe('the plan protocol', () => {
     plan.section('container')
     plan.hostname({ name: long })
     expect(dump(plan.finish({ mode: 'task' }))).toBe(
-      `mode 2 faultStep 4294967295 faultKind 0\n${sections.container} 1 hostname str:${Buffer.from(long).toString('hex')}\n`,
+      `mode 2 faultStep 4294967295 faultKind 0 faultRound 0 faultPoint 0\n${sections.container} 1 hostname str:${Buffer.from(long).toString('hex')}\n`,
     )
   })
 

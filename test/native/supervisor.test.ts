@@ -220,9 +220,10 @@ describe.each([
     await expect.poll(() => existsSync(join(started.runDirectory, 'state'))).toBe(true)
     const state = readFileSync(join(started.runDirectory, 'state'), 'utf8')
     const ticks = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19]
-    expect(state).toBe(
-      `startedAtNs ${startedAtNs}\npid ${pid}\nstartTicks ${ticks}\nsupervisorPid ${started.process.pid}\n`,
-    )
+    const facts = { startedAtNs, pid, startTicks: ticks, supervisorPid: started.process.pid, status: 1 }
+    const fresh = ['paused', 'restarts', 'signaled', 'exitStatus', 'oomKilled', 'finishedAtNs', 'restartAtNs']
+    const lines = [...Object.entries(facts), ...fresh.map((key) => [key, 0])]
+    expect(state).toBe(lines.map(([key, value]) => `${key} ${value}\n`).join(''))
     started.status.socket.destroy()
     const client = await connectTo(started.runDirectory)
     client.send({ type: 'attach', streams: 1 })
