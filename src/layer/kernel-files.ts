@@ -29,15 +29,15 @@ const kernelTypes: ReadonlySet<number> = new Set([
 /** Tells what of a tree is the kernel's, where that does not belong to it. */
 export class KernelFiles {
   readonly #native: Native
-  readonly #isHidden: boolean
+  readonly areHidden: boolean
 
   constructor(native: Native, { hidesKernel = false }: TreeRoot) {
     this.#native = native
-    this.#isHidden = hidesKernel
+    this.areHidden = hidesKernel
   }
 
   /** Whether an open file is on one of the kernel's own filesystems. Asked each time: mounts come and go. */
   has(fd: number): boolean {
-    return this.#isHidden && kernelTypes.has(this.#native.statfs(`/proc/self/fd/${fd}`).type)
+    return this.areHidden && kernelTypes.has(this.#native.statfs(`/proc/self/fd/${fd}`).type)
   }
 }

@@ -82,7 +82,8 @@ class Walk {
       const fd = this.#open(path)
       return withDescriptor(fd, () => (this.#isHidden(fd, path) ? undefined : use(fd)))
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return undefined
+      // Only magic links are left to be refused, in procfs.
+      if (isErrno(error, 'ENOENT') || (this.#kernel.areHidden && isErrno(error, 'ELOOP'))) return undefined
       throw error
     }
   }

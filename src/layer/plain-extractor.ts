@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import { posix } from 'node:path'
 import { quoted } from '../errors/printable.js'
 import {
@@ -93,6 +94,17 @@ export class PlainExtractor extends TreeExtractor {
     })
   }
 
+  /** What is mounted at a place is in the way like any other file, but stays. */
+  protected override replacing<Result>(place: Place, make: () => Result): Result {
+    try {
+      return super.replacing(place, make)
+    } catch (error) {
+      if (!isErrno(error, 'EXDEV')) throw error
+    }
+    this.remove(place)
+    return make()
+  }
+
   /** As tar(1): a directory goes only when it is empty. */
   protected override remove(place: Place): void {
     const { parent, base } = place
@@ -100,11 +112,26 @@ export class PlainExtractor extends TreeExtractor {
     if (there === undefined) return
     const isOther = isDirectory(there) !== (place.entry.kind === 'directory')
     if (isOther && this.#rules.keepsKinds) throw this.#cannotOverwrite(place, there)
-    if (this.#rules.replacesDirectories) return void removeEntry(this.native, parent, base)
+    const verify = (directory: Directory, name: string) => {
+      this.#verifyNotMounted(directory, name, place.path)
+      return false
+    }
+    if (this.#rules.replacesDirectories) return void removeEntry(this.native, parent, base, verify)
+    verify(parent, base)
     try {
       this.native.unlinkat(parent.fd, base, isDirectory(there))
     } catch (error) {
       if (isErrno(error, 'ENOTEMPTY')) throw this.#cannotOverwrite(place, there)
+      if (!isErrno(error, 'ENOENT')) throw error
+    }
+  }
+
+  /** The kernel removes also what something is mounted on in another mount namespace, and the mount with it. */
+  #verifyNotMounted({ fd }: Directory, name: string, path: string): void {
+    try {
+      closeSync(this.native.openat2(fd, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_XDEV))
+    } catch (error) {
+      if (isErrno(error, 'EXDEV')) throw busy(path)
       if (!isErrno(error, 'ENOENT')) throw error
     }
   }
@@ -152,6 +179,11 @@ export class PlainExtractor extends TreeExtractor {
       path: place,
     })
   }
+}
+
+function busy(path: string): Error {
+  const call = { code: 'EBUSY', errno: 16, syscall: 'unlinkat', path: `/${path}` }
+  return Object.assign(new Error(`EBUSY: device or resource busy, ${call.syscall} '${call.path}'`), call)
 }
 
 const missing = { linkname: '', size: 0, major: 0, minor: 0 } as const

@@ -12,6 +12,7 @@ import {
   landingOf,
   nameOf,
   verifyGiven,
+  verifyPath,
   wantsDirectory,
 } from './copy-rules.js'
 
@@ -68,6 +69,7 @@ export async function putArchive(
   { owner, noOverwriteDirNonDir: keepsKinds = true, signal }: PutArchiveOptions = {},
 ): Promise<ExtractPlainResult> {
   return await readingFrom(tar, async (source) => {
+    verifyPath(path)
     await verifyLanding(place, path, signal)
     return await reporting('cannot extract the archive', () =>
       extractPlain(source, place.root, {

@@ -16,6 +16,7 @@ import {
   nameOf,
   refused,
   verifyGiven,
+  verifyPath,
 } from './copy-rules.js'
 
 /** Options of `copyFrom()`. */
@@ -78,6 +79,7 @@ export async function getArchive(
   path: string,
   { followLink = false, beforeEnd, signal }: GetArchiveOptions = {},
 ): Promise<CopiedArchive> {
+  verifyPath(path)
   const found = await find(place, path, { followLink, signal })
   const pack = async function* (stop: AbortSignal) {
     yield* packPlain(place.root, { path: found.path, name: nameOf(path), signal: stop })

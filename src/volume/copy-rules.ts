@@ -72,7 +72,17 @@ function meansContent(path: string): boolean {
 export function verifyGiven(source: string, destination: string): void {
   if (source === '') throw refused('source can not be empty')
   if (destination === '') throw refused('destination can not be empty')
-  for (const path of [source, destination]) if (path.includes('\0')) throw refused('a path cannot hold a NUL byte')
+  for (const path of [source, destination]) verifyNoNul(path)
+}
+
+/** A path that archives are made of, or extracted to. */
+export function verifyPath(path: string): void {
+  if (path === '') throw refused('bad parameter: path cannot be empty')
+  verifyNoNul(path)
+}
+
+function verifyNoNul(path: string): void {
+  if (path.includes('\0')) throw refused('a path cannot hold a NUL byte')
 }
 
 export function refused(message: string): InvalidOptionError {
