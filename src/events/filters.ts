@@ -70,7 +70,7 @@ function hasAction({ action }: EngineEvent, actions: readonly string[]): boolean
 
 function isNamed({ actor }: EngineEvent, names: readonly string[]): boolean {
   const { id, attributes } = actor
-  return names.some((name) => id.startsWith(name) || (attributes['name']?.startsWith(name) ?? false))
+  return names.some((name) => id.startsWith(name) || (attributes.name?.startsWith(name) ?? false))
 }
 
 function hasLabels({ actor: { attributes } }: EngineEvent, labels: readonly string[]): boolean {

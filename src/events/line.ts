@@ -32,12 +32,16 @@ export function lineHead({ type, action, id, attributes }: EventDraft, placed: P
     ...Object.entries(placed.attributes ?? {}).map(([key, value]) => `"${key}":"${value}"`),
     ...Object.entries(attributes).map(([key, value]) => `${text(key)}:${text(value)}`),
   ]
-  const from = attributes['image']
-  const legacy =
-    type === 'container' || type === 'image'
-      ? `"status":${name},"id":${text(id)},${type === 'container' && from ? `"from":${text(from)},` : ''}`
-      : ''
-  return `{${legacy}"Type":"${type}","Action":${name},"Actor":{"ID":${text(id)},"Attributes":{${members.join(',')}}},"scope":"local",`
+  const actor = `{"ID":${text(id)},"Attributes":{${members.join(',')}}}`
+  const first = legacy({ type, id, from: attributes.image ?? '' }, name)
+  return `{${first}"Type":"${type}","Action":${name},"Actor":${actor},"scope":"local",`
+}
+
+/** What messages of containers and images had before there were others; what is empty is left out. */
+function legacy({ type, id, from }: { type: string; id: string; from: string }, status: string): string {
+  if (type !== 'container' && type !== 'image') return ''
+  const of = (key: string, value: string) => (value === '' ? '' : `"${key}":${JSON.stringify(value)},`)
+  return `"status":${status},${of('id', id)}${type === 'container' ? of('from', from) : ''}`
 }
 
 /** Where the journal has got to. */

@@ -231,13 +231,14 @@ function ours(all) {
   return all.filter(({ Type, Action, Actor: { ID, Attributes } }) => {
     const { name = '', container = '' } = Attributes
     if (Type === 'container') {
-      if (!name.startsWith('ev-')) return false
+      if (!name.startsWith('ev-') && Action !== 'prune') return false
       containers.add(ID)
       if (Action === 'commit') images.add(Attributes.imageID)
       return true
     }
     if (Type === 'volume' && container && containers.has(container)) volumes.add(ID)
-    if (Type === 'volume') return ID.startsWith('ev-') || volumes.has(ID) || /^[0-9a-f]{64}$/.test(ID)
+    if (Type === 'volume')
+      return ID.startsWith('ev-') || volumes.has(ID) || /^[0-9a-f]{64}$/.test(ID) || Action === 'prune'
     if (Type === 'network') return name.startsWith('ev-') || containers.has(container) || Action === 'prune'
     if (Type === 'image') return true
     return false
