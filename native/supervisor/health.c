@@ -182,16 +182,17 @@ static void expire(struct supervisor *s) {
 static void end_check(struct supervisor *s) {
     struct health *health = &s->health;
     struct health_result *result = under_way(health);
-    bool is_over = health->probe.is_over;
+    bool is_over = health->probe.is_over, is_launched = s->progress->failure.count == 0;
     if (!is_over) probe_read(s, result);
     int exit_code = probe_reap(s);
-    note_died(s, exit_code);
+    // What could not be launched has not ended.
+    if (is_launched) note_died(s, exit_code);
     plan_next_check(health);
     if (is_over || (exit_code != 0 && program_ends(s))) return;
     result->exit_code = exit_code;
     if (result->is_cut)
         result->length = (uint64_t)(put_text(result->output + HEALTH_OUTPUT_BYTES, "...") - result->output);
-    if (s->progress->failure.count > 0) set_failure(result, &s->progress->failure);
+    if (!is_launched) set_failure(result, &s->progress->failure);
     conclude(s);
 }
 

@@ -6,7 +6,9 @@ import type { Stages } from './assemble.js'
 
 /** The command of a container's health check, as Docker tells of it; undefined: nothing checks it. */
 export function probeWords({ images }: Pick<Stages, 'images'>, { image, config }: ContainerRecord): string | undefined {
-  return healthSchedule(config, images.resolve(image).config)?.command.join(' ')
+  const [program, ...words] = healthSchedule(config, images.resolve(image).config)?.command ?? []
+  // The space is Docker's, also before nothing.
+  return program === undefined ? undefined : `${program} ${words.join(' ')}`
 }
 
 /** What checks a container's health: an exec of its own user, in its own directory; undefined: nothing does. */
