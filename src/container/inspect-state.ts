@@ -54,32 +54,51 @@ export function rfc3339(ns: string | undefined): string {
 /** A container whose end, if it has ended, is known. */
 export type Settled = Exclude<Observed, { status: 'ended' }>
 
-/**
- * `State` of `docker inspect`.
- *
- * @param outcome of its last run, by the store
- */
-export function inspectState(
-  outcome: Outcome | undefined,
-  observed: Settled,
-  health?: ContainerHealth,
-): ContainerState {
-  const common = { ...states[statusOf(observed)], ...(health && { Health: health }) }
-  switch (observed.status) {
-    case 'running':
-      return {
-        ...common,
-        OOMKilled: false,
-        Pid: observed.pid,
-        ExitCode: 0,
-        Error: '',
-        StartedAt: rfc3339(observed.startedAtNs),
-        FinishedAt: rfc3339(outcome?.finishedAtNs),
-      }
-    case 'restarting':
-      return { ...common, ...endOf(observed.outcome) }
-    default:
-      return { ...common, ...endOf(outcome) }
+/** Where a container is in its life. Times are nanoseconds since the epoch; undefined or `'0'`: never. */
+export interface Life {
+  readonly status: ContainerStatus
+  readonly oomKilled: boolean
+  /** 0: it does not run. */
+  readonly pid: number
+  readonly exitCode: number
+  readonly error: string
+  readonly startedAtNs: string | undefined
+  readonly finishedAtNs: string | undefined
+}
+
+/** @param outcome of its last run, by the store */
+export function lifeOf(outcome: Outcome | undefined, observed: Settled): Life {
+  const status = statusOf(observed)
+  if (observed.status !== 'running')
+    return { status, ...endOf(observed.status === 'restarting' ? observed.outcome : outcome) }
+  const { pid, startedAtNs, finishedAtNs } = observed
+  return {
+    status,
+    oomKilled: false,
+    pid,
+    exitCode: 0,
+    error: '',
+    startedAtNs,
+    finishedAtNs: finishedAtNs === '0' ? outcome?.finishedAtNs : finishedAtNs,
+  }
+}
+
+/** `State` of `docker inspect`. */
+export function inspectState(life: Life, health?: ContainerHealth): ContainerState {
+  const { status } = life
+  return {
+    Status: status,
+    Running: status === 'running' || status === 'paused' || status === 'restarting',
+    Paused: status === 'paused',
+    Restarting: status === 'restarting',
+    OOMKilled: life.oomKilled,
+    Dead: status === 'dead',
+    Pid: life.pid,
+    ExitCode: life.exitCode,
+    Error: life.error,
+    StartedAt: rfc3339(life.startedAtNs),
+    FinishedAt: rfc3339(life.finishedAtNs),
+    ...(health && { Health: health }),
   }
 }
 
@@ -94,25 +113,13 @@ export function statusOf(observed: Settled): ContainerStatus {
   return observed.status === 'running' && observed.paused ? 'paused' : observed.status
 }
 
-function endOf(outcome: Outcome | undefined) {
+function endOf(outcome: Outcome | undefined): Omit<Life, 'status'> {
   return {
-    OOMKilled: outcome?.oomKilled ?? false,
-    Pid: 0,
-    ExitCode: outcome?.exitCode ?? 0,
-    Error: outcome?.error ?? '',
-    StartedAt: rfc3339(outcome?.startedAtNs),
-    FinishedAt: rfc3339(outcome?.finishedAtNs),
+    oomKilled: outcome?.oomKilled ?? false,
+    pid: 0,
+    exitCode: outcome?.exitCode ?? 0,
+    error: outcome?.error ?? '',
+    startedAtNs: outcome?.startedAtNs,
+    finishedAtNs: outcome?.finishedAtNs,
   }
 }
-
-const flags = { Running: false, Paused: false, Restarting: false, Dead: false }
-
-const states = {
-  created: { Status: 'created', ...flags },
-  running: { Status: 'running', ...flags, Running: true },
-  paused: { Status: 'paused', ...flags, Running: true, Paused: true },
-  restarting: { Status: 'restarting', ...flags, Running: true, Restarting: true },
-  removing: { Status: 'removing', ...flags },
-  exited: { Status: 'exited', ...flags },
-  dead: { Status: 'dead', ...flags, Dead: true },
-} as const

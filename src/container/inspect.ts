@@ -7,7 +7,14 @@ import { exposedPortsOf, type InspectConfig, inspectConfig } from './inspect-con
 import { type InspectHostConfig, inspectHostConfig } from './inspect-host-config.js'
 import { type InspectMount, inspectMounts } from './inspect-mounts.js'
 import { type InspectNetworkSettings, inspectNetworkSettings } from './inspect-network.js'
-import { type ContainerHealth, type ContainerState, inspectState, restartCount, type Settled } from './inspect-state.js'
+import {
+  type ContainerHealth,
+  type ContainerState,
+  inspectState,
+  lifeOf,
+  restartCount,
+  type Settled,
+} from './inspect-state.js'
 import type { ContainerNetworking } from './networking.js'
 
 /** `docker inspect` of a container: Docker's field names and forms. */
@@ -79,7 +86,7 @@ export interface InspectFacts {
 export function inspectContainer(record: ContainerRecord, facts: InspectFacts): ContainerInspect {
   const { config, id } = record
   const { observed, image, graphDriver, execIds, networking } = facts
-  const state = inspectState(record.outcome, observed, facts.health)
+  const state = inspectState(lifeOf(record.outcome, observed), facts.health)
   const [path = '', ...args] = processArgs(config, image)
   return {
     Id: id,

@@ -1,4 +1,4 @@
-import type { ContainerState } from './inspect-state.js'
+import type { ContainerHealth, Life } from './inspect-state.js'
 
 const secondMs = 1000
 const minuteMs = 60 * secondMs
@@ -9,15 +9,15 @@ const hourMs = 60 * minuteMs
  *
  * @param nowMs the present, since the epoch
  */
-export function statusText(state: ContainerState, nowMs: number): string {
-  const since = (moment: string) => humanDuration(nowMs - Date.parse(moment))
-  switch (state.Status) {
+export function statusText(life: Life, health: ContainerHealth['Status'] | undefined, nowMs: number): string {
+  const since = (ns = '0') => humanDuration(nowMs - Number(ns) / 1e6)
+  switch (life.status) {
     case 'running':
-      return `Up ${since(state.StartedAt)}${state.Health ? ` (${healthText(state.Health.Status)})` : ''}`
+      return `Up ${since(life.startedAtNs)}${health ? ` (${healthText(health)})` : ''}`
     case 'paused':
-      return `Up ${since(state.StartedAt)} (Paused)`
+      return `Up ${since(life.startedAtNs)} (Paused)`
     case 'restarting':
-      return `Restarting (${state.ExitCode}) ${since(state.FinishedAt)} ago`
+      return `Restarting (${life.exitCode}) ${since(life.finishedAtNs)} ago`
     case 'removing':
       return 'Removal In Progress'
     case 'dead':
@@ -25,7 +25,7 @@ export function statusText(state: ContainerState, nowMs: number): string {
     case 'created':
       return 'Created'
     case 'exited':
-      return `Exited (${state.ExitCode}) ${since(state.FinishedAt)} ago`
+      return `Exited (${life.exitCode}) ${since(life.finishedAtNs)} ago`
   }
 }
 

@@ -158,14 +158,14 @@ const printable = (text: string) => text.replaceAll(/\p{Cc}/gu, '?')
 
 const two = (value: number) => String(value).padStart(2, '0')
 
-/** `[DD-]HH:MM:SS` */
+/** `[D-]HH:MM:SS` */
 function longTime(seconds: number): string {
   const days = Math.trunc(seconds / 86_400)
   const clock = [(seconds % 86_400) / 3600, (seconds % 3600) / 60, seconds % 60].map((part) => two(Math.trunc(part)))
-  return `${days > 0 ? `${two(days)}-` : ''}${clock.join(':')}`
+  return `${days > 0 ? `${days}-` : ''}${clock.join(':')}`
 }
 
-/** `[[DD-]HH:]MM:SS` */
+/** `[[D-]HH:]MM:SS` */
 function shortTime(seconds: number): string {
   return longTime(Math.trunc(seconds)).replace(/^00:/, '')
 }

@@ -2,7 +2,7 @@ import type { ContainerContext } from '../container/context.js'
 import { containerHealth } from '../container/health.js'
 import { exposedPortsOf, labelsOf } from '../container/inspect-config.js'
 import { inspectMounts } from '../container/inspect-mounts.js'
-import { inspectState, type Settled } from '../container/inspect-state.js'
+import { lifeOf, type Settled } from '../container/inspect-state.js'
 import { type Observed, observe } from '../container/observe.js'
 import { reachablePorts } from '../container/ports.js'
 import { settle } from '../container/settle.js'
@@ -93,7 +93,7 @@ function candidateOf(
   const image = images.resolve(record.image).config
   const exposedPorts = exposedPortsOf(config, image)
   const health = containerHealth(context.runRoot, record, observed, image)
-  const state = inspectState(record.outcome, observed, health)
+  const life = lifeOf(record.outcome, observed)
   const summary: ContainerSummary = {
     id: record.id,
     name: record.name,
@@ -102,10 +102,10 @@ function candidateOf(
     imageId: record.image,
     command: commandText(processArgs(config, image)),
     createdAt: new Date(record.createdAtMs),
-    state: state.Status,
-    status: statusText(state, nowMs),
-    health: state.Health?.Status ?? 'none',
-    exitCode: state.Status === 'exited' || state.Status === 'dead' ? state.ExitCode : undefined,
+    state: life.status,
+    status: statusText(life, health?.Status, nowMs),
+    health: health?.Status ?? 'none',
+    exitCode: life.status === 'exited' || life.status === 'dead' ? life.exitCode : undefined,
     labels: labelsOf(config, image),
     networks: endpoints.map(({ networkName }) => networkName),
     ports: reachablePorts(line, exposedPorts),
@@ -127,7 +127,7 @@ function candidateOf(
     exposedPorts,
     publishedPorts: config.ports.map(({ port, protocol }) => `${port}/${protocol}`),
     networkIds: endpoints.map(({ network }) => network),
-    hasStarted: state.Status === 'exited',
+    hasStarted: life.status === 'exited',
   }
 }
 

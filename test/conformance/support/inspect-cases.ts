@@ -44,7 +44,7 @@ export const inspectCases = (shared: string): readonly InspectCase[] => [
     name: 'process',
     image: 'full',
     state: 'running',
-    command: ['a b', 'c'],
+    command: ['1000', '5'],
     docker: [
       '--entrypoint=sleep',
       '--env=COLOR=blue',
@@ -127,7 +127,7 @@ export const inspectCases = (shared: string): readonly InspectCase[] => [
       '--security-opt=seccomp=unconfined',
       '--read-only',
       '--group-add=44',
-      '--group-add=audio',
+      '--group-add=root',
       '--device=/dev/fuse',
       '--device=/dev/null:/dev/nothing:r',
       '--sysctl=net.core.somaxconn=1024',
@@ -138,7 +138,7 @@ export const inspectCases = (shared: string): readonly InspectCase[] => [
         .capDrop('mknod')
         .securityOpt('no-new-privileges', 'seccomp=unconfined')
         .readOnly()
-        .groupAdd('44', 'audio')
+        .groupAdd('44', 'root')
         .device('/dev/fuse', '/dev/null:/dev/nothing:r')
         .sysctl({ 'net.core.somaxconn': '1024' }),
   },
