@@ -192,6 +192,7 @@ export type {
   ImportTreeOptions as ImportVolumeOptions,
 } from './volume/archive.js'
 export type { CopyInOptions } from './volume/copy-in.js'
-export type { CopyOutOptions } from './volume/copy-out.js'
+export type { CopiedArchive, CopyOutOptions } from './volume/copy-out.js'
+export type { PathStat } from './volume/copy-place.js'
 export type { DriverVolume, VolumeDriver, VolumeDriverCall } from './volume/driver.js'
 export type { PluginDirectories } from './volume/plugin-discovery.js'

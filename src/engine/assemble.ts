@@ -4,7 +4,7 @@ import type { Journal } from '../events/journal.js'
 import type { Outbox } from '../events/outbox.js'
 import { readTextFile } from '../host/index.js'
 import type { ImageContent, ImageStore } from '../image/index.js'
-import { cgroupDirectories, compileCgroups, type Hierarchy } from '../launch/cgroups.js'
+import { cgroupDirectories, compileCgroups, type Hierarchy, type Knob } from '../launch/cgroups.js'
 import type { ContainerPaths, ManagedFile, RunPlanInput } from '../launch/run-plan.js'
 import type { SnapshotDriver } from '../snapshot/index.js'
 import {
@@ -16,6 +16,7 @@ import {
   type ResolvedUser,
   resolveUser,
   type SpecInput,
+  seccompOf,
 } from '../spec/index.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Resources, Spec } from '../spec/types.js'
@@ -27,10 +28,10 @@ import { containerLog } from './container-log.js'
 import { mountSources } from './container-volumes.js'
 import { blockDevices, hostDevices } from './host-devices.js'
 import { linkedHost } from './linking-hosts.js'
+import type { LogDriver } from './log-drivers.js'
 import { managedFiles, managedPaths } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
-import type { LogDriver } from './log-drivers.js'
 import type { Paths } from './paths.js'
 import { probeOf } from './probe.js'
 import { journalPlan } from './run-events.js'
@@ -100,11 +101,31 @@ export function assemble(
 const slotBehind = ({ slots }: Wiring, index: number | undefined) =>
   index === undefined ? undefined : slots.length + index
 
-/** What an exec has in common with the container's first process. */
-export function assembleExec(stages: Stages, record: ContainerRecord) {
+/** What is written to the cgroups of a container. */
+export function containerKnobs(stages: Stages, record: ContainerRecord): readonly Knob[] {
   const spec = containerSpec(stages, record, stages.images.resolve(record.image))
-  const { cgroups } = assemblePlaces(stages, record, spec)
-  return { cgroups, seccomp: spec.linux.seccomp ? compileSeccomp(spec.linux.seccomp, stages.host.arch) : undefined }
+  return assemblePlaces(stages, record, spec).cgroups.knobs
+}
+
+/** What an exec has in common with the container's first process; without all that is only for a start. */
+export function assembleExec(stages: Stages, { id, config }: ContainerRecord) {
+  const directories = cgroupDirectories(hierarchiesOf(stages, config), id)
+  return { directories, seccomp: seccompFilter(stages, config) }
+}
+
+const filters = new Map<string, Uint8Array | undefined>()
+const rememberedFilters = 64
+
+/** The filter of a container's processes; remembered, as there are few different ones. */
+function seccompFilter({ host }: Stages, config: ContainerConfig): Uint8Array | undefined {
+  const { privileged, capAdd, capDrop, security } = config
+  const key = JSON.stringify([privileged, capAdd, capDrop, security.seccomp])
+  if (!filters.has(key)) {
+    const seccomp = seccompOf(config, host)
+    if (filters.size >= rememberedFilters) filters.clear()
+    filters.set(key, seccomp && compileSeccomp(seccomp, host.arch))
+  }
+  return filters.get(key)
 }
 
 /** Where a container's things are, on disk and in the cgroup hierarchies. */

@@ -53,14 +53,14 @@ function execPlan(
   pid: number,
   request: ExecRequest,
 ): LaunchPlan {
-  const { cgroups, seccomp } = assembleExec(stages, record)
+  const { directories, seccomp } = assembleExec(stages, record)
   const directory = execDirectory(context.runRoot, record.id, request.id)
   const { path, lock, limits } = stages.journal
   return compileExec({
     id: record.id,
     process: requestedProcess(stages, context, record, request, pid),
-    cgroups,
-    ownCgroup: cgroups.unified && execCgroup(cgroups.unified, request.id),
+    cgroups: directories,
+    ownCgroup: execCgroup(directories, request.id),
     seccomp,
     directory,
     config: { path: `${directory}/config.json`, content: JSON.stringify(configOf(request)) },
@@ -99,8 +99,7 @@ export async function clearExec(
   state: 'ended' | 'lost',
 ): Promise<void> {
   failpoint('exec.clear')
-  const { unified } = assembleExec(stages, record).cgroups
-  const cgroup = unified && execCgroup(unified, exec)
+  const cgroup = execCgroup(stages.cgroups.existing(record.id), exec)
   if (cgroup && existsSync(cgroup)) {
     if (state === 'lost') await runTeardown(compileExecTeardown(cgroup), record.id)
     else if (!isRemoved(cgroup)) return

@@ -16,7 +16,7 @@ import { onCommit } from '../store/commits.js'
 import { openContainerList } from '../store/container-list.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
-import { assembleExec, type Stages } from './assemble.js'
+import { containerKnobs, type Stages } from './assemble.js'
 import { openCgroupParents } from './cgroup-parents.js'
 import { markStopped, reconfigure, restoreLimits } from './container-changes.js'
 import { containerFiles } from './container-files.js'
@@ -187,7 +187,7 @@ function containerContext(
     markStopped: (record, signal) => markStopped(stages.networking, context, record, signal),
     reconfigure: (id, options) => reconfigure(stages.networking, context, { id, options, host: stages.host }),
     restoreLimits: (before) => restoreLimits(stages.networking, context, before),
-    limits: (record) => assembleExec(stages, record).cgroups.knobs,
+    limits: (record) => containerKnobs(stages, record),
     root: stages.paths.root,
     runRoot: stages.paths.runRoot,
     bootId,

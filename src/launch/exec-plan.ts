@@ -13,7 +13,7 @@ export interface ExecPlanInput {
   /** The container's. */
   readonly id: string
   readonly process: Process
-  readonly cgroups: Pick<ContainerCgroups, 'directories'>
+  readonly cgroups: ContainerCgroups['directories']
   /** The exec's own below the container's cgroup of version 2, where there is one. */
   readonly ownCgroup: string | undefined
   readonly seccomp: Uint8Array | undefined
@@ -45,7 +45,7 @@ export function compileExec(input: ExecPlanInput): LaunchPlan {
   plan.setns({ slot: execSlots.pidfd, flags: CLONE_NEWPID })
   plan.clone({ flags: 0, cgroup: input.ownCgroup ?? '' })
   plan.section('container')
-  for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
+  for (const { join, version } of cgroups) if (version === 1) plan.cgroupJoin({ path: join })
   plan.setns({ slot: execSlots.pidfd, flags: others })
   writeProcess(plan, { process, seccomp, keyring: `_ses.${id}`, createWorkingDirectory: false, bindConsole: false })
   if (input.ownCgroup !== undefined) {
@@ -66,7 +66,7 @@ function writeOwnCgroup(plan: PlanWriter, { cgroups, ownCgroup }: ExecPlanInput)
   if (ownCgroup !== undefined) {
     plan.ownCgroup({ path: ownCgroup, session: 0 })
     plan.makeDirectory({ path: ownCgroup, mode: 0o755, existOk: 0 })
-  } else if (cgroups.directories[0]) plan.ownCgroup({ path: cgroups.directories[0].path, session: 1 })
+  } else if (cgroups[0]) plan.ownCgroup({ path: cgroups[0].path, session: 1 })
 }
 
 function writeStdio(plan: PlanWriter, { process, detached, rows, columns }: ExecPlanInput): void {
@@ -83,8 +83,11 @@ function writeStdio(plan: PlanWriter, { process, detached, rows, columns }: Exec
   })
 }
 
-/** The exec's own cgroup below the container's. */
-export const execCgroup = (unified: string, exec: string): string => `${unified}/exec-${exec.slice(0, 12)}`
+/** An exec's own cgroup, below its container's of version 2, where there is one. */
+export function execCgroup(container: ContainerCgroups['directories'], exec: string): string | undefined {
+  const unified = container.find(({ version }) => version === 2)
+  return unified && `${unified.path}/exec-${exec.slice(0, 12)}`
+}
 
 /** What is done for an exec whose supervisor did not live to do it. Nobody of it is left then. */
 export function compileExecTeardown(cgroup: string): Uint8Array {

@@ -1,3 +1,4 @@
+import { grantedCapabilities } from './capabilities.js'
 import { deviceNodes, deviceRules } from './device-nodes.js'
 import { containerMounts, type MountsInput } from './filesystem.js'
 import type { HostFacts, ResolvedDevice } from './host-facts.js'
@@ -7,7 +8,7 @@ import { containerHostname, containerProcess, type ProcessInput } from './proces
 import { compact, deepFreeze } from './records.js'
 import { defaultProfile } from './seccomp/default-profile.js'
 import { resolveProfile } from './seccomp/resolve.js'
-import type { BlockDevice, BlockIo, Linux, Mount, NamespaceType, Process, Resources, Seccomp, Spec } from './types.js'
+import type { BlockDevice, BlockIo, Linux, Mount, NamespaceType, Resources, Seccomp, Spec } from './types.js'
 
 export interface SpecInput extends ProcessInput, MountsInput {
   /** The devices asked for, resolved; with `privileged` all of the host's as well. */
@@ -32,7 +33,13 @@ export const maskedPaths: readonly string[] = [
   '/sys/devices/virtual/powercap',
 ]
 
-export const readonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
+export const readonlyPaths: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+]
 
 /** In a network namespace of its own a container may ping, and serve on any port, without being root. */
 const networkSysctls = {
@@ -60,17 +67,13 @@ export function createSpec(input: SpecInput): Spec {
     hostname: containerHostname(input),
     ...(domainname !== '' && { domainname }),
     mounts,
-    linux: linuxOf(input, process, mounts),
+    linux: linuxOf(input, mounts),
   })
 }
 
-function linuxOf(
-  { config, host, devices, blockDevices }: SpecInput,
-  process: Process,
-  mounts: readonly Mount[],
-): Linux {
+function linuxOf({ config, host, devices, blockDevices }: SpecInput, mounts: readonly Mount[]): Linux {
   const open = config.privileged || config.security.systemPathsUnconfined
-  const seccomp = seccompOf(config, host, process)
+  const seccomp = seccompOf(config, host)
   // The host's /dev, bound over the container's, has its own nodes, and none may be made in it.
   const boundDev = mounts.some(({ destination, type }) => destination === '/dev' && type === 'bind')
   return {
@@ -146,9 +149,12 @@ function blockIoOf(resources: ContainerConfig['resources'], devices: SpecInput['
   })
 }
 
-/** A privileged container has a filter only when it asks for one. */
-function seccompOf({ privileged, security }: ContainerConfig, host: HostFacts, process: Process): Seccomp | undefined {
-  const profile = security.seccomp ?? (privileged ? 'unconfined' : defaultProfile)
+type SeccompConfig = Pick<ContainerConfig, 'privileged' | 'capAdd' | 'capDrop' | 'security'>
+
+/** Of all processes of a container. A privileged one has a filter only when it asks for one. */
+export function seccompOf(config: SeccompConfig, host: HostFacts): Seccomp | undefined {
+  const profile = config.security.seccomp ?? (config.privileged ? 'unconfined' : defaultProfile)
   if (profile === 'unconfined') return undefined
-  return resolveProfile(profile, { arch: host.arch, kernel: host.kernel, caps: process.capabilities.bounding })
+  const caps = grantedCapabilities(config, host.capabilities)
+  return resolveProfile(profile, { arch: host.arch, kernel: host.kernel, caps })
 }

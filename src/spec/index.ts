@@ -1,5 +1,5 @@
 export type { ConnectOptions } from './connect-options.js'
-export { createSpec, maskedPaths, readonlyPaths, type SpecInput } from './create-spec.js'
+export { createSpec, maskedPaths, readonlyPaths, type SpecInput, seccompOf } from './create-spec.js'
 export { defaultDeviceRules } from './device-nodes.js'
 export { checkEndpointSettings } from './endpoint-settings.js'
 export { keptMounts, type ManagedFiles, type MountSources, type MountsInput } from './filesystem.js'
