@@ -71,15 +71,15 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
   const path = `${root}/events.jsonl`
   const lockPath = `${root}/events.lock`
   const lock = openSync(lockPath, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
-  let current: number | undefined
+  let current: Opened | undefined
   const names = Array.from({ length: limits.files }, (_, index) => (index === 0 ? path : `${path}.${index}`))
 
   const open = () => {
-    if (current !== undefined && isSame(current, path)) return current
-    if (current !== undefined) closeSync(current)
+    if (current && isNamed(current, path)) return current.fd
+    if (current) closeSync(current.fd)
     current = undefined
-    current = openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
-    return current
+    current = identified(openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600))
+    return current.fd
   }
   const journalEnd = (): End => {
     const end = readEnd(open(), true)
@@ -94,14 +94,14 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
   }
   const write = (text: string, size: number) => {
     const bytes = Buffer.from(text)
-    if (size > 0 && size + bytes.length > limits.maximumBytes) rotate()
+    const isFull = size > 0 && size + bytes.length > limits.maximumBytes
+    if (isFull) rotate()
     const fd = open()
-    const before = fstatSync(fd).size
     failpoint('events.append')
     try {
       for (let from = 0; from < bytes.length; ) from += writeSync(fd, bytes, from)
     } catch (error) {
-      ftruncateSync(fd, before)
+      ftruncateSync(fd, isFull ? 0 : size)
       throw error
     }
     failpoint('events.appended')
@@ -132,9 +132,9 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
         return ends.find(({ size }) => size > 0) ?? beginning
       }),
     openAfter: (timeNs) => undisturbed(lock, () => openAfter(names, timeNs)),
-    isCurrent: (fd) => isSame(fd, path),
+    isCurrent: (fd) => isNamed(identified(fd), path),
     close() {
-      if (current !== undefined) closeSync(current)
+      if (current) closeSync(current.fd)
       current = undefined
       closeSync(lock)
     },
@@ -193,20 +193,27 @@ function endOf(name: string | undefined, repair: boolean): End {
 /** A writer that was killed, or a full disk, leaves a line that does not end: it goes with the next one who writes. */
 function readEnd(fd: number, repair: boolean): End {
   const { size: length } = fstatSync(fd)
+  const ending = readAt(fd, Math.max(0, length - endingBytes), Math.min(length, endingBytes))
+  if (length === 0 || ending.at(-1) === newline) return endAt(ending, length)
   const size = lastLineEnd(fd, length)
-  if (repair && size < length) ftruncateSync(fd, size)
-  const from = Math.max(0, size - endingBytes)
-  return { ...(positionOf(readAt(fd, from, size - from).toString('latin1')) ?? beginning), size }
+  if (repair) ftruncateSync(fd, size)
+  return endAt(readAt(fd, Math.max(0, size - endingBytes), Math.min(size, endingBytes)), size)
 }
+
+function endAt(ending: Buffer, size: number): End {
+  const { timeNs, outbox } = positionOf(ending.toString('latin1')) ?? beginning
+  return { timeNs, outbox, size }
+}
+
+const newline = 10
 
 const blockBytes = 4096
 
 /** Just behind the last newline. */
 function lastLineEnd(fd: number, size: number): number {
   for (let end = size; end > 0; ) {
-    // Nearly always the last byte is it.
-    const from = end === size ? size - 1 : Math.max(0, end - blockBytes)
-    const at = readAt(fd, from, end - from).lastIndexOf(10)
+    const from = Math.max(0, end - blockBytes)
+    const at = readAt(fd, from, end - from).lastIndexOf(newline)
     if (at >= 0) return from + at + 1
     end = from
   }
@@ -218,11 +225,21 @@ function readAt(fd: number, position: number, length: number): Buffer {
   return buffer.subarray(0, readSync(fd, buffer, 0, length, position))
 }
 
-function isSame(fd: number, path: string): boolean {
+interface Opened {
+  readonly fd: number
+  readonly ino: number
+  readonly dev: number
+}
+
+function identified(fd: number): Opened {
+  const { ino, dev } = fstatSync(fd)
+  return { fd, ino, dev }
+}
+
+/** Whether an open file still has its name. */
+function isNamed({ ino, dev }: Opened, path: string): boolean {
   const named = statSync(path, { throwIfNoEntry: false })
-  if (!named) return false
-  const opened = fstatSync(fd)
-  return named.ino === opened.ino && named.dev === opened.dev
+  return named?.ino === ino && named.dev === dev
 }
 
 function openIfThere(name: string, flags: number): number | undefined {
