@@ -98,9 +98,17 @@ void kill_everyone(const struct supervisor *s) {
             kill_cgroup(own->path);
         return;
     }
+    // Who is born into a cgroup after cgroup.kill, the kernel takes for one that has escaped it, and kills.
+    bool again = s->plan.mode == MODE_RUN && !s->final;
     struct cursor cursor = plan_section(&s->plan, SECTION_TEARDOWN);
-    for (struct operation operation; plan_next(&cursor, &operation);)
-        if (operation.code == OP_CGROUP_KILL) kill_cgroup(operation.fields.cgroup_kill.path);
+    for (struct operation operation; plan_next(&cursor, &operation);) {
+        if (operation.code != OP_CGROUP_KILL) continue;
+        const char *path = operation.fields.cgroup_kill.path;
+        if (again)
+            kill_by_pid(AT_FDCWD, path, 0);
+        else
+            kill_cgroup(path);
+    }
 }
 
 int do_own_cgroup(struct supervisor *s, const struct op_own_cgroup *op) {
