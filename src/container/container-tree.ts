@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { native, O_DIRECTORY, O_PATH, O_RDONLY } from '../host/index.js'
 import { noSuchContainer } from '../store/containers.js'
@@ -31,22 +31,26 @@ export async function openContainerTree(
   id: string,
   signal: AbortSignal,
 ): Promise<ContainerTree> {
+  signal.throwIfAborted()
+  // It has ended, or begun, while we looked.
   for (;;) {
-    signal.throwIfAborted()
     const tree = (await openRunning(context, id)) ?? (await openStopped(context, id, signal))
     if (tree) return tree
+    await delay(2, undefined, { signal })
   }
 }
 
 async function openRunning(context: ContainerContext, id: string): Promise<ContainerTree | undefined> {
   const process = await openProcess(context, id)
   if (process === undefined) return undefined
+  let view: ReturnType<typeof openView> | undefined
   try {
-    const view = openView(process.pid)
+    view = openView(process.pid)
     // While it can be signalled it has not been reaped: its number was its own all the time.
     native().pidfdSignal(process.fd, 0)
     return { ...view, isRunning: true }
   } catch (error) {
+    await view?.end()
     if (!hasEnded(error)) throw error
     return undefined
   } finally {
@@ -54,13 +58,27 @@ async function openRunning(context: ContainerContext, id: string): Promise<Conta
   }
 }
 
-const hasEnded = (error: unknown) => ['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
+const hasEnded = (error: unknown) => ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')
 
-/** The root of a process. What is mounted in it stays mounted with its namespace. */
+/** The root of a process: of any thread, as the first may have ended before the others. */
 export function openView(pid: number): Pick<ContainerTree, 'root' | 'end'> {
-  const root = openSync(`/proc/${pid}/root`, O_PATH | O_DIRECTORY)
+  let ended: unknown
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      return openThread(`/proc/${pid}/task/${thread}`)
+    } catch (error) {
+      if (!hasEnded(error)) throw error
+      ended = error
+    }
+  }
+  throw ended
+}
+
+/** What is mounted there stays mounted with its namespace. */
+function openThread(thread: string): Pick<ContainerTree, 'root' | 'end'> {
+  const root = openSync(`${thread}/root`, O_PATH | O_DIRECTORY)
   try {
-    const namespace = openSync(`/proc/${pid}/ns/mnt`, O_RDONLY)
+    const namespace = openSync(`${thread}/ns/mnt`, O_RDONLY)
     const end = async () => {
       closeSync(root)
       closeSync(namespace)
@@ -92,7 +110,7 @@ async function mount(context: ContainerContext, id: string, signal: AbortSignal)
   for (;;) {
     signal.throwIfAborted()
     const now = await settledNow(context, id)
-    if (now === undefined || now.status === 'removing') throw noSuchContainer(id)
+    if (now === undefined || now.status === 'removing' || now.status === 'dead') throw noSuchContainer(id)
     // Its supervisor has the run directory, and starts it again when it is time.
     if (now.status === 'restarting') return { ...(await context.mountRoot(id, signal)), isRunning: false }
     if (now.status === 'running' || now.status === 'starting') return undefined

@@ -12,7 +12,7 @@ import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import { imageRoots, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
 import { prepareVolumes } from './container-volumes.js'
-import { prepareFiles, takeFault } from './launcher.js'
+import { faults, prepareFiles, takeFault } from './launcher.js'
 
 /** A root that is mounted in a mount namespace of its own, until `end` is called. */
 export type MountedView = Awaited<ReturnType<ContainerContext['mountRoot']>>
@@ -83,6 +83,7 @@ function planOf(stages: Stages, record: ContainerRecord, volumes: ReadonlyMap<st
 /** Has a supervisor mount it, and takes it over. */
 async function lend(plan: LaunchPlan, { name }: ContainerRecord) {
   const what = `cannot reach the files of container ${name}`
+  faults.steps = plan.steps
   // It has no records for anyone to find: the lock it is given is nobody's.
   const lock = native().memfdSealed('view', new Uint8Array(0))
   try {

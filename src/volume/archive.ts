@@ -63,9 +63,9 @@ export interface ImportTreeOptions {
   readonly limits?: TarLimits | undefined
 }
 
-// What is restored is the caller's own: a backup of preallocated files may well be a thousand times as long as its
+// What is restored or copied is the caller's own: a backup of preallocated files may well be a thousand times as long as its
 // compressed form, and a sparse file longer than any disk.
-const noLimits: TarLimits = {
+export const noLimits: TarLimits = {
   maxEntries: Number.POSITIVE_INFINITY,
   maxBytes: Number.POSITIVE_INFINITY,
   maxFileBytes: Number.POSITIVE_INFINITY,

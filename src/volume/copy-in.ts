@@ -2,7 +2,7 @@ import { lstat, realpath, stat } from 'node:fs/promises'
 import { posix, resolve } from 'node:path'
 import { reporting } from '../errors/system.js'
 import { type ExtractPlainResult, extractPlain, packPlain } from '../layer/index.js'
-import { type ArchiveSource, readingFrom } from './archive.js'
+import { type ArchiveSource, noLimits, readingFrom } from './archive.js'
 import { destinationIn, verifyLanding } from './copy-place.js'
 import {
   type CopyPlace,
@@ -49,7 +49,14 @@ export async function copyIn(
   await verifyLanding(place, directory, signal)
   const bytes = packPlain(host, { path: source.path, name, signal })
   return transfer(bytes, (archive) =>
-    extractPlain(archive, place.root, { path: directory, owner, keepsKinds: true, setsRoot: false, signal }),
+    extractPlain(archive, place.root, {
+      path: directory,
+      owner,
+      keepsKinds: true,
+      setsRoot: false,
+      limits: noLimits,
+      signal,
+    }),
   )
 }
 
@@ -78,6 +85,7 @@ export async function putArchive(
         keepsKinds,
         replacesDirectories: !keepsKinds,
         setsRoot: false,
+        limits: noLimits,
         signal,
       }),
     )

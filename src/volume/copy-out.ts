@@ -3,7 +3,7 @@ import { posix, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { NotFoundError } from '../errors/index.js'
 import { type ExtractPlainResult, extractPlain, isDirectory, packPlain } from '../layer/index.js'
-import { readableOf } from './archive.js'
+import { noLimits, readableOf } from './archive.js'
 import { transfer } from './copy-in.js'
 import { find, type PathStat, pathStat } from './copy-place.js'
 import {
@@ -56,7 +56,7 @@ export async function copyOut(
     extractPlain(
       packed,
       { directory, crossesMounts: true },
-      { ...rules, keepsKinds: true, setsRoot: false, rootName: directory, signal },
+      { ...rules, keepsKinds: true, setsRoot: false, rootName: directory, limits: noLimits, signal },
     ),
   )
 }

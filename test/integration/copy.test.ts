@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -256,14 +256,5 @@ test('copies are told of', async () => {
 })
 
 test('nothing is left of it', async () => {
-  expect(existsSync('/proc/self/fd')).toBe(true)
   expect(await host.leaks()).toEqual([])
-  const open = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return execFileSync('readlink', [`/proc/${process.pid}/fd/${fd}`], { encoding: 'utf8' }).trim()
-    } catch {
-      return ''
-    }
-  })
-  expect(open.filter((target) => target.startsWith('mnt:'))).toEqual([])
 })
