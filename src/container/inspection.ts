@@ -1,5 +1,6 @@
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
+import { unfinishedExecIds } from './exec-directory.js'
 import { containerHealth } from './health.js'
 import { type ContainerInspect, inspectContainer } from './inspect.js'
 import { settle } from './settle.js'
@@ -26,7 +27,7 @@ export async function inspect(
     health: containerHealth(context.runRoot, now, observed, config),
     image: config,
     graphDriver,
-    execIds: [],
+    execIds: observed.status === 'running' ? unfinishedExecIds(context, now.id) : [],
     root: context.root,
     runRoot: context.runRoot,
     hostname: context.hostname,

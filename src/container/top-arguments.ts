@@ -43,7 +43,9 @@ export function parseTopArguments(text: string): TitledColumn[] {
   refuseFalsePid(text)
   const request: Request = { style: 'unix', format: undefined, own: [] }
   const words = text.split(/\s+/).filter(Boolean)
-  for (let word = words.shift(); word !== undefined; word = words.shift()) readWord(request, word, words)
+  for (let word = words.shift(); word !== undefined; word = words.shift())
+    if (word.startsWith('--')) readLong(request, word, words)
+    else readLetters(request, word, words)
   const chosen = request.own.length > 0 ? ownColumns(request) : formatColumns(request.format ?? request.style)
   if (chosen.some(({ title }) => title === 'PID')) return chosen
   throw invalid(text, "Couldn't find PID field in ps output", "add 'pid' to the columns")
@@ -55,8 +57,7 @@ function refuseFalsePid(text: string): void {
     if (column !== 'pid') throw invalid(text, `specifying "${column}=${title}" is not allowed`, 'choose another title')
 }
 
-function readWord(request: Request, word: string, words: string[]): void {
-  if (word.startsWith('--')) return readLong(request, word, words)
+function readLetters(request: Request, word: string, words: string[]): void {
   const style = word.startsWith('-') ? 'unix' : 'bsd'
   if (style === 'bsd') request.style = 'bsd'
   const all = style === 'unix' ? word.slice(1) : word

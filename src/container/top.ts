@@ -38,7 +38,7 @@ export async function top(
 }
 
 /** The ids of a container's processes, as the host has them, in order. */
-export function containerPids({ cgroups }: Pick<ContainerContext, 'cgroups'>, id: string): number[] {
+function containerPids({ cgroups }: Pick<ContainerContext, 'cgroups'>, id: string): number[] {
   const all = cgroups(id)
   const [first] = [...all.filter(({ version }) => version === 2), ...all]
   return first ? [...new Set(pidsBelow(first.path))].sort((one, other) => one - other) : []

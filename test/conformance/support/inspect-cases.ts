@@ -232,6 +232,7 @@ export function fieldsOf(document: Record<string, unknown>, places: Readonly<Rec
       .replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/, (time) => (time.startsWith('0001') ? 'never' : '<TIME>'))
       .replace(/^02:42(?::[0-9a-f]{2}){4}$/, (mac) => (mac.endsWith('99') ? mac : '<MAC>'))
       .replace(/^(?:172|192)\.\d+\.\d+\.(\d+)$/, '<SUBNET>.$1')
+      .replace(/^3276\d$/, '<PORT>')
       .replaceAll(`/proc/${State.Pid}/`, '/proc/<PID>/')
   const marks = (value: unknown): unknown => {
     if (typeof value === 'string') return marked(value)
