@@ -83,7 +83,7 @@ export function assemble(
       tty: config.tty,
       stdin: config.interactive,
       attached: streams.attached,
-      stdinOnce: config.interactive,
+      stdinOnce: config.interactive && config.attached,
       rows: streams.rows,
       columns: streams.columns,
     },

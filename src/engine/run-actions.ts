@@ -47,7 +47,7 @@ export function runActions(stages: RunStages, context: ContainerContext): RunAct
 }
 
 async function create(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<Container> {
-  const record = await draftOf(stages, context, request)
+  const record = await draftOf(stages, context, request, true)
   const membership = await membershipOf(stages.networking, context, record)
   await prepareTaken(stages, context, record, request.signal)
   failpoint('create.insert')
@@ -77,7 +77,7 @@ async function prepare(
 }
 
 async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
-  const draft = await draftOf(stages, context, request)
+  const draft = await draftOf(stages, context, request, streams.attached)
   const membership = await membershipOf(stages.networking, context, draft)
   await prepareTaken(stages, context, draft, request.signal)
   const { ahead } = stages.networking
@@ -91,10 +91,15 @@ async function run(stages: RunStages, context: ContainerContext, request: RunReq
 }
 
 /** What is to be recorded. A volume that only its driver knows is recorded first: which driver has it tells how it is mounted. */
-async function draftOf(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<ContainerRecord> {
-  const draft = await withImage(stages, request, () => newRecord(stages, context, request))
+async function draftOf(
+  stages: RunStages,
+  context: ContainerContext,
+  request: RunRequest,
+  attached: boolean,
+): Promise<ContainerRecord> {
+  const draft = await withImage(stages, request, () => newRecord(stages, context, request, attached))
   const isAdopted = await stages.volumes.adoptKnown(volumeRequests(draft), request.signal)
-  return isAdopted ? newRecord(stages, context, request) : draft
+  return isAdopted ? newRecord(stages, context, request, attached) : draft
 }
 
 /** Records a container as started, and starts it. */
@@ -132,6 +137,7 @@ function newRecord(
   stages: Stages,
   context: ContainerContext,
   request: RunRequest,
+  attached: boolean,
   id = randomBytes(32).toString('hex'),
 ): ContainerRecord {
   context.closing.throwIfAborted()
@@ -143,6 +149,7 @@ function newRecord(
     processEnv: process.env,
     logDrivers: stages.logDrivers,
     host: stages.host,
+    attached,
   })
   const mounts = mountPointsOf(stages, context, config, image)
   const record: ContainerRecord = {

@@ -18,6 +18,7 @@ test('nothing given is a complete, frozen, serialisable configuration', () => {
     domainname: '',
     tty: false,
     interactive: false,
+    attached: true,
     readOnly: false,
     mounts: [],
     volumesFrom: [],

@@ -30,6 +30,8 @@ export interface NormalizeContext {
   readonly envFiles: ReadonlyMap<string, string>
   readonly processEnv: ProcessEnvironment
   readonly host: HostLimits
+  /** Its creator is attached to its streams; default true, as for `docker create`. */
+  readonly attached?: boolean
   /** Drivers of logs that the engine was given; none by default. */
   readonly logDrivers?: LogDrivers
 }
@@ -79,7 +81,7 @@ export function normalizeOptions(
   })
 }
 
-function parseProcess(raw: RunOptions, { envFiles, processEnv }: NormalizeContext) {
+function parseProcess(raw: RunOptions, { envFiles, processEnv, attached = true }: NormalizeContext) {
   return {
     ...compact({ entrypoint: parseEntrypoint(raw.entrypoint) }),
     env: [...parseEnvFiles(raw.envFile, envFiles, processEnv), ...parseEnv(raw.env, processEnv)],
@@ -87,6 +89,7 @@ function parseProcess(raw: RunOptions, { envFiles, processEnv }: NormalizeContex
     workdir: raw.workdir === undefined || raw.workdir === '' ? '' : workingDirectory(raw.workdir),
     tty: checkFlag('tty', raw.tty),
     interactive: checkFlag('interactive', raw.interactive),
+    attached,
     init: checkFlag('init', raw.init),
     groupAdd: checkTexts('groupAdd', raw.groupAdd),
   }

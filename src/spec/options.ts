@@ -241,6 +241,8 @@ export interface ContainerConfig {
   readonly domainname: string
   readonly tty: boolean
   readonly interactive: boolean
+  /** Whoever made it meant to be attached to it (not `docker run --detach`): the end of his input is the program's. */
+  readonly attached: boolean
   readonly readOnly: boolean
   readonly mounts: readonly ConfiguredMount[]
   /** Whose volumes it takes, as they were given. */

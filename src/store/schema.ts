@@ -200,7 +200,7 @@ export const migrations: readonly string[] = [
     event        TEXT NOT NULL                  -- EventDraft
   ) STRICT;
 
-  UPDATE containers SET config = json_set(config, '$.deviceCgroupRules', json('[]'), '$.cgroupParent', '',
+  UPDATE containers SET config = json_set(config, '$.deviceCgroupRules', json('[]'), '$.cgroupParent', '', '$.attached', json('true'),
     '$.log', json('{"driver":"json-file","options":{}}'));
   `,
 ]
