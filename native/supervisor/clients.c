@@ -147,7 +147,10 @@ static int send_signal(struct supervisor *s, uint64_t signal_number, bool everyo
     bool awaited = final && s->phase == PHASE_RESTARTING && signal_number <= SIGNAL_LAST;
     if (!awaited && signal_program(s, signal_number) < 0) return -1;
     s->final |= final;
-    if (everyone && signal_number == SIGKILL) kill_everyone(s);
+    if (everyone && signal_number == SIGKILL) {
+        health_cease(s);
+        kill_everyone(s);
+    }
     // What is frozen can't obey; of version 1 it can't even die.
     if (signal_number == SIGKILL) freezer_release(s);
     if (final) freezer_pause(s, false);

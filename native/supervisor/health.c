@@ -83,12 +83,18 @@ void health_end(struct supervisor *s) {
     abandon(s);
 }
 
-void health_pause(struct supervisor *s) {
+void health_cease(struct supervisor *s) {
     struct health *health = &s->health;
     if (!health->is_on) return;
     health->is_on = false;
     // It may be frozen, and die when that is over.
     if (health->probe.pidfd >= 0 && !health->probe.is_over) probe_kill(s);
+}
+
+void health_pause(struct supervisor *s) {
+    struct health *health = &s->health;
+    if (!health->is_on) return;
+    health_cease(s);
     health->status = HEALTH_UNHEALTHY;
     write_record(s);
 }

@@ -199,6 +199,8 @@ void output_drain(struct supervisor *s);
 void health_begin(struct supervisor *s);
 /* It has ended: no check outlives it, and none is made. */
 void health_end(struct supervisor *s);
+/* It is about to be killed, with its check: that tells nothing. */
+void health_cease(struct supervisor *s);
 /* It is paused: checks end. Then they begin anew. */
 void health_pause(struct supervisor *s);
 void health_resume(struct supervisor *s);

@@ -13,7 +13,7 @@ const errnoNames = new Map(
 // Nor has Node of what a bridge says that has no room for another interface.
 errnoNames.set(54, { name: 'EXFULL', text: 'exchange full' })
 
-/** A system error's name, and its text as the C library and Go have it. */
+/** A system error's name, and what it says. */
 export function systemErrorOf(errno: number): { readonly name: string; readonly text: string } {
   return errnoNames.get(errno) ?? { name: `errno ${errno}`, text: 'unknown error' }
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -108,23 +109,52 @@ test('goes on when there is no Node process any more', async () => {
 test('kills a check that takes too long, with its children', async () => {
   const container = await engine
     .run('busybox', ['sleep', '1000'])
-    .healthCmd(['sh', '-c', 'setsid sleep 777 & sleep 777'])
+    .healthCmd('test -f /done && exit 0; setsid sleep 777 & sleep 777')
     .healthInterval(20)
     .healthTimeout('300ms')
     .healthRetries(1)
-  await container.waitFor('healthy').catch(() => {})
-  const health = await healthIn(container)
-  await container.pause()
-  await container.unpause()
-  const state = (await container.inspect()).State
-  await expect
-    .poll(async () => (await container.exec(['sh', '-c', 'ps | grep -c "[s]leep 777"'])).stdout.trim(), {
-      timeout: 20_000,
-    })
-    .toMatch(/^[012]$/)
+  const failure = await container.waitFor('healthy').catch((error) => error)
+  await container.exec(['touch', '/done'])
+  await eventsUntil(container, 'health_status: healthy')
+  const sleeping = async () => (await container.exec(['sh', '-c', 'ps | grep -c "[s]leep 777"'])).stdout
+  await expect.poll(sleeping, { timeout: 20_000 }).toBe('0\n')
   await remove(container)
-  expect(state.Health?.Status).toBe('unhealthy')
-  expect(health?.Log[0]).toMatchObject({ ExitCode: -1, Output: 'Health check exceeded timeout (300ms)' })
+  expect(failure).toMatchObject({
+    code: 'CONTAINER_UNHEALTHY',
+    details: { exitCode: -1, output: 'Health check exceeded timeout (300ms)' },
+  })
+})
+
+/** Processes of the host with that argument. */
+const processesWith = (argument: string) =>
+  readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).split('\0').includes(argument))
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+test.each([
+  ['its program', 'stop', 'private'],
+  ['its program', 'stop', 'host'],
+  ['its supervisor', 'lose', 'private'],
+  ['its supervisor', 'lose', 'host'],
+] as const)('a check does not outlive %s (%s, pid: %s)', async (_whom, how, pid) => {
+  const mark = `7${process.pid}${how.length}${pid.length}`
+  const run = engine.run('busybox', ['sleep', '1000']).init().healthCmd(`sleep ${mark} & sleep ${mark}`)
+  const container = await (pid === 'host' ? run.pid('host') : run).healthInterval(20)
+  await expect.poll(() => processesWith(mark).length, { timeout: 20_000 }).toBe(2)
+  const state = readFileSync(join(host.directory, 'run', container.id, 'state'), 'utf8')
+  const supervisor = Number(/^supervisorPid (\d+)$/m.exec(state)?.[1])
+  if (how === 'stop') await container.stop()
+  else process.kill(supervisor, 'SIGKILL')
+  const { exitCode } = await container.wait()
+  await remove(container)
+  await expect.poll(() => processesWith(mark), { timeout: 20_000 }).toEqual([])
+  expect(exitCode).toBe(how === 'stop' ? 143 : 137)
 })
 
 test('is an exec of its own user, directory and variables', async () => {

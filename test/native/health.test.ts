@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseHealthRecord } from '../../src/launch/health-record.js'
-import type { Frame } from '../../src/launch/protocol.gen.js'
-import { type ContainerPlan, containerPlan } from './container-plan.js'
+import { type Frame, type OperationName, PlanWriter } from '../../src/launch/protocol.gen.js'
+import { type ContainerPlan, containerPlan, writeContainerPlan } from './container-plan.js'
 import {
   Bench,
   buildTestPrograms,
@@ -39,6 +39,13 @@ async function told(connection: Connection, isIt: (frame: HealthFrame) => boolea
 const untilKilled = ['sh', '-c', 'trap "exit 7" TERM; sleep 1000 & wait']
 /** Does as the file says that the test writes into the root. */
 const asTheFileSays = ['sh', '-c', 'test "$(cat /state)" = good']
+
+/** Where an operation is in the plan of a container that is checked. */
+function stepOf(name: OperationName, health: NonNullable<ContainerPlan['health']>): number {
+  const plan = new PlanWriter()
+  writeContainerPlan(plan, { ...bench.container(), cgroups: [], argv: untilKilled, health })
+  return plan.names.indexOf(name)
+}
 
 let cgroups = 0
 
@@ -208,6 +215,20 @@ describe.each([
     expect(await container.status.next('torndown')).toMatchObject({ failures: 0 })
     await container.ended
     expect(container.status.frames.filter(({ type }) => type === 'health')).toEqual([])
+  })
+
+  it.each([
+    ['fails', 1, -1, 'join_program: i/o error'],
+    ['is killed', 2, 137, ''],
+  ] as const)('takes a check that %s on its way for a failure', async (_what, faultKind, exitCode, output) => {
+    const health = { argv: ['true'], interval: 10, retries: 1 }
+    const fault = { faultStep: stepOf('join_program', health), faultKind }
+    const container = await start(executable, health, { fault })
+    const failed = await told(container.status, () => true)
+    const check = container.record()?.results[0]
+    await container.end()
+    expect(failed).toMatchObject({ status: unhealthy, streak: 1 })
+    expect(check).toMatchObject({ exitCode, output: expect.stringContaining(output) })
   })
 
   it('goes on when its record cannot be written', async () => {
