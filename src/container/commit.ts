@@ -7,6 +7,7 @@ import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext, InspectImage } from './context.js'
 import { whileThere } from './files.js'
 import { freezeRunning } from './freeze-running.js'
+import { presentFor } from './present.js'
 
 /** Options of {@link Container.commit}. */
 export interface CommitOptions {
@@ -23,12 +24,13 @@ export interface CommitOptions {
 }
 
 /** Makes an image of a container's image, its changes as a layer on top, and its configuration. */
-export function commit(
+export async function commit(
   context: ContainerContext,
   record: ContainerRecord,
   reference: string | undefined,
   { author, message, changes, pause = true, signal }: CommitOptions,
 ): Promise<Image> {
+  await presentFor(context, record.id, 'commit', signal)
   const config = committedConfig(record, context.inspectImage(record))
   return context.commitImage({
     parent: record.image,

@@ -3,6 +3,7 @@ import { reporting } from '../errors/system.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { whileThere } from './files.js'
+import { presentFor } from './present.js'
 
 /** Options of {@link Container.export}. */
 export interface ExportOptions {
@@ -21,6 +22,7 @@ async function* archive(
   record: ContainerRecord,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
+  await presentFor(context, record.id, 'export', signal)
   context.tell(record, 'export')
   const bytes = context.files(record).packRoot({ signal })
   let isWhole = false

@@ -2,12 +2,15 @@ import { InvalidOptionError, InvalidStateError, NotFoundError } from '../errors/
 import { logPath, logStorage } from '../spec/log.js'
 import { parseMoment } from '../spec/moment.js'
 import type { ContainerContext } from './context.js'
+import { settledNow } from './files.js'
+import { statusOf } from './inspect-state.js'
 import type { LogEntry, TimedEntry } from './log-entry.js'
 import { closeLogFiles, endsOf, entriesFrom, openLogFiles, type Place, tailPlaces } from './log-files.js'
 import { followedEntries, LogNews } from './log-follow.js'
 import { jsonFormat, type LogFormat, localFormat } from './log-formats.js'
 import { LineJoiner } from './log-lines.js'
 import { runDirectory } from './run-directory.js'
+import { mayDo } from './states.js'
 
 export interface LogsOptions {
   /** Go on as long as the container runs or is about to be started again. Default false. */
@@ -76,6 +79,8 @@ export async function* readLogBatches(
 ): AsyncGenerator<LogEntry[], void, void> {
   const filter = new Filter(options)
   const tail = checkTail(options.tail)
+  const observed = await settledNow(context, id)
+  if (observed) mayDo('logs', statusOf(observed), id)
   const source = logSource(context, id)
   const joiner = options.whole ? new LineJoiner() : undefined
   for await (const entries of allEntries(context, id, source, { ...options, tail }, filter.untilNs)) {

@@ -73,11 +73,11 @@ export const transitions: Readonly<Record<Verb, Row>> = {
     paused: 'Container ID is paused, unpause the container before exec',
     restarting: waitUntilRunning,
   },
-  // Docker's daemon attaches to what does not run, and nothing ever comes; its client refuses, in these words.
   attach: {
+    // Docker's daemon attaches to what does not run, and nothing ever comes; its client refuses, in these words.
     ...inRest('You cannot attach to a stopped container, start it first'),
-    paused: 'You cannot attach to a paused container, unpause it first',
-    restarting: 'You cannot attach to a restarting container, wait until it is running',
+    paused: 'container ID is paused, unpause the container before attach',
+    restarting: 'container ID is restarting, wait until the container is running',
   },
   rename: {},
   update: doomed('Cannot update container ID: container is marked for removal and cannot be "update"'),
