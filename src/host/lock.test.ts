@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { binaries } from './addon.js'
@@ -75,5 +75,35 @@ describe('isLocked', () => {
     holder.kill('SIGKILL')
     await new Promise((resolve) => holder.once('exit', resolve))
     expect(native().isLocked(join(path, 'lock'))).toBe(false)
+  })
+})
+
+describe('readLockedDirectory', () => {
+  it('is undefined for a directory that is not there', () => {
+    expect(native().readLockedDirectory(join(temporaryDirectory(), 'd'), ['state'])).toBeUndefined()
+  })
+
+  it('tells of the lock, and what files say', () => {
+    const path = join(temporaryDirectory(), 'run')
+    const lock = native().makeLockedDirectory(path)
+    const long = 'é'.repeat(5000)
+    writeFileSync(join(path, 'state'), long)
+    writeFileSync(join(path, 'empty'), '')
+    expect(native().readLockedDirectory(path, ['state', 'exit', 'empty'])).toEqual([true, long, undefined, ''])
+    closeSync(lock)
+    expect(native().readLockedDirectory(path, [])).toEqual([false])
+  })
+
+  it('has no lock where there is no such file', () => {
+    expect(native().readLockedDirectory(temporaryDirectory(), ['state'])).toEqual([false, undefined])
+  })
+
+  it('follows no symlink, and reads no more than 64 KiB', () => {
+    const path = temporaryDirectory()
+    symlinkSync('/etc/passwd', join(path, 'state'))
+    writeFileSync(join(path, 'exit'), 'x'.repeat(70_000))
+    const read = (name: string) => failureOf(() => native().readLockedDirectory(path, [name]))
+    expect(read('state')).toMatchObject({ code: 'ELOOP', syscall: 'openat', path: 'state' })
+    expect(read('exit')).toMatchObject({ code: 'EFBIG', path: 'exit' })
   })
 })
