@@ -82,6 +82,8 @@ export class LogNews {
   /** What is there already is still read. */
   finish(): void {
     this.isOver = true
+    this.#watcher?.close()
+    clearTimeout(this.#timer)
     this.#wake?.()
   }
 

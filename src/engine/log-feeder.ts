@@ -1,13 +1,14 @@
-import { closeSync, constants, openSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
+import { connect } from '../container/dialogue.js'
 import type { TimedEntry } from '../container/log-entry.js'
-import { closeLogFiles, entriesFrom, openLogFiles, type Place } from '../container/log-files.js'
+import { closeLogFiles, entriesFrom, type LogFile, openLogFiles, type Place } from '../container/log-files.js'
 import { followedEntries, isRunning, LogNews } from '../container/log-follow.js'
 import { type LogSource, logSource } from '../container/logs.js'
-import { connect } from '../container/dialogue.js'
 import { failpoint } from '../errors/failpoint.js'
-import { native, readTextFile } from '../host/index.js'
+import { native } from '../host/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { LogDriver, LoggedContainer } from './log-drivers.js'
 
@@ -50,29 +51,23 @@ export class LogFeeder {
     this.#stop.abort()
   }
 
-  get #directory(): string {
-    return `${this.#context.root}/containers/${this.#record.id}`
-  }
-
   /** One process feeds; the kernel lets go of the lock when it dies. False: another one does. */
   async #locked(): Promise<boolean> {
     // Its directory is made by its start.
     await isRunning(this.#context, this.#record.id, this.#stop.signal)
-    const lock = openSync(
-      `${this.#directory}/log-feeder`,
-      constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
-      0o600,
-    )
+    const source = logSource(this.#context, this.#record.id)
+    // No file is made: the container may be on its way out.
+    const directory = openSync(dirname(source.path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
     try {
-      if (!native().flock(lock, 'exclusive', false)) return false
-      await this.#feed(logSource(this.#context, this.#record.id))
+      if (!native().flock(directory, 'exclusive', false)) return false
+      await this.#feed(source, directory)
       return !this.#isFinishing
     } finally {
-      closeSync(lock)
+      closeSync(directory)
     }
   }
 
-  async #feed(source: LogSource): Promise<void> {
+  async #feed(source: LogSource, directory: number): Promise<void> {
     const news = await LogNews.of(this.#context, this.#record.id, source.path, {
       signal: this.#stop.signal,
       untilNs: undefined,
@@ -83,13 +78,13 @@ export class LogFeeder {
     if (this.#isFinishing) news.finish()
     let place: Place | undefined
     try {
-      const places = await this.#beginning(source)
+      const places = await beginning(source, readPosition(directory))
       for await (const entries of followedEntries(source, places, news, (now) => {
         place = now
       })) {
         await this.#give(entries)
-        if (place)
-          this.#remember({ inode: place.file.inode, offset: place.offset, timeNs: String(entries.at(-1)?.timeNs) })
+        const timeNs = entries.at(-1)?.timeNs ?? 0n
+        if (place) writePosition(directory, { inode: place.file.inode, offset: place.offset, timeNs: String(timeNs) })
       }
     } finally {
       news.close()
@@ -109,49 +104,53 @@ export class LogFeeder {
       }
     }
   }
+}
 
-  /** Where what was not taken yet begins. */
-  async #beginning({ path, format }: LogSource): Promise<Place[]> {
-    const files = await openLogFiles(path)
-    const position = this.#position()
-    const at = files.findIndex(({ inode }) => inode === position?.inode)
-    const file = files[at]
-    if (!position || !file || !(await isEndOf(file.handle, position)))
-      return position ? this.#after(files, position, format) : files.map((one) => ({ file: one, offset: 0 }))
-    await closeLogFiles(files.slice(0, at))
-    return files.slice(at).map((one) => ({ file: one, offset: one === file ? position.offset : 0 }))
+/** Where what was not taken yet begins. */
+async function beginning({ path, format }: LogSource, position: Position | undefined): Promise<Place[]> {
+  const files = await openLogFiles(path)
+  if (!position) return files.map((file) => ({ file, offset: 0 }))
+  const at = files.findIndex(({ inode }) => inode === position.inode)
+  const file = files[at]
+  // The file is gone, or what has its number is another one: the time tells.
+  if (!file || !(await isEndOf(file.handle, position))) return filesSince(files, format, BigInt(position.timeNs))
+  await closeLogFiles(files.slice(0, at))
+  return files.slice(at).map((one) => ({ file: one, offset: one === file ? position.offset : 0 }))
+}
+
+/** From the file on that has something of that time, or later. */
+async function filesSince(files: readonly LogFile[], format: LogSource['format'], timeNs: bigint): Promise<Place[]> {
+  let at = 0
+  while (at < files.length - 1 && !(await reaches(files[at] as LogFile, format, timeNs))) at++
+  await closeLogFiles(files.slice(0, at))
+  return files.slice(at).map((file) => ({ file, offset: 0 }))
+}
+
+async function reaches(file: LogFile, format: LogSource['format'], timeNs: bigint): Promise<boolean> {
+  for await (const entries of entriesFrom({ file, offset: 0 }, format))
+    if (entries.some((entry) => entry.timeNs >= timeNs)) return true
+  return false
+}
+
+/** Kept with the directory: replaced at once, and gone with it. */
+const attribute = 'trusted.inboard.log-position'
+
+function readPosition(directory: number): Position | undefined {
+  try {
+    const value = native().getxattrAt(directory, '', attribute)
+    return value && (JSON.parse(Buffer.from(value).toString()) as Position)
+  } catch {
+    // The filesystem keeps none.
+    return undefined
   }
+}
 
-  /** The file is gone, and what has its number is another one: the time tells. */
-  async #after(files: Awaited<ReturnType<typeof openLogFiles>>, { timeNs }: Position, format: LogSource['format']) {
-    const places: Place[] = []
-    const before: typeof files = []
-    for (const file of files) {
-      const place = { file, offset: 0 }
-      let isNew = places.length > 0
-      for await (const entries of isNew ? [] : entriesFrom(place, format))
-        isNew ||= entries.some((entry) => entry.timeNs >= BigInt(timeNs))
-      if (isNew) places.push({ file, offset: 0 })
-      else before.push(file)
-    }
-    await closeLogFiles(before)
-    return places
-  }
-
-  #position(): Position | undefined {
-    const text = readTextFile(`${this.#directory}/log-position`)
-    return text === undefined ? undefined : (JSON.parse(text) as Position)
-  }
-
-  #remember(position: Position): void {
-    const path = `${this.#directory}/log-position`
-    try {
-      failpoint('log-feeder.position')
-      writeFileSync(`${path}.new`, JSON.stringify(position), { mode: 0o600 })
-      renameSync(`${path}.new`, path)
-    } catch {
-      // The container is gone, or the disk is full: what is not remembered comes again.
-    }
+function writePosition(directory: number, position: Position): void {
+  failpoint('log-feeder.position')
+  try {
+    native().setxattrAt(directory, '', attribute, Buffer.from(JSON.stringify(position)))
+  } catch {
+    // The disk is full, or keeps no attributes: what is not remembered comes again.
   }
 }
 

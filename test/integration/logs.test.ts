@@ -179,7 +179,8 @@ test('a full disk loses output, counts it, and stops nothing', async () => {
   await mkdir(directory, { recursive: true })
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'inboard-test', directory])
   try {
-    const { stdin, stderr, exit } = await created.startAttached()
+    const { stdin, stdout, stderr, exit } = await created.startAttached()
+    stdout.resume()
     await untilOutput(stderr, 'done\n')
     const logged = (await created.logs().text()).length
     const dropped = await created.logs().dropped()
@@ -201,5 +202,8 @@ async function take<T>(iterable: AsyncIterable<T>, count: number): Promise<T[]> 
 
 async function untilOutput(stream: AsyncIterable<Buffer>, text: string): Promise<void> {
   let all = ''
-  for await (const chunk of stream) if ((all = (all + chunk).slice(-1000)).endsWith(text)) return
+  for await (const chunk of stream) {
+    all = (all + chunk).slice(-1000)
+    if (all.endsWith(text)) return
+  }
 }
