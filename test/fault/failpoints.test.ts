@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { isOfClones } from './support/clone-scenario.js'
+import { isOfEvents } from './support/event-writer.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { isOfNetworks } from './support/network-scenario.js'
 import { archivesIn, newPlace, type Place, startRepository } from './support/place.js'
@@ -11,7 +12,8 @@ import { acknowledged, type Saying, scenario } from './support/scenario.js'
 import { isOfVolumes } from './support/volume-scenario.js'
 
 let points: readonly Point[]
-const names = failpointNames().filter((name) => !isOfNetworks(name) && !isOfClones(name) && !isOfVolumes(name))
+const isElsewhere = [isOfClones, isOfEvents, isOfNetworks, isOfVolumes]
+const names = failpointNames().filter((name) => !isElsewhere.some((isOf) => isOf(name)))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })
 

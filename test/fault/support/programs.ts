@@ -5,6 +5,7 @@ import { failpoints } from '../../../src/errors/failpoint.js'
 import { type Container, Engine, InboardError } from '../../../src/index.js'
 import { churn } from './churn.js'
 import { cloneScenario } from './clone-scenario.js'
+import { type EventWriting, writeEvents } from './event-writer.js'
 import { networkChurn } from './network-churn.js'
 import { networkScenario } from './network-scenario.js'
 import { Random } from './random.js'
@@ -84,6 +85,12 @@ export const programs = {
       await step.act(user)
       if (step.does !== 'close') say({ there: (await (await user.engine()).volumes.list()).map(({ name }) => name) })
     }
+  },
+
+  /** Records events, and says each that has happened. */
+  async events({ point, ...writing }: EventWriting & { readonly point?: Point }) {
+    if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
+    await writeEvents(writing, say)
   },
 
   /** Random operations on networks, from one of them on; says each. */
