@@ -110,7 +110,7 @@ async function mount(context: ContainerContext, id: string, signal: AbortSignal)
   for (;;) {
     signal.throwIfAborted()
     const now = await settledNow(context, id)
-    if (now === undefined || now.status === 'removing' || now.status === 'dead') throw noSuchContainer(id)
+    if (now === undefined || now.status === 'removing') throw noSuchContainer(id)
     // Its supervisor has the run directory, and starts it again when it is time.
     if (now.status === 'restarting') return { ...(await context.mountRoot(id, signal)), isRunning: false }
     if (now.status === 'running' || now.status === 'starting') return undefined
@@ -132,7 +132,7 @@ async function mountHeld(
   try {
     markCopied(context.runRoot, id)
     const phase = context.containers.get(id)?.phase
-    if (phase !== 'created' && phase !== 'exited') {
+    if (phase === undefined || phase === 'started' || phase === 'removing') {
       await release()
       return undefined
     }

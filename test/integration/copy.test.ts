@@ -203,6 +203,20 @@ test('what is copied of a container that ends or is started again is what it was
   await restarted.remove({ force: true })
 })
 
+test('a container between two of its runs is copied into and out of, and goes on with what it got', async () => {
+  const container = await host.engine
+    .run('busybox', ['sh', '-c', 'cat /got /data/got 2>/dev/null && exec sleep 1000; exit 1'])
+    .name('between')
+    .volume('between-data:/data')
+    .restart('always')
+  await expect.poll(async () => (await container.inspect()).State.Status, { timeout: 30_000 }).toBe('restarting')
+  await container.copyTo(join(directory, 'file'), '/data/got')
+  await container.copyTo(join(directory, 'file'), '/got')
+  await container.copyFrom('/got', place('between-back'))
+  await expect.poll(() => container.logs().text(), { timeout: 30_000 }).toContain('from the host\n'.repeat(2))
+  await container.remove({ force: true })
+})
+
 test('another process copies as well, and leaves nothing when it is killed at it', async () => {
   const container = (await states.exited?.('elsewhere')) as Container
   await container.copyTo(join(directory, 'big'), '/big')
