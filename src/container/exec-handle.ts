@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidStateError, NotFoundError } from '../errors/index.js'
-import type { Session } from '../launch/session.js'
+import type { Exit, Session } from '../launch/session.js'
 import type { ContainerContext } from './context.js'
 import { connectIn } from './dialogue.js'
 import { execDirectory, execIds, isExecId, type ObservedExec, observeExec } from './exec-directory.js'
@@ -69,8 +69,9 @@ export class Exec {
       const now = await this.#observe()
       if (now.status === 'exited') return now.exitCode
       const session = await this.#connect()
-      if (!session) await delay(2, undefined, { signal })
-      else await ended(session, signal)
+      const exit = session && (await exitOf(session, signal))
+      if (exit) return (exit.signaled ? 128 : 0) + exit.status
+      await delay(2, undefined, { signal })
     }
   }
 
@@ -79,7 +80,9 @@ export class Exec {
     const { closing } = this.#context
     closing.throwIfAborted()
     for (;;) {
-      const now = observeExec(this.#context, this.containerId, this.id)
+      const now = isRunning(this.#context, this.containerId)
+        ? observeExec(this.#context, this.containerId, this.id)
+        : undefined
       if (!now) throw noSuchExec(this.id)
       if (now.status === 'lost') {
         await clearLostExec(this.#context, this.containerId, this.id)
@@ -106,21 +109,25 @@ export class Exec {
   }
 }
 
-async function ended(session: Session, signal: AbortSignal | undefined): Promise<void> {
+async function exitOf(session: Session, signal: AbortSignal | undefined): Promise<Exit | undefined> {
   const close = () => session.close()
   signal?.addEventListener('abort', close, { once: true })
   try {
-    await session.hold(session.exited)
+    return await session.hold(session.exited)
   } finally {
     signal?.removeEventListener('abort', close)
     session.close()
   }
 }
 
+/** What is left of a run that is over tells nothing. */
+const isRunning = (context: ContainerContext, container: string) =>
+  context.containers.get(container)?.phase === 'started'
+
 /** All of which there is something to tell. */
 export async function listExecs(context: ContainerContext, container: string): Promise<Exec[]> {
   const found: Exec[] = []
-  for (const id of execIds(context, container)) {
+  for (const id of isRunning(context, container) ? execIds(context, container) : []) {
     const status: ObservedExec['status'] | undefined = observeExec(context, container, id)?.status
     if (status === 'lost') await clearLostExec(context, container, id)
     else if (status) found.push(new Exec(context, container, id))
@@ -130,7 +137,7 @@ export async function listExecs(context: ContainerContext, container: string): P
 
 /** @throws {NotFoundError} EXEC_NOT_FOUND */
 export async function findExec(context: ContainerContext, container: string, id: string): Promise<Exec> {
-  if (!isExecId(id) || !observeExec(context, container, id)) throw noSuchExec(id)
+  if (!isExecId(id) || !isRunning(context, container) || !observeExec(context, container, id)) throw noSuchExec(id)
   return new Exec(context, container, id)
 }
 

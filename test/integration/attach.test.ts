@@ -1,5 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
+import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
@@ -72,3 +77,168 @@ test('detaching leaves it running', async () => {
   expect((await container.inspect()).State.Running).toBe(true)
   await container.remove({ force: true })
 })
+
+const collected = async (stream: AsyncIterable<Buffer>) => {
+  let all = ''
+  for await (const chunk of stream) all += chunk
+  return all
+}
+
+/** Reads until a text has come. */
+async function until(stream: AsyncIterable<Buffer>, text: string): Promise<string> {
+  let all = ''
+  for await (const chunk of stream) {
+    all += chunk
+    if (all.includes(text)) break
+  }
+  return all
+}
+
+test('with logs, everything since the start comes once, whenever one attaches', async () => {
+  const script = 'i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; printf unfinished; read x; echo " end"'
+  const container = await engine.run('busybox', ['sh', '-c', script]).interactive()
+  const texts: Promise<string>[] = []
+  let last = await container.attach({ logs: true })
+  for (let count = 0; count < 12; count++) {
+    texts.push(collected(last.stdout))
+    last = await container.attach({ logs: true })
+  }
+  const other = inAnotherProcess<string>(
+    host,
+    `const io = await (await engine.containers.get('${container.id}')).attach({ logs: true })
+     let all = ''
+     io.stdout.on('data', (chunk) => { all += chunk; if (all.endsWith('unfinished')) io.stdin.write('go\\n') })
+     await io.exit
+     return all`,
+  )
+  const expected = `${Array.from({ length: 4000 }, (_, n) => `line ${n}\n`).join('')}unfinished end\n`
+  expect(await other).toBe(expected)
+  for (const text of [...texts, collected(last.stdout)]) expect(await text).toBe(expected)
+  await container.remove({ force: true })
+})
+
+test('the detach keys let go of a terminal, and what only begins like them is passed on', async () => {
+  const container = await engine.run('busybox', ['cat']).tty().interactive()
+  const io = await container.attach()
+  io.stdin.write('a\x10')
+  io.stdin.write('b\n')
+  expect(await until(io.stdout, 'a\x10b\r\n')).toContain('b\r\n')
+  const again = await container.attach({ detachKeys: 'ctrl-a,d' })
+  again.stdin.write('\x01')
+  again.stdin.write('d')
+  expect(await again.detached).toBe(true)
+  await expect(again.exit).rejects.toMatchObject({ code: 'INVALID_STATE' })
+  expect((await container.inspect()).State.Running).toBe(true)
+  await expect(container.attach({ detachKeys: 'what' })).rejects.toThrow('Invalid detach keys (what) provided')
+  await container.remove({ force: true })
+  expect(await io.detached).toBe(false)
+})
+
+test('an abort lets go, too', async () => {
+  const container = await engine.run('busybox', ['sleep', '1000'])
+  const abort = new AbortController()
+  const io = await container.attach({ signal: abort.signal })
+  abort.abort(new Error('enough'))
+  expect(await collected(io.stdout)).toBe('')
+  await expect(io.exit).rejects.toThrow('enough')
+  expect((await container.inspect()).State.Running).toBe(true)
+  await container.remove({ force: true })
+})
+
+test('the end of input is the program’s when the last who can write has ended his', async () => {
+  const io = await engine.run('busybox', ['cat']).interactive().attach()
+  const other = await io.container.attach()
+  io.stdin.end('one\n')
+  expect(await until(other.stdout, 'one\n')).toBe('one\n')
+  const third = await io.container.attach()
+  other.stdin.end()
+  third.stdin.end('two\n')
+  expect(await collected(io.stdout)).toBe('one\ntwo\n')
+  expect(await io.exit).toMatchObject({ exitCode: 0 })
+  await io.container.remove()
+})
+
+test('of one that was started detached, input does not end with those who attach', async () => {
+  const container = await engine.run('busybox', ['cat']).interactive()
+  const { OpenStdin, StdinOnce, AttachStdout } = (await container.inspect()).Config
+  expect({ OpenStdin, StdinOnce, AttachStdout }).toEqual({ OpenStdin: true, StdinOnce: false, AttachStdout: false })
+  const one = await container.attach()
+  one.stdin.end('one\n')
+  expect(await until(one.stdout, 'one\n')).toBe('one\n')
+  const two = await container.attach()
+  two.stdin.write('two\n')
+  expect(await until(two.stdout, 'two\n')).toBe('two\n')
+  await container.remove({ force: true })
+})
+
+test('the end that it is started again after is the attachment’s', async () => {
+  const container = await engine.run('busybox', ['sh', '-c', 'read x; echo $x; exit 4']).interactive().restart('always')
+  const io = await container.attach()
+  io.stdin.write('said\n')
+  expect(await collected(io.stdout)).toBe('said\n')
+  expect(await io.exit).toMatchObject({ exitCode: 4 })
+  await container.remove({ force: true })
+})
+
+test('one that is stopped, paused or waits to be started again is refused in Docker’s words', async () => {
+  const container = await engine.run('busybox', ['sleep', '1000'])
+  await container.pause()
+  await expect(container.attach()).rejects.toThrow('is paused, unpause the container before attach')
+  await container.remove({ force: true })
+  const ended = await engine.run('busybox', ['true'])
+  await ended.wait()
+  await expect(ended.attach()).rejects.toThrow('You cannot attach to a stopped container, start it first')
+  await ended.remove()
+})
+
+test('with sigProxy, a signal of the attached process is the program’s, and its end that process’s', async () => {
+  const container = await engine.run('busybox', [
+    'sh',
+    '-c',
+    'trap "echo got it; exit 7" TERM; while :; do sleep 0.05; done',
+  ])
+  const attached = attachingProcess(`
+    const io = await (await engine.containers.get('${container.id}')).attach({ sigProxy: true })
+    io.stdout.pipe(process.stdout)
+    process.stdout.write('attached\\n')
+    process.exitCode = (await io.exit).exitCode
+    if (process.listenerCount('SIGTERM') > 0) process.exitCode = 99
+  `)
+  const text = collected(attached.stdout)
+  await until(attached.stderr, 'ready')
+  attached.kill('SIGTERM')
+  const [code] = await once(attached, 'close')
+  expect(await text).toBe('attached\ngot it\n')
+  expect(code).toBe(7)
+  await container.remove({ force: true })
+})
+
+test('container.resize() reaches the terminal, whoever is attached', async () => {
+  const script = 'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.05; done'
+  const io = await engine.run('busybox', ['sh', '-c', script]).tty().attach({ rows: 20, columns: 70 })
+  const text = collected(io.stdout)
+  await inAnotherProcess(host, `await (await engine.containers.get('${io.container.id}')).resize(31, 91)`)
+  expect(await text).toContain('31 91\r\n')
+  const resized: string[] = []
+  for await (const { action, actor } of engine.events({
+    since: 0,
+    until: Date.now() + 1,
+    filters: { container: io.container.id },
+  }))
+    if (action === 'resize') resized.push(`${actor.attributes['height']}x${actor.attributes['width']}`)
+  expect(resized).toEqual(['31x91'])
+  await io.container.remove()
+})
+
+/** A process that attaches, and can be sent signals once it has said so. */
+function attachingProcess(body: string) {
+  const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+  const roots = { root: join(host.directory, 'root'), runRoot: join(host.directory, 'run') }
+  const program = `
+    import { Engine } from ${JSON.stringify(built)}
+    const engine = await Engine.open(${JSON.stringify(roots)})
+    await (async () => {${body.replace('process.stdout.write', "process.stderr.write('ready'); process.stdout.write")}})()
+    await engine.close()
+  `
+  return spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] })
+}
