@@ -95,7 +95,6 @@ async function removeFiles(context: ContainerContext, id: string): Promise<void>
   try {
     await native().removeTree(`${context.root}/containers/${id}`)
   } catch (cause) {
-    failpoint('remove.dead')
     context.containers.setDead(id)
     const why = (cause as Error).message
     throw new CleanupError(

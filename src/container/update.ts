@@ -24,13 +24,14 @@ export async function update(
 ): Promise<UpdateResult> {
   await presentFor(context, id, 'update', signal)
   const { before, after } = context.reconfigure(id, options)
-  failpoint('update.recorded')
   try {
+    failpoint('update.recorded')
     const warnings = await apply(context, before, after, signal)
     context.tell(after, 'update')
     return { warnings }
   } catch (error) {
     context.restoreLimits(before)
+    await revert(context, before, after)
     throw cannotUpdate(id, error)
   }
 }
@@ -51,6 +52,14 @@ async function apply(
   const now = context.containers.get(id)
   if (!now) throw noSuchContainer(id)
   return sameLimits(now, after) ? warnings : apply(context, after, now, signal)
+}
+
+/** What the kernel and the supervisor were told already. The failure that leads here is told, and no other. */
+async function revert(context: ContainerContext, before: ContainerRecord, after: ContainerRecord): Promise<void> {
+  try {
+    limit(context, after, before)
+    await setPolicy(context, before)
+  } catch {}
 }
 
 /** What {@link update} changes. */

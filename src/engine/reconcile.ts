@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import type { ContainerContext } from '../container/context.js'
-import { remove } from '../container/remove.js'
+import { finishRemoval } from '../container/remove.js'
 import { clearRun } from '../container/run-directory.js'
 import { settle } from '../container/settle.js'
 import { failpoint } from '../errors/failpoint.js'
@@ -21,7 +21,7 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
   for (const record of context.containers.list()) {
     failpoint('reconcile.record')
     if (record.phase === 'started') await settle(context, record)
-    else if (record.phase === 'removing') await remove(context, record.id)
+    else if (record.phase === 'removing') await finishRemoval(context, record)
   }
   for (const name of found) {
     const record = id.test(name) && context.containers.get(name)

@@ -154,6 +154,17 @@ export const scenario: readonly Step[] = [
     },
   },
   {
+    does: 'update, stop, and restore',
+    facts: { 'container longer': 'running' },
+    async act(user) {
+      const longer = await user.container('longer')
+      await longer.update({ cpuShares: 512, restart: 'always' })
+      await longer.stop({ timeoutMs: 0 })
+      const { failed } = await (await user.engine()).restore()
+      for (const { error } of failed) throw error
+    },
+  },
+  {
     does: 'run and remove',
     facts: { 'container brief': 'absent' },
     act: async (user) => (await user.engine()).run('busybox', ['true']).name('brief').rm().output(),
