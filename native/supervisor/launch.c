@@ -52,8 +52,8 @@ int launch(struct supervisor *s, struct failure *failure) {
         kill_and_reap(s);
         return -1;
     }
+    health_begin(s);
     tell_start(s);
     oom_watch(s);
-    health_begin(s);
     return 0;
 }

@@ -38,7 +38,11 @@ async function told(connection: Connection, isIt: (frame: HealthFrame) => boolea
 
 const untilKilled = ['sh', '-c', 'trap "exit 7" TERM; sleep 1000 & wait']
 /** Does as the file says that the test writes into the root. */
-const asTheFileSays = ['sh', '-c', 'test "$(cat /state)" = good']
+const asTheFileSays = [
+  'sh',
+  '-c',
+  'while test "$(cat /state)" = wait; do sleep 0.01; done; test "$(cat /state)" = good',
+]
 
 /** Where an operation is in the plan of a container that is checked. */
 function stepOf(name: OperationName, health: NonNullable<ContainerPlan['health']>): number {
@@ -67,9 +71,10 @@ async function start(
   health: NonNullable<ContainerPlan['health']>,
   options: Partial<ContainerPlan> = {},
   place: ReturnType<Bench['container']> = { ...bench.container(), cgroups: [] },
+  state = 'bad',
 ) {
   const say = (text: string) => writeFileSync(`${place.directory}/u/state`, text)
-  say('bad')
+  say(state)
   const plan = containerPlan({ ...place, argv: untilKilled, health, ...options })
   const supervised = supervise(executable, plan, bench.directory)
   const { pid } = await supervised.status.next('started')
@@ -92,8 +97,11 @@ describe.each([
   ['sanitized', sanitizedSupervisor],
 ])('the %s supervisor', (_build, executable) => {
   it('tells how a container fares, and has the last five checks on record', async () => {
-    const container = await start(executable, { argv: asTheFileSays, interval: 10, retries: 2 })
+    const place = { ...bench.container(), cgroups: [] }
+    const health = { argv: asTheFileSays, interval: 10, retries: 2 }
+    const container = await start(executable, health, {}, place, 'wait')
     const first = container.record()
+    container.say('bad')
     const failed = await told(container.status, ({ status }) => status === unhealthy)
     const [one] = container.status.frames.filter(({ type }) => type === 'health')
     container.say('good')

@@ -75,7 +75,7 @@ it.each(['HUP', 'INT', 'QUIT', 'USR1', 'TERM', 'WINCH', 'CONT', 34, 35, 64])('pa
 })
 
 it('leaves the program its signals as they were', async () => {
-  const { code, output } = init('sh', '-c', 'grep -E "^Sig(Blk|Ign)" /proc/$$/status')
+  const { code, output } = init('grep', '-E', '^Sig(Blk|Ign)', '/proc/self/status')
   await code
   expect(output()).toBe('SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n')
 })
