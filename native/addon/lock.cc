@@ -63,12 +63,51 @@ Napi::Value isLocked(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), !tryFlock(file.get(), LOCK_SH | LOCK_NB));
 }
 
+constexpr size_t longestText = 64 * 1024;
+
+/** A file's text; undefined when there is none. */
+Napi::Value readText(Napi::Env env, const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (errno == ENOENT) return env.Undefined();
+    throw Failure{errno, "open", path};
+  }
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t count = read(file.get(), buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    text.append(buffer, check(count, "read", path));
+    // What these directories have is renamed into place, and never grows.
+    if (static_cast<size_t>(count) < sizeof buffer) return toJs(env, text);
+    if (text.size() > longestText) throw Failure{EFBIG, "read", path};
+  }
+}
+
+/** One crossing from JavaScript for all of it. */
+Napi::Value readLockedDirectory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string directory = toBytes(info[0]) + "/";
+  const auto names = info[1].As<Napi::Array>();
+  const std::string path = directory + "lock";
+  const Descriptor lock(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (lock.get() < 0 && errno != ENOENT) throw Failure{errno, "open", path};
+  const uint32_t count = names.Length();
+  const auto found = Napi::Array::New(env, count + 1);
+  found.Set(0U, Napi::Boolean::New(env, lock.get() >= 0 && !tryFlock(lock.get(), LOCK_SH | LOCK_NB)));
+  for (uint32_t at = 0; at < count; at++) {
+    found.Set(at + 1, readText(env, directory + toBytes(names.Get(at))));
+  }
+  return found;
+}
+
 }  // namespace
 
 void defineLock(Napi::Object exports) {
   define<makeLockedDirectory>(exports, "makeLockedDirectory");
   define<flock>(exports, "flock");
   define<isLocked>(exports, "isLocked");
+  define<readLockedDirectory>(exports, "readLockedDirectory");
 }
 
 }  // namespace inboard

@@ -74,11 +74,6 @@ function observeAlive(state: RunRecord): Observed {
   }
 }
 
-/** The record `state` of a run; undefined when there is none. */
-export function readState({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: string): RunRecord | undefined {
-  return readRecord(`${runDirectory(runRoot, id)}/state`)
-}
-
 /** The outcome that an exit frame or record tells. */
 export function outcomeOf(exit: RunRecord): Outcome {
   const logDropped = Number(exit.logDropped)
@@ -144,7 +139,7 @@ const runRecords = ['state', 'exit']
 
 /** The lock is looked at before the records: a supervisor that ends in between has left its exit record. */
 function readRun(runRoot: string, id: string) {
-  const [locked = false, state, exit] = native().readLockedDirectory(runDirectory(runRoot, id), runRecords) ?? []
+  const [locked, state, exit] = native().readLockedDirectory(runDirectory(runRoot, id), runRecords)
   return [locked, parseRecord(state), parseRecord(exit)] as const
 }
 

@@ -26,6 +26,14 @@ export interface Native {
   flock(fd: number, kind: 'shared' | 'exclusive' | 'unlock', wait: boolean): boolean
   /** Whether some open description holds an exclusive flock on `path`; undefined when there is no such file. */
   isLocked(path: string): boolean | undefined
+  /**
+   * Whether the file `lock` of a directory is there and locked, looked at first; then the texts of files in it, of at most
+   * 64 KiB, undefined for those that are not there.
+   */
+  readLockedDirectory(
+    path: string,
+    names: readonly string[],
+  ): readonly [locked: boolean, ...texts: (string | undefined)[]]
 
   openat2(directory: number, path: string, flags: number, mode: number, resolve: number): number
   /**

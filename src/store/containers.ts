@@ -146,6 +146,8 @@ export function openContainers(database: Database): ContainerStore {
       { code: 'NAME_IN_USE', cause, details: { name, id: byName.get(name)?.id } },
     )
 
+  const readList = listReader()
+
   return {
     insert(record) {
       try {
@@ -189,7 +191,7 @@ export function openContainers(database: Database): ContainerStore {
       if (only) return only
       throw noSuchContainer(nameOrId)
     },
-    list: () => all.all().map((row) => decode(row) as ContainerRecord),
+    list: () => readList(all.all()),
     begin: (id, bootId) => decode(begin.get(bootId, id)),
     settle: (id, attempt, outcome, phase = 'exited') =>
       settle.run(phase, JSON.stringify(outcome), id, attempt).changes > 0,
@@ -216,8 +218,31 @@ export function noSuchContainer(container: string): NotFoundError {
   return new NotFoundError(`No such container: ${container}`, { code: 'CONTAINER_NOT_FOUND', details: { container } })
 }
 
+/**
+ * Decodes all rows. Configurations hardly ever change, and are most of what there is to parse: those of the list before are
+ * taken as long as they have the same text.
+ */
+function listReader(): (rows: readonly Row[]) => ContainerRecord[] {
+  let known = new Map<string, { readonly text: string; readonly config: ContainerConfig }>()
+  return (rows) => {
+    const now: typeof known = new Map()
+    const records = rows.map((row) => {
+      const before = known.get(row.id)
+      const kept =
+        before?.text === row.config ? before : { text: row.config, config: parse<ContainerConfig>(row.config, row) }
+      now.set(row.id, kept)
+      return toRecord(row, kept.config)
+    })
+    known = now
+    return records
+  }
+}
+
 function decode(row: Row | undefined): ContainerRecord | undefined {
-  if (!row) return undefined
+  return row && toRecord(row, parse(row.config, row))
+}
+
+function toRecord(row: Row, config: ContainerConfig): ContainerRecord {
   return {
     id: row.id,
     name: row.name,
@@ -227,7 +252,7 @@ function decode(row: Row | undefined): ContainerRecord | undefined {
     phase: row.phase,
     attempt: row.attempt,
     bootId: row.boot_id ?? undefined,
-    config: parse(row.config, row),
+    config,
     mounts: row.mounts === '[]' ? noMounts : parse(row.mounts, row),
     isPrepared: row.is_prepared === 1,
     outcome: row.outcome === null ? undefined : parse(row.outcome, row),
