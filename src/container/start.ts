@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import { type InvalidStateError, LaunchError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
+import type { Session } from '../launch/session.js'
 import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
 import { statusOf } from './inspect-state.js'
-import { lostOutcome, outcomeOf, readState, withFailure } from './observe.js'
+import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
 import { clearHeld, clearRun, isCopied, lockRunDirectory } from './run-directory.js'
 import { recordEnd, recordLoss, settle } from './settle.js'
 import { mayDo } from './states.js'
@@ -84,9 +85,7 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
         return outcome
       }
       await supervisorGone
-      const outcome = lostOutcome(true, readState(context, record.id) ?? session.start)
-      await recordLoss(context, record, outcome)
-      return outcome
+      return settleUntold(context, record, session)
     }),
   )
   const gone = ended
@@ -113,6 +112,17 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
   context.live.set(record.id, live)
   session.unref()
   return live
+}
+
+/** The end of a run whose supervisor was killed before it told us: it may have left a record, and others may have settled it. */
+async function settleUntold(context: ContainerContext, record: ContainerRecord, session: Session): Promise<Outcome> {
+  const observed = observe(context, record)
+  await settle(context, record)
+  const now = context.containers.get(record.id)
+  if (now?.attempt === record.attempt && now.phase !== 'started' && now.outcome) return now.outcome
+  return observed.status === 'ended' && observed.outcome.startedAtNs !== '0'
+    ? observed.outcome
+    : lostOutcome(true, session.start)
 }
 
 /** A container whose program never ran is as it was before, and remembers why, as Docker's does. */
