@@ -4,7 +4,8 @@
 
 static void add_entry(struct log *log, struct log_stream *stream, const char *text, size_t length,
                       bool goes_on) {
-    if (log->marks == LOG_BATCH_ENTRIES || log->batched + log_entry_room(log, length) > sizeof log->batch)
+    if (log->marks == LOG_BATCH_ENTRIES || log->batched >= LOG_FULL_BYTES ||
+        log->batched + log_entry_room(log, length) > sizeof log->batch)
         log_flush(log);
     if (log->bytes + log->batched >= log->rotate_at) {
         log_flush(log);

@@ -20,6 +20,7 @@ enum {
     LOG_PART_BYTES = 16 * 1024,
     LOG_BATCH_BYTES = 160 * 1024,
     LOG_BATCH_ENTRIES = 2048,
+    LOG_FULL_BYTES = 48 * 1024, /* a batch is written: more would be touched, and stay in memory */
     LOG_FRAME_HEAD_BYTES = 16,
     LOG_FRAME_BYTES = LOG_FRAME_HEAD_BYTES + 4,
     LOG_TIME_BYTES = 40,
