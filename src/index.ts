@@ -169,6 +169,7 @@ export type {
   SeccompProfileRule,
   SeccompRule,
 } from './spec/index.js'
+export type { LogConfig, LogOptionsInput } from './spec/log.js'
 export type {
   BindRecursion,
   EnvInput,
