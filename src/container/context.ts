@@ -176,6 +176,8 @@ export interface ContainerContext {
    * @throws {CleanupError}
    */
   clearExec(record: ContainerRecord, exec: string, state: 'ended' | 'lost'): Promise<void>
+  /** Removes the cgroup of an exec that has ended, if nobody is in it any more. */
+  leaveExec(record: ContainerRecord, exec: string): boolean
   /** Whether there is something that {@link teardown} would undo. */
   hasLeft(id: string, files: boolean): boolean
   /**

@@ -218,11 +218,22 @@ function openProcess(pid: number): number | undefined {
 /** Its exit code. When its supervisor is killed, the process is too, and what it has started is ended here. */
 async function exitOf(context: ContainerContext, id: string, exec: string, live: LiveExec): Promise<number> {
   const frame = await live.session.exited
-  if (frame) return (frame.signaled ? 128 : 0) + frame.status
+  if (frame) {
+    // Its result does not wait for that; the end of the container does away with the rest.
+    leave(context, id, exec, live).catch(() => {})
+    return (frame.signaled ? 128 : 0) + frame.status
+  }
   await live.supervisorGone
   // What cannot be cleared is found by whoever looks next.
   if (!context.closing.aborted) await clearLostExec(context, id, exec).catch(() => {})
   return 137
+}
+
+/** Does what is left of the teardown when that was cut short. */
+async function leave(context: ContainerContext, id: string, exec: string, { session }: LiveExec): Promise<void> {
+  const torndown = await session.torndown
+  const record = torndown?.failures === 0 || context.closing.aborted ? undefined : context.containers.get(id)
+  if (record) context.leaveExec(record, exec)
 }
 
 const SIGKILL = 9

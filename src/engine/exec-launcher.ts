@@ -99,17 +99,20 @@ export async function clearExec(
   state: 'ended' | 'lost',
 ): Promise<void> {
   failpoint('exec.clear')
-  const cgroup = execCgroup(stages.cgroups.existing(record.id), exec)
-  if (cgroup && existsSync(cgroup)) {
-    if (state === 'lost') await runTeardown(compileExecTeardown(cgroup), record.id)
-    else if (!isRemoved(cgroup)) return
-  }
+  if (state === 'ended' && !leaveExec(stages, record, exec)) return
+  const cgroup = cgroupOf(stages, record, exec)
+  if (cgroup && existsSync(cgroup)) await runTeardown(compileExecTeardown(cgroup), record.id)
   failpoint('exec.remove')
   await native().removeTree(execDirectory(stages.paths.runRoot, record.id, exec))
 }
 
-/** False while somebody is in it. */
-function isRemoved(cgroup: string): boolean {
+const cgroupOf = (stages: Stages, { id }: ContainerRecord, exec: string) =>
+  execCgroup(stages.cgroups.existing(id), exec)
+
+/** See {@link ContainerContext.leaveExec}. @returns false while somebody is in it */
+export function leaveExec(stages: Stages, record: ContainerRecord, exec: string): boolean {
+  const cgroup = cgroupOf(stages, record, exec)
+  if (cgroup === undefined) return true
   try {
     rmdirSync(cgroup)
     return true

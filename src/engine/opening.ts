@@ -24,7 +24,7 @@ import { deleteContainer, discardVolumes, finishFills } from './container-volume
 import { Containers } from './containers.js'
 import { Emitter } from './emitter.js'
 import { type EventsOptions, eventsOf } from './events.js'
-import { clearExec, launchExec } from './exec-launcher.js'
+import { clearExec, launchExec, leaveExec } from './exec-launcher.js'
 import { graphDriver } from './graph-driver.js'
 import { gatherHostFacts } from './host-facts.js'
 import { Image, type ImagesContext } from './image.js'
@@ -208,6 +208,7 @@ function containerContext(
     launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),
     launchExec: (record, pid, pidfd, request) => launchExec(stages, context, record, pid, pidfd, request),
     clearExec: (record, exec, state) => clearExec(stages, record, exec, state),
+    leaveExec: (record, exec) => leaveExec(stages, record, exec),
     hasLeft: (id, files) => hasLeft(stages, id, files),
     teardown: (id, files) => tearDown(stages, id, files),
     hostname: stages.host.hostname,

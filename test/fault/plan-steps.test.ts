@@ -159,7 +159,8 @@ describe.each<Kind>(['error', 'kill'])('%s at every step of a run plan', (kind) 
         () => undefined,
         (error: unknown) => error,
       )
-      wrong.push(...misreported(kind, at, error).map((how) => `${what} ${how}`))
+      if (!at.isLate) wrong.push(...misreported(kind, at, error).map((how) => `${what} ${how}`))
+      if (at.isLate && error !== undefined) wrong.push(...lost(`${what}: ${error}`))
       total.faults++
       if ((await exec()).exitCode !== 0) wrong.push(...lost(`${what}: the container does not run`))
       wrong.push(...(await settled(() => processesOf(container, 'true'))).map((left) => `${what}: left ${left}`))

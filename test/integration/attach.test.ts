@@ -204,11 +204,14 @@ test('with sigProxy, a signal of the attached process is the program’s, and it
     process.exitCode = (await io.exit).exitCode
     if (process.listenerCount('SIGTERM') > 0) process.exitCode = 99
   `)
-  const text = collected(attached.stdout)
-  await until(attached.stderr, 'ready')
+  let text = ''
+  attached.stdout.on('data', (chunk) => {
+    text += chunk
+  })
+  await expect.poll(() => text).toBe('up\n')
   attached.kill('SIGTERM')
   const [code] = await once(attached, 'close')
-  expect(await text).toBe('attached\ngot it\n')
+  expect(text).toBe('up\ngot it\n')
   expect(code).toBe(7)
   await container.remove({ force: true })
 })
@@ -216,9 +219,14 @@ test('with sigProxy, a signal of the attached process is the program’s, and it
 test('container.resize() reaches the terminal, whoever is attached', async () => {
   const script = 'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.05; done'
   const io = await engine.run('busybox', ['sh', '-c', script]).tty().attach({ rows: 20, columns: 70 })
-  const text = collected(io.stdout)
+  let text = ''
+  io.stdout.on('data', (chunk) => {
+    text += chunk
+  })
+  await expect.poll(() => text).toBe('ready\r\n')
   await inAnotherProcess(host, `await (await engine.containers.get('${io.container.id}')).resize(31, 91)`)
-  expect(await text).toContain('31 91\r\n')
+  await io.exit
+  expect(text).toBe('ready\r\n31 91\r\n')
   const resized: string[] = []
   for await (const { action, actor } of engine.events({
     since: 0,
@@ -230,15 +238,15 @@ test('container.resize() reaches the terminal, whoever is attached', async () =>
   await io.container.remove()
 })
 
-/** A process that attaches, and can be sent signals once it has said so. */
+/** A process that attaches. */
 function attachingProcess(body: string) {
   const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
   const roots = { root: join(host.directory, 'root'), runRoot: join(host.directory, 'run') }
   const program = `
     import { Engine } from ${JSON.stringify(built)}
     const engine = await Engine.open(${JSON.stringify(roots)})
-    await (async () => {${body.replace('process.stdout.write', "process.stderr.write('ready'); process.stdout.write")}})()
+    await (async () => {${body}})()
     await engine.close()
   `
-  return spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] })
 }
