@@ -128,7 +128,7 @@ export interface LiveAttachOptions extends StartAttachedOptions {
 
 /** How the program has ended, also if it is started again; when the store knows, if it is not. */
 export async function firstEnd(live: Live): Promise<ExitResult> {
-  const end = await programEnd(live.session)
+  const end = await live.session.hold(programEnd(live.session))
   return resultOf(end?.type === 'restarting' ? outcomeOf(end) : await live.ended())
 }
 
