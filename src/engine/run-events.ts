@@ -63,7 +63,7 @@ function runParts({ networking }: EventStages, { id, mounts }: ContainerRecord):
   return { networks, volumes }
 }
 
-export function eventNetwork({ id, name, definition: { driver } }: NetworkRecord): EventNetwork {
+function eventNetwork({ id, name, definition: { driver } }: NetworkRecord): EventNetwork {
   return { id, name, driver }
 }
 

@@ -21,7 +21,7 @@ export interface JournalLimits {
   readonly files: number
 }
 
-export const journalLimits: JournalLimits = { maximumBytes: 16 * 1024 * 1024, files: 4 }
+const journalLimits: JournalLimits = { maximumBytes: 16 * 1024 * 1024, files: 4 }
 
 /** What is to be appended. */
 export interface Entry {

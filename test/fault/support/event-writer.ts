@@ -16,7 +16,7 @@ interface Writer extends Disposable {
   readonly outbox: Outbox
 }
 
-export function openWriter(root: string): Writer {
+function openWriter(root: string): Writer {
   const database = openDatabase(`${root}/inboard.sqlite`)
   const journal = openJournal(root, limits)
   const outbox = openOutbox(database, journal)
