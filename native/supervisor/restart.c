@@ -61,6 +61,7 @@ bool restart_begin(struct supervisor *s) {
     // A record of a process that is reaped must not say that it runs: the run ends instead.
     if (record_state(s) < 0) return false;
     fault_point(s, FAULT_RECORDED);
+    journal_died(s);
     announce(s);
     fault_point(s, FAULT_TOLD);
     clear(s);

@@ -151,6 +151,17 @@ describe('a container that was started again', () => {
     expect((await container.exec(['true'])).exitCode).toBe(0)
   })
 
+  test('is told to have been out of memory as often as it was', async () => {
+    const command = 'echo run >>/runs; [ $(wc -l </runs) = 1 ] && tail /dev/zero; exit 6'
+    const container = await engine.run('busybox', ['sh', '-c', command]).memory('16m').restart('on-failure:1')
+    const { State, RestartCount } = await settledAs(container, 'exited')
+    expect([State.OOMKilled, RestartCount]).toEqual([false, 1])
+    const told: string[] = []
+    for await (const { action, actor } of engine.events({ since: 0, until: new Date() }))
+      if (actor.id === container.id && ['start', 'oom', 'die'].includes(action)) told.push(action)
+    expect(told).toEqual(['start', 'oom', 'die', 'start', 'die'])
+  })
+
   test('has nothing of the run before but its files', async () => {
     const count = 'grep -lsx sleep /proc/[0-9]*/comm | wc -l; ls /dev/shm | wc -l; grep -c . /runs'
     const command = `echo run >>/runs; ${count}; touch /dev/shm/seen; sleep 1000 & sleep 0; exit 1`
