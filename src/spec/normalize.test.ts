@@ -43,6 +43,7 @@ test('nothing given is a complete, frozen, serialisable configuration', () => {
     init: false,
     rm: false,
     restartPolicy: { name: 'no', maximumRetryCount: 0 },
+    log: { driver: 'json-file', options: {} },
     shmSize: 67_108_864,
     groupAdd: [],
     extraHosts: [],
