@@ -195,12 +195,11 @@ test('with sigProxy, a signal of the attached process is the program’s, and it
   const container = await engine.run('busybox', [
     'sh',
     '-c',
-    'trap "echo got it; exit 7" TERM; while :; do sleep 0.05; done',
+    'trap "echo got it; exit 7" TERM; echo up; while :; do sleep 0.05; done',
   ])
   const attached = attachingProcess(`
-    const io = await (await engine.containers.get('${container.id}')).attach({ sigProxy: true })
+    const io = await (await engine.containers.get('${container.id}')).attach({ logs: true, sigProxy: true })
     io.stdout.pipe(process.stdout)
-    process.stdout.write('attached\\n')
     process.exitCode = (await io.exit).exitCode
     if (process.listenerCount('SIGTERM') > 0) process.exitCode = 99
   `)
