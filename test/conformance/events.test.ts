@@ -114,7 +114,10 @@ const stories: Readonly<Record<string, () => Promise<unknown>>> = {
     await container.remove()
   },
   async 'stopped by a signal of its own'() {
-    const container = await engine.run('busybox', sleeping).name('ev-c').init().stopSignal('SIGINT')
+    const script = ['sh', '-c', 'echo up; exec sleep 100']
+    const container = await engine.run('busybox', script).name('ev-c').init().stopSignal('SIGINT')
+    // Before that, init may not have a program to forward signals to.
+    for await (const _ of container.logs({ follow: true })) break
     await container.kill('SIGWINCH')
     await container.stop()
     await container.remove()
