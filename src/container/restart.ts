@@ -1,14 +1,96 @@
+import { native } from '../host/index.js'
+import type { StartedFrame } from '../launch/protocol.gen.js'
+import { policyCode } from '../launch/run-plan.js'
+import type { Session } from '../launch/session.js'
+import type { ContainerRecord } from '../store/containers.js'
 import { type ContainerContext, detachedStreams } from './context.js'
+import { askSupervisor } from './dialogue.js'
+import { stopSignalOf } from './kill.js'
 import { type Present, presentFor } from './present.js'
+import { signalNumber } from './signals.js'
 import { start } from './start.js'
 import { isAlive } from './states.js'
-import { end, type StopOptions } from './stop.js'
+import { end, patienceWith, type StopOptions, within } from './stop.js'
+import { abortable } from './wait.js'
 
 /** Stops it, if it runs, and starts it. */
 export async function restart(context: ContainerContext, id: string, options: StopOptions): Promise<void> {
   const now = (await presentFor(context, id, 'restart', options.signal)) as Present
-  if (isAlive(now.status)) await end(context, now, options)
-  options.signal?.throwIfAborted()
-  await start(context, id, detachedStreams)
+  const isAgain = now.record.config.rm && (await restartInRun(context, now, options))
+  if (!isAgain) {
+    if (isAlive(now.status)) await end(context, now, options)
+    options.signal?.throwIfAborted()
+    await start(context, id, detachedStreams)
+  }
   context.tell(now.record, 'restart')
+}
+
+/**
+ * Of one that is removed when its run is over, the run goes on: its supervisor starts it again, this once.
+ *
+ * @returns false when it does not run (any more)
+ */
+async function restartInRun(context: ContainerContext, now: Present, options: StopOptions): Promise<boolean> {
+  const { id } = now.record
+  const frame = await askSupervisor(context, id, async (session) => {
+    if ((await session.policy(policyCode('always'), 0)) !== 0) return undefined
+    try {
+      return await again(context, now, session, options)
+    } finally {
+      await session.policy(policyCode('no'), 0)
+    }
+  })
+  return frame !== undefined
+}
+
+/** Undefined: its run is over all the same, because somebody else has ended it. */
+async function again(
+  context: ContainerContext,
+  { record, status }: Present,
+  session: Session,
+  options: StopOptions,
+): Promise<StartedFrame | undefined> {
+  const stopSignal = signalNumber(stopSignalOf(context, record) ?? 'SIGTERM')
+  let unwatch = () => {}
+  const next = new Promise<void>((resolve) => {
+    unwatch = session.watch({ onRestarting: () => resolve() })
+    void session.exited.then(() => resolve())
+  })
+  const ended = abortable(next, options.signal)
+  ended.catch(() => {})
+  const started = startOf(session)
+  try {
+    await allowAnotherMount(context, record)
+    context.markStopped(record, stopSignal)
+    await session.signal(stopSignal)
+    if (status === 'paused') await session.freeze(false, true)
+    if (!(await within(ended, patienceWith(record, options)))) {
+      context.markStopped(record, signalNumber('SIGKILL'))
+      await session.signal(signalNumber('SIGKILL'), { everyone: true })
+    }
+    await ended
+    context.tell(record, 'stop')
+    return await started
+  } finally {
+    unwatch()
+  }
+}
+
+function startOf(session: Session): Promise<StartedFrame | undefined> {
+  let unwatch = () => {}
+  const next = new Promise<StartedFrame | undefined>((resolve) => {
+    unwatch = session.watch({ onStarted: resolve })
+    void session.exited.then(() => resolve(undefined))
+  })
+  return next.finally(() => unwatch())
+}
+
+/**
+ * The kernel does not mount an overlay again that was not synced, as after a power cut: what says so is removed. Here it is the
+ * same kernel that has its files.
+ *
+ * @see https://docs.kernel.org/filesystems/overlayfs.html#volatile-mount
+ */
+async function allowAnotherMount({ root }: ContainerContext, { id }: ContainerRecord): Promise<void> {
+  await native().removeTree(`${root}/containers/${id}/work/work/incompat`)
 }

@@ -25,22 +25,25 @@ export async function stop(context: ContainerContext, id: string, options: StopO
 }
 
 /** Ends a container that runs, and tells of it. */
-export async function end(context: ContainerContext, now: Present, { timeoutMs, signal }: StopOptions): Promise<void> {
+export async function end(context: ContainerContext, now: Present, options: StopOptions): Promise<void> {
+  const { signal } = options
   const { record } = now
   const ended = waitEnded(context, record.id, signal)
   ended.catch(() => {})
   if (await send(context, now, signalNumber(stopSignalOf(context, record) ?? 'SIGTERM'))) {
-    const isInTime = await within(ended, timeoutMs ?? defaultTimeoutOf(record))
+    const isInTime = await within(ended, patienceWith(record, options))
     if (!isInTime) await send(context, { ...now, status: 'running' }, signalNumber('SIGKILL'))
   }
   await ended
   context.tell(record, 'stop')
 }
 
-const defaultTimeoutOf = ({ config: { stopTimeout } }: ContainerRecord) =>
-  stopTimeout === undefined ? defaultTimeoutMs : stopTimeout * 1000
+/** How long the program has, in ms. */
+export const patienceWith = ({ config: { stopTimeout } }: ContainerRecord, { timeoutMs }: StopOptions): number =>
+  timeoutMs ?? (stopTimeout === undefined ? defaultTimeoutMs : stopTimeout * 1000)
 
-async function within(ended: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+/** Whether `ended` resolves in time; negative: it has all the time. */
+export async function within(ended: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   if (timeoutMs < 0) return ended.then(() => true)
   const timer = new AbortController()
   const late = delay(Math.min(timeoutMs, longestMs), false, { signal: timer.signal }).catch(() => true)

@@ -166,7 +166,7 @@ const whileOpen = (context: ContainerContext, aborted: AbortSignal | undefined):
   aborted ? AbortSignal.any([aborted, context.closing]) : context.closing
 
 /** Stops waiting, not the work, when the signal fires. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise
   signal.throwIfAborted()
   let onAbort!: () => void

@@ -121,10 +121,7 @@ describe('another process', () => {
 
   test('a pause outlives who asked for it, and a kill reaches what is paused', async () => {
     const container = await host.engine.run('busybox', ['sleep', '1000']).network('none')
-    await inAnotherProcess(
-      host,
-      `await (await engine.containers.get(${JSON.stringify(container.id)})).pause()`,
-    )
+    await inAnotherProcess(host, `await (await engine.containers.get(${JSON.stringify(container.id)})).pause()`)
     expect(await status(container)).toBe('paused')
     await container.kill()
     expect(await container.wait()).toMatchObject({ exitCode: 137 })
@@ -152,6 +149,23 @@ describe('a restart', () => {
     await container.restart({ timeoutMs: 0 })
     expect((await container.inspect()).RestartCount).toBeLessThan(2)
     await container.remove({ force: true })
+  })
+})
+
+describe('a restart of one that removes itself', () => {
+  test('keeps it, also when it has to be killed, and it removes itself afterwards', async () => {
+    const container = await host.engine.run('busybox', ['sleep', '1000']).rm().network('none')
+    await container.exec(['touch', '/kept'])
+    await container.restart({ timeoutMs: 0 })
+    expect((await container.exec(['ls', '/kept'])).exitCode).toBe(0)
+    await inAnotherProcess(
+      host,
+      `await (await engine.containers.get(${JSON.stringify(container.id)})).restart({ timeoutMs: 0 })`,
+    )
+    expect(await status(container)).toBe('running')
+    const removed = container.wait({ condition: 'removed' })
+    await container.kill()
+    expect(await removed).toMatchObject({ exitCode: 137 })
   })
 })
 
