@@ -106,6 +106,8 @@ int record_exit(const struct supervisor *s) {
 }
 
 void record_told(const struct supervisor *s) {
+    // Nobody tells the end of an exec for its supervisor.
+    if (s->plan.mode != MODE_RUN) return;
     autoclose fd = s->run_directory < 0 || s->journal.count > 0 ? -1 : record_aside(s, "told");
     (void)fd;
 }

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../errors/index.js'
 
 /** Docker's. */
-export const defaultDetachKeys = 'ctrl-p,ctrl-q'
+const defaultDetachKeys = 'ctrl-p,ctrl-q'
 
 const controls = ['@', ...'abcdefghijklmnopqrstuvwxyz', '[', '\\', ']', '^', '_']
 

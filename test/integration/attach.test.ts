@@ -232,7 +232,7 @@ test('container.resize() reaches the terminal, whoever is attached', async () =>
     until: Date.now() + 1,
     filters: { container: io.container.id },
   }))
-    if (action === 'resize') resized.push(`${actor.attributes['height']}x${actor.attributes['width']}`)
+    if (action === 'resize') resized.push(`${actor.attributes.height}x${actor.attributes.width}`)
   expect(resized).toEqual(['31x91'])
   await io.container.remove()
 })
