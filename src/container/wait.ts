@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { RestartingFrame } from '../launch/protocol.gen.js'
 import type { Session } from '../launch/session.js'
 import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
@@ -103,14 +102,24 @@ export async function waitEnded(
 
 /** How it ends next, whether it is started again or not; undefined: look again. */
 async function nextEnd(context: ContainerContext, id: string, signal: AbortSignal): Promise<Outcome | undefined> {
-  const frame = await withSession(context, id, signal, async (session) => {
-    let unwatch = () => {}
-    const again = new Promise<RestartingFrame>((resolve) => {
-      unwatch = session.watch({ onRestarting: resolve })
-    })
-    return Promise.race([session.exited, again]).finally(() => unwatch())
+  const live = liveOf(context, id)
+  // Of a run of our own, all that follows its end is done then.
+  if (live) return abortable(beforeRestart(live.session, live.ended()), signal)
+  return withSession(context, id, signal, (session) =>
+    beforeRestart(
+      session,
+      session.exited.then((frame) => frame && outcomeOf(frame)),
+    ),
+  )
+}
+
+/** The end that it is started again after, or the last one. */
+async function beforeRestart(session: Session, ended: Promise<Outcome | undefined>): Promise<Outcome | undefined> {
+  let unwatch = () => {}
+  const restarting = new Promise<Outcome>((resolve) => {
+    unwatch = session.watch({ onRestarting: (frame) => resolve(outcomeOf(frame)) })
   })
-  return frame && outcomeOf(frame)
+  return Promise.race([ended, restarting]).finally(() => unwatch())
 }
 
 /** Undefined: there is no supervisor, or it has gone before it told. */

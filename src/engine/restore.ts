@@ -87,7 +87,7 @@ function dependenciesOf(context: ContainerContext, { id, config }: ContainerReco
 }
 
 /** Each after those that it depends on; whoever depends on himself in the end comes where he was. */
-export function inOrder<One extends { readonly id: string }>(
+function inOrder<One extends { readonly id: string }>(
   all: readonly One[],
   dependencies: (one: One) => readonly string[],
 ): One[] {
