@@ -49,6 +49,7 @@ describe('after the process that made them was killed', () => {
       return [await run('one'), await run('other')]
     `)
     const container = one as Container
+    for await (const { text } of container.logs({ follow: true })) if (text === 'hello\n') break
     expect(await status(container)).toBe('running')
     await container.pause()
     expect(await status(container)).toBe('paused')
@@ -67,7 +68,7 @@ describe('after the process that made them was killed', () => {
     expect(await ended).toMatchObject({ exitCode: 143 })
     expect((await container.inspect()).HostConfig).toMatchObject({ PidsLimit: 77 })
     await container.start()
-    await container.restart()
+    await container.restart({ timeoutMs: 0 })
     expect(await status(container)).toBe('running')
     await container.kill()
     expect(await status(container)).toBe('exited')
@@ -90,13 +91,11 @@ describe('after the process that made them was killed', () => {
   })
 
   test('one that removes itself is waited for until it is gone', async () => {
-    const [brief] = await madeByTheDead(
-      `return [await engine.run('busybox', ['sleep', '1000']).rm().network('none').init()]`,
-    )
+    const [brief] = await madeByTheDead(`return [await engine.run('busybox', ['sleep', '1000']).rm().network('none')]`)
     const container = brief as Container
     const removed = container.wait({ condition: 'removed' })
-    await container.stop()
-    expect(await removed).toMatchObject({ exitCode: 143 })
+    await container.kill()
+    expect(await removed).toMatchObject({ exitCode: 137 })
     await expect(container.inspect()).rejects.toMatchObject({ code: 'CONTAINER_NOT_FOUND' })
   })
 })
