@@ -141,7 +141,7 @@ describe.each([
   it('gives a terminal with its size, /dev/console and job control, and ends input as ^D does', async () => {
     const started = start(executable, {
       argv: ['sh', '-c', 'tty; stty size; stat -c %t:%T /dev/console; read x; stty size; cat'],
-      stdio: { kind: 'tty', flags: ['attached', 'stdin'] },
+      stdio: { kind: 'tty', flags: ['attached', 'stdin', 'stdinOnce'] },
     })
     await started.status.printed('88:0\r\n')
     started.status.send({ type: 'resize', rows: 10, columns: 20 })
