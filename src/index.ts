@@ -172,6 +172,8 @@ export type {
 export type { LogConfig, LogOptionsInput } from './spec/log.js'
 export type {
   BindRecursion,
+  DeviceRateInput,
+  DeviceWeightInput,
   EnvInput,
   HealthcheckInput,
   ImageHealthcheck,
