@@ -16,6 +16,9 @@ test.each([
   ['l', 'F UID PID PPID PRI NI VSZ RSS WCHAN STAT TTY TIME COMMAND'],
   ['j', 'PPID PID PGID SID TTY TPGID STAT UID TIME COMMAND'],
   ['x', 'PID TTY STAT TIME COMMAND'],
+  ['-x', 'PID TTY STAT TIME COMMAND'],
+  ['-aux', 'USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND'],
+  ['-x -o pid,args', 'PID COMMAND'],
   ['-o pid,comm', 'PID COMMAND'],
   ['-eo pid,args', 'PID COMMAND'],
   ['axo user,pid', 'USER PID'],
@@ -39,6 +42,7 @@ test.each([
   ['-f -o pid', 'ps: error: conflicting format options'],
   ['-L', 'ps: error: unsupported option -L'],
   ['--forest', 'ps: error: unsupported option --forest'],
+  ['-aux -o pid', 'ps: error: unsupported option -u'],
   ['auxZ', 'ps: error: unsupported option Z'],
 ])('ps %s is refused: %s', (text, message) => {
   expect(() => parseTopArguments(text)).toThrow(

@@ -41,14 +41,31 @@ interface Request {
  */
 export function parseTopArguments(text: string): TitledColumn[] {
   refuseFalsePid(text)
+  const chosen = chosenColumns(text.split(/\s+/).filter(Boolean))
+  if (chosen.some(({ title }) => title === 'PID')) return chosen
+  throw invalid(text, "Couldn't find PID field in ps output", "add 'pid' to the columns")
+}
+
+/** What makes no sense with its dashes may without: ps takes `-aux` and `-x` so. */
+function chosenColumns(words: readonly string[]): TitledColumn[] {
+  try {
+    return readWords(words)
+  } catch (error) {
+    try {
+      return readWords(words.map((word) => word.replace(/^-(?=[^-])/, '')))
+    } catch {
+      throw error
+    }
+  }
+}
+
+function readWords(all: readonly string[]): TitledColumn[] {
   const request: Request = { style: 'unix', format: undefined, own: [] }
-  const words = text.split(/\s+/).filter(Boolean)
+  const words = [...all]
   for (let word = words.shift(); word !== undefined; word = words.shift())
     if (word.startsWith('--')) readLong(request, word, words)
     else readLetters(request, word, words)
-  const chosen = request.own.length > 0 ? ownColumns(request) : formatColumns(request.format ?? request.style)
-  if (chosen.some(({ title }) => title === 'PID')) return chosen
-  throw invalid(text, "Couldn't find PID field in ps output", "add 'pid' to the columns")
+  return request.own.length > 0 ? ownColumns(request) : formatColumns(request.format ?? request.style)
 }
 
 /** Docker finds a container's processes by this title. */
