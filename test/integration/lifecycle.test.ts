@@ -108,7 +108,7 @@ describe('other processes', () => {
     const { id } = await inAnotherProcess<{ id: string }>(
       host,
       `
-      const container = await engine.run('busybox', ['sh', '-c', 'echo started; cat; echo ended']).interactive().name('outliving')
+      const container = await engine.run('busybox', ['sh', '-c', 'echo started; read line; echo $line; echo ended']).interactive().name('outliving')
       return { id: container.id }
     `,
     )
@@ -117,7 +117,7 @@ describe('other processes', () => {
     const attached = await container.attach()
     const { stdout } = await container.exec(['cat', '/proc/1/comm'])
     expect(stdout).toBe('sh\n')
-    attached.stdin.end('typed\n')
+    attached.stdin.write('typed\n')
     expect(await attached.exit).toMatchObject({ exitCode: 0 })
     expect(await container.logs().text()).toBe('started\ntyped\nended\n')
     expect((await container.wait()).exitCode).toBe(0)
