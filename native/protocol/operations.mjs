@@ -92,8 +92,11 @@ export const netlinkSockets = {
   slot: 2,
 }
 
-/** Whether the program is started again when it has ended. `unlessStopped` differs from `always` only after a reboot. */
-export const restartPolicies = { no: 0, onFailure: 1, always: 2, unlessStopped: 3 }
+/**
+ * Whether the program is started again when it has ended. `unlessStopped` differs from `always` only after a reboot. `once`
+ * comes while it runs: at its next end, without a delay; then it is `no`, whatever has become of who asked for it.
+ */
+export const restartPolicies = { no: 0, onFailure: 1, always: 2, unlessStopped: 3, once: 4 }
 
 /** How the log is kept. */
 export const logFormats = { jsonFile: 0, local: 1 }

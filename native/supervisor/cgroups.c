@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 4000, DEEPEST_CGROUP = 32, FIRST_PAUSE_NS = 20000, LONGEST_PAUSE_NS = 2000000 };
+enum { ATTEMPTS = 4000, SESSION_ATTEMPTS = 100, DEEPEST_CGROUP = 32, FIRST_PAUSE_NS = 20000, LONGEST_PAUSE_NS = 2000000 };
 
 static void pause_before(int attempt) {
     long pause = FIRST_PAUSE_NS << (attempt < 8 ? attempt : 8);
@@ -85,8 +85,8 @@ int kill_cgroup(const char *path) {
 
 void kill_session(const char *path, pid_t session) {
     autoclose directory = open_cgroup(AT_FDCWD, path);
-    // The second time nobody is there who could have forked meanwhile.
-    for (int i = 0; directory >= 0 && i < 2; i++) kill_listed(directory, session);
+    // Until nobody is there who could have forked meanwhile.
+    for (int i = 0; directory >= 0 && i < SESSION_ATTEMPTS && kill_listed(directory, session); i++) pause_before(i);
 }
 
 void kill_everyone(const struct supervisor *s) {

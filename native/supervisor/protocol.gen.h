@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0xab6d1b6fu
+#define PLAN_FINGERPRINT 0xba4ec794u
 #define OPCODE_LAST 94
 #define FAULT_LAST 8
 #define FRAME_LAST 39
@@ -70,6 +70,7 @@ enum {
     RESTART_ON_FAILURE = 1,
     RESTART_ALWAYS = 2,
     RESTART_UNLESS_STOPPED = 3,
+    RESTART_ONCE = 4,
 };
 enum {
     LOG_FORMAT_JSON_FILE = 0,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Room for the longest numbers in every line. */
-enum { RECORD_BYTES = 768 };
+enum { RECORD_BYTES = 768, TIME_DIGITS = 19 };
 
 int record_aside(const struct supervisor *s, const char *name) {
     return openat(s->run_directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -53,13 +53,16 @@ int record_prepare(struct supervisor *s) {
     return s->state < 0 ? -1 : write_whole(s->state, text, (size_t)(end - text));
 }
 
-/* The time is as long as what stands in its place until the year 2286, so this can't fail for lack of space.
- */
+/* The time is not longer than what stands in its place until the year 2286, so this can't fail for lack of space. It
+ * is shorter where no clock tells what year it is. */
 void record_start(struct supervisor *s) {
-    char text[40];
+    char digits[24], text[sizeof time_unknown];
+    const size_t whole = sizeof time_unknown - 1;
     if (s->state < 0) return;
-    size_t length = (size_t)(put_number(put_text(text, "startedAtNs "), s->started_ns) - text);
-    if (length == sizeof time_unknown - 1 && pwrite(s->state, text, length, 0) > 0)
+    size_t length = (size_t)(put_number(digits, s->started_ns) - digits);
+    memcpy(text, time_unknown, sizeof text);
+    if (length <= TIME_DIGITS) memcpy(text + whole - length, digits, length);
+    if (pwrite(s->state, text, whole, 0) > 0)
         renameat(s->run_directory, ".state", s->run_directory, "state");
     close_and_forget(&s->state);
 }

@@ -11,7 +11,7 @@ int do_restart_policy(struct supervisor *s, const struct op_restart_policy *op) 
 
 int restart_set_policy(struct supervisor *s, uint64_t policy, uint64_t maximum) {
     if (s->phase == PHASE_EXITED) return fail(ESRCH);
-    if (s->plan.mode != MODE_RUN || policy > RESTART_UNLESS_STOPPED) return fail(EINVAL);
+    if (s->plan.mode != MODE_RUN || policy > RESTART_ONCE) return fail(EINVAL);
     s->policy = (struct op_restart_policy){.policy = policy, .maximum = maximum};
     return 0;
 }
@@ -24,6 +24,7 @@ static bool wanted(const struct supervisor *s) {
 }
 
 static int64_t next_delay_ms(const struct supervisor *s) {
+    if (s->policy.policy == RESTART_ONCE) return 0;
     if (s->restart.delay_ms == 0 || s->exit_fields[3] - s->started_ns >= long_run_ns) return FIRST_DELAY_MS;
     int64_t doubled = 2 * s->restart.delay_ms;
     return doubled < LONGEST_DELAY_MS ? doubled : LONGEST_DELAY_MS;
@@ -56,6 +57,7 @@ bool restart_begin(struct supervisor *s) {
     s->restart.delay_ms = next_delay_ms(s);
     s->restart.due_ms = monotonic_ms() + s->restart.delay_ms;
     s->restart.at_ns = s->exit_fields[3] + (uint64_t)s->restart.delay_ms * NS_PER_MS;
+    if (s->policy.policy == RESTART_ONCE) s->policy.policy = RESTART_NO;
     s->restarts++;
     s->phase = PHASE_RESTARTING;
     // A record of a process that is reaped must not say that it runs: the run ends instead.

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+enum { SMALLEST_PAGE = 4096, TERMINAL_READS = 1024 };
+
 int do_stdio(struct supervisor *s, const struct op_stdio *op) {
     if (op->kind > STDIO_SLOTS) return fail(EINVAL);
     s->io.kind = (uint32_t)op->kind;
@@ -125,10 +127,17 @@ bool output_read(struct supervisor *s, int stream) {
     return true;
 }
 
-/* After the process's death: all that it wrote, but no waiting for others that still hold its descriptors. */
+/* How many reads take all that is there now: each takes a buffer of the pipe at least, which has a page. */
+static int reads_for(int fd) {
+    int capacity = fcntl(fd, F_GETPIPE_SZ);
+    return capacity > 0 ? capacity / SMALLEST_PAGE + 1 : TERMINAL_READS;
+}
+
+/* After the process's death: all that it wrote, but no waiting for others that still hold its descriptors, or go on. */
 void output_drain(struct supervisor *s) {
     for (int stream = 0; stream < 2; stream++) {
-        while (s->io.output[stream] >= 0 && output_read(s, stream)) continue;
+        int left = s->io.output[stream] < 0 ? 0 : reads_for(s->io.output[stream]);
+        while (left-- > 0 && output_read(s, stream)) continue;
         if (s->io.output[stream] >= 0) output_end(s, stream);
     }
     close_input(s);

@@ -1,6 +1,5 @@
 import { native } from '../host/index.js'
-import type { StartedFrame } from '../launch/protocol.gen.js'
-import { policyCode } from '../launch/run-plan.js'
+import { restartPolicies, type StartedFrame } from '../launch/protocol.gen.js'
 import type { Session } from '../launch/session.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { type ContainerContext, detachedStreams } from './context.js'
@@ -33,11 +32,11 @@ export async function restart(context: ContainerContext, id: string, options: St
 async function restartInRun(context: ContainerContext, now: Present, options: StopOptions): Promise<boolean> {
   const { id } = now.record
   const frame = await askSupervisor(context, id, async (session) => {
-    if ((await session.policy(policyCode('always'), 0)) !== 0) return undefined
+    if ((await session.policy(restartPolicies.once, 0)) !== 0) return undefined
     try {
       return await again(context, now, session, options)
     } finally {
-      await session.policy(policyCode('no'), 0)
+      await session.policy(restartPolicies.no, 0)
     }
   })
   return frame !== undefined

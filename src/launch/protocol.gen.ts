@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0xab6d1b6f
+export const fingerprint = 0xba4ec794
 export const modes = {
   run: 0,
   exec: 1,
@@ -65,6 +65,7 @@ export const restartPolicies = {
   onFailure: 1,
   always: 2,
   unlessStopped: 3,
+  once: 4,
 } as const
 export const logFormats = {
   jsonFile: 0,

@@ -168,6 +168,20 @@ describe.each([
     expect(await status.next('exited')).toMatchObject({ status: 6, restarts: 1 })
   })
 
+  it('starts it once more, at once, for whoever asks for that, and may be gone by then', async () => {
+    const argv = ['sh', '-c', 'echo run; read x; exit 8']
+    const { status, ended } = start(executable, 'no', { argv, stdio: stdin })
+    for (const round of [0, 1, 2]) {
+      await nth(status, 'started', round)
+      if (round < 2) status.send({ type: 'policy', policy: restartPolicies.once, maximum: 0 })
+      status.send({ type: 'stdin', data: Buffer.from('\n') })
+    }
+    await ended
+    const delays = status.frames.flatMap((frame) => (frame.type === 'restarting' ? [frame.delay] : []))
+    expect(delays.map(Number)).toEqual([0, 0])
+    expect(await status.next('exited')).toMatchObject({ status: 8, restarts: 2 })
+  })
+
   it('ends the run with the last program when that can not be started again, and says why', async () => {
     const argv = ['sh', '-c', 'rm /bin/sh; exit 7']
     const { status, ended, directory } = start(executable, 'always', { argv })
