@@ -16,7 +16,8 @@ export async function clearLostExec(context: ContainerContext, container: string
   if (lock === undefined) return
   try {
     const now = observeExec(context, container, exec)
-    if (!record || now?.status === 'exited') return
+    // Somebody else was first.
+    if (!record || !now || now.status === 'exited') return
     await context.clearExec(record, exec, 'lost')
     context.tell(record, 'exec_die', { execID: exec, exitCode: '137' })
   } finally {

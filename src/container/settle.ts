@@ -35,7 +35,7 @@ export function recordEnd(context: ContainerContext, record: ContainerRecord, ou
 }
 
 /** Whether the supervisor has lived to tell the journal of events how it ended; one that has torn all down has. */
-function isTold({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: string): boolean {
+export function isTold({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: string): boolean {
   const directory = runDirectory(runRoot, id)
   return existsSync(`${directory}/told`) || !existsSync(directory)
 }

@@ -10,7 +10,7 @@ import type { ContainerContext, Live, StartStreams } from './context.js'
 import { statusOf } from './inspect-state.js'
 import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
 import { clearHeld, clearRun, isCopied, lockRunDirectory } from './run-directory.js'
-import { recordEnd, recordLoss, settle } from './settle.js'
+import { isTold, recordEnd, recordLoss, settle } from './settle.js'
 import { mayDo } from './states.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
@@ -81,7 +81,7 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
       if (exit) {
         await context.retireEndpoints(record)
         const outcome = withFailure(outcomeOf(exit), session.failure, record.name)
-        recordEnd(context, record, outcome)
+        recordEnd(context, record, outcome, isTold(context, record.id))
         return outcome
       }
       await supervisorGone

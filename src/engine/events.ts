@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../errors/index.js'
 import type { EngineEvent } from '../events/event.js'
 import { type EventFilters, eventFilter, eventFilterNames } from '../events/filters.js'
 import { readEvents } from '../events/reader.js'
@@ -9,7 +10,7 @@ import { checkNames } from './filters.js'
 export interface EventsOptions {
   /**
    * From this moment on, as far as the journal goes back: a Date, ms since the epoch, an RFC 3339 time, seconds since the epoch
-   * as text, or how long ago it was, such as `'10m'`. Default: what happens from now on.
+   * as text, or how long ago it was, such as `'10m'`. Default: what happens from now on; with `until`, all that is known.
    */
   readonly since?: Date | number | string
   /** Until this moment, in the same forms (`'-10m'`: ten minutes from now). Default: for ever. */
@@ -39,10 +40,22 @@ export function eventsOf(
   const fits = eventFilter(checkNames(filters, eventFilterNames))
   const untilNs = until === undefined ? undefined : parseMoment('until', until)
   const fromNs = since === undefined ? undefined : parseMoment('since', since)
+  if (fromNs !== undefined && untilNs !== undefined && fromNs > untilNs) throw reversed(since, until)
   outbox.flush()
-  const afterNs = fromNs === undefined ? journal.position().timeNs : fromNs - 1n
+  const afterNs = fromNs === undefined ? present(journal, untilNs) : fromNs - 1n
   const stop = signal ? AbortSignal.any([closing, signal]) : closing
   return fitting(readEvents(journal, { afterNs, untilNs, signal: stop, isPersistent }), fits)
+}
+
+/** Docker's daemon tells what was before only to whom says from when, or until when. */
+const present = (journal: Stages['journal'], untilNs: bigint | undefined) =>
+  untilNs === undefined ? journal.position().timeNs : 0n
+
+function reversed(since: EventsOptions['since'], until: EventsOptions['until']): InvalidOptionError {
+  return new InvalidOptionError(`\`since\` time (${since}) cannot be after \`until\` time (${until})`, {
+    code: 'INVALID_OPTION',
+    details: { option: 'since', value: String(since) },
+  })
 }
 
 async function* fitting(

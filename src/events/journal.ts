@@ -98,10 +98,12 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
     if (isFull) rotate()
     const fd = open()
     failpoint('events.append')
+    let written = 0
     try {
-      for (let from = 0; from < bytes.length; ) from += writeSync(fd, bytes, from)
+      while (written < bytes.length) written += writeSync(fd, bytes, written)
     } catch (error) {
-      ftruncateSync(fd, isFull ? 0 : size)
+      // Whole lines stay: somebody may have read them.
+      ftruncateSync(fd, (isFull ? 0 : size) + bytes.subarray(0, written).lastIndexOf(newline) + 1)
       throw error
     }
     failpoint('events.appended')

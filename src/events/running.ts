@@ -10,7 +10,7 @@ export type IsRunning = (container: string) => boolean
 export function openRunning(journal: Journal): IsRunning {
   const running = new Set<string>()
   let lastNs = 0n
-  return (container) => {
+  const readOn = () => {
     for (const { line, timeNs } of linesAfter(journal, lastNs)) {
       lastNs = timeNs
       const action = actionIn(line)
@@ -18,6 +18,14 @@ export function openRunning(journal: Journal): IsRunning {
       if (!id) continue
       if (action === 'start') running.add(id)
       else running.delete(id)
+    }
+  }
+  return (container) => {
+    try {
+      readOn()
+    } catch {
+      // Who could not read it could not write it, either: no end is in it.
+      return true
     }
     return running.has(container)
   }

@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
+import { openJournal } from '../../src/events/journal.js'
+import { lineHead } from '../../src/events/line.js'
+import { readEvents } from '../../src/events/reader.js'
 import type { EngineEvent } from '../../src/index.js'
 import { isOfEvents, readAll, writeEvents } from './support/event-writer.js'
 import { failpointNames } from './support/invariants.js'
@@ -84,4 +88,30 @@ test('numbers that a power cut took back from the store are not given again', as
   rmSync(`${root}/inboard.sqlite-shm`, { force: true })
   await writeEvents({ root, prefix: 'later', count: 3 }, () => {})
   expect(idsOf(await readAll(root))).toEqual([...all, 'later-0', 'later-1', 'later-2'])
+})
+
+test('what a full disk has taken of a batch is not taken back from who has read it', async () => {
+  const mount = (options: string) => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'inboard-test', root])
+  mount('size=64k')
+  try {
+    const journal = openJournal(root)
+    const head = (id: number) => lineHead({ type: 'volume', action: 'create', id: String(id), attributes: {} })
+    const entries = Array.from({ length: 1000 }, (_, n) => ({ outbox: n + 1, atNs: BigInt(n + 1), head: head(n + 1) }))
+    const append = () => journal.append((told) => entries.slice(told))
+    const { signal } = new AbortController()
+    const events = readEvents(journal, { afterNs: 0n, untilNs: undefined, signal, isPersistent: true })
+    expect(append).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+    const { outbox } = journal.position()
+    expect(outbox).toBeGreaterThan(100)
+    const seen: EngineEvent[] = []
+    while (seen.length < outbox) seen.push((await events.next()).value as EngineEvent)
+    mount('remount,size=1m')
+    expect(append()).toBe(1000)
+    while (seen.length < 1000) seen.push((await events.next()).value as EngineEvent)
+    expect(idsOf(seen)).toEqual(entries.map((entry) => String(entry.outbox)))
+    await events.return()
+    journal.close()
+  } finally {
+    execFileSync('umount', ['--lazy', root])
+  }
 })

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { native } from '../../src/host/index.js'
 import type { Container, Engine, EngineEvent, EventsOptions } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -106,11 +107,14 @@ test('takes moments as docker events does', async () => {
   const filters = { container: container.id }
   for (const since of [time, time.getTime(), time.toISOString(), seconds, '10m', '1h30m'])
     expect(await list({ since, until: seconds, filters })).toHaveLength(1)
-  expect(await list({ since: '1s', until: '1h', filters })).toEqual([])
+  expect(await list({ until: seconds, filters })).toHaveLength(1)
   expect(await list({ since: 0, until: '24h', filters })).toEqual([])
 })
 
 test('refuses what is no moment, and no filter', () => {
+  expect(() => engine.events({ since: '1s', until: '1h' })).toThrow(
+    '`since` time (1s) cannot be after `until` time (1h)',
+  )
   expect(() => engine.events({ since: 'yesterday' })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
   const filters = { node: 'a' } as object
   expect(() => engine.events({ filters })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
@@ -184,6 +188,17 @@ test('listening does not keep a process alive', async () => {
     })
     await new Promise(() => {})`
   expect(await inAnotherProcess(host, body)).toBe('ended by itself')
+})
+
+test('an end that somebody kept the journal from is told when he lets go of it', async () => {
+  const container = await engine.run('busybox', ['sleep', '100']).network('none')
+  const lock = openSync(`${host.directory}/root/events.lock`, 'r+')
+  expect(native().flock(lock, 'exclusive', false)).toBe(true)
+  await container.kill()
+  await settled(async () => readdirSync(engine.runRoot).filter((name) => name === container.id))
+  closeSync(lock)
+  await container.remove()
+  await expect.poll(() => actionsOf(container)).toEqual(['create', 'start', 'kill', 'die', 'destroy'])
 })
 
 const supervisorOf = ({ id }: Container) =>
