@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { isOfClones } from './support/clone-scenario.js'
-import { isOfEvents } from './support/event-writer.js'
 import { failpointNames, violations } from './support/invariants.js'
+import { isOfLifecycle } from './support/lifecycle-scenario.js'
 import { isOfNetworks } from './support/network-scenario.js'
 import { archivesIn, newPlace, type Place, startRepository } from './support/place.js'
 import { passedPoints, wrongAfterError } from './support/points.js'
@@ -12,7 +12,7 @@ import { acknowledged, type Saying, scenario } from './support/scenario.js'
 import { isOfVolumes } from './support/volume-scenario.js'
 
 let points: readonly Point[]
-const isElsewhere = [isOfClones, isOfEvents, isOfNetworks, isOfVolumes]
+const isElsewhere = [isOfClones, isOfLifecycle, isOfNetworks, isOfVolumes]
 const names = failpointNames().filter((name) => !isElsewhere.some((isOf) => isOf(name)))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })

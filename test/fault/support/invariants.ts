@@ -1,9 +1,11 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
-import { Engine } from '../../../src/index.js'
+import { type Container, Engine } from '../../../src/index.js'
 import { leaksOf } from '../../support/engine.js'
 import { settled } from '../../support/settled.js'
+import { timesTold } from './journal-faults.js'
+import { timesLogged } from './lifecycle-scenario.js'
 import type { Facts, Roots } from './scenario.js'
 
 /**
@@ -41,12 +43,21 @@ export async function inconsistencies(engine: Engine, roots: Roots, facts: Facts
   ]
 }
 
-const factOf = { image: imageFact, container: containerFact, volume: volumeFact, file: fileFact }
+const factOf = {
+  image: imageFact,
+  container: containerFact,
+  volume: volumeFact,
+  file: fileFact,
+  event: eventFact,
+  execs: execsFact,
+  logged: loggedFact,
+}
 
 async function broken(engine: Engine, facts: Facts): Promise<string[]> {
   const wrong: string[] = []
   for (const [key, expected] of Object.entries(facts)) {
-    const [kind, name = ''] = key.split(' ')
+    const kind = key.slice(0, key.indexOf(' '))
+    const name = key.slice(kind.length + 1)
     const actual = await factOf[kind as keyof typeof factOf](engine, name)
     if (!expected.split('|').includes(actual)) wrong.push(`lost: ${key} is ${actual}, not ${expected}`)
   }
@@ -88,17 +99,43 @@ async function containerFact(engine: Engine, name: string): Promise<string> {
   return State.Status === 'exited' ? `exited ${State.ExitCode}` : State.Status
 }
 
+/** How often something was told of a container: `NAME/ACTION`. */
+async function eventFact(engine: Engine, what: string): Promise<string> {
+  return String(timesTold(engine, what))
+}
+
+/** How many execs of a container run. */
+async function execsFact(engine: Engine, name: string): Promise<string> {
+  const container = await engine.containers.get(name).catch(() => undefined)
+  return container ? String(await runningExecs(container)) : 'none'
+}
+
+async function runningExecs(container: Container): Promise<number> {
+  const execs = await Promise.all((await container.execs()).map((exec) => exec.inspect()))
+  return execs.filter(({ Running }) => Running).length
+}
+
+/** Whether a driver has got a line, or gets it now: `1` once, or more often. */
+async function loggedFact(engine: Engine, line: string): Promise<string> {
+  const missing = await settled(async () => (timesLogged(engine, line) > 0 ? [] : [line]))
+  return String(1 - missing.length)
+}
+
 /** A container that is said to run does, any other has nothing that runs; and nothing else is there. */
 async function misrecorded(engine: Engine): Promise<string[]> {
   const wrong: string[] = []
   const running = new Set<string>()
   const known = new Set<string>()
+  let execs = 0
   for (const { id, state } of await engine.containers.list({ all: true })) {
     known.add(id)
     if (state === 'removing') wrong.push(`container ${id} is half removed`)
+    if (state === 'paused') running.add(id)
     if (state !== 'running') continue
     running.add(id)
-    const result = await (await engine.containers.get(id)).exec(['true']).then(
+    const container = await engine.containers.get(id)
+    execs += await runningExecs(container)
+    const result = await container.exec(['true']).then(
       ({ exitCode }) => exitCode,
       (error) => error,
     )
@@ -114,7 +151,8 @@ async function misrecorded(engine: Engine): Promise<string[]> {
   }
   const leaks = await engineLeaks(engine)
   const supervisors = leaks.filter((leak) => leak.startsWith('process')).length
-  if (supervisors !== running.size) wrong.push(`${supervisors} supervisors for ${running.size} containers`)
+  if (supervisors !== running.size + execs)
+    wrong.push(`${supervisors} supervisors for ${running.size} containers and ${execs} execs`)
   return [...wrong, ...leaks.filter((leak) => !owned(leak))]
 }
 

@@ -21,19 +21,30 @@ export interface Surroundings {
 
 const nothingElse: Surroundings = { roots: (roots) => roots, stray: () => [] }
 
-/** The calls of failpoints that a scenario makes, point by point. */
-export async function passedPoints(
+/** How often a scenario passes each failpoint. */
+export async function countCalls(
   names: readonly string[],
   scenario: readonly Step[],
   archives: Archives,
   { roots }: Pick<Surroundings, 'roots'> = nothingElse,
-): Promise<Point[]> {
+): Promise<ReadonlyMap<string, number>> {
   const calls = new Map<string, number>()
   for (const name of names) failpoints.set(name, () => calls.set(name, (calls.get(name) ?? 0) + 1))
   using place = newPlace()
   const user = new User(roots(place.roots), await archives(place))
   for (const step of scenario) await step.act(user)
   failpoints.clear()
+  return calls
+}
+
+/** The calls of failpoints that a scenario makes, point by point. */
+export async function passedPoints(
+  names: readonly string[],
+  scenario: readonly Step[],
+  archives: Archives,
+  surroundings: Pick<Surroundings, 'roots'> = nothingElse,
+): Promise<Point[]> {
+  const calls = await countCalls(names, scenario, archives, surroundings)
   const callsOf = (name: string) => Math.min(calls.get(name) ?? 0, together.has(name) ? 1 : mostCalls)
   return names.flatMap((name) => Array.from({ length: callsOf(name) }, (_, at) => ({ name, call: at + 1 })))
 }

@@ -6,6 +6,7 @@ import { type Container, Engine, InboardError } from '../../../src/index.js'
 import { churn } from './churn.js'
 import { cloneScenario } from './clone-scenario.js'
 import { type EventWriting, writeEvents } from './event-writer.js'
+import { lifecycleScenario, withSpool } from './lifecycle-scenario.js'
 import { networkChurn } from './network-churn.js'
 import { networkScenario } from './network-scenario.js'
 import { Random } from './random.js'
@@ -66,6 +67,12 @@ export const programs = {
   async volumes({ roots, archives, point }: Life) {
     if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
     await live(volumeScenario, new User(withShelf(roots), archives))
+  },
+
+  /** The scenario of what happens to containers; says the same. */
+  async lifecycle({ roots, archives, point }: Life) {
+    if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
+    await live(lifecycleScenario, new User(withSpool(roots), archives))
   },
 
   /** The scenario of networks. */
