@@ -34,9 +34,11 @@ export async function restore(context: ContainerContext, signal: AbortSignal | u
     if (signal?.aborted) return
     const container = new Container(context, record)
     try {
-      failpoint('restore.start')
-      const what = `cannot start container ${record.name}`
-      if (await reporting(what, () => start(context, record.id, detachedStreams))) started.push(container)
+      const isOurs = await reporting(`cannot start container ${record.name}`, () => {
+        failpoint('restore.start')
+        return start(context, record.id, detachedStreams)
+      })
+      if (isOurs) started.push(container)
     } catch (error) {
       failed.push({ container, error })
     }
