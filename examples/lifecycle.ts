@@ -21,6 +21,7 @@ try {
     .restart('on-failure:5')
     .healthCmd('test -e /ready')
     .healthInterval('100ms')
+    .healthStartPeriod('10s')
   await service.waitFor('healthy', { timeoutMs: 30_000 })
   console.log('healthy')
 

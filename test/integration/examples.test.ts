@@ -33,3 +33,18 @@ test('the network example reaches a program by its name, by a published port, an
   expect(stdout).toContain('who came later is told: hello ::ffff:10.77.0.99\n')
   expect(stdout).toMatch(/^on the network: web at 10\.77\.0\.2\/24$/m)
 })
+
+test('the lifecycle example watches a service that fails and is started again', async () => {
+  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/lifecycle.ts')])
+  const lines = stdout.trim().split('\n')
+  // Events come when they come.
+  expect(lines).toContain('service ended with 3')
+  expect(lines.filter((line) => !line.startsWith('service ended'))).toEqual([
+    'healthy',
+    'the container reads: from the host',
+    expect.stringMatching(/^\d+ processes, the first of them \/bin\/sh -c touch \/ready; while test/),
+    'after exit code 3 it is running again, restarted 1 time',
+    'copied back: from the host',
+    'what happened: create, start, health_status: healthy, extract-to-dir, top, die, start, health_status: healthy, archive-path, kill, kill, die, stop, destroy',
+  ])
+})
