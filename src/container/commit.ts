@@ -1,7 +1,7 @@
 import type { Image } from '../engine/image.js'
 import { failpoint } from '../errors/failpoint.js'
 import type { PackResult } from '../snapshot/index.js'
-import { mergeHealthcheck } from '../spec/index.js'
+import { mergeHealthcheck } from '../spec/health.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext, InspectImage } from './context.js'

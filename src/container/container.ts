@@ -19,23 +19,21 @@ import {
   resultOf,
   type StartAttachedOptions,
 } from './attach.js'
-import { type CommitOptions, commit } from './commit.js'
+import type { CommitOptions } from './commit.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import type { ContainerArchiveOptions, ContainerCopies, ContainerCopyOptions, ContainerExtractOptions } from './copy.js'
 import { parseDetachKeys } from './detach-keys.js'
-import { diff } from './diff.js'
 import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
-import { type Exec, findExec, listExecs } from './exec-handle.js'
+import type { Exec } from './exec-handle.js'
 import { type ExportOptions, exportFiles } from './export.js'
 import type { ContainerInspect } from './inspect.js'
-import { type InspectOptions, inspect } from './inspection.js'
+import type { InspectOptions } from './inspection.js'
 import { kill } from './kill.js'
 import { Logs } from './log-reader.js'
 import type { LogsOptions } from './logs.js'
 import { type PublishedPorts, portAddresses, publishedPorts } from './ports.js'
 import { type RemoveOptions, remove } from './remove.js'
-import { resize } from './resize.js'
 import { settle } from './settle.js'
 import { start } from './start.js'
 import type { StatsOptions } from './stats.js'
@@ -210,6 +208,7 @@ export class Container {
   async inspect(options: InspectOptions = {}): Promise<ContainerInspect> {
     options.signal?.throwIfAborted()
     const record = this.#record()
+    const { inspect } = await import('./inspection.js')
     return this.#act('inspect', () => inspect(this.#context, record, options))
   }
 
@@ -365,6 +364,7 @@ export class Container {
    */
   async resize(rows: number, columns: number): Promise<void> {
     this.#record()
+    const { resize } = await import('./resize.js')
     await this.#act('resize', () => resize(this.#context, this.id, rows, columns))
   }
 
@@ -374,12 +374,14 @@ export class Container {
    */
   async execs(): Promise<Exec[]> {
     this.#record()
+    const { listExecs } = await import('./exec-handle.js')
     return this.#act('list the execs of', () => listExecs(this.#context, this.id))
   }
 
   /** One of them by its id. @throws {NotFoundError} EXEC_NOT_FOUND */
   async getExec(id: string): Promise<Exec> {
     this.#record()
+    const { findExec } = await import('./exec-handle.js')
     return this.#act('find an exec of', () => findExec(this.#context, this.id, id))
   }
 
@@ -396,6 +398,7 @@ export class Container {
   async diff({ signal }: { signal?: AbortSignal } = {}): Promise<Change[]> {
     signal?.throwIfAborted()
     const record = this.#record()
+    const { diff } = await import('./diff.js')
     return this.#act('compare', () => diff(this.#context, record, signal))
   }
 
@@ -499,6 +502,7 @@ export class Container {
   async commit(reference?: string, options: CommitOptions = {}): Promise<Image> {
     options.signal?.throwIfAborted()
     const record = this.#record()
+    const { commit } = await import('./commit.js')
     return this.#act('commit', () => commit(this.#context, record, reference, options))
   }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ContainerContext } from './context.js'
-import { detachExec, type ExecOptions, type ExecProcess, type ExecResult, runExec, startExec } from './exec.js'
+import type { ExecOptions, ExecProcess, ExecResult } from './exec.js'
 import type { Exec } from './exec-handle.js'
 
 /**
@@ -90,7 +90,8 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
    * @throws {InvalidStateError} INVALID_STATE when the container does not run, is paused, or waits to be started again
    * @throws {LaunchError} PROGRAM_NOT_FOUND (127), PROGRAM_NOT_EXECUTABLE (126)
    */
-  start(): Promise<ExecProcess> {
+  async start(): Promise<ExecProcess> {
+    const { startExec } = await import('./exec.js')
     return startExec(this.#context, this.#id, this.#command, this.#options)
   }
 
@@ -101,7 +102,8 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
    * @returns once it runs
    * @throws as {@link start}
    */
-  detach(): Promise<Exec> {
+  async detach(): Promise<Exec> {
+    const { detachExec } = await import('./exec.js')
     return detachExec(this.#context, this.#id, this.#command, this.#options)
   }
 
@@ -110,7 +112,12 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
     onFulfilled?: ((value: ExecResult) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#result ??= runExec(this.#context, this.#id, this.#command, this.#options)
+    this.#result ??= this.#run()
     return this.#result.then(onFulfilled, onRejected)
+  }
+
+  async #run(): Promise<ExecResult> {
+    const { runExec } = await import('./exec.js')
+    return runExec(this.#context, this.#id, this.#command, this.#options)
   }
 }

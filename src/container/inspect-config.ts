@@ -1,4 +1,4 @@
-import { mergeHealthcheck } from '../spec/index.js'
+import { mergeHealthcheck } from '../spec/health.js'
 import type { ContainerConfig, ImageHealthcheck, ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { inspectVolumes } from './inspect-mounts.js'

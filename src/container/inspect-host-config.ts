@@ -1,4 +1,4 @@
-import { maskedPaths, readonlyPaths } from '../spec/index.js'
+import { maskedPaths, readonlyPaths } from '../spec/kernel-paths.js'
 import type { ContainerConfig, DeviceRate, PortBinding } from '../spec/options.js'
 import { inspectMountOptions } from './inspect-mount-options.js'
 import { type InspectHostPort, sortedByKey } from './inspect-network.js'

@@ -1,5 +1,6 @@
-import { parseSize, yields } from '../spec/index.js'
+import { yields } from '../spec/mounts.js'
 import type { ConfiguredBind, ConfiguredMount, ConfiguredVolume, ContainerConfig } from '../spec/options.js'
+import { parseSize } from '../spec/size.js'
 
 /** The part of `HostConfig` that tells which mounts were asked for, and by which option. */
 export function inspectMountOptions({ mounts, volumesFrom, volumeDriver }: ContainerConfig): Record<string, unknown> {

@@ -1,5 +1,6 @@
-import { isHiding, yields } from '../spec/index.js'
 import type { MountPoint, VolumePoint } from '../spec/mount-point.js'
+import { isHiding } from '../spec/mount-points.js'
+import { yields } from '../spec/mounts.js'
 import type { ConfiguredMount, ImageRunConfig } from '../spec/options.js'
 
 /** What is mounted at a place of a container. */

@@ -1,6 +1,6 @@
-import { processArgs } from '../spec/index.js'
 import type { VolumePoint } from '../spec/mount-point.js'
 import type { ImageRunConfig } from '../spec/options.js'
+import { processArgs } from '../spec/process.js'
 
 import type { ContainerRecord } from '../store/containers.js'
 import { exposedPortsOf, type InspectConfig, inspectConfig } from './inspect-config.js'

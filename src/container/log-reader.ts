@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { ContainerContext } from './context.js'
 import { connect } from './dialogue.js'
 import { type LogEntry, rfc3339, type TimedEntry } from './log-entry.js'
-import { type LogsOptions, readLogBatches, readLogs } from './logs.js'
+import type { LogsOptions } from './logs.js'
 
 /**
  * A container's log: iterate over its entries, take one stream of it, or all its text. What is read slowly is not read ahead,
@@ -20,8 +20,9 @@ export class Logs implements AsyncIterable<LogEntry> {
     this.#options = options
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<LogEntry, void, void> {
-    return readLogs(this.#context, this.#id, this.#options)
+  async *[Symbol.asyncIterator](): AsyncGenerator<LogEntry, void, void> {
+    const { readLogs } = await import('./logs.js')
+    yield* readLogs(this.#context, this.#id, this.#options)
   }
 
   /** What the program wrote to stdout. */
@@ -61,6 +62,7 @@ export class Logs implements AsyncIterable<LogEntry> {
   }
 
   async *#bytes(options: LogsOptions): AsyncGenerator<Buffer, void, void> {
+    const { readLogBatches } = await import('./logs.js')
     for await (const entries of readLogBatches(this.#context, this.#id, options)) {
       const timed = options.timestamps
         ? (entries as TimedEntry[]).flatMap(({ timeNs, bytes }) => [Buffer.from(`${rfc3339(timeNs)} `), bytes])

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidStateError } from '../errors/index.js'
 import type { HealthFrame, HelloFrame, StartedFrame } from '../launch/protocol.gen.js'
-import { healthSchedule } from '../spec/index.js'
+import { healthSchedule } from '../spec/health.js'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext } from './context.js'

@@ -2,6 +2,7 @@ import { grantedCapabilities } from './capabilities.js'
 import { deviceNodes, deviceRules } from './device-nodes.js'
 import { containerMounts, type MountsInput } from './filesystem.js'
 import type { HostFacts, ResolvedDevice } from './host-facts.js'
+import { maskedPaths, readonlyPaths } from './kernel-paths.js'
 import { hasOwnNetwork } from './network-mode.js'
 import type { ContainerConfig, DeviceRate } from './options.js'
 import { containerHostname, containerProcess, type ProcessInput } from './process.js'
@@ -16,30 +17,6 @@ export interface SpecInput extends ProcessInput, MountsInput {
   /** The block devices that limits name, by their paths. */
   readonly blockDevices: ReadonlyMap<string, BlockDevice>
 }
-
-/** Kernel files that tell about, or reach, what no namespace separates. */
-export const maskedPaths: readonly string[] = [
-  '/proc/asound',
-  '/proc/acpi',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/sys/firmware',
-  '/sys/devices/virtual/powercap',
-]
-
-export const readonlyPaths: readonly string[] = [
-  '/proc/bus',
-  '/proc/fs',
-  '/proc/irq',
-  '/proc/sys',
-  '/proc/sysrq-trigger',
-]
 
 /** In a network namespace of its own a container may ping, and serve on any port, without being root. */
 const networkSysctls = {

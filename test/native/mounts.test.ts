@@ -74,7 +74,11 @@ function mounting(executable: string, { script, mounts, images = new Map(), befo
     network: false,
     entrance: (plan) => {
       before?.(plan)
-      trees = new Trees(plan, { mounts, images, directory: bench.directory, slots: 20, sharedMemory: undefined }, new Map())
+      trees = new Trees(
+        plan,
+        { mounts, images, directory: bench.directory, slots: 20, sharedMemory: undefined },
+        new Map(),
+      )
       trees.makeDirectories()
       trees.openBinds()
       trees.openImages()
