@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { native, O_DIRECTORY, O_PATH, O_RDONLY } from '../host/index.js'
 import { noSuchContainer } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
+import { connect } from './dialogue.js'
 import { settledNow } from './files.js'
 import { openProcess } from './kill.js'
 import { clearHeld, clearRun, lockRunDirectory, markCopied } from './run-directory.js'
@@ -112,13 +113,34 @@ async function mount(context: ContainerContext, id: string, signal: AbortSignal)
     const now = await settledNow(context, id)
     if (now === undefined || now.status === 'removing') throw noSuchContainer(id)
     // Its supervisor has the run directory, and starts it again when it is time.
-    if (now.status === 'restarting') return { ...(await context.mountRoot(id, signal)), isRunning: false }
+    if (now.status === 'restarting') return mountBetween(context, id, signal)
     if (now.status === 'running' || now.status === 'starting') return undefined
     const lock = lockRunDirectory(context.runRoot, id)
     if (lock !== undefined) return mountHeld(context, id, lock, signal)
     // Another process is between two of its steps, or copies as well: nothing tells when it has done.
     if (!(await clearRun(context, id, false))) await delay(2, undefined, { signal })
   }
+}
+
+/** Its supervisor waits with the next start as long as it is asked to. */
+async function mountBetween(
+  context: ContainerContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<ContainerTree | undefined> {
+  const session = await connect(context, id)
+  try {
+    const answer = await session?.hold(session.freeze(true))
+    if (answer?.errno === 0 && (await settledNow(context, id))?.status === 'restarting') {
+      const { root, end } = await context.mountRoot(id, signal)
+      return { root, isRunning: false, end: () => end().finally(() => session?.close()) }
+    }
+  } catch (error) {
+    session?.close()
+    throw error
+  }
+  session?.close()
+  return undefined
 }
 
 /** With the run directory locked: nobody starts it meanwhile. */

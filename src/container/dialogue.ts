@@ -58,6 +58,52 @@ export async function askSupervisor<Answer>(
   }
 }
 
+interface Shared {
+  readonly session: Promise<Session | undefined>
+  users: number
+}
+
+const shared = new WeakMap<ContainerContext, Map<string, Shared>>()
+
+/** The same, of who only listens: all of this process share a connection, as a supervisor has not room for any number. */
+export async function listenToSupervisor<Answer>(
+  context: ContainerContext,
+  id: string,
+  listen: (session: Session) => Promise<Answer | undefined>,
+): Promise<Answer | undefined> {
+  const one = sharedOf(context, id)
+  one.users++
+  try {
+    const session = await one.session
+    return session && (await session.hold(listen(session)))
+  } finally {
+    if (--one.users === 0) {
+      forget(context, id, one)
+      void one.session.then((session) => session?.close())
+    }
+  }
+}
+
+function sharedOf(context: ContainerContext, id: string): Shared {
+  const all = shared.get(context) ?? new Map<string, Shared>()
+  shared.set(context, all)
+  const there = all.get(id)
+  if (there) return there
+  const one: Shared = { session: connect(context, id), users: 0 }
+  all.set(id, one)
+  // Who comes when that run is over is told of the next one.
+  void one.session
+    .then((session) => session && Promise.race([session.exited, session.closed]))
+    .catch(() => {})
+    .then(() => forget(context, id, one))
+  return one
+}
+
+function forget(context: ContainerContext, id: string, one: Shared): void {
+  const all = shared.get(context)
+  if (all?.get(id) === one) all.delete(id)
+}
+
 /** The run of a container that this process has begun, until its end: the next one may be somebody else's. */
 export function liveOf({ live, finishing }: ContainerContext, id: string): Live | undefined {
   return finishing.has(id) ? undefined : live.get(id)

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Session } from '../launch/session.js'
 import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
-import { askSupervisor, connect, liveOf } from './dialogue.js'
+import { connect, listenToSupervisor, liveOf } from './dialogue.js'
 import { statusOf } from './inspect-state.js'
 import { observe, outcomeOf } from './observe.js'
 import { awaitCleared } from './run-directory.js'
@@ -129,7 +129,7 @@ async function withSession<Answer>(
   signal: AbortSignal,
   ask: (session: Session) => Promise<Answer | undefined>,
 ): Promise<Answer | undefined> {
-  const answer = await askSupervisor(context, id, (session) => abortable(ask(session), signal))
+  const answer = await listenToSupervisor(context, id, (session) => abortable(ask(session), signal))
   if (answer === undefined) await delay(momentMs, undefined, { signal })
   return answer
 }

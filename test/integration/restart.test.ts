@@ -171,3 +171,51 @@ describe('a container that was started again', () => {
     expect((await container.diff()).map(({ path }) => path)).toEqual(['/runs'])
   })
 })
+
+describe('while it waits to be started again', () => {
+  test('it is not, as long as its files are copied', async () => {
+    const container = await engine.run('busybox', exiting(1)).restart('always')
+    // Long enough to be met in it.
+    await expect
+      .poll(async () => {
+        const { RestartCount, State } = await container.inspect()
+        return RestartCount >= 5 && State.Status
+      }, patience)
+      .toBe('restarting')
+    const { RestartCount } = await container.inspect()
+    const archive = await container.archive('/bin/busybox')
+    await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** RestartCount + 300))
+    expect(await container.inspect()).toMatchObject({ RestartCount, State: { Status: 'restarting' } })
+    for await (const _ of archive);
+    await expect.poll(async () => (await container.inspect()).RestartCount, patience).toBeGreaterThan(RestartCount)
+  })
+})
+
+describe('by hand', () => {
+  test('an rm container is started again at once, however often', async () => {
+    const container = await engine.run('busybox', ['sleep', '1000']).rm().stopSignal('SIGKILL')
+    const delays: number[] = []
+    for (let round = 0; round < 6; round++) await container.restart()
+    let endedNs = 0n
+    for await (const { action, timeNano } of engine.events({
+      since: 0,
+      until: new Date(),
+      filters: { container: container.id },
+    })) {
+      if (action === 'die') endedNs = timeNano
+      if (action === 'start' && endedNs > 0n) delays.push(Number((timeNano - endedNs) / 1_000_000n))
+    }
+    // The last one came after 3.2 s once.
+    expect([delays.length, Math.max(...delays) < 3000]).toEqual([6, true])
+  })
+})
+
+test('it can be stopped, however many wait for it in another process', async () => {
+  const container = await engine.run('busybox', ['sleep', '1000']).stopSignal('SIGKILL')
+  const other = await host.reopen()
+  const elsewhere = await other.containers.get(container.id)
+  const waiting = Array.from({ length: 300 }, () => elsewhere.wait())
+  await elsewhere.stop()
+  expect(new Set((await Promise.all(waiting)).map(({ exitCode }) => exitCode))).toEqual(new Set([137]))
+  await other.close()
+})
