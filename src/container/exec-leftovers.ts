@@ -19,7 +19,8 @@ export async function clearLostExec(context: ContainerContext, container: string
     // Somebody else was first.
     if (!record || !now || now.status === 'exited') return
     await context.clearExec(record, exec, 'lost')
-    context.tell(record, 'exec_die', { execID: exec, exitCode: '137' })
+    // With its lock held by us it looks like one that lives.
+    if (now.status === 'running') context.tell(record, 'exec_die', { execID: exec, exitCode: '137' })
   } finally {
     closeSync(lock)
   }
