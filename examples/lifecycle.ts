@@ -22,6 +22,7 @@ try {
     .healthCmd('test -e /ready')
     .healthInterval('100ms')
     .healthStartPeriod('10s')
+    .healthStartInterval('100ms')
   await service.waitFor('healthy', { timeoutMs: 30_000 })
   console.log('healthy')
 

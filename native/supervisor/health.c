@@ -169,10 +169,11 @@ static void begin_check(struct supervisor *s) {
         health->due_ms = health->started_ms + (int64_t)health->schedule.timeout;
         return;
     }
+    if (!program_ends(s)) {
+        set_failure(result, &(struct failure){.opcode = OP_CLONE, .error = error});
+        conclude(s);
+    }
     plan_next_check(health);
-    if (program_ends(s)) return;
-    set_failure(result, &(struct failure){.opcode = OP_CLONE, .error = error});
-    conclude(s);
 }
 
 /* It has taken too long. What remains of it is waited for in the loop. */
@@ -184,7 +185,13 @@ static void expire(struct supervisor *s) {
     conclude(s);
 }
 
-/* What the end of the program did to a check is no result. */
+static void set_outcome(struct supervisor *s, struct health_result *result, int exit_code, bool is_launched) {
+    result->exit_code = exit_code;
+    if (result->is_cut)
+        result->length = (uint64_t)(put_text(result->output + HEALTH_OUTPUT_BYTES, "...") - result->output);
+    if (!is_launched) set_failure(result, &s->progress->failure);
+}
+
 static void end_check(struct supervisor *s) {
     struct health *health = &s->health;
     struct health_result *result = under_way(health);
@@ -193,13 +200,13 @@ static void end_check(struct supervisor *s) {
     int exit_code = probe_reap(s);
     // What could not be launched has not ended.
     if (is_launched) note_died(s, exit_code);
+    // What the end of the program did to a check is no result.
+    if (!is_over && (exit_code == 0 || !program_ends(s))) {
+        set_outcome(s, result, exit_code, is_launched);
+        conclude(s);
+    }
+    // When, is a matter of what has come of this one.
     plan_next_check(health);
-    if (is_over || (exit_code != 0 && program_ends(s))) return;
-    result->exit_code = exit_code;
-    if (result->is_cut)
-        result->length = (uint64_t)(put_text(result->output + HEALTH_OUTPUT_BYTES, "...") - result->output);
-    if (!is_launched) set_failure(result, &s->progress->failure);
-    conclude(s);
 }
 
 int health_patience_ms(const struct supervisor *s) {

@@ -139,6 +139,18 @@ describe.each([
     expect(failed.streak).toBe(2)
   })
 
+  it('is checked less often as soon as it is well', async () => {
+    const schedule = { interval: 600_000, startInterval: 5, startPeriod: 600_000 }
+    const container = await start(executable, { argv: asTheFileSays, ...schedule })
+    container.say('good')
+    await told(container.status, ({ status }) => status === healthy)
+    const before = container.record()
+    for (let round = 0; round < 20; round++) await container.connect()
+    const after = container.record()
+    await container.end()
+    expect(after).toEqual(before)
+  })
+
   it('keeps what a check prints, on both streams, up to 4096 bytes', async () => {
     const argv = ['sh', '-c', 'echo out; echo err >&2; dd if=/dev/zero bs=1000 count=300 2>/dev/null; exit 3']
     const container = await start(executable, { argv, interval: 10 })
