@@ -1,6 +1,7 @@
 export type { Attachment, AttachOptions, ExitResult, StartAttachedOptions } from './container/attach.js'
 export type { CommitOptions } from './container/commit.js'
 export { Container } from './container/container.js'
+export type { ContainerSize } from './container/context.js'
 export type { ContainerArchiveOptions, ContainerCopyOptions, ContainerExtractOptions } from './container/copy.js'
 export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
@@ -114,6 +115,7 @@ export {
 export type {
   ContainerAction,
   EngineEvent,
+  EventOf,
   ImageAction,
   NetworkAction,
   VolumeAction,

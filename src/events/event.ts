@@ -40,7 +40,8 @@ export type NetworkAction = 'connect' | 'create' | 'destroy' | 'disconnect' | 'p
 /** What happens to volumes. */
 export type VolumeAction = 'create' | 'destroy' | 'mount' | 'prune' | 'unmount'
 
-interface EventOf<Type extends EventType, Action extends string> {
+/** An event of one type of objects. */
+export interface EventOf<Type extends EventType, Action extends string> {
   readonly type: Type
   readonly action: Action
   /** Whom it happened to. */

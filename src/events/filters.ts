@@ -1,8 +1,6 @@
 import type { EngineEvent } from './event.js'
 import type { EventType } from './types.js'
 
-type Wanted = string | readonly string[]
-
 /**
  * Filters of {@link Engine.events}: Docker's. All must fit; of several values of one filter, one must, but for `label`.
  *
@@ -10,21 +8,21 @@ type Wanted = string | readonly string[]
  */
 export interface EventFilters {
   /** The beginning of a container's name or id. */
-  readonly container?: Wanted
-  readonly daemon?: Wanted
+  readonly container?: string | readonly string[]
+  readonly daemon?: string | readonly string[]
   /** An action. `exec_create`, `exec_start` and `health_status` fit whatever they are about. */
-  readonly event?: Wanted
+  readonly event?: string | readonly string[]
   /** An image's name (with its tag or without) or id: its own events, and those of containers that were made of it by this name. */
-  readonly image?: Wanted
+  readonly image?: string | readonly string[]
   /** `key` or `key=value`; of several, all must be there. */
-  readonly label?: Wanted
+  readonly label?: string | readonly string[]
   /** The beginning of a network's name or id. */
-  readonly network?: Wanted
+  readonly network?: string | readonly string[]
   /** All are `'local'`. */
-  readonly scope?: Wanted
+  readonly scope?: string | readonly string[]
   readonly type?: EventType | readonly EventType[]
   /** The beginning of a volume's name. */
-  readonly volume?: Wanted
+  readonly volume?: string | readonly string[]
 }
 
 export const eventFilterNames: readonly (keyof EventFilters)[] = [
@@ -41,12 +39,15 @@ export const eventFilterNames: readonly (keyof EventFilters)[] = [
 
 type Test = (event: EngineEvent) => boolean
 
-const listOf = (wanted: Wanted | undefined) => (wanted === undefined ? [] : [wanted].flat())
+const listOf = (wanted: string | readonly string[] | undefined) => (wanted === undefined ? [] : [wanted].flat())
 
 /** Whether an event is wanted. */
 export function eventFilter(filters: EventFilters): Test {
   const tests: Test[] = []
-  const add = (wanted: Wanted | undefined, test: (event: EngineEvent, wanted: readonly string[]) => boolean) => {
+  const add = (
+    wanted: string | readonly string[] | undefined,
+    test: (event: EngineEvent, wanted: readonly string[]) => boolean,
+  ) => {
     const list = listOf(wanted)
     if (list.length > 0) tests.push((event) => test(event, list))
   }

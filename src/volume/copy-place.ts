@@ -1,5 +1,5 @@
 import { reporting } from '../errors/system.js'
-import { S_IFBLK, S_IFCHR, S_IFMT, type Time } from '../host/index.js'
+import { S_IFBLK, S_IFCHR, S_IFMT } from '../host/index.js'
 import { isDirectory, type Location, locate } from '../layer/index.js'
 import { type CopyDestination, type CopyPlace, cannotLook, nameOf, notFound, refused } from './copy-rules.js'
 
@@ -10,7 +10,7 @@ export interface PathStat {
   readonly size: number
   /** Type and permissions, as stat(2) has them. */
   readonly mode: number
-  readonly mtime: Time
+  readonly mtime: readonly [seconds: number, nanoseconds: number]
   /** Where a symlink leads in the end, from the root; else empty. */
   readonly linkTarget: string
 }

@@ -7,6 +7,7 @@ export abstract class RunOptionMethods {
   /** A builder with these options over its own. */
   protected abstract with(options: RunOptions): this
 
+  /** @internal */
   protected add<K extends ListOption>(key: K, values: readonly unknown[]): this {
     return this.with({ [key]: [...[this.options[key] ?? []].flat(), ...values] })
   }
