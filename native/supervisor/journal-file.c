@@ -1,6 +1,7 @@
 /* The files of the journal of events. A line is text of somebody's, then its time, then the number up to
  * which the engines' outbox is in the journal, which is the line's before. */
 #include "journal.h"
+#include "line-end.h"
 #include "supervisor.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-enum { ENDING_BYTES = 96, PATH_BYTES = 4096, BLOCK_BYTES = 4096, PIECES = 16 };
+enum { ENDING_BYTES = 96, PATH_BYTES = 4096, PIECES = 16 };
 enum { FIRST_PAUSE_NS = 50000, LONGEST_PAUSE_NS = 2000000, PATIENCE_NS = 250000000 };
 static const uint64_t latest_ns = INT64_MAX;
 
@@ -32,20 +33,6 @@ static int take_lock(const char *path) {
         paused += pause;
     }
     return fd;
-}
-
-/* Just behind the last newline before `end`. */
-static off_t last_line_end(int fd, off_t end) {
-    char block[BLOCK_BYTES];
-    while (end > 0) {
-        off_t from = end > BLOCK_BYTES ? end - BLOCK_BYTES : 0;
-        ssize_t length = pread(fd, block, (size_t)(end - from), from);
-        if (length <= 0) return -1;
-        for (ssize_t at = length; at > 0; at--)
-            if (block[at - 1] == '\n') return from + at;
-        end = from;
-    }
-    return 0;
 }
 
 static const char *last_of(const char *text, const char *wanted) {

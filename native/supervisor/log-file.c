@@ -1,12 +1,11 @@
 /* The files of a log: whole entries, however a write ends; renamed when they have grown enough. */
+#include "line-end.h"
 #include "log.h"
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "sys.h"
-
-enum { BLOCK_BYTES = 16 * 1024 };
 
 void log_initialize(struct log *log) {
     log->fd = log->directory = -1;
@@ -17,20 +16,6 @@ void log_initialize(struct log *log) {
 }
 
 static uint64_t file_bytes(const struct log *log) { return log->bytes - log->place[log->places - 1].base; }
-
-/* Where the last newline of the first `end` bytes is, plus one; 0: there is none. */
-static off_t last_line_end(int fd, off_t end) {
-    char block[BLOCK_BYTES];
-    while (end > 0) {
-        off_t from = end > BLOCK_BYTES ? end - BLOCK_BYTES : 0;
-        ssize_t length = pread(fd, block, (size_t)(end - from), from);
-        if (length <= 0) return -1;
-        const char *newline = memrchr(block, '\n', (size_t)length);
-        if (newline != NULL) return from + (newline - block) + 1;
-        end = from;
-    }
-    return 0;
-}
 
 /* The length of the frame at `at`; 0: there is no whole one. */
 static off_t frame_at(int fd, off_t at, off_t size) {

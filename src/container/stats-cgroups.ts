@@ -156,13 +156,11 @@ const words = (text: string) => text.split(/\s+/).filter(Boolean)
 const number = (text: string) => Number(text) || 0
 
 // What Docker tells of memory.stat.
-const legacyMemory = [
+const counted = [
   'active_anon',
   'active_file',
   'cache',
   'dirty',
-  'hierarchical_memory_limit',
-  'hierarchical_memsw_limit',
   'inactive_anon',
   'inactive_file',
   'mapped_file',
@@ -172,26 +170,16 @@ const legacyMemory = [
   'pgpgout',
   'rss',
   'rss_huge',
-  ...[
-    'active_anon',
-    'active_file',
-    'cache',
-    'dirty',
-    'inactive_anon',
-    'inactive_file',
-    'mapped_file',
-    'pgfault',
-    'pgmajfault',
-    'pgpgin',
-    'pgpgout',
-    'rss',
-    'rss_huge',
-    'unevictable',
-    'writeback',
-  ].map((name) => `total_${name}`),
   'unevictable',
   'writeback',
 ]
+
+const legacyMemory = [
+  ...counted,
+  ...counted.map((name) => `total_${name}`),
+  'hierarchical_memory_limit',
+  'hierarchical_memsw_limit',
+].sort()
 
 const unifiedMemory = [
   'active_anon',

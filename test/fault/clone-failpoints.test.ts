@@ -5,9 +5,8 @@ import { Engine } from '../../src/index.js'
 import { busyboxForm } from '../support/images.js'
 import { cloneContents, cloneScenario, isOfClones } from './support/clone-scenario.js'
 import { failpointNames, violations } from './support/invariants.js'
-import { newPlace, type Place } from './support/place.js'
-import { passedPoints, wrongAfterError } from './support/points.js'
-import { startProgram } from './support/program.js'
+import type { Place } from './support/place.js'
+import { passedPoints, wrongAfterError, wrongAfterKill } from './support/points.js'
 import type { Point } from './support/programs.js'
 
 let points: readonly Point[]
@@ -32,16 +31,11 @@ test('at every failpoint an error is told as one of ours, a second try succeeds,
 
 test('a process that is killed at any failpoint of clones has lost nothing of any volume, and leaves nothing', async () => {
   const wrong: string[] = []
-  for (const point of points) {
-    using place = newPlace()
-    const { ended, said } = await startProgram('clones', { roots: place.roots, archives, point })
-    const { signal, stderr } = await ended
-    if (signal !== 'SIGKILL') wrong.push(`${point.name} ${point.call}: was not killed: ${stderr}`)
+  const look = async (place: Place, said: readonly unknown[]) => {
     const there = (said as { there?: string[] }[]).at(-1)?.there ?? []
-    const found = await wrongVolumes(place, there).catch((error) => [String(error.stack)])
-    found.push(...(await violations(place.roots).catch((error) => [String(error.stack)])))
-    wrong.push(...found.map((what) => `${point.name} ${point.call}: ${what}`))
+    return [...(await wrongVolumes(place, there)), ...(await violations(place.roots))]
   }
+  for (const point of points) wrong.push(...(await wrongAfterKill(point, 'clones', async () => archives, look)))
   console.log(`${points.length} kills, ${wrong.length} lost or leaked`)
   expect(wrong).toEqual([])
 })

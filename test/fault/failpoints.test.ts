@@ -4,9 +4,8 @@ import { isOfClones } from './support/clone-scenario.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { isOfLifecycle } from './support/lifecycle-scenario.js'
 import { isOfNetworks } from './support/network-scenario.js'
-import { archivesIn, newPlace, type Place, startRepository } from './support/place.js'
-import { passedPoints, wrongAfterError } from './support/points.js'
-import { startProgram } from './support/program.js'
+import { archivesIn, type Place, startRepository } from './support/place.js'
+import { passedPoints, wrongAfterError, wrongAfterKill } from './support/points.js'
 import type { Point } from './support/programs.js'
 import { acknowledged, type Saying, scenario } from './support/scenario.js'
 import { isOfVolumes } from './support/volume-scenario.js'
@@ -39,20 +38,9 @@ test('at every failpoint an error is told as one of ours, a second try succeeds,
 describe('a process that is killed', () => {
   test('at every failpoint has lost nothing that it acknowledged, and leaves nothing', async () => {
     const wrong: string[] = []
-    for (const point of points) {
-      using place = newPlace()
-      const { said, ended } = await startProgram('scenario', {
-        roots: place.roots,
-        archives: await archives(place),
-        point,
-      })
-      const { signal, stderr } = await ended
-      if (signal !== 'SIGKILL') wrong.push(`${point.name} ${point.call}: was not killed: ${stderr}`)
-      const found = await violations(place.roots, acknowledged(scenario, said as Saying[])).catch((error) => [
-        String(error.stack),
-      ])
-      wrong.push(...found.map((what) => `${point.name} ${point.call}: ${what}`))
-    }
+    const look = ({ roots }: Place, said: readonly unknown[]) =>
+      violations(roots, acknowledged(scenario, said as Saying[]))
+    for (const point of points) wrong.push(...(await wrongAfterKill(point, 'scenario', archives, look)))
     const lost = wrong.filter((what) => what.includes('lost:')).length
     console.log(`${points.length} kills, ${lost} lost, ${wrong.length - lost} leaked`)
     expect(wrong).toEqual([])

@@ -4,9 +4,8 @@ import { busyboxForm } from '../support/images.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { journalFaults, journalGaps } from './support/journal-faults.js'
 import { isOfLifecycle, lifecycleScenario, withSpool } from './support/lifecycle-scenario.js'
-import { newPlace } from './support/place.js'
-import { countCalls, wrongAfterError } from './support/points.js'
-import { startProgram } from './support/program.js'
+import type { Place } from './support/place.js'
+import { countCalls, wrongAfterError, wrongAfterKill } from './support/points.js'
 import type { Point } from './support/programs.js'
 import { acknowledged, type Saying } from './support/scenario.js'
 
@@ -45,15 +44,9 @@ test('at every failpoint an error is told as one of ours, a second try succeeds,
 
 test('a process that is killed at any failpoint has lost nothing that it acknowledged, and leaves nothing', async () => {
   const wrong: string[] = []
-  for (const point of points) {
-    using place = newPlace()
-    const { said, ended } = await startProgram('lifecycle', { roots: place.roots, archives, point })
-    const { signal, stderr } = await ended
-    if (signal !== 'SIGKILL') wrong.push(`${point.name} ${point.call}: was not killed: ${stderr}`)
-    const facts = acknowledged(lifecycleScenario, said as Saying[])
-    const found = await violations(withSpool(place.roots), facts, journalFaults).catch((error) => [String(error.stack)])
-    wrong.push(...found.map((what) => `${point.name} ${point.call}: ${what}`))
-  }
+  const look = ({ roots }: Place, said: readonly unknown[]) =>
+    violations(withSpool(roots), acknowledged(lifecycleScenario, said as Saying[]), journalFaults)
+  for (const point of points) wrong.push(...(await wrongAfterKill(point, 'lifecycle', archivesOf, look)))
   const lost = wrong.filter((what) => what.includes('lost:')).length
   console.log(`${points.length} kills, ${lost} lost, ${wrong.length - lost} leaked`)
   expect(wrong).toEqual([])

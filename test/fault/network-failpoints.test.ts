@@ -3,9 +3,8 @@ import { failpoints } from '../../src/errors/failpoint.js'
 import { busyboxForm } from '../support/images.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { isOfNetworks, networkScenario } from './support/network-scenario.js'
-import { newPlace } from './support/place.js'
-import { passedPoints, wrongAfterError } from './support/points.js'
-import { startProgram } from './support/program.js'
+import type { Place } from './support/place.js'
+import { passedPoints, wrongAfterError, wrongAfterKill } from './support/points.js'
 import type { Point } from './support/programs.js'
 
 let points: readonly Point[]
@@ -30,14 +29,8 @@ test('at every failpoint an error is told as one of ours, a second try succeeds,
 
 test('a process that is killed at any failpoint of networks leaves nothing', async () => {
   const wrong: string[] = []
-  for (const point of points) {
-    using place = newPlace()
-    const { ended } = await startProgram('networks', { roots: place.roots, archives, point })
-    const { signal, stderr } = await ended
-    if (signal !== 'SIGKILL') wrong.push(`${point.name} ${point.call}: was not killed: ${stderr}`)
-    const found = await violations(place.roots).catch((error) => [String(error.stack)])
-    wrong.push(...found.map((what) => `${point.name} ${point.call}: ${what}`))
-  }
+  const look = ({ roots }: Place) => violations(roots)
+  for (const point of points) wrong.push(...(await wrongAfterKill(point, 'networks', async () => archives, look)))
   console.log(`${points.length} kills, ${wrong.length} leaked`)
   expect(wrong).toEqual([])
 })

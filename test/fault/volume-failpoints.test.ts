@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { failpointNames, violations } from './support/invariants.js'
-import { newPlace } from './support/place.js'
-import { passedPoints, wrongAfterError } from './support/points.js'
-import { startProgram } from './support/program.js'
+import type { Place } from './support/place.js'
+import { passedPoints, wrongAfterError, wrongAfterKill } from './support/points.js'
 import type { Point } from './support/programs.js'
 import { acknowledged, type Saying } from './support/scenario.js'
 import { strayVolumes, withShelf, writeVolumeImage } from './support/volume-place.js'
@@ -39,15 +38,9 @@ test('at every failpoint an error is told as one of ours, a second try succeeds,
 
 test('a process that is killed at any failpoint of volumes has lost none that it acknowledged, and leaves nothing', async () => {
   const wrong: string[] = []
-  for (const point of points) {
-    using place = newPlace()
-    const { said, ended } = await startProgram('volumes', { roots: place.roots, archives, point })
-    const { signal, stderr } = await ended
-    if (signal !== 'SIGKILL') wrong.push(`${point.name} ${point.call}: was not killed: ${stderr}`)
-    const facts = acknowledged(volumeScenario, said as Saying[])
-    const found = await violations(withShelf(place.roots), facts, strayVolumes).catch((error) => [String(error.stack)])
-    wrong.push(...found.map((what) => `${point.name} ${point.call}: ${what}`))
-  }
+  const look = ({ roots }: Place, said: readonly unknown[]) =>
+    violations(withShelf(roots), acknowledged(volumeScenario, said as Saying[]), strayVolumes)
+  for (const point of points) wrong.push(...(await wrongAfterKill(point, 'volumes', archivesOf, look)))
   const lost = wrong.filter((what) => what.includes('lost:')).length
   console.log(`${points.length} kills, ${lost} lost, ${wrong.length - lost} leaked`)
   expect(wrong).toEqual([])

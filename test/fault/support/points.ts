@@ -2,6 +2,7 @@ import { failpoints } from '../../../src/errors/failpoint.js'
 import { InboardError } from '../../../src/index.js'
 import { violations } from './invariants.js'
 import { newPlace, type Place } from './place.js'
+import { startProgram } from './program.js'
 import { arm, type Point } from './programs.js'
 import { type Roots, type Step, User } from './scenario.js'
 
@@ -65,6 +66,25 @@ export async function wrongAfterError(
   for (const step of scenario) found.push(...(await twice(step, user)))
   failpoints.clear()
   return [...found, ...(await violations(user.roots, {}, stray))].map((what) => `${point.name} ${point.call}: ${what}`)
+}
+
+/**
+ * What is wrong with a root whose process is killed at a point of its scenario.
+ *
+ * @param look finds what it has acknowledged and is not there, and what is left
+ */
+export async function wrongAfterKill(
+  point: Point,
+  program: 'scenario' | 'volumes' | 'networks' | 'clones' | 'lifecycle',
+  archives: Archives,
+  look: (place: Place, said: readonly unknown[]) => Promise<string[]>,
+): Promise<string[]> {
+  using place = newPlace()
+  const { said, ended } = await startProgram(program, { roots: place.roots, archives: await archives(place), point })
+  const { signal, stderr } = await ended
+  const found = signal === 'SIGKILL' ? [] : [`was not killed: ${stderr}`]
+  found.push(...(await look(place, said).catch((error) => [String(error.stack)])))
+  return found.map((what) => `${point.name} ${point.call}: ${what}`)
 }
 
 async function twice(step: Step, user: User): Promise<string[]> {
