@@ -56,7 +56,7 @@ beforeEach(() => {
 
 /** A container that lives until it is told to end, by its input. */
 function live(executable: string, options: Partial<ContainerPlan>, slots: readonly number[] = []) {
-  const stdio = { kind: 'pipes', flags: ['attached', 'stdin'] } as const
+  const stdio = { kind: 'pipes', flags: ['attached', 'stdin', 'stdinOnce'] } as const
   const ending = (plan: PlanWriter) => plan.networkEnd()
   return start(bench, executable, { argv: ['cat'], stdio, ending, ...options }, slots)
 }

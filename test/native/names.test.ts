@@ -136,7 +136,7 @@ describe.each([
     write('view', 'network front', 'network gone', 'network back', `alias db ${second}`, 'server 10.0.0.1')
     const container = start(bench, executable, {
       argv: ['cat'],
-      stdio: { kind: 'pipes', flags: ['attached', 'stdin'] },
+      stdio: { kind: 'pipes', flags: ['attached', 'stdin', 'stdinOnce'] },
       ending: (plan) => plan.namesRemove({ directory, view: 'view', id: first }),
     })
     await container.status.next('started')

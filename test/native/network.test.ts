@@ -82,7 +82,7 @@ describe.each([
   it('puts the end of the host on the bridge', async () => {
     const container = start(bench, executable, {
       argv: ['cat'],
-      stdio: { kind: 'pipes', flags: ['attached', 'stdin'] },
+      stdio: { kind: 'pipes', flags: ['attached', 'stdin', 'stdinOnce'] },
       beside: connectToBridge,
     })
     await container.status.next('started')
@@ -135,7 +135,7 @@ describe.each([
       executable,
       {
         argv: ['cat'],
-        stdio: { kind: 'pipes', flags: ['attached', 'stdin'] },
+        stdio: { kind: 'pipes', flags: ['attached', 'stdin', 'stdinOnce'] },
         beside: (plan) => writeBatch(plan, 'slot', addTable, { slot: 0 }),
         ending: (plan) => writeBatch(plan, 'slot', removeTable, { slot: 0 }),
       },
@@ -210,7 +210,7 @@ describe.each([
       executable,
       {
         argv: ['cat'],
-        stdio: { kind: 'pipes', flags: ['attached', 'stdin'] },
+        stdio: { kind: 'pipes', flags: ['attached', 'stdin', 'stdinOnce'] },
         beside: publish(80),
         ending: (plan) => plan.networkEnd(),
       },
