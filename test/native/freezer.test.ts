@@ -23,7 +23,7 @@ beforeAll(() => {
 })
 afterAll(() => bench.dispose())
 
-/** A container that prints as fast as it is read, and what its freezer says. */
+/** A container whose program knows what to do with a signal, and what its freezer says. */
 async function start(
   executable: string,
   { withFreezer = true, restart }: { withFreezer?: boolean; restart?: RestartPolicy } = {},
@@ -33,11 +33,12 @@ async function start(
   const plan = containerPlan({
     ...place,
     cgroups,
-    argv: ['sh', '-c', 'trap "exit 7" TERM; sleep 1000 & wait'],
+    argv: ['sh', '-c', 'trap "exit 7" TERM; echo ready; sleep 1000 & wait'],
     ...(restart && { restart }),
   })
   const supervised = supervise(executable, plan, bench.directory)
   await supervised.status.next('started')
+  await supervised.status.next('stdout')
   const path = place.cgroups.find(({ hierarchy }) => hierarchy === 'freezer')?.path
   const knob = `${path}/freezer.state`
   const state = () => readFileSync(knob, 'utf8').trim()
