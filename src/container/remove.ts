@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { CleanupError } from '../errors/index.js'
 import { native } from '../host/index.js'
-import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
+import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { send } from './kill.js'
 import { type Present, present } from './present.js'
@@ -39,7 +39,7 @@ export async function remove(
     if (record.config.rm && isAlive(status)) return
     failpoint('remove.begin')
     // When another process has started it meanwhile: look again.
-    if (context.containers.beginRemove(id, volumes)) return removeBegun(context, record)
+    if (context.containers.beginRemove(id, volumes)) return removeBegun(context, record, () => {})
   }
 }
 
@@ -54,17 +54,20 @@ async function endForRemoval(context: ContainerContext, now: Present): Promise<v
 /** Finishes a removal that was cut short, unless somebody is at it. One that fails again leaves a dead container. */
 export async function finishRemoval(context: ContainerContext, record: ContainerRecord): Promise<void> {
   if (isBeingRemoved(context.runRoot, record.id)) return
-  await removeBegun(context, record).catch((error: { code?: string }) => {
-    if (error.code === undefined || !['CLEANUP_FAILED', 'CONTAINER_IN_USE', 'CONTAINER_NOT_FOUND'].includes(error.code))
-      throw error
+  const refuse = () => {
+    if (isBeingRemoved(context.runRoot, record.id)) throw refusal('remove', 'removing', record.id)
+  }
+  await removeBegun(context, record, refuse).catch((error: { code?: string }) => {
+    if (error.code !== 'CLEANUP_FAILED' && error.code !== 'CONTAINER_IN_USE') throw error
   })
 }
 
-async function removeBegun(context: ContainerContext, record: ContainerRecord): Promise<void> {
+/** @param refuse throws when this is not to be waited for: that somebody else is at it. Who opens a root may be, and then it is done. */
+async function removeBegun(context: ContainerContext, record: ContainerRecord, refuse: () => void): Promise<void> {
   const { id } = record
-  const lock = await claim(context, id)
+  const lock = await claim(context, id, refuse)
   try {
-    if (!context.containers.get(id)) throw noSuchContainer(id)
+    if (!context.containers.get(id)) return
     await removeFiles(context, id)
     if (!record.isPrepared) await context.finishFills(record)
     failpoint('remove.delete')
@@ -77,10 +80,7 @@ async function removeBegun(context: ContainerContext, record: ContainerRecord): 
 }
 
 /** Nobody else removes it from then on. The supervisor of its last run has gone. */
-async function claim(context: ContainerContext, id: string): Promise<number> {
-  const refuse = () => {
-    if (isBeingRemoved(context.runRoot, id)) throw refusal('remove', 'removing', id)
-  }
+async function claim(context: ContainerContext, id: string, refuse: () => void): Promise<number> {
   for (;;) {
     await awaitCleared(context, id, refuse)
     const lock = lockRunDirectory(context.runRoot, id)
