@@ -110,6 +110,7 @@ class Removal {
 
   void empty() {
     Descriptor duplicate(fcntl(current_.get(), F_DUPFD_CLOEXEC, 0));
+    if (duplicate.get() < 0) return note(errno, "fcntl", "");
     const std::unique_ptr<DIR, CloseDirectory> stream(fdopendir(duplicate.get()));
     if (!stream) return note(errno, "fdopendir", "");
     duplicate.release();

@@ -170,7 +170,7 @@ async function launch(
   signal: AbortSignal | undefined,
 ): Promise<Started> {
   signal?.throwIfAborted()
-  const { record, pid, fd } = await openFirst(context, id)
+  const { record, pid, fd } = await reporting(`cannot exec in container ${id}`, () => openFirst(context, id))
   try {
     const live = await reporting(`cannot exec in container ${record.name}`, () =>
       context.launchExec(record, pid, fd, request),

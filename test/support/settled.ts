@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What a real leak costs, and what a busy machine may take. */
-const patienceMs = 10_000
+/** What a real leak costs, and what a busy machine may take: the kernel clears namespaces one after the other. */
+const patienceMs = 30_000
 
 /**
  * A container's end is told before its teardown is done, and the kernel removes the interfaces of a namespace that has died
