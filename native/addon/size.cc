@@ -70,7 +70,6 @@ class TreeSize : public Task {
     levels_.push_back({identityOf(status), {}});
     current_ = std::move(directory);
     Descriptor duplicate(check(fcntl(current_.get(), F_DUPFD_CLOEXEC, 0), "fcntl", path_));
-    if (duplicate.get() < 0) throw Failure{errno, "fcntl", path_};
     const std::unique_ptr<DIR, CloseDirectory> stream(fdopendir(duplicate.get()));
     if (!stream) throw Failure{errno, "fdopendir", path_};
     duplicate.release();
