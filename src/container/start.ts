@@ -93,7 +93,7 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
       await supervisorGone
       const torndown = await session.torndown
       // A whole teardown has removed the run directory of an rm container, too.
-      if (!record.config.rm || torndown?.failures !== 0) await clearRun(context, record.id, record.config.rm)
+      if (!record.config.rm || torndown?.failures !== 0) await clearPatiently(context, record)
       else await context.releaseVolumes(record.id)
       if (record.config.rm) await context.discardVolumes(record)
     })
@@ -123,6 +123,18 @@ async function settleUntold(context: ContainerContext, record: ContainerRecord, 
   return observed.status === 'ended' && observed.outcome.startedAtNs !== '0'
     ? observed.outcome
     : lostOutcome(true, session.start)
+}
+
+/** On a busy machine the kernel takes its time to let go of cgroups whose processes are dead. */
+async function clearPatiently(context: ContainerContext, { id, config }: ContainerRecord): Promise<void> {
+  for (let pauseMs = 250; pauseMs <= 2000; pauseMs *= 2)
+    try {
+      return void (await clearRun(context, id, config.rm))
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'CLEANUP_FAILED') throw error
+      await delay(pauseMs)
+    }
+  await clearRun(context, id, config.rm)
 }
 
 /** A container whose program never ran is as it was before, and remembers why, as Docker's does. */
