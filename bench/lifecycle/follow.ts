@@ -21,6 +21,7 @@ export async function measureFollow(engine: Engine, lines: number): Promise<void
     await next
     latencies.push(performance.now() - began)
   }
+  await entries.return()
   io.stdin.end()
   await Promise.all([io.exit, once(io.stdout, 'close')])
   await io.container.remove()

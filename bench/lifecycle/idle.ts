@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from 'inboard'
 import { parentMemory } from '../memory.js'
 import { printTarget } from '../statistics.js'
-import { ensureProgram, execute, type Workspace } from '../workspace.js'
+import { ensureProgram, type Workspace } from '../workspace.js'
 
 const seconds = 5
 
@@ -15,18 +18,11 @@ export async function measureIdle(workspace: Workspace, engine: Engine): Promise
   const { Pid } = (await container.inspect()).State
   const supervisor = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${Pid}/status`, 'utf8'))?.[1] ?? ''
   const trace = join(workspace.directory, 'trace')
-  await execute('timeout', [
-    '--preserve-status',
-    '-s',
-    'INT',
-    String(seconds),
-    'strace',
-    '-f',
-    '-o',
-    trace,
-    '-p',
-    supervisor,
-  ])
+  const tracer = spawn('strace', ['-f', '-o', trace, '-p', supervisor], { stdio: 'ignore' })
+  const ended = once(tracer, 'exit')
+  await delay(seconds * 1000)
+  tracer.kill('SIGINT')
+  await ended
   // The call that it waits in, which strace ends as it leaves, is the only one.
   const calls = readFileSync(trace, 'utf8')
     .split('\n')

@@ -11,7 +11,7 @@ export async function measureLists(engine: Engine, count: number, rounds: number
     const began = performance.now()
     const listed = await engine.containers.list()
     lists.push(performance.now() - began)
-    if (listed.length !== count) throw new Error(`${listed.length} of ${count} containers are listed`)
+    if (listed.length < count) throw new Error(`${listed.length} of ${count} containers are listed`)
   }
   const inspected: number[] = []
   for (const container of containers) {

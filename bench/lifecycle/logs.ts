@@ -4,7 +4,7 @@ import { openDockerCommand } from '../peers/docker.js'
 import { median, printTable, printTarget } from '../statistics.js'
 import type { Workspace } from '../workspace.js'
 
-const program = ['sh', '-c', 'head -c 200M /dev/zero | base64']
+const program = ['sh', '-c', 'head -c 209715200 /dev/zero | base64']
 
 /** Much output in short lines: attached and read to its end, with the log on the disk. */
 export async function compareLogs(workspace: Workspace, engine: Engine, rounds: number): Promise<void> {
@@ -42,7 +42,7 @@ async function runOwn(engine: Engine) {
   io.stderr.resume()
   const { exitCode } = await io.exit
   const ms = performance.now() - began
-  if (exitCode !== 0) throw new Error(`the program ended with ${exitCode}`)
+  if (exitCode !== 0 || bytes === 0) throw new Error(`the program ended with ${exitCode}, and wrote ${bytes} bytes`)
   const { id } = io.container
   const logBytes = statSync(`${engine.root}/containers/${id}/${id}-json.log`).size
   await io.container.remove()
