@@ -179,8 +179,16 @@ export const operations = [
     code: 14,
     name: 'open_log',
     in: ['beside', 'prepare'],
-    fields: { path: 'str', mode: 'u64', format: 'u64', maximumBytes: 'u64', files: 'u64', attributes: 'str' },
-    doc: "Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h.",
+    fields: {
+      path: 'str',
+      mode: 'u64',
+      format: 'u64',
+      maximumBytes: 'u64',
+      files: 'u64',
+      compress: 'u64',
+      attributes: 'str',
+    },
+    doc: "Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all; with `compress`, `path`.1.gz soon. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h.",
   },
   {
     code: 15,

@@ -8,7 +8,7 @@
 #include "sys.h"
 
 void log_initialize(struct log *log) {
-    log->fd = log->directory = -1;
+    log->fd = log->directory = log->compressor_watch = -1;
     log->second = -1;
     log->rotate_at = UINT64_MAX;
     log->streams[0].name = "stdout";
@@ -111,30 +111,59 @@ void log_flush(struct log *log) {
     log->marks = 0;
 }
 
-static void numbered(char *to, const char *path, uint64_t number) {
+void log_name(char *to, const struct op_open_log *options, uint64_t number, const char *suffix) {
     if (number == 0)
-        snprintf(to, PATH_MAX, "%s", path);
+        snprintf(to, PATH_MAX, "%s", options->path);
     else
-        snprintf(to, PATH_MAX, "%s.%llu", path, (unsigned long long)number);
+        snprintf(to, PATH_MAX, "%s.%llu%s", options->path, (unsigned long long)number, suffix);
+}
+
+static bool exists(const struct op_open_log *options, uint64_t number, const char *suffix) {
+    char path[PATH_MAX];
+    log_name(path, options, number, suffix);
+    return access(path, F_OK) == 0;
+}
+
+bool log_numbered(const struct log *log, uint64_t number) {
+    return exists(&log->options, number, "") || (log->options.compress && exists(&log->options, number, ".gz"));
 }
 
 /* How many of the numbers there are, at most one less than there may be files. */
-static uint64_t count_numbers(const struct op_open_log *options) {
-    char path[PATH_MAX];
-    uint64_t count = 0;
-    do numbered(path, options->path, ++count);
-    while (count < options->files && access(path, F_OK) == 0);
+static uint64_t count_numbers(const struct log *log) {
+    uint64_t count = 1;
+    while (count < log->options.files && log_numbered(log, count)) count++;
     return count - 1;
 }
 
-/* Each file gets the next number; the oldest goes, when there may be no more of them. */
-static int rename_files(const struct op_open_log *options, const char *next) {
+static int remove_name(const struct op_open_log *options, uint64_t number, const char *suffix) {
+    char path[PATH_MAX];
+    log_name(path, options, number, suffix);
+    return unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+static int rename_number(const struct op_open_log *options, uint64_t number, const char *suffix) {
     char from[PATH_MAX], to[PATH_MAX];
-    for (uint64_t number = count_numbers(options) + 1; number-- > 0;) {
-        if (number + 1 >= options->files) continue;
-        numbered(from, options->path, number);
-        numbered(to, options->path, number + 1);
-        if (rename(from, to) < 0 && errno != ENOENT) return -1;
+    log_name(from, options, number, suffix);
+    log_name(to, options, number + 1, suffix);
+    return rename(from, to) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+/* A compressor may have been killed when both were there. */
+static int rename_compressed(const struct op_open_log *options, uint64_t number) {
+    if (!exists(options, number, ".gz")) return 0;
+    return remove_name(options, number, "") < 0 ? -1 : rename_number(options, number, ".gz");
+}
+
+/* Each file gets the next number; the oldest goes, when there may be no more of them. */
+static int rename_files(const struct log *log, const char *next) {
+    const struct op_open_log *options = &log->options;
+    for (uint64_t number = count_numbers(log) + 1; number-- > 0;) {
+        bool may_be_compressed = options->compress && number > 0, is_last = number + 1 >= options->files;
+        if (is_last && may_be_compressed && remove_name(options, number, "") < 0) return -1;
+        if (is_last && may_be_compressed && remove_name(options, number, ".gz") < 0) return -1;
+        if (is_last) continue;
+        if (may_be_compressed && rename_compressed(options, number) < 0) return -1;
+        if (rename_number(options, number, "") < 0) return -1;
     }
     return rename(next, options->path);
 }
@@ -162,11 +191,13 @@ void log_rotate(struct log *log) {
     int fd = open_file(&log->options, next, O_TRUNC);
     if (fd < 0) return;
     bool taken = take_file(log, fd) == 0;
-    if (!taken || record_places(log) < 0 || rename_files(&log->options, next) < 0) {
+    log_compress_stop(log);
+    if (!taken || record_places(log) < 0 || rename_files(log, next) < 0) {
         if (taken) log->places--;
         close(fd);
         return;
     }
     close(log->fd);
     log->fd = fd;
+    log_compress_soon(log);
 }

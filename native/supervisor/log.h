@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 #include "protocol.gen.h"
 
@@ -65,6 +66,9 @@ struct log {
     struct timespec suffix_at;
     size_t suffix_length;
     char suffix[LOG_SUFFIX_BYTES];
+    int64_t compress_ms;  /* when renamed files are compressed, on the monotonic clock; 0: nothing is to be */
+    pid_t compressor;
+    int compressor_watch; /* its pidfd; -1: there is none */
     uint32_t marks;
     struct log_mark mark[LOG_BATCH_ENTRIES];
     size_t batched;
@@ -97,5 +101,19 @@ char *log_entry(struct log *log, char *to, const struct log_stream *stream, cons
 void log_flush(struct log *log);
 /* The batch is empty: begins another file, if it can. */
 void log_rotate(struct log *log);
+/* The name of a file, PATH_MAX bytes at most: 0 is the one that is written to. */
+void log_name(char *to, const struct op_open_log *options, uint64_t number, const char *suffix);
+/* Whether there is a file with that number, compressed or not. */
+bool log_numbered(const struct log *log, uint64_t number);
+
+/* log-compress.c */
+/* Files were renamed: they are compressed, unless they are renamed again within a moment. */
+void log_compress_soon(struct log *log);
+/* Before names change, and at the end. */
+void log_compress_stop(struct log *log);
+/* For how long a poll may wait at most, -1: for ever. */
+int log_patience_ms(const struct log *log);
+/* The patience is over, or `compressor_watch` is readable. */
+void log_serve(struct log *log, bool has_ended);
 
 #endif

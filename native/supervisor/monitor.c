@@ -12,6 +12,7 @@ enum {
     POLL_INPUT,
     POLL_LISTENER,
     POLL_OOM,
+    POLL_LOG,
     POLL_HELPERS,
     POLL_HEALTH = POLL_HELPERS + HELPERS,
     POLL_CLIENTS = POLL_HEALTH + HEALTH_POLLS
@@ -55,6 +56,7 @@ static nfds_t prepare_poll(const struct supervisor *s, struct pollfd *polled) {
     polled[POLL_INPUT] = (struct pollfd){input_blocked(s) ? s->io.input : -1, POLLOUT, 0};
     polled[POLL_LISTENER] = (struct pollfd){s->listener, POLLIN, 0};
     polled[POLL_OOM] = oom_poll(s);
+    polled[POLL_LOG] = (struct pollfd){s->log.compressor_watch, POLLIN, 0};
     for (int i = 0; i < HELPERS; i++) polled[POLL_HELPERS + i] = helper_poll(&s->network.helpers[i]);
     health_poll(s, polled + POLL_HEALTH);
     for (uint32_t i = 0; i < s->clients; i++) polled[POLL_CLIENTS + i] = poll_client(s, &s->client[i]);
@@ -72,7 +74,7 @@ static void serve_client(struct supervisor *s, struct client *client, short even
 /* For how long a poll may wait; -1: nothing but what is polled for makes it end. */
 static int patience_ms(const struct supervisor *s) {
     const int all[] = {helpers_patience_ms(&s->network), health_patience_ms(s),
-                       restart_patience_ms(s), journal_patience_ms(s)};
+                       restart_patience_ms(s), journal_patience_ms(s), log_patience_ms(&s->log)};
     int least = -1;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] >= 0 && (least < 0 || all[i] < least)) least = all[i];
@@ -106,6 +108,7 @@ static bool turn(struct supervisor *s) {
         if (polled[POLL_HELPERS + i].revents) helper_serve(s, &s->network.helpers[i]);
     serve_health(s, polled + POLL_HEALTH);
     if (polled[POLL_OOM].revents) oom_serve(s);
+    log_serve(&s->log, polled[POLL_LOG].revents != 0);
     if (journal_patience_ms(s) == 0) journal_serve(s);
     return polled[POLL_EXIT].revents == 0;
 }
@@ -154,6 +157,7 @@ static void end_run(struct supervisor *s) {
     clients_send(s, 0, &exited);
     if (s->listener >= 0) clients_accept(s);
     fault_point(s, FAULT_TOLD);
+    log_compress_stop(&s->log);
     kill_and_reap(s);
     fault_point(s, FAULT_REAPED);
 }

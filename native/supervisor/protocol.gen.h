@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0xba4ec794u
+#define PLAN_FINGERPRINT 0xdcb80273u
 #define OPCODE_LAST 94
 #define FAULT_LAST 8
 #define FRAME_LAST 39
@@ -239,6 +239,7 @@ struct op_open_log {
     uint64_t format;
     uint64_t maximum_bytes;
     uint64_t files;
+    uint64_t compress;
     const char *attributes;
 };
 
@@ -778,7 +779,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [11] = {"make_directory", 142, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [12] = {"write_file", 10, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
     [13] = {"write_knob", 166, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
-    [14] = {"open_log", 6, false, 6, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR}},
+    [14] = {"open_log", 6, false, 7, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR}},
     [15] = {"stdio", 2, false, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
     [16] = {"oom_counter", 6, false, 1, 0, {FIELD_STR}},
     [47] = {"freezer", 6, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},

@@ -1,5 +1,16 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { TimedEntry } from './log-entry.js'
 import { closeLogFiles, endsOf, entriesFrom, openLogFiles, tailPlaces } from './log-files.js'
@@ -37,6 +48,11 @@ function write(encode: (text: string) => Buffer, ...files: string[][]): void {
     const number = files.length - 1 - index
     writeFileSync(number === 0 ? path : `${path}.${number}`, Buffer.concat(texts.map(encode)))
   }
+}
+
+function compress(file: string): void {
+  writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)))
+  rmSync(file)
 }
 
 async function texts(format: LogFormat, count?: number, endBytes?: number): Promise<string[]> {
@@ -80,6 +96,38 @@ describe.each(formats)('%s', (_name, format, encode) => {
     appendFileSync(path, encode('torn\n').subarray(0, 12))
     expect(await texts(format)).toEqual(['a\n', 'b\n'])
     expect(await texts(format, 1)).toEqual(['b\n'])
+  })
+
+  it('reads what is compressed as what it was', async () => {
+    write(encode, ['a\n', 'b\n'], ['c\n'], ['d\n', 'e\n'])
+    compress(`${path}.1`)
+    compress(`${path}.2`)
+    expect(await texts(format)).toEqual(['a\n', 'b\n', 'c\n', 'd\n', 'e\n'])
+    expect(await texts(format, 4)).toEqual(['b\n', 'c\n', 'd\n', 'e\n'])
+    expect(readdirSync(directory).sort()).toEqual(['c.log', 'c.log.1.gz', 'c.log.2.gz'])
+  })
+
+  it('takes one of two that are the same file', async () => {
+    write(encode, ['a\n'], ['b\n'])
+    writeFileSync(`${path}.1.gz`, gzipSync(readFileSync(`${path}.1`)))
+    expect(await texts(format)).toEqual(['a\n', 'b\n'])
+  })
+
+  it('reads of a damaged file what there is', async () => {
+    write(encode, ['a\n', ...Array<string>(50_000).fill('b\n')], ['c\n'])
+    compress(`${path}.1`)
+    truncateSync(`${path}.1.gz`, statSync(`${path}.1.gz`).size - 4)
+    const found = await texts(format)
+    expect([found[0], found.at(-1)]).toEqual(['a\n', 'c\n'])
+  })
+
+  it('ends where a supervisor said, whatever was compressed since, and whoever has its inode now', async () => {
+    write(encode, ['before\n'], ['a\n', 'b\n'], ['c\n'])
+    const a = encode('a\n').length
+    writeFileSync(join(directory, 'log'), `${statSync(path).ino} 0\n${statSync(path).ino} ${2 * a}\n`)
+    compress(`${path}.1`)
+    expect(await texts(format, undefined, a)).toEqual(['before\n', 'a\n'])
+    expect(await texts(format, undefined, 3 * a)).toEqual(['before\n', 'a\n', 'b\n', 'c\n'])
   })
 
   it('ends where a supervisor said, in the newest file as long as nothing was renamed', async () => {

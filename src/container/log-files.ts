@@ -1,14 +1,9 @@
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readTextFile } from '../host/index.js'
 import type { TimedEntry } from './log-entry.js'
+import { type LogFile, openLogFile, unlessMissing } from './log-file.js'
 import { type LogFormat, longestEntry } from './log-formats.js'
-
-/** One of a log's files, open: whatever it is renamed to, and also when it is gone. */
-export interface LogFile {
-  readonly handle: FileHandle
-  readonly inode: string
-}
 
 const attempts = 20
 
@@ -29,7 +24,7 @@ export async function openLogFiles(path: string): Promise<LogFile[]> {
 }
 
 export async function closeLogFiles(files: readonly LogFile[]): Promise<void> {
-  await Promise.all(files.map(({ handle }) => handle.close()))
+  await Promise.all(files.map((file) => file.close()))
 }
 
 /** Undefined when a number is missing, unless that is tolerated: a supervisor was killed between two renames. */
@@ -37,9 +32,9 @@ async function openNumbered(path: string, isTolerant: boolean): Promise<LogFile[
   const files: LogFile[] = []
   try {
     for (let number = 0; ; number++) {
-      const file = await openOne(nameOf(path, number))
+      const file = await openLogFile(nameOf(path, number))
       if (file) files.unshift(file)
-      else if ((await inodeOf(nameOf(path, number + 1))) === undefined) return files
+      else if (!(await isThere(nameOf(path, number + 1)))) return files
       else if (!isTolerant) break
     }
   } catch (error) {
@@ -52,30 +47,11 @@ async function openNumbered(path: string, isTolerant: boolean): Promise<LogFile[
 
 const nameOf = (path: string, number: number) => (number === 0 ? path : `${path}.${number}`)
 
-async function openOne(path: string): Promise<LogFile | undefined> {
-  const handle = await unlessMissing(open(path, 'r'))
-  if (!handle) return undefined
-  try {
-    const { ino } = await handle.stat({ bigint: true })
-    return { handle, inode: String(ino) }
-  } catch (error) {
-    await handle.close()
-    throw error
-  }
-}
+const isThere = async (path: string) => ((await inodeOf(path)) ?? (await inodeOf(`${path}.gz`))) !== undefined
 
 export async function inodeOf(path: string): Promise<string | undefined> {
   const status = await unlessMissing(stat(path, { bigint: true }))
   return status && String(status.ino)
-}
-
-async function unlessMissing<Result>(promise: Promise<Result>): Promise<Result | undefined> {
-  try {
-    return await promise
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /**
@@ -85,16 +61,29 @@ async function unlessMissing<Result>(promise: Promise<Result>): Promise<Result |
  * @param record the supervisor's, see `log_open` in native/supervisor/log.h
  */
 export function endsOf(files: readonly LogFile[], endBytes: number, record: string): Map<LogFile, number> {
-  const text = readTextFile(record)
-  const begins = new Map(text?.split('\n').map((line) => line.split(' ', 2) as [string, string]))
+  const begins = beginsOf(files, readTextFile(record))
   const ends = new Map<LogFile, number>()
   for (const file of files) {
-    // Nothing was renamed in this run: it counts from the beginning of the newest.
-    const begin = text === undefined && file === files.at(-1) ? 0 : Number(begins.get(file.inode) ?? Number.NaN)
-    const end = Number.isNaN(begin) ? Number.POSITIVE_INFINITY : endBytes - begin
+    const end = endBytes - (begins.get(file) ?? Number.NEGATIVE_INFINITY)
     if (end > 0) ends.set(file, end)
   }
   return ends
+}
+
+/** Of files of this run. The newest is known by its inode; that of one which was compressed may be another's by now. */
+function beginsOf(files: readonly LogFile[], record: string | undefined): Map<LogFile, number> {
+  const begins = new Map<LogFile, number>()
+  const newest = files.at(-1)
+  if (!newest) return begins
+  // Nothing was renamed in this run: it counts from the beginning of the newest.
+  if (record === undefined) return begins.set(newest, 0)
+  const places = record.split('\n')
+  let at = places.findLastIndex((place) => place.startsWith(`${newest.inode} `))
+  for (const file of files.toReversed()) {
+    if (at < 0) break
+    begins.set(file, Number(places[at--]?.split(' ', 2)[1]))
+  }
+  return begins
 }
 
 /** A place in a file; always where an entry begins. */
@@ -110,10 +99,11 @@ export async function* entriesFrom(
   end = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<TimedEntry[], void, void> {
   const block = Buffer.allocUnsafe(longestEntry)
+  const content = await place.file.content()
   for (;;) {
     const length = Math.min(block.length, end - place.offset)
     if (length <= 0) return
-    const { bytesRead } = await place.file.handle.read(block, 0, length, place.offset)
+    const { bytesRead } = await content.read(block, 0, length, place.offset)
     const { entries, taken } = format.decode(block.subarray(0, bytesRead))
     place.offset += taken
     if (entries.length > 0) yield entries
@@ -131,7 +121,7 @@ export async function tailPlaces(
   const places: Place[] = []
   let left = count
   for (const file of files.toReversed()) {
-    const { size } = await file.handle.stat()
+    const { size } = await (await file.content()).stat()
     const end = await wholeEnd(file, format, Math.min(size, ends?.get(file) ?? size))
     const { offset, found } = await back(file, format, end, left)
     left -= found
@@ -171,8 +161,9 @@ async function back(file: LogFile, format: LogFormat, from: number, count: numbe
   return { offset, found }
 }
 
-async function blockBefore({ handle }: LogFile, end: number): Promise<Buffer> {
+async function blockBefore(file: LogFile, end: number): Promise<Buffer> {
+  const content = await file.content()
   const block = Buffer.allocUnsafe(Math.min(longestEntry, end))
-  const { bytesRead } = await handle.read(block, 0, block.length, end - block.length)
+  const { bytesRead } = await content.read(block, 0, block.length, end - block.length)
   return block.subarray(0, bytesRead)
 }

@@ -156,7 +156,8 @@ export async function* followedEntries(
 async function newerFiles(path: string, current: Place | undefined): Promise<Place[]> {
   if (current && (await inodeOf(path)) === current.file.inode) return []
   const files = await openLogFiles(path)
-  const at = files.findIndex(({ inode }) => inode === current?.file.inode)
+  // The last one: that of an older one, which was compressed, may have become this one's.
+  const at = files.findLastIndex(({ inode }) => inode === current?.file.inode)
   await closeLogFiles(files.slice(0, at + 1))
   return files.slice(at + 1).map((file) => ({ file, offset: 0 }))
 }

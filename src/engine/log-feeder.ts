@@ -1,10 +1,12 @@
 import { closeSync, constants, openSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
 import { connect } from '../container/dialogue.js'
 import type { TimedEntry } from '../container/log-entry.js'
-import { closeLogFiles, entriesFrom, type LogFile, openLogFiles, type Place } from '../container/log-files.js'
+import type { LogFile } from '../container/log-file.js'
+import { closeLogFiles, entriesFrom, openLogFiles, type Place } from '../container/log-files.js'
 import { followedEntries, isRunning, LogNews } from '../container/log-follow.js'
 import { type LogSource, logSource } from '../container/logs.js'
 import { failpoint } from '../errors/failpoint.js'
@@ -110,10 +112,11 @@ export class LogFeeder {
 async function beginning({ path, format }: LogSource, position: Position | undefined): Promise<Place[]> {
   const files = await openLogFiles(path)
   if (!position) return files.map((file) => ({ file, offset: 0 }))
-  const at = files.findIndex(({ inode }) => inode === position.inode)
+  const at = files.findLastIndex(({ inode }) => inode === position.inode)
   const file = files[at]
   // The file is gone, or what has its number is another one: the time tells.
-  if (!file || !(await isEndOf(file.handle, position))) return filesSince(files, format, BigInt(position.timeNs))
+  if (!file || !(await isEndOf(await file.content(), position)))
+    return filesSince(files, format, BigInt(position.timeNs))
   await closeLogFiles(files.slice(0, at))
   return files.slice(at).map((one) => ({ file: one, offset: one === file ? position.offset : 0 }))
 }
@@ -171,7 +174,7 @@ async function endedOrClosed(context: ContainerContext, id: string, signal: Abor
 }
 
 /** Whether an entry of that time ends there: a local log's frames tell their length at both ends. */
-async function isEndOf(handle: Place['file']['handle'], { offset, timeNs }: Position): Promise<boolean> {
+async function isEndOf(handle: FileHandle, { offset, timeNs }: Position): Promise<boolean> {
   const trailer = Buffer.alloc(4)
   const time = Buffer.alloc(8)
   if (offset < 20 || (await handle.read(trailer, 0, 4, offset - 4)).bytesRead < 4) return false

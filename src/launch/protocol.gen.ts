@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0xba4ec794
+export const fingerprint = 0xdcb80273
 export const modes = {
   run: 0,
   exec: 1,
@@ -284,13 +284,14 @@ export interface WriteKnob {
   readonly optional: number | bigint
 }
 
-/** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h. */
+/** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all; with `compress`, `path`.1.gz soon. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h. */
 export interface OpenLog {
   readonly path: string
   readonly mode: number | bigint
   readonly format: number | bigint
   readonly maximumBytes: number | bigint
   readonly files: number | bigint
+  readonly compress: number | bigint
   readonly attributes: string
 }
 
@@ -699,7 +700,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h. (beside, prepare) */
+  /** Opens (append, create) the log; all output of the container goes there too. Format jsonFile is Docker's: one object a line: log, stream, time; lines over 16 KiB in parts. A file that has reached `maximumBytes` (0: no limit) becomes `path`.1, and that `path`.2, up to `files` in all; with `compress`, `path`.1.gz soon. `attributes` is put into every object, before its time: empty, or members with their commas. Format local is described in log.h. (beside, prepare) */
   openLog(fields: OpenLog): void {
     this.begin(14, 'open_log')
     this.str(fields.path)
@@ -707,6 +708,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.u64(fields.format)
     this.u64(fields.maximumBytes)
     this.u64(fields.files)
+    this.u64(fields.compress)
     this.str(fields.attributes)
     this.end()
   }

@@ -14,7 +14,7 @@ describe('drivers and options', () => {
   it('json-file without limits is the default', () => {
     expect(parse(undefined)).toEqual({ driver: 'json-file', options: {} })
     expect(parse('')).toEqual({ driver: 'json-file', options: {} })
-    expect(logStorage(parse(undefined))).toEqual({ format: 'jsonFile', maximumBytes: 0, files: 1 })
+    expect(logStorage(parse(undefined))).toEqual({ format: 'jsonFile', maximumBytes: 0, files: 1, compress: false })
   })
 
   it('options come as texts, in camelCase, as lists, and later ones win', () => {
@@ -27,15 +27,24 @@ describe('drivers and options', () => {
   })
 
   it.each([
-    ['json-file', { maxSize: '1k', maxFile: 3 }, { format: 'jsonFile', maximumBytes: 1000, files: 3 }],
-    ['json-file', { maxSize: '1.5 MiB' }, { format: 'jsonFile', maximumBytes: 1_500_000, files: 1 }],
-    ['local', {}, { format: 'local', maximumBytes: 20 * 1024 * 1024, files: 5 }],
-    ['local', { maxFile: 1, compress: 'false' }, { format: 'local', maximumBytes: 20 * 1024 * 1024, files: 1 }],
+    ['json-file', { maxSize: '1k', maxFile: 3 }, { format: 'jsonFile', maximumBytes: 1000, files: 3, compress: false }],
+    ['json-file', { maxSize: '1.5 MiB' }, { format: 'jsonFile', maximumBytes: 1_500_000, files: 1, compress: false }],
+    [
+      'json-file',
+      { maxSize: '1k', maxFile: 2, compress: true },
+      { format: 'jsonFile', maximumBytes: 1000, files: 2, compress: true },
+    ],
+    ['local', {}, { format: 'local', maximumBytes: 20 * 1024 * 1024, files: 5, compress: true }],
+    [
+      'local',
+      { maxFile: 1, compress: 'false' },
+      { format: 'local', maximumBytes: 20 * 1024 * 1024, files: 1, compress: false },
+    ],
     ['none', {}, undefined],
     [
       'mine',
       { cacheMaxSize: '1m', 'cache-max-file': '2', theirs: 'x' },
-      { format: 'local', maximumBytes: 1e6, files: 2 },
+      { format: 'local', maximumBytes: 1e6, files: 2, compress: false },
     ],
   ] as const)('%s with %j is kept as %j', (driver, options, storage) => {
     expect(logStorage(parse(driver, options))).toEqual(storage)

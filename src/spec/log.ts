@@ -15,6 +15,8 @@ export interface LogStorage {
   /** The file is renamed when it has as many bytes; 0: never. */
   readonly maximumBytes: number
   readonly files: number
+  /** Renamed files are compressed by gzip, and have `.gz` behind their number. */
+  readonly compress: boolean
 }
 
 /** Drivers by name, with what they have against options. */
@@ -60,12 +62,14 @@ export function logStorage({ driver, options }: LogConfig): LogStorage | undefin
       format: 'jsonFile',
       maximumBytes: options['max-size'] === undefined ? 0 : decimalSize('max-size', options['max-size']),
       files: count('max-file', options['max-file'] ?? '1'),
+      compress: isTrue('compress', options.compress),
     }
   const [size, files] = driver === 'local' ? (['max-size', 'max-file'] as const) : spoolOptions
   return {
     format: 'local',
     maximumBytes: options[size] === undefined ? localBytes : decimalSize(size, options[size]),
     files: options[files] === undefined ? localFiles : count(files, options[files]),
+    compress: driver === 'local' && isTrue('compress', options.compress ?? 'true'),
   }
 }
 
@@ -121,11 +125,11 @@ function checkNone({ options }: LogConfig): void {
 function checkJsonFile(log: LogConfig): void {
   const { options } = log
   checkNames(options, jsonFileOptions, (name) => `unknown log opt '${name}' for json-file log driver`)
-  const { maximumBytes, files } = logStorage(log) as LogStorage
+  const { maximumBytes, files, compress } = logStorage(log) as LogStorage
   if (options['max-size'] !== undefined && maximumBytes === 0)
     throw refuseStart('max-size must be a positive number', "give a size such as '10m'", options['max-size'])
   if (files < 1) throw refuseStart('max-file cannot be less than 1', 'give 1 or more', options['max-file'])
-  if (isTrue('compress', options.compress) && (files < 2 || maximumBytes === 0))
+  if (compress && (files < 2 || maximumBytes === 0))
     throw refuseStart(
       'compress cannot be true when max-file is less than 2 or max-size is not set',
       'give both',
@@ -138,8 +142,8 @@ function checkJsonFile(log: LogConfig): void {
 function checkLocal(log: LogConfig): void {
   const { options } = log
   checkNames(options, localOptions, (name) => `unknown log opt '${name}' for log driver local`)
-  const { files } = logStorage(log) as LogStorage
-  if (isTrue('compress', options.compress ?? 'true') && files < 2)
+  const { files, compress } = logStorage(log) as LogStorage
+  if (compress && files < 2)
     throw refuseStart(
       'compression cannot be enabled when max file count is 1',
       "give compress 'false', or a larger max-file",

@@ -101,7 +101,7 @@ function prepare(plan: PlanWriter, options: ContainerPlan): void {
   const freezer = options.cgroups.find(({ hierarchy }) => hierarchy === 'freezer')
   if (freezer) plan.freezer({ path: `${freezer.path}/freezer.state`, frozen: 'FROZEN', thawed: 'THAWED' })
   if (options.log)
-    plan.openLog({ path: options.log, mode: 0o640, format: 0, maximumBytes: 0, files: 1, attributes: '' })
+    plan.openLog({ path: options.log, mode: 0o640, format: 0, maximumBytes: 0, files: 1, compress: 0, attributes: '' })
   plan.stdio({
     kind: stdioKinds[kind],
     flags: flags.reduce((all, flag) => all | stdioFlags[flag], 0),

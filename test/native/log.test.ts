@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   appendFileSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { jsonFormat, type LogFormat, localFormat } from '../../src/container/log-formats.js'
 
@@ -30,10 +32,12 @@ interface Options {
   readonly maximumBytes?: number
   readonly files?: number
   readonly attributes?: string
+  readonly compress?: boolean
 }
 
-function driver({ format = 'jsonFile', maximumBytes = 0, files = 1, attributes = '' }: Options): string[] {
-  return [path, format === 'local' ? '1' : '0', `${maximumBytes}`, `${files}`, attributes, directory]
+function driver({ format = 'jsonFile', maximumBytes = 0, files = 1, attributes = '', compress }: Options): string[] {
+  const given = [path, format === 'local' ? '1' : '0', `${maximumBytes}`, `${files}`, attributes, directory]
+  return compress ? [...given, 'compress'] : given
 }
 
 /** What the driver told last: how many bytes were logged, and dropped. */
@@ -104,6 +108,67 @@ describe('rotation', () => {
     expect(bytes).toBe(oldest.size + middle.size + newest.size)
   })
 })
+
+const expanded = (file: string) => jsonFormat.decode(gunzipSync(readFileSync(file))).entries.map(({ text }) => text)
+
+describe('compression', () => {
+  it('leaves the files that were renamed as gzip, with when they were written to as Docker tells it', () => {
+    log(hundred, { maximumBytes: 1000, files: 3, compress: true })
+    const texts = [...expanded(`${path}.2.gz`), ...expanded(`${path}.1.gz`), ...lines(path)]
+    expect(texts).toEqual(numbered(101 - texts.length, 100))
+    expect(readdirSync(directory).sort()).toEqual(['c.log', 'c.log.1.gz', 'c.log.2.gz', 'log'])
+    const header = readFileSync(`${path}.1.gz`)
+    const extra = JSON.parse(header.toString('utf8', 12, 12 + header.readUInt16LE(10))) as Record<string, string>
+    const newest = readFileSync(join(directory, 'log'), 'utf8').trimEnd().split('\n').at(-2)
+    expect(extra.inode).toBe(newest?.split(' ')[0])
+    expect(Math.abs(Date.parse(extra.lastTime ?? '') - Date.now())).toBeLessThan(3_600_000)
+  })
+
+  it('takes up what was killed between two names, and keeps no more files than it may', () => {
+    log(hundred, { maximumBytes: 1000, files: 6, compress: true })
+    // Whole already, but the one that it was made of is still there.
+    writeFileSync(`${path}.2`, 'whatever\n')
+    writeFileSync(`${path}.1`, gunzipSync(readFileSync(`${path}.1.gz`)))
+    rmSync(`${path}.1.gz`)
+    writeFileSync(`${path}.gz.next`, 'torn')
+    log(numbered(101, 125).join(''), { maximumBytes: 1000, files: 6, compress: true })
+    expect(readdirSync(directory).sort()).toEqual([
+      'c.log',
+      ...[1, 2, 3, 4, 5].map((number) => `c.log.${number}.gz`),
+      'log',
+    ])
+    const texts = [5, 4, 3, 2, 1].flatMap((number) => expanded(`${path}.${number}.gz`)).concat(lines(path))
+    expect(texts).toEqual(numbered(126 - texts.length, 125))
+  })
+
+  it.each([
+    ['nothing that repeats', () => randomBytes(300_000)],
+    ['one byte', () => Buffer.alloc(300_000, 'x')],
+    ['what repeats farther apart than it may', () => Buffer.concat(Array(3).fill(randomBytes(40_000)))],
+    // Fibonacci's numbers of symbols make the deepest tree.
+    ['the deepest tree', () => Buffer.concat(fibonacci(22).map((count, byte) => Buffer.alloc(count, 65 + byte)))],
+  ])('keeps %s as it is', (_name, make) => {
+    const input = Buffer.from(make().map((byte) => (byte === 10 ? 11 : byte)))
+    log(input, { format: 'local', maximumBytes: 1, files: 99, compress: true })
+    log('end\n', { format: 'local', maximumBytes: 1, files: 99, compress: true })
+    const files = readdirSync(directory).filter((name) => name.endsWith('.gz')).length
+    const parts = Array.from({ length: files }, (_, index) => gunzipSync(readFileSync(`${path}.${files - index}.gz`)))
+    const all = parts.flatMap((part) => localFormat.decode(part).entries)
+    expect(Buffer.concat(all.map(({ bytes }) => bytes))).toEqual(input)
+  })
+
+  it('is near to what zlib makes of a log', () => {
+    log(numbered(1, 50_000).join(''), { maximumBytes: 2_000_000, files: 3, compress: true })
+    const content = gunzipSync(readFileSync(`${path}.1.gz`))
+    expect(statSync(`${path}.1.gz`).size).toBeLessThan(1.15 * gzipSync(content).length)
+  })
+})
+
+function fibonacci(count: number): number[] {
+  const numbers = [1, 1]
+  while (numbers.length < count) numbers.push((numbers.at(-1) ?? 0) + (numbers.at(-2) ?? 0))
+  return numbers
+}
 
 describe('formats', () => {
   it('local keeps every byte, and says which lines go on', () => {

@@ -25,7 +25,7 @@ export abstract class LifeOptions extends HealthOptions {
   /**
    * Options of the log's driver: `'max-size=10m'`, or an object. Docker's: `maxSize` (powers of 1000) and `maxFile` of
    * json-file and local (20 MiB and 5 there), `labels`, `labelsRegex`, `env`, `envRegex` and `tag` of json-file.
-   * `compress` is checked and told, but renamed files stay as they are.
+   * With `compress`, which `local` has by default, files that were renamed are compressed while the container goes on.
    *
    * @example
    * ```ts
