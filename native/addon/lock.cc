@@ -22,6 +22,16 @@ bool tryFlock(int descriptor, int operation) {
   throw Failure{errno, "flock", ""};
 }
 
+/**
+ * Whether somebody holds it. Closing the file would not be enough: a child that another thread is just making has it, too, until it
+ * executes its program.
+ */
+bool isHeld(int descriptor) {
+  if (!tryFlock(descriptor, LOCK_SH | LOCK_NB)) return true;
+  flockPatiently(descriptor, LOCK_UN);
+  return false;
+}
+
 /** Where a directory is made before it gets its name: beside it. */
 std::string asideOf(const std::string& path) {
   const size_t slash = path.rfind('/') + 1;
@@ -60,7 +70,7 @@ Napi::Value isLocked(const Napi::CallbackInfo& info) {
     if (errno == ENOENT || errno == ENOTDIR) return info.Env().Undefined();
     throw Failure{errno, "open", path};
   }
-  return Napi::Boolean::New(info.Env(), !tryFlock(file.get(), LOCK_SH | LOCK_NB));
+  return Napi::Boolean::New(info.Env(), isHeld(file.get()));
 }
 
 constexpr size_t longestText = 64 * 1024;
@@ -94,7 +104,7 @@ Napi::Value readLockedDirectory(const Napi::CallbackInfo& info) {
   if (lock.get() < 0 && errno != ENOENT) throw Failure{errno, "open", path};
   const uint32_t count = names.Length();
   const auto found = Napi::Array::New(env, count + 1);
-  found.Set(0U, Napi::Boolean::New(env, lock.get() >= 0 && !tryFlock(lock.get(), LOCK_SH | LOCK_NB)));
+  found.Set(0U, Napi::Boolean::New(env, lock.get() >= 0 && isHeld(lock.get())));
   for (uint32_t at = 0; at < count; at++) {
     found.Set(at + 1, readText(env, directory + toBytes(names.Get(at))));
   }

@@ -150,7 +150,13 @@ async function mountHeld(
   lock: number,
   signal: AbortSignal,
 ): Promise<ContainerTree | undefined> {
-  const release = () => clearHeld(context, id, false).finally(() => closeSync(lock))
+  const release = () =>
+    clearHeld(context, id, false)
+      .catch((error) => {
+        context.lookAgain(id, context.containers.get(id))
+        throw error
+      })
+      .finally(() => closeSync(lock))
   try {
     markCopied(context.runRoot, id)
     const phase = context.containers.get(id)?.phase

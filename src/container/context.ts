@@ -130,6 +130,8 @@ export interface ContainerContext {
   readonly live: Map<string, Live>
   /** Those of them whose program has ended, while the teardown goes on. */
   readonly finishing: Set<string>
+  /** Runs that are over, and looked at again: until nothing is left of them, or the engine is closed. */
+  readonly unfinished: Map<string, Promise<void>>
   /**
    * created or exited → started with the next attempt, with its places on networks taken, in one transaction; undefined
    * when another process was first.
@@ -178,7 +180,14 @@ export interface ContainerContext {
   clearExec(record: ContainerRecord, exec: string, state: 'ended' | 'lost'): Promise<void>
   /** Removes the cgroup of an exec that has ended, if nobody is in it any more. */
   leaveExec(record: ContainerRecord, exec: string): boolean
-  /** Whether there is something that {@link teardown} would undo. */
+  /**
+   * Looks at a run that is over in a while, and again, until its end is recorded and nothing is left of it, or the engine is closed. For
+   * whoever could not record it, or not clear it: because that failed, or somebody else held its lock.
+   *
+   * @param record undefined: there was none
+   */
+  lookAgain(id: string, record: ContainerRecord | undefined): void
+  /** Whether a run has left something: cgroups, its places on networks, or with `files` the container's directory. */
   hasLeft(id: string, files: boolean): boolean
   /**
    * Undoes what is left of a run whose supervisor did not live to do it: processes, cgroups, and with `files` the

@@ -36,6 +36,13 @@ export function isCopied(runRoot: string, id: string): boolean {
   return existsSync(copiedMark(runRoot, id))
 }
 
+/** Whether somebody copies its files at this moment. */
+export function isBeingCopied(runRoot: string, id: string): boolean {
+  return isCopied(runRoot, id) && isHeld(runRoot, id)
+}
+
+const isHeld = (runRoot: string, id: string) => native().isLocked(`${runDirectory(runRoot, id)}/lock`) === true
+
 const removedMark = (runRoot: string, id: string) => `${runDirectory(runRoot, id)}/removed`
 
 /** Says of a run directory that its container is being removed, as long as its lock is held. */
@@ -45,16 +52,20 @@ export function markRemoved(runRoot: string, id: string): void {
 
 /** Whether somebody removes the container at this moment. */
 export function isBeingRemoved(runRoot: string, id: string): boolean {
-  return existsSync(removedMark(runRoot, id)) && native().isLocked(`${runDirectory(runRoot, id)}/lock`) === true
+  return existsSync(removedMark(runRoot, id)) && isHeld(runRoot, id)
 }
 
-type Cleaner = Pick<ContainerContext, 'runRoot' | 'hasLeft' | 'teardown' | 'releaseNetwork' | 'releaseVolumes'>
+type Cleaner = Pick<
+  ContainerContext,
+  'runRoot' | 'containers' | 'hasLeft' | 'teardown' | 'releaseNetwork' | 'releaseVolumes'
+>
 
 /**
  * Undoes what is left of a run that has ended, and removes its run directory, all with its lock held: nobody can start the
  * container anew meanwhile. `files`: those of the container go as well, and it never runs again.
  *
- * @returns false when a supervisor, or another process that does the same, holds the lock
+ * @returns false when it is not done: a supervisor holds the lock, or another process that does the same, or only looks; or the
+ *   end of the run that is there is not recorded. Whoever recorded the end has it looked at again then.
  */
 export async function clearRun(context: Cleaner, id: string, files: boolean): Promise<boolean> {
   if (!existsSync(runDirectory(context.runRoot, id)) && !context.hasLeft(id, files)) {
@@ -65,6 +76,8 @@ export async function clearRun(context: Cleaner, id: string, files: boolean): Pr
   const lock = await claim(context.runRoot, id, files)
   if (lock === undefined) return false
   try {
+    // It was started again since its end was recorded, and what its run directory says is the only record of that run.
+    if (context.containers.get(id)?.phase === 'started') return false
     await clearHeld(context, id, files)
     return true
   } finally {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
@@ -15,17 +16,37 @@ export async function settle(
   record: ContainerRecord,
 ): Promise<Exclude<Observed, { status: 'ended' }> | undefined> {
   const observed = observe(context, record)
-  if (observed.status !== 'ended') return observed
+  if (observed.status !== 'ended') {
+    if (isOver(observed) && existsSync(runDirectory(context.runRoot, record.id))) await clearLeft(context, record)
+    return observed
+  }
   if (observed.supervisor === 'lost') await recordLoss(context, record, observed.outcome)
   else {
     await context.retireEndpoints(record)
     // Recorded first: from then on nobody takes what its run directory says for the present.
     recordEnd(context, record, observed.outcome, observed.supervisor === 'finishing' || isTold(context, record.id))
-    if (observed.supervisor === 'gone' && (await clearRun(context, record.id, record.config.rm)))
-      await context.discardVolumes(record)
+    await clearLeft(context, record)
   }
   const now = context.containers.get(record.id)
   return now && (observe(context, now) as Exclude<Observed, { status: 'ended' }>)
+}
+
+const isOver = ({ status }: Observed) => status === 'exited' || status === 'created' || status === 'dead'
+
+/**
+ * Clears what is left of a run whose end is recorded, unless this process sees it to its end anyway. Whatever keeps it from
+ * that, the run directory stays and tells of it: this process looks again, any other when it has to do with the container.
+ */
+async function clearLeft(context: ContainerContext, record: ContainerRecord): Promise<void> {
+  const { id } = record
+  if (context.live.has(id)) return
+  const isGone = context.containers.get(id) === undefined
+  try {
+    if (!(await clearRun(context, id, isGone))) context.lookAgain(id, record)
+    else if (isGone) await context.discardVolumes(record)
+  } catch {
+    context.lookAgain(id, record)
+  }
 }
 
 /** The end of a run, in one transaction: an `rm` container is no more, any other has exited. */
@@ -42,21 +63,48 @@ export function isTold({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: strin
 
 /**
  * The end of a run that its supervisor did not see. What it has left in the kernel still has its addresses, ports and
- * names: they are free once that is undone, and an `rm` container is gone then.
+ * names: they are free once that is undone, and an `rm` container is gone then. What cannot be undone now stays to be found:
+ * this process looks again.
  *
- * @param clear does the undoing; false when another process does it
+ * @param clear does the undoing; false when another process does it, or something is in the way
  */
 export async function recordLoss(
   context: ContainerContext,
   record: ContainerRecord,
   outcome: Outcome,
   phase: 'exited' | 'created' = 'exited',
-  clear = () => clearRun(context, record.id, record.config.rm),
+  clear = () => clearSoon(context, record),
 ): Promise<void> {
   failpoint('loss.record')
   const told = withHealth(context.runRoot, record, outcome)
   context.lose(record, told, record.config.rm ? 'removing' : phase)
-  if (!(await clear()) || !record.config.rm) return
+  try {
+    if (!(await clear())) context.lookAgain(record.id, record)
+    else if (record.config.rm) await deleteLost(context, record)
+  } catch {
+    context.lookAgain(record.id, record)
+  }
+}
+
+/** How long others are waited for who clear the same run. */
+const othersMs = 1000
+
+/**
+ * Clears a run whose end is recorded, and which has no supervisor any more. Nobody tells when another process has done it, or has
+ * looked whether the lock is held.
+ *
+ * @returns false when that takes long
+ */
+export async function clearSoon(context: ContainerContext, { id, attempt, config }: ContainerRecord): Promise<boolean> {
+  for (const deadline = performance.now() + othersMs; !(await clearRun(context, id, config.rm)); await delay(2)) {
+    const now = context.containers.get(id)
+    if (now && now.attempt !== attempt) return true
+    if (performance.now() > deadline) return false
+  }
+  return true
+}
+
+async function deleteLost(context: ContainerContext, record: ContainerRecord): Promise<void> {
   if (!record.isPrepared) await context.finishFills(record)
   failpoint('loss.delete')
   context.delete(record)

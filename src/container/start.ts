@@ -10,7 +10,7 @@ import type { ContainerContext, Live, StartStreams } from './context.js'
 import { statusOf } from './inspect-state.js'
 import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
 import { clearHeld, clearRun, isCopied, lockRunDirectory } from './run-directory.js'
-import { isTold, recordEnd, recordLoss, settle } from './settle.js'
+import { clearSoon, isTold, recordEnd, recordLoss, settle } from './settle.js'
 import { mayDo } from './states.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
@@ -64,7 +64,7 @@ export async function launch(
   try {
     return follow(context, record, await context.launch(record, lock, streams))
   } catch (error) {
-    await recordFailure(context, record, error).catch(() => {})
+    await recordFailure(context, record, error).catch(() => context.lookAgain(record.id, record))
     throw error
   } finally {
     closeSync(lock)
@@ -93,12 +93,12 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
       await supervisorGone
       const torndown = await session.torndown
       // A whole teardown has removed the run directory of an rm container, too.
-      if (!record.config.rm || torndown?.failures !== 0) await clearPatiently(context, record)
-      else await context.releaseVolumes(record.id)
+      if (record.config.rm && torndown?.failures === 0) await context.releaseVolumes(record.id)
+      else if (!(await clearSoon(context, record))) context.lookAgain(record.id, record)
       if (record.config.rm) await context.discardVolumes(record)
     })
-    // What could not be recorded or removed is found by whoever looks next.
-    .catch(() => {})
+    // What could not be recorded or removed is there still, and tells of itself.
+    .catch(() => context.lookAgain(record.id, record))
     .then(() => {
       context.live.delete(record.id)
       context.finishing.delete(record.id)
@@ -114,27 +114,19 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
   return live
 }
 
-/** The end of a run whose supervisor was killed before it told us: it may have left a record, and others may have settled it. */
+/**
+ * The end of a run whose supervisor was killed before it told us: it may have left a record, and others may have settled it.
+ * Its lock may be held a moment longer: by a process that it was just making, or that this process was, with copies of its descriptors.
+ */
 async function settleUntold(context: ContainerContext, record: ContainerRecord, session: Session): Promise<Outcome> {
-  const observed = observe(context, record)
-  await settle(context, record)
-  const now = context.containers.get(record.id)
-  if (now?.attempt === record.attempt && now.phase !== 'started' && now.outcome) return now.outcome
-  return observed.status === 'ended' && observed.outcome.startedAtNs !== '0'
-    ? observed.outcome
-    : lostOutcome(true, session.start)
-}
-
-/** On a busy machine the kernel takes its time to let go of cgroups whose processes are dead. */
-async function clearPatiently(context: ContainerContext, { id, config }: ContainerRecord): Promise<void> {
-  for (let pauseMs = 250; pauseMs <= 2000; pauseMs *= 2)
-    try {
-      return void (await clearRun(context, id, config.rm))
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'CLEANUP_FAILED') throw error
-      await delay(pauseMs)
-    }
-  await clearRun(context, id, config.rm)
+  for (const deadline = performance.now() + otherProcessMs; ; await delay(2)) {
+    const observed = observe(context, record)
+    await settle(context, record)
+    const now = context.containers.get(record.id)
+    if (now?.attempt === record.attempt && now.phase !== 'started' && now.outcome) return now.outcome
+    if (observed.status === 'ended' && observed.outcome.startedAtNs !== '0') return observed.outcome
+    if (now?.attempt !== record.attempt || performance.now() > deadline) return lostOutcome(true, session.start)
+  }
 }
 
 /** A container whose program never ran is as it was before, and remembers why, as Docker's does. */

@@ -291,6 +291,7 @@ export class Engine implements AsyncDisposable {
     await Promise.all(
       lives.map((live) => (this.#root.context.finishing.has(live.id) ? live.gone() : live.session.close())),
     )
+    await Promise.all(this.#root.context.unfinished.values())
     await this.#root.feeders?.close()
     await operationsOf(this.#root.closing.signal)
     await this.#root.stages.volumes.close()

@@ -8,8 +8,13 @@ import { clearNetwork } from './network-leftovers.js'
 
 type Places = Pick<Stages, 'cgroups' | 'paths' | 'networking'>
 
-/** Whether a run has left cgroups or, with `files`, the container's directory. */
-export function hasLeft({ cgroups, paths }: Pick<Places, 'cgroups' | 'paths'>, id: string, files: boolean): boolean {
+/** Whether a run has left cgroups, addresses or ports or, with `files`, the container's directory. After a reboot it may be only those. */
+export function hasLeft({ cgroups, paths, networking: { store } }: Places, id: string, files: boolean): boolean {
+  const hasPlaces = () => store.portsOf(id).length > 0 || store.endpointsOf(id).some(({ active }) => active)
+  return hasFiles({ cgroups, paths }, id, files) || hasPlaces()
+}
+
+function hasFiles({ cgroups, paths }: Pick<Places, 'cgroups' | 'paths'>, id: string, files: boolean): boolean {
   return cgroups.existing(id).length > 0 || (files && existsSync(`${paths.containers}/${id}`))
 }
 
@@ -21,7 +26,7 @@ export function hasLeft({ cgroups, paths }: Pick<Places, 'cgroups' | 'paths'>, i
 export async function tearDown(stages: Places, id: string, files: boolean): Promise<void> {
   const { cgroups, paths } = stages
   await clearNetwork(stages, id)
-  if (!hasLeft({ cgroups, paths }, id, files)) return
+  if (!hasFiles({ cgroups, paths }, id, files)) return
   const directories = cgroups.existing(id)
   const freezer = cgroups.freezer(id)
   const bytes = compileTeardown({

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
+import { lookAgain } from '../container/look-again.js'
 import type { RunActions } from '../container/run-builder.js'
 import { containerEvent } from '../events/container-event.js'
 import type { EngineEvent } from '../events/event.js'
@@ -193,6 +194,8 @@ function containerContext(
     bootId,
     live: new Map(),
     finishing: new Set(),
+    unfinished: new Map(),
+    lookAgain: (id, record) => lookAgain(context, id, record),
     closing,
     begin: (id) => beginRun(stages.networking, context, id),
     retireEndpoints: ({ id, attempt }) => retireEndpoints(stages.networking, { container: id, attempt }),

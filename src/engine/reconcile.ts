@@ -27,7 +27,7 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
     const record = id.test(name) && context.containers.get(name)
     if (record === false || (record && record.phase === 'started')) continue
     failpoint('reconcile.orphan')
-    await clearRun(context, name, record === undefined)
+    if (!(await clearOrphan(context, name, record === undefined))) context.lookAgain(name, record)
   }
   await reconcileNetworks(stages, context)
   await stages.volumes.reconcile((container, attempt) => {
@@ -39,4 +39,14 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
   for (const directory of [runRoot, root, volumes])
     for (const name of readdirSync(directory))
       if (name.startsWith('.gone-') || isAbandoned(name)) await native().removeTree(`${directory}/${name}`)
+}
+
+/** What cannot be removed keeps nobody from opening the root. */
+async function clearOrphan(context: ContainerContext, name: string, files: boolean): Promise<boolean> {
+  try {
+    return await clearRun(context, name, files)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'CLEANUP_FAILED') throw error
+    return false
+  }
 }

@@ -125,7 +125,9 @@ async function runRecorded(
     await prepare(stages, context, result, made, signal)
     record = { ...result, isPrepared: true }
   } catch (error) {
-    await clearHeld(context, draft.id, false).finally(() => closeSync(lock))
+    await clearHeld(context, draft.id, false)
+      .catch(() => context.lookAgain(draft.id, undefined))
+      .finally(() => closeSync(lock))
     throw error
   }
   const live = await launch(context, record, lock, streams)
