@@ -57,7 +57,7 @@ async function linesOf(stream: Readable, count: number): Promise<string[]> {
 }
 
 describe('loopAttach', () => {
-  it('makes a device over a file, as long as it is used', () => {
+  it('makes a device over a file, as long as it is used', async () => {
     const file = image(`${'first'.padEnd(512)}${'second'.padEnd(512)}`)
     const { path, fd } = native().loopAttach(file, { readOnly: false })
     try {
@@ -67,7 +67,7 @@ describe('loopAttach', () => {
     } finally {
       closeSync(fd)
     }
-    expect(isOver(path, file)).toBe(false)
+    await expect.poll(() => isOver(path, file)).toBe(false)
   })
 
   it('shows a part of an open file, read-only', () => {
@@ -98,7 +98,7 @@ describe('loopAttach', () => {
     const ends = children.map((child) => once(child, 'exit'))
     for (const child of children) child.kill('SIGKILL')
     await Promise.all(ends)
-    expect(paths.filter((path) => isOver(path, file))).toEqual([])
+    await expect.poll(() => paths.filter((path) => isOver(path, file))).toEqual([])
   })
 
   it('makes the node of a device that /dev lacks', () => {

@@ -80,9 +80,9 @@ describe('holdPort', () => {
     await once(client, 'close')
     server.close()
     await once(server, 'close')
-    expect(readFileSync('/proc/self/net/tcp', 'utf8')).toMatch(
-      new RegExp(`0100007F:${port.toString(16).toUpperCase()} \\S+ 06`),
-    )
+    await expect
+      .poll(() => readFileSync('/proc/self/net/tcp', 'utf8'))
+      .toMatch(new RegExp(`0100007F:${port.toString(16).toUpperCase()} \\S+ 06`))
     expect(hold(TCP, loopback, port)).toBe(port)
   })
 

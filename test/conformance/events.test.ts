@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -147,9 +147,12 @@ const stories: Readonly<Record<string, () => Promise<unknown>>> = {
     await (await engine.containers.get('ev-c')).remove()
   },
   async 'a health check'() {
-    const script = ['sh', '-c', 'sleep 0.5; touch /sick; sleep 100']
-    const run = engine.run('busybox', script).name('ev-c')
-    const container = await run.healthcheck({ test: 'test ! -e /sick', interval: '300ms', retries: 1 })
+    const run = engine.run('busybox', sleeping).name('ev-c')
+    // Nobody is checked any more when it is removed.
+    const container = await run.healthcheck({ test: 'test ! -e /sick', interval: '1s', retries: 1 })
+    await nthOf(container, 'health_status: healthy', 1)
+    // From outside, of which nothing is told.
+    writeFileSync(`/proc/${(await container.inspect()).State.Pid}/root/sick`, '')
     await nthOf(container, 'health_status: unhealthy', 1)
     await container.remove({ force: true })
   },

@@ -67,4 +67,4 @@ test('a container that forks, writes and moves things about holds up no commit, 
   await timely(buffer(container.export()))
   expect((await container.inspect()).State.Running).toBe(true)
   await container.remove({ force: true })
-}, 90_000)
+})

@@ -21,19 +21,22 @@ interface Answer {
 const facts: Readonly<Record<ContainerStatus, Readonly<Record<string, Answer>>>> = JSON.parse(fact('states.json'))
 const states = Object.keys(facts) as ContainerStatus[]
 
-const patienceMs = 150
+/** For what waits, and for what does not. */
+const patienceMs = { waits: 150, answers: 30_000 } as const
+type Patience = keyof typeof patienceMs
 const aborted = Symbol('aborted')
 /** Resolves to `aborted` when it waits. */
-const briefly = (container: Container, condition: 'not-running' | 'next-exit' | 'removed') => {
-  const signal = AbortSignal.timeout(patienceMs)
-  return container.wait({ condition, signal }).catch((error) => {
-    if (error === signal.reason) return aborted
-    throw error
-  })
-}
+const patiently =
+  (condition: 'not-running' | 'next-exit' | 'removed') => (container: Container, patience: Patience) => {
+    const signal = AbortSignal.timeout(patienceMs[patience])
+    return container.wait({ condition, signal }).catch((error) => {
+      if (error === signal.reason) return aborted
+      throw error
+    })
+  }
 
 /** As the facts name them. */
-const verbs: Readonly<Record<string, (container: Container) => Promise<unknown>>> = {
+const verbs: Readonly<Record<string, (container: Container, patience: Patience) => Promise<unknown>>> = {
   start: (container) => container.start(),
   stop: (container) => container.stop({ timeoutMs: 0 }),
   restart: (container) => container.restart({ timeoutMs: 0 }),
@@ -56,9 +59,9 @@ const verbs: Readonly<Record<string, (container: Container) => Promise<unknown>>
     for await (const _ of await container.archive('/etc/passwd')) break
   },
   copyTo: (container) => container.extract(Buffer.alloc(1024), '/etc'),
-  'wait not-running': (container) => briefly(container, 'not-running'),
-  'wait next-exit': (container) => briefly(container, 'next-exit'),
-  'wait removed': (container) => briefly(container, 'removed'),
+  'wait not-running': patiently('not-running'),
+  'wait next-exit': patiently('next-exit'),
+  'wait removed': patiently('removed'),
   top: (container) => container.top(),
   stats: (container) => container.stats(),
   logs: (container) => container.logs().text(),
@@ -186,7 +189,7 @@ async function status(container: Container): Promise<string> {
 async function tryVerb(cell: (typeof cells)[number]): Promise<void> {
   const { state, verb, expected } = cell
   const container = made.get(placeOf(cell)) as Container
-  const done = verbs[verb]?.(container)
+  const done = verbs[verb]?.(container, expected.status === 'waits' ? 'waits' : 'answers')
   if (typeof expected.status === 'number' && expected.status >= 400)
     await expect(done).rejects.toThrow((expected.message ?? '').replaceAll('ID', container.id))
   else expect((await done) === aborted).toBe(expected.status === 'waits')

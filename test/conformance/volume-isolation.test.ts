@@ -261,7 +261,7 @@ test('an image with as many volumes as fit nowhere is refused before any is made
     code: 'INVALID_OPTION',
     message: 'too many mounts: 10000: a container has at most 1000, with the volumes of its image',
   })
-  expect(performance.now() - started).toBeLessThan(5000)
+  expect(performance.now() - started).toBeLessThan(30_000)
   expect(await host.engine.containers.list({ all: true })).toEqual([])
   expect(readdirSync(join(host.engine.root, 'volumes')).filter((entry) => entry.length === 64)).toEqual([])
 })

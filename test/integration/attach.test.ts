@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { Terminal } from '../support/terminal.js'
 
 let host: TestEngine
 let engine: Engine
@@ -17,13 +18,11 @@ afterAll(() => host[Symbol.asyncDispose]())
 
 test('an interactive shell on a terminal: input, echo, size, exit code', async () => {
   const io = await engine.run('busybox', ['sh']).tty().interactive().rm().attach({ rows: 25, columns: 90 })
-  let text = ''
-  io.stdin.write('stty size; tty\n')
-  for await (const chunk of io.stdout) {
-    text += chunk
-    if (text.includes('/dev/console\r\n') || text.includes('/dev/pts/0\r\n')) io.stdin.write('exit 6\n')
-  }
-  expect(text).toContain('25 90\r\n')
+  const terminal = new Terminal(io)
+  terminal.type('stty size; tty\n')
+  expect(await terminal.until('/dev/')).toContain('25 90\r\n')
+  terminal.type('exit 6\n')
+  await terminal.rest()
   expect(await io.exit).toMatchObject({ exitCode: 6 })
 })
 

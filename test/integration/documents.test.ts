@@ -22,6 +22,8 @@ beforeAll(async () => {
     .publish('80')
     .volume('data:/data')
     .label({ stage: 'prod' })
+  const commands = async () => (await web.top('-eo args')).processes.flat()
+  await expect.poll(commands).toEqual(['sleep 2000', 'sleep 1000'])
 })
 afterAll(() => host[Symbol.asyncDispose]())
 

@@ -1,9 +1,10 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { native } from '../../src/host/index.js'
 import type { Container, Engine, EngineEvent, EventsOptions } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { supervisorIn } from '../support/processes.js'
 import { settled } from '../support/settled.js'
 
 let host: TestEngine
@@ -201,8 +202,7 @@ test('an end that somebody kept the journal from is told when he lets go of it',
   await expect.poll(() => actionsOf(container)).toEqual(['create', 'start', 'kill', 'die', 'destroy'])
 })
 
-const supervisorOf = ({ id }: Container) =>
-  Number(/^supervisorPid (\d+)$/m.exec(readFileSync(`${engine.runRoot}/${id}/state`, 'utf8'))?.[1])
+const supervisorOf = ({ id }: Container) => supervisorIn(`${engine.runRoot}/${id}`)
 
 test('the end of a container whose supervisor was killed is told by whoever finds out, once', async () => {
   const container = await engine.run('busybox', ['sleep', '100'])

@@ -120,7 +120,7 @@ test('a directory that is not there is told with Docker’s code', async () => {
 test('what it leaves in the background does not keep its result', async () => {
   const { exitCode, stdout } = await container.exec(['sh', '-c', 'sleep 3210 & echo $!'])
   expect(exitCode).toBe(0)
-  expect(await commands()).toContain('sleep 3210')
+  await expect.poll(commands).toContain('sleep 3210')
   await container.exec(['kill', stdout.trim()])
 })
 

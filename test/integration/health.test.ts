@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Container, Engine, EngineEvent } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { supervisorIn } from '../support/processes.js'
 
 let host: TestEngine
 let engine: Engine
@@ -147,8 +148,7 @@ test.each([
   const run = engine.run('busybox', ['sleep', '1000']).init().healthCmd(`sleep ${mark} & sleep ${mark}`)
   const container = await (pid === 'host' ? run.pid('host') : run).healthInterval(20)
   await expect.poll(() => processesWith(mark).length, { timeout: 20_000 }).toBe(2)
-  const state = readFileSync(join(host.directory, 'run', container.id, 'state'), 'utf8')
-  const supervisor = Number(/^supervisorPid (\d+)$/m.exec(state)?.[1])
+  const supervisor = supervisorIn(join(host.directory, 'run', container.id))
   if (how === 'stop') await container.stop()
   else process.kill(supervisor, 'SIGKILL')
   const { exitCode } = await container.wait()

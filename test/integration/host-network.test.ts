@@ -112,7 +112,7 @@ describe('create and remove', () => {
     await second.create(two)
     const container = await host.server(second, endpoint(two, 2))
     expect(await host.shell('nft list ruleset')).toContain('chain guard4')
-    expect(await host.namespaces.connect(container, '192.0.2.2', 80)).toBe('192.0.2.1')
+    expect(await host.namespaces.connect(container, '192.0.2.2', 80, patience)).toBe('192.0.2.1')
     expect(await host.namespaces.connect(outside, '172.22.0.2', 80)).toBe('TimeoutError')
     await second.remove(two)
     expect(await host.shell('nft list ruleset')).not.toContain('99887766')
@@ -168,7 +168,7 @@ describe('create and remove', () => {
     await root.create(isolated)
     const server = await host.server(root, endpoint(isolated, 2))
     const client = await host.server(root, endpoint(isolated, 3))
-    expect(await host.namespaces.connect(client, '172.21.0.2', 80)).toBe('172.21.0.3')
+    expect(await host.namespaces.connect(client, '172.21.0.2', 80, patience)).toBe('172.21.0.3')
     expect(await host.namespaces.connect(server, 'fd00:1::3', 80, patience)).toBe('fd00:1::2')
     await root.remove(isolated)
     expect(await host.traces()).toBe(before)
@@ -201,8 +201,8 @@ describe('ensure', () => {
     const server = await host.server(root, endpoint(one, 2))
     await host.shell('nft flush ruleset')
     await root.ensure([one], () => ({ ...wanted(one), ports: [port] }))
-    expect(await host.namespaces.connect(host.here, '127.0.0.1', 8080)).toBe('172.21.0.1')
-    expect(await host.namespaces.connect(server, '172.21.0.1', 8080)).toBe('172.21.0.1')
+    expect(await host.namespaces.connect(host.here, '127.0.0.1', 8080, patience)).toBe('172.21.0.1')
+    expect(await host.namespaces.connect(server, '172.21.0.1', 8080, patience)).toBe('172.21.0.1')
   })
 
   it('leaves no road to a container that has ended while all was made again', async () => {
@@ -231,9 +231,9 @@ describe('ensure', () => {
     const client = await host.server(root, endpoint(one, 3))
     await host.shell('ip link delete br-1')
     await root.ensure([one], () => wanted(one))
-    expect(await host.namespaces.connect(client, '172.21.0.2', 80)).toBe('172.21.0.3')
+    expect(await host.namespaces.connect(client, '172.21.0.2', 80, patience)).toBe('172.21.0.3')
     expect(await host.namespaces.connect(host.here, 'fd00:1::2', 80, patience)).toBe('fd00:1::1')
-    expect(await host.namespaces.connect(server, '172.21.0.3', 80)).toBe('172.21.0.2')
+    expect(await host.namespaces.connect(server, '172.21.0.3', 80, patience)).toBe('172.21.0.2')
   })
 
   it('makes exceptions in chains that others have made, or flushed, since', async () => {
@@ -357,7 +357,7 @@ describe('attach and detach', () => {
     await expect(host.attach(root, endpoint(one, 2), await host.container())).rejects.toMatchObject(failure)
     await host.shell('ip link delete group 7')
     expect(await host.shell('ip -o link show type veth')).toBe('')
-  }, 60_000)
+  })
 })
 
 describe('occupied', () => {

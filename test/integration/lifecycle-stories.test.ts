@@ -179,7 +179,7 @@ describe.concurrent('the web application', () => {
     expect(bsd).toMatchObject({
       titles: ['PID', 'TTY', 'STAT', 'TIME', 'COMMAND'],
       processes: [
-        [`${Pid}`, '?', expect.stringMatching(/^[SR]s/), expect.stringMatching(/^\d+:\d\d$/), 'python app.py'],
+        [`${Pid}`, '?', expect.stringMatching(/^[DRS]s/), expect.stringMatching(/^\d+:\d\d$/), 'python app.py'],
       ],
     })
     expect(chosen).toEqual({ titles: ['PID', 'USER', 'COMMAND'], processes: [[`${Pid}`, 'root', 'python app.py']] })
@@ -468,16 +468,16 @@ describe.concurrent('somebody watches', () => {
       .env({ POSTGRES_PASSWORD: 'secret' })
       .healthCmd('pg_isready --username postgres')
       .healthInterval('200ms')
-      .healthStartPeriod('60s')
+      .healthStartPeriod('120s')
       .healthStartInterval('200ms')
     expect((await line(db))?.status).toMatch(/\(health: starting\)$|\(healthy\)$/)
-    await db.waitFor('healthy', { timeoutMs: 50_000 })
+    await db.waitFor('healthy', { timeoutMs: 120_000 })
     expect((await db.exec(['psql', '--username', 'postgres', '-Atc', 'select 42'])).stdout).toBe('42\n')
     expect((await line(db))?.status).toMatch(/^Up .* \(healthy\)$/)
     const { Health } = (await db.inspect()).State
     expect(Health).toMatchObject({ Status: 'healthy', FailingStreak: 0 })
     expect(Health?.Log.at(-1)).toMatchObject({ ExitCode: 0, Output: expect.stringContaining('accepting connections') })
-    await db.stop()
+    await db.stop({ timeoutMs: 60_000 })
     expect((await line(db))?.status).toMatch(/^Exited \(0\) /)
     await db.remove()
   })
@@ -487,10 +487,10 @@ describe.concurrent('somebody watches', () => {
       .run('redis:7')
       .healthCmd('redis-cli ping | grep PONG')
       .healthInterval('200ms')
-      .healthStartPeriod('60s')
+      .healthStartPeriod('120s')
       .healthStartInterval('200ms')
       .healthRetries(2)
-    await redis.waitFor('healthy', { timeoutMs: 50_000 })
+    await redis.waitFor('healthy', { timeoutMs: 120_000 })
     const story = untilEvent(redis, 'health_status: unhealthy')
     await redis.exec(['redis-cli', 'config', 'set', 'requirepass', 'secret'])
     expect((await story).at(-1)).toBe('health_status: unhealthy')
@@ -546,6 +546,8 @@ describe.concurrent('somebody watches', () => {
     await body(`${url}/empty/`)
     const errors = () => nginx.logs({ stdout: false }).text()
     await expect.poll(errors).toContain('directory index of "/var/www/html/empty/" is forbidden')
+    // Of several workers each writes when it comes to it.
+    await expect.poll(() => nginx.logs().text()).toContain('"GET /empty/ HTTP/1.1" 403')
     await body(`${url}/`)
     expect((await follows).filter((one) => one.includes('"GET /empty/ HTTP/1.1" 403'))).toHaveLength(1)
     const [last, none] = await Promise.all([
@@ -569,7 +571,7 @@ test('a page is copied into nginx, running or not, and its files out of it', asy
   writeFileSync(join(here, 'index.html'), 'while it runs\n')
   await nginx.copyTo(join(here, 'index.html'), '/var/www/html/')
   expect(await body(url)).toBe('while it runs\n')
-  await nginx.stop()
+  await nginx.stop({ timeoutMs: 60_000 })
   await nginx.copyFrom('/etc/nginx/nginx.conf', join(here, 'nginx.conf'))
   expect(await readFile(join(here, 'nginx.conf'), 'utf8')).toContain('http {')
   expect(await statusOf(nginx)).toMatch(/^Exited \(0\) /)

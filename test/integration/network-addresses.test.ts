@@ -24,7 +24,7 @@ afterAll(async () => {
 const idle = (image = 'busybox') => engine.run(image, ['sleep', '1000'])
 const onNet = () => idle().network('net')
 const dig = async (container: Container, ...question: string[]) =>
-  (await container.exec(['dig', '+short', '+tries=1', '+time=2', ...question])).stdout.trim().split('\n')
+  (await container.exec(['dig', '+short', '+tries=1', '+time=20', ...question])).stdout.trim().split('\n')
 
 test('addresses are given from the lowest, and given again once they are free', async () => {
   await engine.networks.create('net').subnet('10.60.0.0/24')
@@ -53,7 +53,7 @@ test('containers of a network with IPv6 speak it with each other, by name', asyn
   await engine.networks.create('net').subnet('2001:db8:60::/64').ipv6()
   await onNet().name('neighbour')
   const { exitCode, stdout } = await engine
-    .run('nettools', ['ping', '-6', '-c1', '-W2', 'neighbour'])
+    .run('nettools', ['ping', '-6', '-c1', '-W20', 'neighbour'])
     .network('net')
     .rm()
     .output()

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import type { Container, Engine, Network } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { listening } from '../support/reach.js'
 
 let host: TestEngine
 let engine: Engine
@@ -200,6 +201,7 @@ describe('a running container that is disconnected', () => {
       .publish('18080:80')) as Container
     await two.connect(web)
     await one.disconnect(web)
+    await listening(web, 80)
     const client = await engine.run('busybox', ['nc', '-w', '3', '127.0.0.1', '18080']).network('host').rm().output()
     expect(client.stdout).toBe('served\n')
   })
@@ -275,7 +277,9 @@ it('reloading leaves everybody reachable, by ports and links', async () => {
   const client = await sleeper('client', 'bridge')
   await apart.connect(client, { link: 'web' })
   await engine.networks.reload()
+  await listening(web, 80)
   expect(await show(client, 'nc -w 3 web 80')).toBe('served')
+  await listening(web, 80)
   const outside = await engine.run('busybox', ['nc', '-w', '3', '127.0.0.1', '18081']).network('host').rm().output()
   expect(outside.stdout).toBe('served\n')
   expect(await pings(client, await addressOn(apart, web))).toBe(false)

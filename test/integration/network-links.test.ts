@@ -112,7 +112,8 @@ test('where neighbours are kept apart, a link opens the exposed ports of its sou
   const linked = await curious().link('db:data')
   const other = await curious()
   await listening(db, 81)
-  const ask = async (container: Container, port: number) =>
-    (await container.exec(['curl', '-sS', '--max-time', '1', `http://${await addressOf(db, 'front')}:${port}/`])).stdout
-  expect([await ask(linked, 80), await ask(linked, 81), await ask(other, 80)]).toEqual(['hi\n', '', ''])
+  const url = `http://${await addressOf(db, 'front')}`
+  const ask = async (container: Container, port: number, seconds: number) =>
+    (await container.exec(['curl', '-sS', '--max-time', `${seconds}`, `${url}:${port}/`])).stdout
+  expect([await ask(linked, 80, 20), await ask(linked, 81, 1), await ask(other, 80, 1)]).toEqual(['hi\n', '', ''])
 })

@@ -26,7 +26,7 @@ def answer(query):
         end = query.index(0, 12) + 5
         return query[:2] + struct.pack('>5H', 0x8180, 1, 1, 0, 0) + query[12:end] + record
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as upstream:
-        upstream.settimeout(5)
+        upstream.settimeout(15)
         upstream.sendto(query, ('127.0.0.11', 53))
         return upstream.recvfrom(4096)[0]
 
@@ -54,7 +54,7 @@ connections()
 const serving = async (container: PromiseLike<Container>) => listening(await container, 53)
 
 const dig = async (container: Container, ...args: string[]) =>
-  (await container.exec(['dig', '+short', '+tries=1', '+timeout=5', ...args])).stdout.trim()
+  (await container.exec(['dig', '+short', '+tries=1', '+timeout=20', ...args])).stdout.trim()
 
 test('a container is the name server of its network, on port 53 of all addresses, and asks 127.0.0.11 itself', async () => {
   const network = await engine.networks.create('net')
@@ -77,7 +77,7 @@ test('a container is the name server of its network, on port 53 of all addresses
   const embedded = await dig(client, 'web')
   const port = (await dns.port('53/udp'))[0]?.split(':')[1] ?? ''
   const abroad = await engine
-    .run('nettools', ['dig', '+short', '+tries=1', '@127.0.0.1', '-p', port, 'web'])
+    .run('nettools', ['dig', '+short', '+tries=1', '+timeout=20', '@127.0.0.1', '-p', port, 'web'])
     .network('host')
     .rm()
     .output()

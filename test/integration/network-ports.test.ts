@@ -75,7 +75,7 @@ describe('a port', () => {
     const client = createConnection(8080, '127.0.0.1').pause()
     // What the client does not take is left in the container's queue.
     const isQueued = "grep -q ':[0-9A-F]* 01 0*[1-9A-F][0-9A-F]*:' /proc/net/tcp6"
-    await web.exec(['sh', '-c', `until ${isQueued}; do :; done`])
+    await web.exec(['sh', '-c', `until ${isQueued}; do sleep 0.01; done`])
     await web.remove({ force: true })
     const left = await host.leaks()
     client.destroy()

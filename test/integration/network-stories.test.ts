@@ -37,9 +37,10 @@ app.run(host='0.0.0.0', port=5000)
 test('a Flask application asks PostgreSQL by its name on a network of their own', async () => {
   const network = await engine.networks.create('backend')
   const password = { POSTGRES_PASSWORD: 'secret' }
-  const db = await listening(await engine.run('postgres:15').name('db').network('backend').env(password), 5432)
+  const db = await engine.run('postgres:15').name('db').network('backend').env(password)
   const schema =
     "create table languages (name text, born int); insert into languages values ('Python', 1991), ('C', 1972)"
+  await db.exec(['sh', '-c', 'until pg_isready --quiet --host 127.0.0.1; do sleep 0.05; done'])
   await db.exec(['psql', '--username', 'postgres', '--command', schema])
   const application = engine.run('flask', ['python', '-c', languages]).network('backend').publish('5000')
   const web = await listening(await application.env({ DB_PASSWORD: 'secret' }), 5000)

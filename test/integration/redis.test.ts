@@ -28,7 +28,7 @@ test('keeps what is written as long as the container lives, also over a restart'
 })
 
 test('stops Redis by its own handling of the stop signal', async () => {
-  await redis.stop()
+  await redis.stop({ timeoutMs: 60_000 })
   expect(await redis.wait()).toEqual({ exitCode: 0, signal: undefined, oomKilled: false })
   expect(await redis.logs({ tail: 5 }).text()).toContain('bye bye')
 })

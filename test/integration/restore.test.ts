@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { Engine } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { hasEnded, supervisorIn } from '../support/processes.js'
 
 const run = promisify(execFile)
 
@@ -15,15 +16,12 @@ async function reboot({ engine, directory }: TestEngine): Promise<Engine> {
   const runRoot = join(directory, 'run')
   // Those that have ended are torn down.
   await engine.close()
-  const supervisors = readdirSync(runRoot).flatMap((id) => (/^[0-9a-f]{64}$/.test(id) ? supervisorOf(runRoot, id) : []))
+  const ids = readdirSync(runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name))
+  const supervisors = ids.map((id) => supervisorIn(join(runRoot, id)))
   for (const pid of supervisors) process.kill(pid, 'SIGKILL')
+  await expect.poll(() => supervisors.every(hasEnded)).toBe(true)
   for (const name of readdirSync(runRoot)) rmSync(join(runRoot, name), { recursive: true, force: true })
   return Engine.open({ root: join(directory, 'root'), runRoot })
-}
-
-function supervisorOf(runRoot: string, id: string): number[] {
-  const state = readFileSync(join(runRoot, id, 'state'), 'utf8')
-  return [Number(/^supervisorPid (\d+)$/m.exec(state)?.[1])]
 }
 
 const names = (some: readonly { readonly name: string }[]) => some.map(({ name }) => name).sort()

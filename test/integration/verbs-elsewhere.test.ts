@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -44,7 +44,7 @@ const status = async (container: Container) => (await container.inspect()).State
 describe('after the process that made them was killed', () => {
   test('every verb does what it does', async () => {
     const [one, other] = await madeByTheDead(`
-      const program = 'trap "exit 143" TERM; echo hello; while :; do sleep 0.05; done'
+      const program = 'trap "exit 143" TERM; sleep 1000 & echo hello; while :; do sleep 0.05; done'
       const run = (name) => engine.run('busybox', ['sh', '-c', program]).name(name).network('none')
       return [await run('one'), await run('other')]
     `)
@@ -82,8 +82,8 @@ describe('after the process that made them was killed', () => {
       `return [await engine.run('busybox', ['sh', '-c', 'exit 4']).restart('always').network('none')]`,
     )
     const container = failing as Container
-    expect(await container.wait({ condition: 'next-exit' })).toMatchObject({ exitCode: 4 })
-    expect(await container.wait({ condition: 'next-exit' })).toMatchObject({ exitCode: 4 })
+    for (let end = 0; end < 3; end++)
+      expect(await container.wait({ condition: 'next-exit' })).toMatchObject({ exitCode: 4 })
     await container.stop()
     expect(await status(container)).toBe('exited')
     expect((await container.inspect()).RestartCount).toBeGreaterThan(1)
@@ -105,16 +105,10 @@ describe('another process', () => {
     const container = await host.engine.run('busybox', ['sh', '-c', 'exit 6']).network('none').create()
     const next = container.wait({ condition: 'next-exit' })
     const removed = container.wait({ condition: 'removed' })
-    await inAnotherProcess(
-      host,
-      `
-      const container = await engine.containers.get(${JSON.stringify(container.id)})
-      await container.start()
-      await container.wait()
-      await container.remove()
-    `,
-    )
+    const theirs = `await engine.containers.get(${JSON.stringify(container.id)})`
+    await inAnotherProcess(host, `const container = ${theirs}; await container.start(); await container.wait()`)
     expect(await next).toMatchObject({ exitCode: 6 })
+    await inAnotherProcess(host, `await (${theirs}).remove()`)
     expect(await removed).toMatchObject({ exitCode: 6 })
   })
 
@@ -143,10 +137,13 @@ describe('another process', () => {
 
 describe('a restart', () => {
   test('is a stop that the policy does not undo, and a start that counts anew', async () => {
-    const container = await host.engine.run('busybox', ['sh', '-c', 'exit 4']).restart('always').network('none')
+    const run = host.engine.run('busybox', ['sh', '-c', 'test -e /told/stay && exec sleep 1000; exit 4'])
+    const told = join(host.directory, 'told')
+    const container = await run.volume(`${told}:/told`).restart('always').network('none')
     while ((await container.inspect()).RestartCount < 2) await container.wait({ condition: 'next-exit' })
+    writeFileSync(join(told, 'stay'), '')
     await container.restart({ timeoutMs: 0 })
-    expect((await container.inspect()).RestartCount).toBeLessThan(2)
+    expect((await container.inspect()).RestartCount).toBe(0)
     await container.remove({ force: true })
   })
 })

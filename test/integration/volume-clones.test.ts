@@ -237,7 +237,7 @@ describe('a volume that containers use', () => {
     const writer = await engine.run('busybox', ['sh', '-c', script]).volume('source:/data')
     const lines = async (volume: Volume, name: string) => (await inside(volume, `wc -l </data/${name}`)).trim()
     // Between the two there is so much that a copy takes its time.
-    await expect.poll(() => existsSync(join(dataOf('source'), 'two/log')), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => existsSync(join(dataOf('source'), 'two/log')), { timeout: 60_000 }).toBe(true)
     for (let at = 0; at < 5; at++) {
       const clone = await source.clone(`clone-${at}`)
       expect(await statusOf(clone)).toBeUndefined()

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Container, Engine, type EngineOptions, type RunBuilder } from '../../src/index.js'
 import { defaultDriverTimeouts } from '../../src/volume/bounded-driver.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { hasEnded } from '../support/processes.js'
 import { type PluginFault, VolumePlugin } from '../support/volume-plugin.js'
 
 let host: TestEngine
@@ -154,7 +155,7 @@ describe('a volume of a plugin', () => {
     const { stdout } = await sh('echo x >/data/file; cat /data/file').volume('/data').volumeDriver('disk').rm().output()
     expect(stdout).toBe('x\n')
     await expect.poll(() => plugin.mounts()).toEqual({})
-    expect(await names()).toEqual([])
+    await expect.poll(names).toEqual([])
     expect((await changes()).map((change) => change.split(' ')[0])).toEqual(['Create', 'Mount', 'Unmount', 'Remove'])
   })
 
@@ -203,7 +204,7 @@ describe('a volume of a plugin', () => {
     const container = await engine.containers.get(id as string)
     const supervisor = await supervisorOf(container)
     process.kill((await container.inspect()).State.Pid, 'SIGKILL')
-    await expect.poll(() => existsSync(`/proc/${supervisor}`)).toBe(false)
+    await expect.poll(() => hasEnded(supervisor)).toBe(true)
     expect(plugin.mounts()).toEqual({ data: [`${id}-1`] })
     others.push(await host.reopen())
     expect(plugin.mounts()).toEqual({ data: [] })
@@ -374,7 +375,7 @@ describe('a plugin that hangs', () => {
     await plugin.fault(hangs('Unmount'))
     const began = performance.now()
     await container.remove({ force: true })
-    expect(performance.now() - began).toBeLessThan(10_000)
+    expect(performance.now() - began).toBeLessThan(30_000)
     expect((await sh('echo fine').volume('other:/other').rm().output()).stdout).toBe('fine\n')
     await plugin.restart()
     await expect.poll(async () => (await host.reopen()).close().then(() => plugin.mounts())).toEqual({ data: [] })
@@ -412,7 +413,7 @@ describe('a plugin that hangs', () => {
     expect((await other.run('busybox', ['echo', 'fine']).rm().output()).stdout).toBe('fine\n')
     const closing = performance.now()
     await other.close()
-    expect([opened - began < 15_000, performance.now() - closing < 5000]).toEqual([true, true])
+    expect([opened - began < 30_000, performance.now() - closing < 5000]).toEqual([true, true])
     await plugin.restart()
     others.push(await host.reopen())
     expect(plugin.mounts()).toEqual({ data: [] })

@@ -41,6 +41,12 @@ async function withVolume(image: string, name: string, path: string): Promise<vo
 }
 
 const postgres = (name: string) => engine.run('postgres').name(name).env({ POSTGRES_PASSWORD: 'secret' })
+/** Its port is open while it still recovers what it finds. */
+async function ready(run: PromiseLike<Container>): Promise<Container> {
+  const container = await run
+  await container.exec(['sh', '-c', 'until pg_isready --quiet --host 127.0.0.1; do sleep 0.05; done'])
+  return container
+}
 const sql = async (container: Container, command: string) =>
   (await container.exec(['psql', '--username', 'postgres', '--tuples-only', '--no-align', '--command', command])).stdout
 const names = async () => (await engine.volumes.list()).map(({ name }) => name)
@@ -49,17 +55,17 @@ const pathOf = async (volume: string) => (await (await engine.volumes.get(volume
 
 describe('a database', () => {
   test('of PostgreSQL in a volume survives the container, and a new one reads it', async () => {
-    const first = await listening(await postgres('first').volume('pgdata:/var/lib/postgresql/data'), 5432)
+    const first = await ready(postgres('first').volume('pgdata:/var/lib/postgresql/data'))
     await sql(first, "create table languages (name text); insert into languages values ('C'), ('Python')")
     await first.stop()
     await first.remove({ volumes: true })
     expect(await names()).toEqual(['pgdata'])
-    const second = await listening(await postgres('second').volume('pgdata:/var/lib/postgresql/data'), 5432)
+    const second = await ready(postgres('second').volume('pgdata:/var/lib/postgresql/data'))
     expect(await sql(second, 'select name from languages order by name')).toBe('C\nPython\n')
   })
 
   test('of PostgreSQL is in an anonymous volume of the image, which goes with an rm container', async () => {
-    const db = await listening(await postgres('db').rm(), 5432)
+    const db = await ready(postgres('db').rm())
     expect((await db.inspect()).Mounts).toMatchObject([
       { Type: 'volume', Name: anonymous, Destination: '/var/lib/postgresql/data' },
     ])
@@ -70,13 +76,13 @@ describe('a database', () => {
 
   test('of PostgreSQL outlives the container that only held its volume', async () => {
     await engine.run('postgres', ['echo', 'Data-only container for postgres']).name('dbdata').output()
-    const db1 = await listening(await postgres('db1').volumesFrom('dbdata'), 5432)
+    const db1 = await ready(postgres('db1').volumesFrom('dbdata'))
     await sql(db1, 'create table kept (value int); insert into kept values (42)')
     await db1.stop()
     await db1.remove({ volumes: true })
     await (await engine.containers.get('dbdata')).remove()
     const [volume = ''] = await names()
-    const db2 = await listening(await postgres('db2').volume(`${volume}:/var/lib/postgresql/data`), 5432)
+    const db2 = await ready(postgres('db2').volume(`${volume}:/var/lib/postgresql/data`))
     expect(await sql(db2, 'select value from kept')).toBe('42\n')
     await db2.stop()
   })
@@ -101,7 +107,7 @@ describe('a database', () => {
   })
 
   test('of Redis is in a named volume where one is given, also under the image’s name for the place', async () => {
-    const redis = await engine.run('redis').volume('cache:/data/').rm()
+    const redis = await listening(await engine.run('redis').volume('cache:/data/').rm(), 6379)
     expect((await redis.inspect()).Mounts).toMatchObject([{ Type: 'volume', Name: 'cache', Destination: '/data' }])
     await redis.stop()
     expect(await names()).toEqual(['cache'])
@@ -189,14 +195,14 @@ describe('dbstore', () => {
 
 describe('volumes move', () => {
   test('from one root to another as a stream, and the database is there', async () => {
-    const db = await listening(await postgres('db').volume('pgdata:/var/lib/postgresql/data'), 5432)
+    const db = await ready(postgres('db').volume('pgdata:/var/lib/postgresql/data'))
     await sql(db, "create table moved (name text); insert into moved values ('here')")
     await db.stop()
     await using elsewhere = await testEngine(['postgres'])
     const target = await elsewhere.engine.volumes.create('pgdata')
     await target.import((await engine.volumes.get('pgdata')).export())
     const there = elsewhere.engine.run('postgres:15').volume('pgdata:/var/lib/postgresql/data')
-    const second = await listening(await there, 5432)
+    const second = await ready(there)
     expect(await sql(second, 'select name from moved')).toBe('here\n')
     await second.remove({ force: true })
     await target.remove()

@@ -8,6 +8,7 @@ import { failpoints } from '../../src/errors/failpoint.js'
 import type { DriverVolume, Engine, VolumeDriver } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { hasEnded, supervisorIn } from '../support/processes.js'
 
 let host: TestEngine
 let engine: Engine
@@ -238,12 +239,15 @@ describe('a volume that is removed', () => {
   })
 
   it('can be removed when the only container was an rm one, whose end nobody has recorded yet', async () => {
-    const other = await host.reopen()
     const data = await engine.volumes.create('data')
-    const container = await engine.run('busybox', ['sleep', '1000']).rm().volume('data:/data')
-    const theirs = await other.containers.get(container.id)
-    await theirs.kill()
-    await theirs.wait()
+    const id = await inAnotherProcess<string>(
+      host,
+      `return (await engine.run('busybox', ['sleep', '1000']).rm().volume('data:/data')).id`,
+    )
+    const { Pid } = (await (await engine.containers.get(id)).inspect()).State
+    const supervisor = supervisorIn(join(engine.runRoot, id))
+    process.kill(Pid, 'SIGKILL')
+    await expect.poll(() => hasEnded(supervisor)).toBe(true)
     await data.remove()
     expect(await names()).toEqual([])
   })

@@ -5,7 +5,7 @@ import type { Container } from '../../src/index.js'
 export async function listening(container: Container, port: number): Promise<Container> {
   const address = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const isListed = `grep -qs '${address} [0-9A-F]*:0000 0A' /proc/net/tcp /proc/net/tcp6`
-  await container.exec(['sh', '-c', `until ${isListed}; do :; done`])
+  await container.exec(['sh', '-c', `until ${isListed}; do sleep 0.01; done`])
   return container
 }
 
