@@ -1,19 +1,19 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/support/longest-first.js'
 
 const ownNetwork = fileURLToPath(new URL('test/support/own-network.cjs', import.meta.url))
 
 /**
- * Tests against the real kernel load the machine: one project after the other, and one file at a time where they measure it,
- * or kill what is at work. Files share nothing: each has a network and roots of its own.
+ * Tests against the real kernel load the machine: one project after the other, two files at a time. Files share nothing: each
+ * has a network and roots of its own.
  */
-const onTheKernel = (name: string, order: number, testTimeout: number, maxWorkers = 1) => ({
+const onTheKernel = (name: string, order: number, testTimeout: number) => ({
   extends: true as const,
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    fileParallelism: maxWorkers > 1,
-    maxWorkers,
+    maxWorkers: 2,
     testTimeout,
     hookTimeout: 120_000,
     sequence: { groupOrder: order },
@@ -30,6 +30,7 @@ export default defineConfig({
     // A failed test is a failure, not a reason to try again.
     retry: 0,
     allowOnly: false,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/support/skip-reporter.ts'],
     projects: [
       {
@@ -37,15 +38,15 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
       onTheKernel('native', 2, 120_000),
-      onTheKernel('integration', 3, 60_000, 2),
-      onTheKernel('conformance', 4, 60_000, 2),
-      onTheKernel('fault', 5, 300_000, 2),
+      onTheKernel('integration', 3, 180_000),
+      onTheKernel('conformance', 4, 180_000),
+      onTheKernel('fault', 5, 300_000),
       {
         extends: true,
         test: {

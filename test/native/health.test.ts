@@ -36,7 +36,7 @@ async function told(connection: Connection, isIt: (frame: HealthFrame) => boolea
   }
 }
 
-const untilKilled = ['sh', '-c', 'trap "exit 7" TERM; sleep 1000 & wait']
+const untilKilled = ['sh', '-c', 'trap "exit 7" TERM; echo ready; sleep 1000 & wait']
 /** Does as the file says that the test writes into the root. */
 const asTheFileSays = [
   'sh',
@@ -214,9 +214,10 @@ describe.each([
   it('lets what a check has left behind live on, also when a later one is killed', async () => {
     const unified = ownCgroup()
     const script = 'test -f /left && exec sleep 1000; touch /left; sleep 1000 >/dev/null 2>&1 & exit 1'
+    // Time enough for the first on a busy machine.
     const container = await start(
       executable,
-      { argv: ['sh', '-c', script], interval: 10, timeout: 200, cgroup: unified },
+      { argv: ['sh', '-c', script], interval: 10, timeout: 2000, cgroup: unified },
       { argv: ['sleep', '1000'] },
     )
     await told(container.status, ({ streak }) => streak === 2)
@@ -230,6 +231,8 @@ describe.each([
   it('ends its check with the program, which is no failure', async () => {
     const container = await start(executable, { argv: ['sh', '-c', 'echo x >/begun; sleep 1000'], interval: 10 })
     await expect.poll(() => existsSync(`${container.directory}/u/begun`)).toBe(true)
+    // What has no handler of a signal yet does not get it, as the first of its namespace.
+    await container.status.printed('ready')
     container.status.send({ type: 'signal', signal: 15, everyone: 0, final: 0 })
     expect(await container.status.next('exited')).toMatchObject({ signaled: 0, status: 7 })
     expect(await container.status.next('torndown')).toMatchObject({ failures: 0 })

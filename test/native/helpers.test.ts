@@ -4,7 +4,6 @@ import {
   closeSync,
   existsSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -25,7 +24,7 @@ import type { ContainerPlan } from './container-plan.js'
 import { Bench, buildTestPrograms, plainSupervisor, sanitizedSupervisor } from './driver.js'
 import { connectToBridge } from './pair.js'
 import { writeResolver } from './resolver-operation.js'
-import { childrenOf, nameOf, start } from './start.js'
+import { childrenOf, nameOf, openFiles, start } from './start.js'
 
 const EEXIST = 17
 const ENODEV = 19
@@ -157,9 +156,6 @@ function atDomainPort(pid: number): boolean[] {
 
 const helper = (supervisor: number | undefined, name: string) =>
   childrenOf(supervisor).find((pid) => nameOf(pid) === name)
-
-const descriptorsOf = (pid: number | undefined) =>
-  readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
 
 function statusOf(pid: number | undefined): Record<string, string> {
   const lines = readFileSync(`/proc/${pid}/status`, 'utf8').trimEnd().split('\n')
@@ -499,7 +495,7 @@ describe('under the filters of the engine', () => {
 
 /** The kinds of what both processes have open. */
 function sharedDescriptors(one: number | undefined, other: number | undefined): string[] {
-  const first = new Set(descriptorsOf(one))
-  const both = descriptorsOf(other).filter((name) => first.has(name) && !name.startsWith('anon_inode:'))
+  const first = new Set(openFiles(one))
+  const both = openFiles(other).filter((name) => first.has(name) && !name.startsWith('anon_inode:'))
   return both.map((name) => name.split(':')[0] as string)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
 import { buildTestPrograms, programs } from './driver.js'
 
-beforeAll(buildTestPrograms)
+beforeAll(() => buildTestPrograms())
 
 /** Runs the init as process 1 of a new pid namespace. */
 function init(...argv: string[]) {

@@ -1,14 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { openJournal } from '../../src/events/journal.js'
 import { parseLine, positionOf } from '../../src/events/line.js'
+import { buildTestPrograms, programs } from './driver.js'
 
-const out = fileURLToPath(new URL('../../build/native-test/', import.meta.url))
-beforeAll(() => {
-  execFileSync('make', ['-s', '-C', fileURLToPath(new URL('.', import.meta.url)), `OUT=${out}`, 'journal'])
-})
+beforeAll(() => buildTestPrograms('journal'))
 
 let root: string
 beforeEach(() => {
@@ -20,7 +17,7 @@ const text = (id: string) =>
   `{"Type":"container","Action":"die","Actor":{"ID":"${id}","Attributes":{"exitCode":"\u0001","again":"\u0001"}},"scope":"local",`
 
 const command = (values: readonly string[], maximum = 1 << 24) => [
-  ...[`${out}journal-append`, `${root}/events.jsonl`, `${root}/events.lock`, String(maximum), '3'],
+  ...[`${programs}/journal-append`, `${root}/events.jsonl`, `${root}/events.lock`, String(maximum), '3'],
   ...values.flatMap((value, index) => [text(String(index)), value]),
 ]
 

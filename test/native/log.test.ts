@@ -16,11 +16,11 @@ import { createInterface } from 'node:readline'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { jsonFormat, type LogFormat, localFormat } from '../../src/container/log-formats.js'
+import { buildTestPrograms, programs } from './driver.js'
 
-const programs = join(import.meta.dirname, '../../build/native-test')
 let directory: string
 let path: string
-beforeAll(() => void execFileSync('make', ['-C', 'test/native', '-s', `OUT=${programs}`, `${programs}/log-driver`]))
+beforeAll(() => buildTestPrograms(`${programs}/log-driver`))
 beforeEach(() => {
   directory = mkdtempSync('/tmp/ib-log-')
   path = join(directory, 'c.log')

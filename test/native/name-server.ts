@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,10 +14,6 @@ import { programs } from './driver.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const execute = promisify(execFile)
-
-export function buildNameServer(): void {
-  execFileSync('make', ['-C', here, '-s', `OUT=${programs}`, 'resolver'], { stdio: ['ignore', 'ignore', 'inherit'] })
-}
 
 /** Which name server is run, and how. */
 export interface Build {

@@ -1,20 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { opcodes, PlanWriter } from '../../src/launch/protocol.gen.js'
 import { Bench, buildTestPrograms, plainSupervisor, sanitizedSupervisor, supervise } from './driver.js'
-import { run, start } from './start.js'
+import { openFiles, run, start } from './start.js'
 
 const EBADMSG = 74
 const header = 'network front'
@@ -42,15 +33,6 @@ const add = (executable: string, id: string, line = lineOf(id)) =>
   run(bench, executable, {
     argv: ['true'],
     beside: (plan) => plan.namesAdd({ path: path('front'), header, id, line }),
-  })
-
-const openFiles = (pid: number | undefined) =>
-  readdirSync(`/proc/${pid}/fd`).map((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`)
-    } catch {
-      return 'closed meanwhile'
-    }
   })
 
 /** The undoing of one that was killed. */

@@ -86,10 +86,10 @@ describe.each([
       beside: connectToBridge,
     })
     await container.status.next('started')
-    const ports = ip('-o', 'link', 'show', 'master', 'bridge0')
+    // The kernel notes in its own time that a cable has both its ends.
+    await expect.poll(() => ip('-o', 'link', 'show', 'master', 'bridge0')).toMatch(/: veth\d+@.*,UP.* state UP /)
     container.status.send({ type: 'stdinEnd' })
     await container.ended
-    expect(ports).toMatch(/: veth\d+@.*,UP.* state UP /)
   })
 
   it('tells of the link that is not there', async () => {

@@ -236,6 +236,7 @@ describe("the log's escapes", () => {
 
 describe('the fuzzer', () => {
   it('finds nothing in the decoders of plans, frames and output', () => {
+    buildTestPrograms(`${programs}/supervisor.fuzz`)
     execFileSync('make', ['-C', 'test/native', '-s', `OUT=${programs}`, 'FUZZ_SECONDS=5', 'fuzz'], {
       stdio: ['ignore', 'ignore', 'pipe'],
       encoding: 'utf8',

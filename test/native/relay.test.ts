@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
@@ -6,17 +6,15 @@ import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { native } from '../../src/host/index.js'
 import { relayProfile } from '../../src/network/helper-profiles.js'
 import { compileSeccomp, resolveProfile } from '../../src/spec/index.js'
 import { OutsideHost } from '../support/own-network.js'
-import { programs } from './driver.js'
+import { buildTestPrograms, programs } from './driver.js'
 
 const TCP = 6
 const UDP = 17
-const here = fileURLToPath(new URL('.', import.meta.url))
 /** In the tests the container is another address of the loopback. */
 const container = '127.0.0.5'
 const nowhere = '198.51.100.250'
@@ -26,7 +24,7 @@ let directory: string
 let filter: string
 
 beforeAll(() => {
-  execFileSync('make', ['-C', here, '-s', 'relay', `OUT=${programs}`], { stdio: ['ignore', 'ignore', 'inherit'] })
+  buildTestPrograms('relay')
   directory = mkdtempSync(join(tmpdir(), 'inboard-test-'))
   filter = join(directory, 'filter')
   const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
@@ -61,21 +59,29 @@ interface Options {
   readonly files?: number
 }
 
-/** The relay of some held ports, killed when the test has ended. */
-function relay(
-  published: readonly Published[],
-  { program = 'relay-driver', speed = 1, files = 8192 }: Options = {},
-): Relay {
+/** Ports that are held; `start` has them relayed by a process that is killed when the test has ended. */
+function hold(published: readonly Published[]) {
   const held = published.map(({ protocol, on }) => native().holdPort(protocol, Uint8Array.from(on), 0))
   const sockets = held.map(({ fd }) => fd)
   const described = published.map(({ protocol, to, port }) => `${protocol} ${to} ${port}`)
-  // A sanitizer makes calls of its own.
-  const filtered = program === 'relay-driver' ? filter : ''
-  const args = [`--nofile=${files}`, join(programs, program), `${speed}`, filtered, ...described]
-  const child = spawn('prlimit', args, { stdio: ['ignore', 'inherit', 'inherit', ...sockets] })
-  for (const socket of sockets) closeSync(socket)
-  onTestFinished(() => end(child))
-  return { process: child, ports: held.map(({ port }) => port) }
+  return {
+    ports: held.map(({ port }) => port),
+    start({ program = 'relay-driver', speed = 1, files = 8192 }: Options): ChildProcess {
+      // A sanitizer makes calls of its own.
+      const filtered = program === 'relay-driver' ? filter : ''
+      const args = [`--nofile=${files}`, join(programs, program), `${speed}`, filtered, ...described]
+      const child = spawn('prlimit', args, { stdio: ['ignore', 'inherit', 'inherit', ...sockets] })
+      for (const socket of sockets) closeSync(socket)
+      onTestFinished(() => end(child))
+      return child
+    },
+  }
+}
+
+/** The relay of some held ports. */
+function relay(published: readonly Published[], options: Options = {}): Relay {
+  const { ports, start } = hold(published)
+  return { process: start(options), ports }
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -369,20 +375,25 @@ print(asking.recv(99).decode())`
 
   it('keep the relay until their client was silent for ninety seconds', async () => {
     const { port } = await answering()
-    const { ports, process } = relay([{ protocol: UDP, on: loopback, to: container, port }], { program, speed: 100 })
-    await ask(await bound('127.0.0.1'), 'first', ports[0] ?? 0, '127.0.0.1')
+    const { ports, start } = hold([{ protocol: UDP, on: loopback, to: container, port }])
+    // Whoever hurries its clock must not be waited for: it would end before it is asked.
+    const answer = ask(await bound('127.0.0.1'), 'first', ports[0] ?? 0, '127.0.0.1')
+    const ended = once(start({ program, speed: 100 }), 'exit')
+    await answer
     const answered = performance.now()
-    expect(await once(process, 'exit')).toEqual([0, null])
+    expect(await ended).toEqual([0, null])
     expect(performance.now() - answered).toBeGreaterThan(850)
   })
 })
 
 describe('the relay', () => {
   it('ends by itself after half a minute without connections', async () => {
+    const { ports, start } = hold([{ protocol: TCP, on: loopback, to: container, port: await serve(echo) }])
+    const socket = await client(ports[0] ?? 0)
     const started = performance.now()
-    const { port, process } = await tcpRelay(echo, { speed: 20 })
-    await exchange(await client(port), 'hello')
-    expect(await once(process, 'exit')).toEqual([0, null])
+    const ended = once(start({ speed: 20 }), 'exit')
+    await exchange(socket, 'hello')
+    expect(await ended).toEqual([0, null])
     expect(performance.now() - started).toBeGreaterThan(1500)
   })
 
@@ -394,8 +405,9 @@ describe('the relay', () => {
   })
 
   it('stays as long as a connection is open, however silent', async () => {
-    const { port, process } = await tcpRelay(echo, { speed: 1000 })
-    const socket = await client(port)
+    const { ports, start } = hold([{ protocol: TCP, on: loopback, to: container, port: await serve(echo) }])
+    const socket = await client(ports[0] ?? 0)
+    const process = start({ speed: 1000 })
     const quick = relay([{ protocol: TCP, on: loopback, to: container, port: 1 }], { speed: 100 })
     await once(quick.process, 'exit')
     expect(process.exitCode).toBeNull()

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { resolverProfile } from '../../src/network/helper-profiles.js'
 import { syscallNumbers } from '../../src/spec/seccomp/syscalls.js'
-import { programs } from './driver.js'
-import { type Build, buildNameServer, framed, NameServer, query, read } from './name-server.js'
+import { buildTestPrograms, programs } from './driver.js'
+import { type Build, framed, NameServer, query, read } from './name-server.js'
 
 const webId = '1'.repeat(64)
 const dbId = '2'.repeat(64)
@@ -43,7 +43,7 @@ async function withServer<Result>(
   return await use(server)
 }
 
-beforeAll(buildNameServer)
+beforeAll(() => buildTestPrograms('resolver'))
 
 describe.each(builds)('the $name name server', (build) => {
   it('answers for names, aliases and short ids as Docker does', () =>
@@ -365,6 +365,7 @@ describe('the profile of the name server', () => {
 
 describe('the fuzzer', () => {
   it('finds nothing in what the name server reads from clients, servers and files', () => {
+    buildTestPrograms(`${programs}/resolver.fuzz`)
     const make = ['-C', 'test/native', '-s', `OUT=${programs}`, 'FUZZ_SECONDS=5', 'fuzz-resolver']
     const output = execFileSync('sh', ['-c', 'make "$@" 2>&1', 'sh', ...make], { encoding: 'utf8' })
     expect(output).toMatch(/stat::number_of_executed_units: *[1-9]/)

@@ -1,15 +1,15 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { type ContainerPlan, containerPlan } from './container-plan.js'
 import { type Bench, supervise } from './driver.js'
 
-/** A container without cgroups, by its supervisor. */
+/** A container, without cgroups unless it is given some, by its supervisor. */
 export function start(
   bench: Bench,
   executable: string,
   options: Partial<ContainerPlan> & { readonly argv: readonly string[] },
   slots: readonly number[] = [],
+  place: ReturnType<Bench['container']> = { ...bench.container(), cgroups: [] },
 ) {
-  const place = { ...bench.container(), cgroups: [] }
   const plan = containerPlan({ ...place, ...options })
   return { ...place, ...supervise(executable, plan, bench.directory, slots) }
 }
@@ -34,4 +34,16 @@ export function nameOf(pid: number): string {
   } catch {
     return ''
   }
+}
+
+/** What the descriptors of a process are of. */
+export function openFiles(pid: number | undefined): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
+    } catch {
+      // It has been closed meanwhile.
+      return []
+    }
+  })
 }

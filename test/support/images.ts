@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The images of `images.sh`, by the tag that their archive carries. */
@@ -45,9 +47,41 @@ export function busyboxForm(form: keyof typeof busyboxForms): string {
 }
 
 function directoryOf(name: TestImage): string {
-  const known = directories.get(name)
+  const known = directories.get(name) ?? saidBefore(name)
   if (known !== undefined) return known
   const directory = execFileSync(script, [name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim()
   directories.set(name, directory)
+  keep(`${state()} ${directory}`)
   return directory
+}
+
+/** What the script has said: it asks apt, which takes seconds to say the same to each test file. */
+const answer = fileURLToPath(new URL('../../node_modules/.cache/inboard-test-images', import.meta.url))
+
+/** Undefined also when what it says that by is not as it was, or the image is not there any more. */
+function saidBefore(name: TestImage): string | undefined {
+  const [then, directory = ''] = existsSync(answer) ? readFileSync(answer, 'utf8').split(' ') : []
+  if (then !== state() || !existsSync(join(directory, `${name}.tar`))) return undefined
+  directories.set(name, directory)
+  return directory
+}
+
+function keep(text: string): void {
+  mkdirSync(dirname(answer), { recursive: true })
+  writeFileSync(`${answer}.${process.pid}`, text)
+  renameSync(`${answer}.${process.pid}`, answer)
+}
+
+/** The state of the script, of all that apt knows, and of where the cache is. */
+function state(): string {
+  const parts = [script, join(dirname(script), 'images'), '/etc/apt', '/var/lib/apt/lists', '/var/lib/dpkg/status']
+  const hash = createHash('sha256').update(JSON.stringify([process.env.INBOARD_TEST_CACHE, process.env.HOME]))
+  for (const part of parts) hash.update(JSON.stringify(timesOf(part)))
+  return hash.digest('hex')
+}
+
+function timesOf(path: string): unknown {
+  const facts = statSync(path, { throwIfNoEntry: false })
+  if (!facts?.isDirectory()) return [facts?.size, facts?.mtimeMs]
+  return readdirSync(path).map((name) => [name, timesOf(join(path, name))])
 }
