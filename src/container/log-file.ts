@@ -77,7 +77,9 @@ async function expand(handle: FileHandle, path: string): Promise<FileHandle> {
   const { createGunzip } = await import('node:zlib')
   const content = await openUnnamed(path)
   try {
-    await pipeline(blocksOf(handle), createGunzip(), (text) => content.writeFile(text))
+    await pipeline(blocksOf(handle), createGunzip(), async (text: AsyncIterable<Buffer>) => {
+      for await (const block of text) await content.writeFile(block)
+    })
   } catch (error) {
     if (!isDamage(error)) {
       await content.close()

@@ -3,7 +3,7 @@ import { decompress } from './compression.js'
 import { readChunks } from './extract-job.js'
 import { realPath } from './locate-job.js'
 import { PlainExtractor } from './plain-extractor.js'
-import type { ExtractPlainRequest, ExtractPlainResult } from './plain-jobs.js'
+import type { ExtractPlainRequest, ExtractPlainResult, ExtractRules } from './plain-jobs.js'
 import { TarReader } from './tar-reader.js'
 import { openTree, type TreeRoot, within } from './tree.js'
 
@@ -13,7 +13,7 @@ export async function extractPlainJob(
   received: AsyncIterable<Uint8Array>,
   checkpoint: () => void,
 ): Promise<ExtractPlainResult> {
-  const extractor = new PlainExtractor(native(), root, directoryPath(root, path), rules)
+  const extractor = extractorAt(root, path, rules)
   try {
     const reader = new TarReader(extractor, limits)
     const source = file === undefined ? received : readChunks(file, undefined, checkpoint)
@@ -27,6 +27,11 @@ export async function extractPlainJob(
   } finally {
     extractor.close()
   }
+}
+
+/** To be closed. @param path the directory of the tree that it is extracted to; symlinks are followed */
+export function extractorAt(root: TreeRoot, path: string, rules: ExtractRules): PlainExtractor {
+  return new PlainExtractor(native(), root, directoryPath(root, path), rules)
 }
 
 /** A directory of a tree as archives name it: relative to the root. @throws ENOENT, ENOTDIR */

@@ -53,6 +53,19 @@ export class FileWriter {
     }
   }
 
+  /** Has the bytes at `position` written to a descriptor; how many that were. */
+  copy(copy: (target: number) => number, position: number): number {
+    const place = this.#place
+    if (place === undefined) return 0
+    try {
+      const copied = copy(this.#open(place))
+      this.#end = position + copied
+      return copied
+    } catch (error) {
+      throw entryFailed(place.entry.name, error)
+    }
+  }
+
   finish(): void {
     const place = this.#place
     if (place === undefined) return

@@ -1,6 +1,8 @@
 import { parentPort } from 'node:worker_threads'
 import type { Comparison } from './compare.js'
 import { copyJob } from './copy-job.js'
+import { copyPlainJob } from './copy-plain-job.js'
+import { digestFilesJob } from './digest-job.js'
 import { extractJob } from './extract-job.js'
 import { extractPlainJob } from './extract-plain-job.js'
 import { exportError } from './layer-errors.js'
@@ -17,7 +19,7 @@ import { locateJob } from './locate-job.js'
 import { packJob } from './pack-job.js'
 import { packPlainJob } from './pack-plain-job.js'
 import { compareJob, packChangesJob, packTreeJob } from './pack-tree-job.js'
-import type { ExtractPlainRequest, LocateRequest, PackPlainRequest } from './plain-jobs.js'
+import type { CopyPlainRequest, ExtractPlainRequest, LocateRequest, PackPlainRequest } from './plain-jobs.js'
 
 // The entry point of a worker thread: one job at a time, all file work synchronous, so that no event loop but this one
 // is ever blocked by it.
@@ -65,8 +67,12 @@ async function dispatch({ kind, request }: ToWorker & { type: 'job' }, chunks: C
       return locateJob(request as LocateRequest)
     case 'packPlain':
       return packPlainJob(request as PackPlainRequest, checkpoint)
+    case 'copyPlain':
+      return copyPlainJob(request as CopyPlainRequest, checkpoint)
     case 'extractPlain':
       return extractPlainJob(request as ExtractPlainRequest, chunks, checkpoint)
+    case 'digestFiles':
+      return digestFilesJob(request as DigestFilesRequest, checkpoint)
     default:
       throw new Error(`unreachable: ${kind satisfies never}`)
   }

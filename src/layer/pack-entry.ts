@@ -17,7 +17,7 @@ import {
 import type { Place } from './compare.js'
 import { exactly, ifThere, isWhiteout } from './layered-directory.js'
 import { checkPathLength } from './names.js'
-import type { PackOutput } from './pack-output.js'
+import type { PackSink } from './pack-output.js'
 import { dataSegments, sparseMap, sparseRecords } from './pack-sparse.js'
 import type { EntryKind } from './tar-entry.js'
 import { type TarEntryInit, tarHeader, tarPadding } from './tar-writer.js'
@@ -51,13 +51,13 @@ const layerForm: PackForm = { resolve: exactly, isHidden: isWhiteout, takesXattr
  */
 export class EntryPacker {
   readonly #native: Native
-  readonly #output: PackOutput
+  readonly #output: PackSink
   readonly #checkpoint: () => void
   readonly #form: PackForm
   /** Under which name a file with several was packed, and how many of them are still to come. */
   readonly #linked = new Map<string, { readonly name: string; left: number }>()
 
-  constructor(native: Native, output: PackOutput, checkpoint: () => void, form: PackForm = layerForm) {
+  constructor(native: Native, output: PackSink, checkpoint: () => void, form: PackForm = layerForm) {
     this.#native = native
     this.#output = output
     this.#checkpoint = checkpoint

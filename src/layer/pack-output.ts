@@ -20,8 +20,16 @@ export function packFile(path: string, pack: (output: PackOutput) => void): Pack
   }
 }
 
+/** Where the bytes of an archive go. */
+export interface PackSink {
+  write(bytes: Buffer): void
+  /** Takes up to `length` bytes of a file, from its position or a given one; how many, 0 at its end. */
+  readFrom(fd: number, length: number, position?: number | null): number
+  writeZeros(length: number): void
+}
+
 /** An archive on its way into a descriptor. Small writes are gathered, so that many small entries cost few system calls. */
-export class PackOutput {
+export class PackOutput implements PackSink {
   readonly #fd: number
   readonly #hash: Hash | undefined
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes)

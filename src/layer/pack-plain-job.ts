@@ -15,20 +15,27 @@ import { KernelFiles } from './kernel-files.js'
 import { exactly, ifThere } from './layered-directory.js'
 import { checkPathLength } from './names.js'
 import { EntryPacker } from './pack-entry.js'
-import { PackOutput } from './pack-output.js'
-import type { PackPlainRequest } from './plain-jobs.js'
+import { PackOutput, type PackSink } from './pack-output.js'
+import type { PackPlainRequest, PlainSource } from './plain-jobs.js'
 import { isDirectory, openTree, within } from './tree.js'
 import { isPlainXattr } from './xattrs.js'
 
+/** Writes a directory or file of a tree, and all in it, to a descriptor, which stays open. */
+export function packPlainJob({ output: fd, ...source }: PackPlainRequest, checkpoint: () => void): void {
+  const output = new PackOutput(fd, false)
+  packPlainTo(source, output, checkpoint)
+  output.finish()
+}
+
 /**
- * Writes a directory or file of a tree, and all in it, to a descriptor, which stays open. Every file is what it is: no name and
- * no device stands for the absence of another.
+ * Packs a directory or file of a tree, and all in it, but for the archive's end. Every file is what it is: no name and no
+ * device stands for the absence of another.
  */
-export function packPlainJob(
-  { root, path, follows, name, output: fd }: PackPlainRequest,
+export function packPlainTo(
+  { root, path, follows, name }: PlainSource,
+  output: PackSink,
   checkpoint: () => void,
 ): void {
-  const output = new PackOutput(fd, false)
   const resolve = root.crossesMounts ? exactly & ~RESOLVE_NO_XDEV : exactly
   const kernel = new KernelFiles(native(), root)
   const isHidden = (stat: Stat, place: number) => !isDirectory(stat) && kernel.has(place)
@@ -39,7 +46,6 @@ export function packPlainJob(
     const place = native().openat2(top, path === '' ? '.' : path, flags, 0, within(root))
     withDescriptor(place, () => packer.packPlace(place, name))
   })
-  output.finish()
 }
 
 class PlainPacker {

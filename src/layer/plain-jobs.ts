@@ -6,7 +6,9 @@ import type { TreeRoot } from './tree.js'
 export interface PlainJobs {
   locate: { request: LocateRequest; result: Location }
   packPlain: { request: PackPlainRequest; result: unknown }
+  copyPlain: { request: CopyPlainRequest; result: ExtractPlainResult }
   extractPlain: { request: ExtractPlainRequest; result: ExtractPlainResult }
+  digestFiles: { request: DigestFilesRequest; result: DigestedFiles }
 }
 
 export interface LocateRequest {
@@ -25,7 +27,7 @@ export interface Location {
   readonly target?: string
 }
 
-export interface PackPlainRequest {
+export interface PlainSource {
   readonly root: TreeRoot
   /** A directory, with all in it, or a file. */
   readonly path: string
@@ -33,8 +35,34 @@ export interface PackPlainRequest {
   readonly follows: boolean
   /** What it is called in the archive; `.` is the root of the archive. */
   readonly name: string
+}
+
+export interface DigestFilesRequest {
+  /** A descriptor of the directory that they are in. */
+  readonly root: number
+  /** How their names are opened: openat2(2). */
+  readonly resolve: number
+  readonly paths: readonly string[]
+}
+
+/** In the order of the paths. */
+export interface DigestedFiles {
+  /** SHA-256 of content and capabilities, 8 words each. */
+  readonly digests: Uint32Array
+  /** What each was when its content had been read (`ScannedEntry`). */
+  readonly fingerprints: Uint32Array
+  /** Of those that could not be read, as they are no files any more or changed meanwhile: their places. */
+  readonly changed: readonly number[]
+}
+
+export interface PackPlainRequest extends PlainSource {
   /** A descriptor that the archive is written to. */
   readonly output: number
+}
+
+export interface CopyPlainRequest {
+  readonly from: PlainSource
+  readonly to: Omit<ExtractPlainRequest, 'file'>
 }
 
 export interface ExtractPlainRequest extends ExtractRules {

@@ -55,3 +55,19 @@ export function extractPlain(
   if (typeof source === 'string') return runJob('extractPlain', { ...request, file: source }, { signal })
   return runJob('extractPlain', { ...request, file: undefined }, { signal, source })
 }
+
+/**
+ * What {@link packPlain} packs of one tree, as {@link extractPlain} extracts it into another, on one worker thread; none of it
+ * comes by here. Nothing outside of the trees is touched. After a failure the tree holds what was copied before it.
+ *
+ * @throws {LayerError} LAYER_INVALID or LAYER_ESCAPES; {SyscallError}
+ */
+export function copyPlain(
+  from: TreeRoot,
+  { path = '/', follows = false, name = '.' }: Omit<PackPlainOptions, 'signal'>,
+  to: TreeRoot,
+  { path: target = '/', limits = {}, signal, ...rules }: ExtractPlainOptions = {},
+): Promise<ExtractPlainResult> {
+  const request = { from: { root: from, path, follows, name }, to: { root: to, path: target, limits, ...rules } }
+  return runJob('copyPlain', request, { signal })
+}

@@ -82,15 +82,32 @@ export class TarReader {
     throw invalidLayer('The archive is truncated: it ends before its end-of-archive marker.')
   }
 
+  /**
+   * Takes bytes of a file's content, at most `length`, that another one hands on to who handles them.
+   *
+   * @param handOn is told how many are wanted; how many were handed on
+   */
+  take(length: number, handOn: (wanted: number) => number): number {
+    const segment = this.#segments[this.#segment]
+    const taken = segment ? handOn(Math.min(length, segment.length - this.#segmentDone)) : 0
+    this.#advance(taken)
+    return taken
+  }
+
   #takePayload(chunk: Buffer, at: number): number {
     const { offset, length } = this.#segments[this.#segment] as Segment
     const take = Math.min(length - this.#segmentDone, chunk.length - at)
     this.#handler.data(take === chunk.length ? chunk : chunk.subarray(at, at + take), offset + this.#segmentDone)
-    this.#segmentDone += take
-    this.#payload -= take
-    if (this.#segmentDone === length) this.#nextSegment()
-    if (this.#payload === 0) this.#handler.end()
+    this.#advance(take)
     return at + take
+  }
+
+  #advance(taken: number): void {
+    if (taken === 0) return
+    this.#segmentDone += taken
+    this.#payload -= taken
+    if (this.#segmentDone === this.#segments[this.#segment]?.length) this.#nextSegment()
+    if (this.#payload === 0) this.#handler.end()
   }
 
   #nextSegment(): void {

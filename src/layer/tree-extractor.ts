@@ -65,6 +65,13 @@ export abstract class TreeExtractor implements TarHandler {
     this.#forgetPaths()
   }
 
+  /** In place of {@link data}: see {@link FileWriter.copy}. */
+  copy(copy: (target: number) => number, position: number): number {
+    const copied = this.#file.copy(copy, position)
+    this.#forgetPaths()
+    return copied
+  }
+
   end(): void {
     this.#file.finish()
     this.#forgetPaths()

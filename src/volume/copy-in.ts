@@ -1,7 +1,7 @@
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { posix, resolve } from 'node:path'
 import { reporting } from '../errors/system.js'
-import { type ExtractPlainResult, extractPlain, packPlain } from '../layer/index.js'
+import { copyPlain, type ExtractPlainResult, extractPlain } from '../layer/index.js'
 import { type ArchiveSource, noLimits, readingFrom } from './archive.js'
 import { destinationIn, verifyLanding } from './copy-place.js'
 import {
@@ -47,9 +47,8 @@ export async function copyIn(
   const source = await sourceOf(hostSource, followLink)
   const { directory, name } = landingOf(source, destination)
   await verifyLanding(place, directory, signal)
-  const bytes = packPlain(host, { path: source.path, name, signal })
-  return transfer(bytes, (archive) =>
-    extractPlain(archive, place.root, {
+  return await reporting('cannot copy the files', () =>
+    copyPlain(host, { path: source.path, name }, place.root, {
       path: directory,
       owner,
       keepsKinds: true,
@@ -113,16 +112,4 @@ async function sourceOf(given: string, followLink: boolean): Promise<HostSource>
 /** But for the last name. */
 async function withoutLinks(path: string): Promise<string> {
   return posix.join(await realpath(posix.dirname(path)), posix.basename(path))
-}
-
-/** Extracts what is packed meanwhile. Neither side outlives the other's failure. */
-export async function transfer<Result>(
-  bytes: AsyncGenerator<Buffer, void, undefined>,
-  extract: (archive: AsyncIterable<Buffer>) => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await reporting('cannot copy the files', () => extract(bytes))
-  } finally {
-    await bytes.return()
-  }
 }

@@ -2,9 +2,9 @@ import { lstat, readlink, stat } from 'node:fs/promises'
 import { posix, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { NotFoundError } from '../errors/index.js'
-import { type ExtractPlainResult, extractPlain, isDirectory, packPlain } from '../layer/index.js'
+import { reporting } from '../errors/system.js'
+import { copyPlain, type ExtractPlainResult, isDirectory, packPlain } from '../layer/index.js'
 import { noLimits, readableOf } from './archive.js'
-import { transfer } from './copy-in.js'
 import { find, type PathStat, pathStat } from './copy-place.js'
 import {
   type CopyDestination,
@@ -51,10 +51,11 @@ export async function copyOut(
   const { directory, name } = landingOf(source, await destinationOf(hostTarget))
   await verifyDirectory(directory)
   const rules = archive ? {} : { owner: caller(), keepsPrivileges: false }
-  const bytes = packPlain(place.root, { path: found.path, name, signal })
-  return transfer(bytes, (packed) =>
-    extractPlain(
-      packed,
+  const from = { path: found.path, name }
+  return await reporting('cannot copy the files', () =>
+    copyPlain(
+      place.root,
+      from,
       { directory, crossesMounts: true },
       { ...rules, keepsKinds: true, setsRoot: false, rootName: directory, limits: noLimits, signal },
     ),

@@ -52,6 +52,23 @@ describe('copies into a volume', () => {
     expect(readdirSync(join(volume, 'etc')).sort()).toEqual(['file', 'second'])
   })
 
+  test('large files have every byte, before holes, between them and behind them', async () => {
+    const host = makeTree(
+      temporaryDirectory(),
+      `mkdir d; head -c 700001 /dev/urandom >d/whole; head -c 131072 /dev/urandom >d/edge; truncate -s 9M d/holes
+       head -c 300000 /dev/urandom | dd of=d/holes bs=1M seek=2 conv=notrunc status=none
+       head -c 1048576 /dev/urandom | dd of=d/holes bs=1M seek=7 conv=notrunc status=none; echo small >d/small`,
+    )
+    const [volume, back] = [temporaryDirectory(), temporaryDirectory()]
+    const { size } = await copyIn(`${host}/d`, volumeAt(volume), '/')
+    await copyOut(volumeAt(volume), '/d', back)
+    for (const copy of [volume, back]) {
+      execFileSync('diff', ['-r', `${host}/d`, `${copy}/d`])
+      expect(statSync(`${copy}/d/holes`).blocks).toBeLessThan(4096)
+    }
+    expect(size).toBe(700_001 + 131_072 + 9 * 1024 * 1024 + 6)
+  })
+
   test('files keep their owners, modes, attributes, holes, links and times, or get another owner', async () => {
     const host = makeTree(
       temporaryDirectory(),
