@@ -94,8 +94,10 @@ export type {
 } from './engine/volumes.js'
 export {
   AuthError,
+  BuildError,
   CleanupError,
   ConflictError,
+  ContextError,
   DigestMismatchError,
   type ErrorCode,
   type ErrorDetails,

@@ -97,6 +97,16 @@ export const errorTable = {
   VOLUME_DRIVER_FAILED: 'VolumeError',
   /** A volume's files cannot be mounted, filled or copied. */
   VOLUME_FAILED: 'VolumeError',
+  /** A build context, its ignore file, or a path that is asked for in it is not acceptable. */
+  CONTEXT_INVALID: 'ContextError',
+  /** A build context has more, deeper or longer files than the limits allow. */
+  CONTEXT_TOO_LARGE: 'ContextError',
+  /** A file of a build context was changed while it was read: build again. */
+  CONTEXT_CHANGED: 'ContextError',
+  /** A build context cannot be had from its git repository or server. */
+  CONTEXT_UNAVAILABLE: 'ContextError',
+  /** A Dockerfile breaks the language, or a limit; `details.line`. */
+  DOCKERFILE_INVALID: 'BuildError',
 } as const
 
 export type ErrorCode = keyof typeof errorTable

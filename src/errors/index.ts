@@ -70,5 +70,22 @@ export class RegistryError extends InboardError {
 export class AuthError extends InboardError {}
 /** A volume's driver refused or failed, or its files cannot be mounted or copied; `details.volume`, `details.driver`. */
 export class VolumeError extends InboardError {}
+/** A Dockerfile that cannot be built, or a step of it that failed; `details.file`, `details.line`, `details.instruction`. */
+export class BuildError extends InboardError {
+  /** The Dockerfile, as it was named to the build. */
+  get file(): string | undefined {
+    return this.details.file as string | undefined
+  }
+  /** Where the instruction begins, from 1; undefined when the file as a whole is at fault. */
+  get line(): number | undefined {
+    return this.details.line as number | undefined
+  }
+  /** The instruction's text, its lines joined. */
+  get instruction(): string | undefined {
+    return this.details.instruction as string | undefined
+  }
+}
+/** A build context cannot be had, read or used; `details.path` is of a file in it, `details.url` where it comes from. */
+export class ContextError extends InboardError {}
 /** What could not be undone after a failure or an end; `details.errors`. Never masks the first failure. */
 export class CleanupError extends InboardError {}

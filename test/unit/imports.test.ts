@@ -26,10 +26,12 @@ const rules: Readonly<Record<string, Rule>> = {
   events: { values: ['errors', 'host', 'store'] },
   volume: { values: ['errors', 'host', 'layer', 'spec', 'store'], types: ['snapshot'] },
   image: {
-    values: ['errors', 'host', 'reference', 'content', 'layer', 'store', 'spec'],
+    values: ['errors', 'host', 'reference', 'content', 'dockerfile', 'layer', 'store', 'spec'],
     types: ['events', 'registry', 'snapshot'],
   },
+  build: { values: ['errors', 'host', 'content', 'layer', 'dockerfile', 'spec'] },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
+  dockerfile: { values: ['errors', 'reference', 'spec'], builtins: ['path'] },
   network: { values: ['errors', 'host'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network'], types: ['events', 'spec', 'snapshot'] },
   // A commit gives one of the engine's handles.

@@ -3,7 +3,6 @@ import type { Native, Time } from '../../host/native.js'
 import type { PackEntry } from '../../layer/index.js'
 import type { ImageFiles } from '../../snapshot/index.js'
 import type { ImageRunConfig } from '../../spec/options.js'
-import { variableName } from '../words.js'
 import { fileNotFound, HostFiles, type Observation } from './host-files.js'
 import type { HostImageRequest } from './options.js'
 import { expandPattern, isPattern } from './patterns.js'
@@ -135,3 +134,8 @@ const isPath = (variable: string) => variable.startsWith('PATH=')
 
 const pathOf = (searched: readonly string[], directories: readonly string[]) =>
   `PATH=${[...new Set([...searched, ...directories])].join(':')}`
+
+/** The name in `NAME=value`. */
+function variableName(variable: string): string {
+  return variable.split('=', 1)[0] as string
+}

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { shellWords } from '../../dockerfile/index.js'
 import { encodeName } from '../../layer/index.js'
-import { splitWords } from '../words.js'
 import { fileNotFound, type HostFiles, invalidPath } from './host-files.js'
 import { Libraries } from './libraries.js'
 import type { ImageTree } from './tree.js'
@@ -89,7 +89,7 @@ export class Programs {
     const [, interpreter = '', argument = ''] = /^\s*(\S+)\s*(.*?)\s*$/.exec(line) ?? []
     this.#addFile(this.#interpreter(interpreter, script), depth + 1)
     if (!/\/env$/.test(interpreter)) return
-    const program = splitWords(argument.replace(/^(?:-S|--split-string=?)\s*/, '')).find((word) => !/^-|=/.test(word))
+    const program = shellWords(argument.replace(/^(?:-S|--split-string=?)\s*/, '')).find((word) => !/^-|=/.test(word))
     if (program !== undefined) this.#addFile(this.#locate(program), depth + 1)
   }
 
