@@ -43,8 +43,9 @@ export async function wait(
     const now = await look(context, id)
     if (!now && !before) throw noSuchContainer(id)
     if (!now?.observed) {
-      if (condition === 'removed') await untilCleared(context, id)
-      return now?.outcome ?? outcome
+      const known = now?.outcome ?? outcome
+      if (condition === 'removed' || !known) await untilCleared(context, id)
+      return known ?? toldEnd(context, now?.record ?? (before as ContainerRecord))
     }
     const { record, observed } = now
     hasEnded ||= before !== undefined && hasRunSince(before, record)
@@ -169,6 +170,21 @@ async function untilCleared(context: ContainerContext, id: string): Promise<void
   const session = await connect(context, id)
   await session?.closed
   await awaitCleared(context, id)
+}
+
+/** How one has ended that was removed before anybody here saw that: as the journal of events has it. */
+async function toldEnd(context: ContainerContext, { id, createdAtMs }: ContainerRecord): Promise<Outcome | undefined> {
+  let end: Outcome | undefined
+  let run = { startedAtNs: '0', oomKilled: false }
+  const told = context.eventsOf({ since: createdAtMs, until: Date.now() + 1, filters: { container: id } })
+  for await (const { action, actor, timeNano } of told) {
+    if (action === 'start') run = { startedAtNs: `${timeNano}`, oomKilled: false }
+    if (action === 'oom') run.oomKilled = true
+    // It does not say whether that was a signal.
+    if (action === 'die')
+      end = { ...run, finishedAtNs: `${timeNano}`, exitCode: Number(actor.attributes.exitCode), signal: 0 }
+  }
+  return end
 }
 
 const whileOpen = (context: ContainerContext, aborted: AbortSignal | undefined): AbortSignal =>

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -110,6 +110,23 @@ describe('another process', () => {
     expect(await next).toMatchObject({ exitCode: 6 })
     await inAnotherProcess(host, `await (${theirs}).remove()`)
     expect(await removed).toMatchObject({ exitCode: 6 })
+  })
+
+  test('that runs and removes one keeps nobody from knowing how it ended, who had no chance to look meanwhile', async () => {
+    const container = await host.engine.run('busybox', ['sh', '-c', 'exit 6']).network('none').create()
+    const waits = (['next-exit', 'removed'] as const).map((condition) => container.wait({ condition }))
+    const program = `
+      import { Engine } from ${JSON.stringify(built)}
+      const engine = await Engine.open(${JSON.stringify({ root: host.engine.root, runRoot: host.engine.runRoot })})
+      const container = await engine.containers.get(${JSON.stringify(container.id)})
+      await container.start()
+      await container.wait()
+      await container.remove()
+      await engine.close()
+    `
+    // This process stands still.
+    execFileSync(process.execPath, ['--input-type=module', '--eval', program])
+    expect(await Promise.all(waits)).toMatchObject([{ exitCode: 6 }, { exitCode: 6 }])
   })
 
   test('a pause outlives who asked for it, and a kill reaches what is paused', async () => {
