@@ -21,6 +21,7 @@
         'native/addon/netlink.cc',
         'native/addon/network.cc',
         'native/addon/ports.cc',
+        'native/addon/scan.cc',
         'native/addon/size.cc',
         'native/addon/spawn.cc',
         'native/addon/task.cc',

@@ -14,6 +14,7 @@ static Napi::Object initialize(Napi::Env, Napi::Object exports) {
   inboard::defineNetlink(exports);
   inboard::defineNetwork(exports);
   inboard::definePorts(exports);
+  inboard::defineScan(exports);
   inboard::defineSize(exports);
   inboard::defineSpawn(exports);
   inboard::defineTree(exports);

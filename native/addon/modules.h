@@ -15,6 +15,7 @@ void defineMounts(Napi::Object exports);
 void defineNetlink(Napi::Object exports);
 void defineNetwork(Napi::Object exports);
 void definePorts(Napi::Object exports);
+void defineScan(Napi::Object exports);
 void defineSize(Napi::Object exports);
 void defineSpawn(Napi::Object exports);
 void defineTree(Napi::Object exports);

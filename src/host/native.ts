@@ -22,6 +22,8 @@ export interface Native {
    * `.new-<name>-<pid>` and renamed, so that nobody sees it unlocked; EEXIST when there is one. Undoes itself on failure.
    */
   makeLockedDirectory(path: string): number
+  /** The same of a file (0600) with that content, itself locked: a descriptor that appends to it. */
+  makeLockedFile(path: string, content: string): number
   /** flock(2): 'shared' | 'exclusive' | 'unlock'; false when it would block and `wait` is false. */
   flock(fd: number, kind: 'shared' | 'exclusive' | 'unlock', wait: boolean): boolean
   /** Whether some open description holds an exclusive flock on `path`; undefined when there is no such file. */
@@ -74,6 +76,12 @@ export interface Native {
   readlinkAt(directory: number, name: string): string
   /** The entries of an open directory, `.` and `..` left out. type: the DT_* number. Names are latin1-safe: bytes that are not UTF-8 come as lone surrogates U+DC80..U+DCFF. */
   readDirectory(fd: number): { name: string; type: number }[]
+  /**
+   * The names of a directory with what statx(2) says of each and symlinks' targets, packed as `unpackScan` reads them; on a
+   * pool thread. The directory is opened below `root` as openat2(2) does with `resolve`, never through a symlink at its end.
+   * E2BIG: there are more than `maxEntries`.
+   */
+  scanDirectory(root: number, path: string, resolve: number, maxEntries: number): Promise<Uint8Array>
   /** Removes a file or tree by descriptor: no symlink followed, no mount crossed. A missing path is success. */
   removeTree(path: string): Promise<void>
   /**

@@ -19,7 +19,13 @@ import { locateJob } from './locate-job.js'
 import { packJob } from './pack-job.js'
 import { packPlainJob } from './pack-plain-job.js'
 import { compareJob, packChangesJob, packTreeJob } from './pack-tree-job.js'
-import type { CopyPlainRequest, ExtractPlainRequest, LocateRequest, PackPlainRequest } from './plain-jobs.js'
+import type {
+  CopyPlainRequest,
+  DigestFilesRequest,
+  ExtractPlainRequest,
+  LocateRequest,
+  PackPlainRequest,
+} from './plain-jobs.js'
 
 // The entry point of a worker thread: one job at a time, all file work synchronous, so that no event loop but this one
 // is ever blocked by it.

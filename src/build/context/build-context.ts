@@ -1,0 +1,142 @@
+import { closeSync, readSync } from 'node:fs'
+import { native, withDescriptor } from '../../host/index.js'
+import { checksumOf } from './checksum.js'
+import type { ContextEntry, Owner, TreeEntry } from './context-entry.js'
+import { contextInvalid, contextTooLarge } from './context-errors.js'
+import { openEntry, verifyUnchanged } from './context-file.js'
+import type { ContextLimits } from './context-limits.js'
+import { ContextTree } from './context-tree.js'
+import { Contents } from './contents.js'
+import { IgnoreRules } from './ignore-rules.js'
+import { resolve } from './resolve.js'
+import { expandSources, listSource, type Source, type SourceFile, type SourceOptions } from './sources.js'
+import type { StatCache } from './stat-cache.js'
+
+export interface BuildContextOptions {
+  /** A descriptor of its directory, which the context closes. */
+  readonly root: number
+  readonly rules: IgnoreRules
+  readonly owner: Owner | undefined
+  readonly cache: StatCache
+  readonly limits: Required<ContextLimits>
+  readonly signal: AbortSignal | undefined
+  /** Where it came from: of a git repository the commit. */
+  readonly commit?: string | undefined
+  /** What is removed with it. */
+  readonly dispose?: () => Promise<void>
+}
+
+/**
+ * The files that a build can read: a directory that nobody trusts, without what is excluded. Only what is asked for is read.
+ *
+ * What it says is of one moment for each directory; {@link checksum} and {@link open} refuse files that were changed since,
+ * and {@link verifyUnchanged} says whether what was copied is what the checksum is of.
+ */
+export class BuildContext implements AsyncDisposable {
+  /** Of a git repository: the commit that is checked out. */
+  readonly commit: string | undefined
+  readonly #options: BuildContextOptions
+  readonly #tree: ContextTree
+  readonly #contents: Contents
+  #isOpen = true
+
+  constructor(options: BuildContextOptions) {
+    this.commit = options.commit
+    this.#options = options
+    this.#tree = new ContextTree(options)
+    this.#contents = new Contents(options)
+  }
+
+  /**
+   * What a path leads to, symlinks followed within the context.
+   *
+   * @throws {NotFoundError} FILE_NOT_FOUND; {ContextError} CONTEXT_INVALID
+   */
+  stat(path: string): Promise<ContextEntry> {
+    return resolve(this.#tree, path)
+  }
+
+  /** What a directory has, sorted; empty for what is none. @throws as {@link stat} */
+  async list(path: string): Promise<readonly ContextEntry[]> {
+    const entry = await resolve(this.#tree, path)
+    return entry.kind === 'directory' ? (await this.#tree.list(entry)).entries : []
+  }
+
+  /** The sources that paths of COPY or ADD stand for. @throws as {@link stat}, also when there are none */
+  expand(paths: readonly string[], options?: SourceOptions): Promise<Source[]> {
+    return expandSources(this.#tree, paths, options)
+  }
+
+  /** All that is copied of a source: directories before what is in them, sorted. */
+  files(source: Source, { exclude }: Pick<SourceOptions, 'exclude'> = {}): Promise<SourceFile[]> {
+    return listSource(this.#tree, source, exclude)
+  }
+
+  /**
+   * SHA-256 of what is copied: its names, kinds, modes, owners, targets, sizes, contents and capabilities; not its times.
+   *
+   * @throws {ContextError} CONTEXT_CHANGED for files that are written to while they are read
+   */
+  async checksum(files: readonly SourceFile[]): Promise<`sha256:${string}`> {
+    await this.#contents.ensure(files.map(({ entry }) => entry as TreeEntry))
+    return checksumOf(files)
+  }
+
+  /** A descriptor of a file of {@link files}, which the caller closes. @throws {ContextError} CONTEXT_CHANGED */
+  open(entry: ContextEntry): number {
+    if (entry.kind !== 'file') throw contextInvalid(`${JSON.stringify(entry.path)} is no file`, { path: entry.path })
+    return openEntry(this.#options.root, entry as TreeEntry)
+  }
+
+  /**
+   * A small file, whether or not it is excluded: the Dockerfile.
+   *
+   * @throws {ContextError} CONTEXT_TOO_LARGE, and as {@link stat}
+   */
+  async readText(path: string): Promise<Buffer> {
+    const { root, limits } = this.#options
+    return readSmall(root, new ContextTree({ ...this.#options, rules: IgnoreRules.none }), path, limits.maxTextBytes)
+  }
+
+  /** @throws {ContextError} CONTEXT_CHANGED when a file or symlink of these is not as it was when it was listed */
+  verifyUnchanged(files: readonly SourceFile[]): Promise<void> {
+    const entries = files.map(({ entry }) => entry as TreeEntry)
+    return verifyUnchanged(this.#options.root, entries, this.#options.limits.maxEntries)
+  }
+
+  /** Keeps the digests for later builds, closes the directory, removes it where it was made for the context. */
+  async close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    try {
+      // A build does not fail for a cache that cannot be written.
+      await this.#contents.store().catch(() => {})
+    } finally {
+      closeSync(this.#options.root)
+      await this.#options.dispose?.()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/** @throws {NotFoundError} FILE_NOT_FOUND; {ContextError} */
+export async function readSmall(root: number, tree: ContextTree, path: string, maxBytes: number): Promise<Buffer> {
+  const entry = await resolve(tree, path)
+  if (entry.kind !== 'file') throw contextInvalid(`${JSON.stringify(path)} is no file`, { path })
+  if (entry.size > maxBytes) throw contextTooLarge(`${JSON.stringify(path)} has more than ${maxBytes} bytes.`, { path })
+  return withDescriptor(openEntry(root, entry), (fd) => {
+    const bytes = Buffer.alloc(entry.size)
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(fd, bytes, length, bytes.length - length, null)
+    return bytes.subarray(0, length)
+  })
+}
+
+/** Of a file of the context that is open: what its user may not give it. */
+export function capabilityOf(fd: number): Uint8Array | undefined {
+  return native().getxattrAt(fd, '', 'security.capability')
+}

@@ -1,0 +1,142 @@
+import { fstatSync } from 'node:fs'
+import { native, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, unpackScan } from '../../host/index.js'
+import { decodeName } from '../../layer/index.js'
+import { type ContextDirectory, TreeEntry } from './context-entry.js'
+import { contextChanged, contextInvalid, contextTooLarge } from './context-errors.js'
+import type { ContextLimits } from './context-limits.js'
+import { type IgnoreLevel, type IgnoreRules, rootLevel } from './ignore-rules.js'
+
+/** What is mounted in a context belongs to it, as for Docker; symlinks are followed in memory only. */
+export const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+
+const maxPathBytes = 4095
+
+export interface ContextTreeOptions {
+  /** A descriptor of the context's directory, which stays open as long as the tree is used. */
+  readonly root: number
+  readonly rules: IgnoreRules
+  /** Whose all files are; as the filesystem says when absent. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined
+  readonly limits: Required<ContextLimits>
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * What of a directory a build can see: without what is excluded, each directory read once, when it is first asked for. It
+ * is a picture: what changes later shows when a file is opened, or the tree forgotten.
+ */
+export class ContextTree {
+  readonly #options: ContextTreeOptions
+  #top: Promise<TreeEntry> | undefined
+  #entries = 0
+
+  constructor(options: ContextTreeOptions) {
+    this.#options = options
+  }
+
+  /** All directories are read again. */
+  forget(): void {
+    this.#top = undefined
+    this.#entries = 0
+  }
+
+  /** The context's root, whose path is empty. */
+  root(): Promise<TreeEntry> {
+    this.#top ??= this.#makeRoot()
+    return this.#top
+  }
+
+  /** What a directory has, sorted by name. */
+  list(directory: TreeEntry): Promise<ContextDirectory> {
+    directory.listing ??= this.#scan(directory)
+    return directory.listing
+  }
+
+  /** Reads a directory and all below it. */
+  async load(directory: TreeEntry): Promise<void> {
+    const { entries } = await this.list(directory)
+    await Promise.all(entries.filter(({ kind }) => kind === 'directory').map((entry) => this.load(entry)))
+  }
+
+  async #makeRoot(): Promise<TreeEntry> {
+    const { mode } = fstatSync(this.#options.root)
+    return TreeEntry.root(mode, this.#options.owner, rootLevel)
+  }
+
+  async #scan(directory: TreeEntry): Promise<ContextDirectory> {
+    const { limits, signal, owner } = this.#options
+    signal?.throwIfAborted()
+    const bytes = await this.#read(directory)
+    signal?.throwIfAborted()
+    const found = sorted(unpackScan(bytes))
+    this.#entries += found.length
+    if (this.#entries > limits.maxEntries) throw tooMany(limits.maxEntries)
+    const entries: TreeEntry[] = []
+    for (const { entry: scanned, name } of found) {
+      const entry = TreeEntry.of(directory, scanned, typeof name === 'string' ? name : decodeName(name), owner)
+      if (entry !== undefined && this.#isShown(entry, directory.level)) entries.push(entry)
+    }
+    return { entries: await this.#withoutEmpty(entries) }
+  }
+
+  async #read({ path }: TreeEntry): Promise<Uint8Array> {
+    const { root, limits } = this.#options
+    try {
+      return await native().scanDirectory(root, path === '' ? '.' : path, beneath, limits.maxEntries)
+    } catch (error) {
+      throw scanFailed(error as NodeJS.ErrnoException, path, limits.maxEntries)
+    }
+  }
+
+  #isShown(entry: TreeEntry, parent: IgnoreLevel): boolean {
+    const { rules } = this.#options
+    if (rules.isEmpty) return true
+    const { isExcluded, level } = rules.verdict(entry.path, parent)
+    entry.level = level
+    entry.isImplied = isExcluded
+    return !isExcluded || (entry.kind === 'directory' && rules.reaches(entry.path))
+  }
+
+  /** Excluded directories are there only for the exceptions in them. */
+  async #withoutEmpty(entries: TreeEntry[]): Promise<TreeEntry[]> {
+    if (!entries.some(({ isImplied }) => isImplied)) return entries
+    const shown = await Promise.all(
+      entries.map(async (entry) => !entry.isImplied || (await this.list(entry)).entries.length > 0),
+    )
+    return entries.filter((_, at) => shown[at])
+  }
+}
+
+/** Go's order: by bytes, which for ASCII is that of strings. */
+function sorted(found: ReturnType<typeof unpackScan>): ReturnType<typeof unpackScan> {
+  if (found.some(({ name }) => typeof name !== 'string'))
+    return found.sort((a, b) => Buffer.compare(a.entry.nameBytes, b.entry.nameBytes))
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function tooMany(maxEntries: number) {
+  return contextTooLarge(`The build context has more than ${maxEntries} files; exclude some by .dockerignore.`, {
+    maxEntries,
+  })
+}
+
+function scanFailed(error: NodeJS.ErrnoException, path: string, maxEntries: number): Error {
+  switch (error.code) {
+    case 'E2BIG':
+      return tooMany(maxEntries)
+    case 'ENAMETOOLONG':
+      return contextTooLarge(`A path of the build context is longer than ${maxPathBytes} bytes.`, {
+        path: path.slice(0, 200),
+      })
+    case 'EACCES':
+      return contextInvalid(`error checking context: no permission to read from '${path}'`, { path }, error)
+    // It was a directory when its parent was read.
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ELOOP':
+    case 'EXDEV':
+      return contextChanged(path)
+    default:
+      return error
+  }
+}
