@@ -25,7 +25,7 @@ export function lookAgain(context: ContainerContext, id: string, record: Contain
   const { unfinished, closing } = context
   if (unfinished.has(id) || closing.aborted) return
   const over = finish(context, id, record)
-    // The engine is closed: whoever looks next finds it.
+    // The engine is closed: whoever has to do with it next finds it.
     .catch(() => {})
     .then(() => void unfinished.delete(id))
   unfinished.set(id, over)
@@ -35,10 +35,14 @@ async function finish(context: ContainerContext, id: string, record: ContainerRe
   const { closing } = context
   for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     await delay(pauseMs, undefined, { ref: false, signal: closing })
-    if (isBegunAnew(context, id, record)) return
-    await supervisorGone(context, id)
-    if (await clearAgain(context, id, record).catch(() => false)) return
+    if (await isFinished(context, id, record).catch(() => false)) return
   }
+}
+
+async function isFinished(context: ContainerContext, id: string, record: ContainerRecord | undefined) {
+  if (isBegunAnew(context, id, record)) return true
+  await supervisorGone(context, id)
+  return clearAgain(context, id, record)
 }
 
 /** What was left was cleared for that: of the next run, or of whoever copies its files. */
