@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream'
 import type { EventsOptions } from '../engine/events.js'
 import type { Image } from '../engine/image.js'
 import type { EngineEvent } from '../events/event.js'
@@ -30,6 +31,8 @@ export interface Live {
   readonly session: Session
   /** Waits until the program has ended and is not started again, and the store knows. Rejects only when the engine is closed before. */
   ended(): Promise<Outcome>
+  /** The same; waiting for it does not keep the process alive. */
+  readonly end: Promise<Outcome>
   /** Waits until nothing of the run is left: the supervisor has gone, and what it recorded is settled. Never rejects. */
   gone(): Promise<void>
 }
@@ -40,8 +43,15 @@ export interface LiveExec {
   readonly pid: number
   /** Never rejects. */
   readonly supervisorGone: Promise<void>
-  /** Our ends of its pipes; none with a terminal, or when nobody reads it. */
-  readonly pipes: { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number } | undefined
+  /** None with a terminal, or when nobody reads it. */
+  readonly pipes: ExecPipes | undefined
+}
+
+/** Our ends of an exec's pipes. */
+export interface ExecPipes {
+  readonly stdin: Writable | undefined
+  readonly stdout: Readable
+  readonly stderr: Readable
 }
 
 export interface ExecRequest {
@@ -56,6 +66,8 @@ export interface ExecRequest {
   readonly privileged: boolean
   /** Nobody reads it. */
   readonly detached: boolean
+  /** Only the whole of its output is wanted: its streams may end before anybody listens. */
+  readonly gathered: boolean
   /** '': Docker's. */
   readonly detachKeys: string
   readonly rows: number
@@ -178,7 +190,7 @@ export interface ContainerContext {
    * @throws {CleanupError}
    */
   clearExec(record: ContainerRecord, exec: string, state: 'ended' | 'lost'): Promise<void>
-  /** Removes the cgroup of an exec that has ended, if nobody is in it any more. */
+  /** Removes the socket of an exec that has ended, and its cgroup if nobody is in that any more. */
   leaveExec(record: ContainerRecord, exec: string): boolean
   /**
    * Looks at a run that is over in a while, and again, until its end is recorded and nothing is left of it, or the engine is closed. For

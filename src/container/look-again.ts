@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerRecord } from '../store/containers.js'
+import { abortable } from './abortable.js'
 import type { ContainerContext } from './context.js'
 import { connect } from './dialogue.js'
 import { finishRemoval } from './remove.js'
 import { clearRun, isBeingCopied, runDirectory } from './run-directory.js'
 import { settle } from './settle.js'
-import { abortable } from './wait.js'
 
 // A run directory that nobody holds, of a container that is not recorded as started, says that something is left of a run.
 // Whoever has to do with the container clears it, and who opens the root; but the process that has met it first does not wait for that.

@@ -2,6 +2,7 @@ import { native } from '../host/index.js'
 import { restartPolicies, type StartedFrame } from '../launch/protocol.gen.js'
 import type { Session } from '../launch/session.js'
 import type { ContainerRecord } from '../store/containers.js'
+import { abortable } from './abortable.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import { askSupervisor } from './dialogue.js'
 import { stopSignalOf } from './kill.js'
@@ -10,7 +11,6 @@ import { signalNumber } from './signals.js'
 import { start } from './start.js'
 import { isAlive } from './states.js'
 import { end, patienceWith, type StopOptions, within } from './stop.js'
-import { abortable } from './wait.js'
 
 /** Stops it, if it runs, and starts it. */
 export async function restart(context: ContainerContext, id: string, options: StopOptions): Promise<void> {

@@ -107,6 +107,7 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
     id: record.id,
     session,
     ended: () => session.hold(ended),
+    end: ended,
     gone: () => session.hold(gone),
   }
   context.live.set(record.id, live)

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerRecord } from '../store/containers.js'
+import { linkedSignal } from './abortable.js'
 import type { ContainerContext } from './context.js'
 import { rfc3339 } from './inspect-state.js'
 import { observe } from './observe.js'
@@ -35,7 +36,8 @@ export async function statsOnce(
 ): Promise<ContainerStats | undefined> {
   const first = await measure(context, id, undefined)
   if (!first || oneShot || !first.isRunning) return first && figuresOf(first.document)
-  await pause(intervalMs, stopSignal(context, signal))
+  const stop = linkedSignal(context.closing, signal)
+  await pause(intervalMs, stop.signal).finally(stop.unlink)
   const second = await measure(context, id, first)
   return second && figuresOf(second.document)
 }
@@ -49,17 +51,18 @@ export async function* statsStream(
   id: string,
   { signal }: StatsOptions,
 ): AsyncGenerator<ContainerStats, void, undefined> {
-  const stop = stopSignal(context, signal)
+  const stop = linkedSignal(context.closing, signal)
   let due = performance.now()
-  for (let before = await measure(context, id, undefined); before; before = await measure(context, id, before)) {
-    yield figuresOf(before.document)
-    due = Math.max(due + intervalMs, performance.now())
-    await pause(due - performance.now(), stop)
+  try {
+    for (let before = await measure(context, id, undefined); before; before = await measure(context, id, before)) {
+      yield figuresOf(before.document)
+      due = Math.max(due + intervalMs, performance.now())
+      await pause(due - performance.now(), stop.signal)
+    }
+  } finally {
+    stop.unlink()
   }
 }
-
-const stopSignal = ({ closing }: ContainerContext, signal: AbortSignal | undefined) =>
-  signal ? AbortSignal.any([closing, signal]) : closing
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => {})

@@ -3,6 +3,7 @@ import { InvalidStateError } from '../errors/index.js'
 import type { HealthFrame, HelloFrame, StartedFrame } from '../launch/protocol.gen.js'
 import { healthSchedule } from '../spec/health.js'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
+import { linkedSignal } from './abortable.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext } from './context.js'
 import { connect } from './dialogue.js'
@@ -32,9 +33,11 @@ export async function waitFor(
     timeoutMs === undefined
       ? undefined
       : setTimeout(() => over.abort(timedOut(context, id, state, timeoutMs)), timeoutMs)
+  const linked = linkedSignal(over.signal, context.closing, signal)
   try {
-    await reach(context, id, state, AbortSignal.any([over.signal, context.closing, ...(signal ? [signal] : [])]))
+    await reach(context, id, state, linked.signal)
   } finally {
+    linked.unlink()
     clearTimeout(timer)
   }
 }

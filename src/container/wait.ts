@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ExitedFrame, RestartingFrame } from '../launch/protocol.gen.js'
 import type { Session } from '../launch/session.js'
 import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
+import { abortable, linkedSignal } from './abortable.js'
 import type { ContainerContext } from './context.js'
 import { connect, listenToSupervisor, liveOf } from './dialogue.js'
 import { statusOf } from './inspect-state.js'
@@ -33,7 +35,20 @@ export async function wait(
   id: string,
   { condition = 'not-running', signal: aborted }: WaitOptions,
 ): Promise<Outcome | undefined> {
-  const signal = whileOpen(context, aborted)
+  const { signal, unlink } = linkedSignal(aborted, context.closing)
+  try {
+    return await reach(context, id, condition, signal)
+  } finally {
+    unlink()
+  }
+}
+
+async function reach(
+  context: ContainerContext,
+  id: string,
+  condition: WaitCondition,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
   let before: ContainerRecord | undefined
   let outcome: Outcome | undefined
   let hasEnded = condition === 'not-running'
@@ -72,9 +87,10 @@ async function look(context: ContainerContext, id: string) {
   return { record: now, observed, outcome: seen.status === 'ended' ? seen.outcome : now.outcome }
 }
 
-/** Whether there was a run between two looks, neither of which saw it. What could not be started has not ended. */
+/** Whether a run has ended between two looks, of which the first saw at most its beginning. What could not be started has not. */
 function hasRunSince(before: ContainerRecord, { attempt, outcome, phase }: ContainerRecord): boolean {
-  return attempt !== before.attempt && phase !== 'started' && outcome !== undefined && outcome.startedAtNs !== '0'
+  const isNew = attempt !== before.attempt || before.phase === 'started'
+  return isNew && phase !== 'started' && outcome !== undefined && outcome.startedAtNs !== '0'
 }
 
 /**
@@ -88,15 +104,23 @@ export async function waitEnded(
   aborted?: AbortSignal,
 ): Promise<Outcome | undefined> {
   const live = liveOf(context, id)
-  if (live) return abortable(live.ended(), aborted)
-  const signal = whileOpen(context, aborted)
+  if (live) return live.session.hold(abortable(live.end, aborted))
+  const { signal, unlink } = linkedSignal(aborted, context.closing)
+  try {
+    return await untilEnded(context, id, signal)
+  } finally {
+    unlink()
+  }
+}
+
+async function untilEnded(context: ContainerContext, id: string, signal: AbortSignal): Promise<Outcome | undefined> {
   for (;;) {
     signal.throwIfAborted()
     const now = await look(context, id)
     if (!now?.observed) return now?.outcome
     const { status } = now.observed
     if (status !== 'starting' && !isAlive(statusOf(now.observed))) return now.outcome
-    const exit = await withSession(context, id, signal, (session) => session.exited)
+    const exit = await withSession(context, id, signal, (session) => abortable(session.exited, signal))
     if (exit) return outcomeOf(exit)
   }
 }
@@ -105,22 +129,16 @@ export async function waitEnded(
 async function nextEnd(context: ContainerContext, id: string, signal: AbortSignal): Promise<Outcome | undefined> {
   const live = liveOf(context, id)
   // Of a run of our own, all that follows its end is done then.
-  if (live) return abortable(beforeRestart(live.session, live.ended()), signal)
-  return withSession(context, id, signal, (session) =>
-    beforeRestart(
-      session,
-      session.exited.then((frame) => frame && outcomeOf(frame)),
+  if (live)
+    return live.session.hold(
+      abortable(live.end, signal, (hear) => live.session.watch({ onRestarting: (frame) => hear(outcomeOf(frame)) })),
+    )
+  const frame = await withSession<ExitedFrame | RestartingFrame>(context, id, signal, (session) =>
+    abortable<ExitedFrame | RestartingFrame | undefined>(session.exited, signal, (hear) =>
+      session.watch({ onRestarting: hear }),
     ),
   )
-}
-
-/** The end that it is started again after, or the last one. */
-async function beforeRestart(session: Session, ended: Promise<Outcome | undefined>): Promise<Outcome | undefined> {
-  let unwatch = () => {}
-  const restarting = new Promise<Outcome>((resolve) => {
-    unwatch = session.watch({ onRestarting: (frame) => resolve(outcomeOf(frame)) })
-  })
-  return Promise.race([ended, restarting]).finally(() => unwatch())
+  return frame && outcomeOf(frame)
 }
 
 /** Undefined: there is no supervisor, or it has gone before it told. */
@@ -130,7 +148,7 @@ async function withSession<Answer>(
   signal: AbortSignal,
   ask: (session: Session) => Promise<Answer | undefined>,
 ): Promise<Answer | undefined> {
-  const answer = await listenToSupervisor(context, id, (session) => abortable(ask(session), signal))
+  const answer = await listenToSupervisor(context, id, ask)
   if (answer === undefined) await delay(momentMs, undefined, { signal })
   return answer
 }
@@ -185,23 +203,4 @@ async function toldEnd(context: ContainerContext, { id, createdAtMs }: Container
       end = { ...run, finishedAtNs: `${timeNano}`, exitCode: Number(actor.attributes.exitCode), signal: 0 }
   }
   return end
-}
-
-const whileOpen = (context: ContainerContext, aborted: AbortSignal | undefined): AbortSignal =>
-  aborted ? AbortSignal.any([aborted, context.closing]) : context.closing
-
-/** Stops waiting, not the work, when the signal fires. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise
-  signal.throwIfAborted()
-  let onAbort!: () => void
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -1,3 +1,4 @@
+import { linkedSignal } from '../container/abortable.js'
 import { InvalidOptionError } from '../errors/index.js'
 import type { EngineEvent } from '../events/event.js'
 import { type EventFilters, eventFilter, eventFilterNames } from '../events/filters.js'
@@ -43,8 +44,8 @@ export function eventsOf(
   if (fromNs !== undefined && untilNs !== undefined && fromNs > untilNs) throw reversed(since, until)
   outbox.flush()
   const afterNs = fromNs === undefined ? present(journal, untilNs) : fromNs - 1n
-  const stop = signal ? AbortSignal.any([closing, signal]) : closing
-  return fitting(readEvents(journal, { afterNs, untilNs, signal: stop, isPersistent }), fits)
+  const stop = linkedSignal(closing, signal)
+  return fitting(readEvents(journal, { afterNs, untilNs, signal: stop.signal, isPersistent }), fits, stop.unlink)
 }
 
 /** Docker's daemon tells what was before only to whom says from when, or until when. */
@@ -61,6 +62,11 @@ function reversed(since: EventsOptions['since'], until: EventsOptions['until']):
 async function* fitting(
   events: AsyncGenerator<EngineEvent, void, void>,
   fits: (event: EngineEvent) => boolean,
+  unlink: () => void,
 ): AsyncGenerator<EngineEvent, void, void> {
-  for await (const event of events) if (fits(event)) yield event
+  try {
+    for await (const event of events) if (fits(event)) yield event
+  } finally {
+    unlink()
+  }
 }

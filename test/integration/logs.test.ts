@@ -126,7 +126,7 @@ test.each([
   const all = await collectEntries(container.logs())
   expect(all.map(({ text }) => text)).toEqual(lines)
   expect(await container.logs({ tail: 321 }).text()).toBe(lines.slice(-321).join(''))
-  const since = all[100]?.time
+  const since = all[100]?.time ?? ''
   expect((await container.logs({ since }).text()).endsWith(lines.slice(100).join(''))).toBe(true)
   stdin.end('\n')
   await attached.exit
