@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Engine } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { startEngineProcess } from '../support/engine-process.js'
 import { Terminal } from '../support/terminal.js'
 
 let host: TestEngine
@@ -237,14 +235,4 @@ test('container.resize() reaches the terminal, whoever is attached', async () =>
 })
 
 /** A process that attaches. */
-function attachingProcess(body: string) {
-  const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-  const roots = { root: join(host.directory, 'root'), runRoot: join(host.directory, 'run') }
-  const program = `
-    import { Engine } from ${JSON.stringify(built)}
-    const engine = await Engine.open(${JSON.stringify(roots)})
-    await (async () => {${body}})()
-    await engine.close()
-  `
-  return spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] })
-}
+const attachingProcess = (body: string) => startEngineProcess(engine, `${body}; await engine.close()`)

@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Container, Engine } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { startEngineProcess } from '../support/engine-process.js'
 
 let host: TestEngine
 let engine: Engine
@@ -217,18 +216,12 @@ describe('a volume that a container takes from another', () => {
   })
 })
 
-const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-
 test('a process that is killed while its containers run takes no volume from them', async () => {
   const program = `
-    import { Engine } from ${JSON.stringify(built)}
-    const engine = await Engine.open({ root: '${engine.root}', runRoot: '${engine.runRoot}' })
     await engine.run('busybox', ['sh', '-c', 'read x; echo $x >/data/file']).interactive().name('orphan').volume('/data', 'named:/n')
     process.stdout.write('running')
     await new Promise(() => setInterval(() => {}, 1000))`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = startEngineProcess(engine, program)
   await once(child.stdout, 'data')
   child.kill('SIGKILL')
   await once(child, 'exit')

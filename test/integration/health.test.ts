@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Container, Engine, EngineEvent } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { startEngineProcess } from '../support/engine-process.js'
 import { supervisorIn } from '../support/processes.js'
 
 let host: TestEngine
@@ -90,15 +90,11 @@ test('tells how a container fares, in inspect, in events and to whoever waits, a
 })
 
 test('goes on when there is no Node process any more', async () => {
-  const fixture = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-  const roots = { root: join(host.directory, 'root'), runRoot: join(host.directory, 'run') }
   const program = `
-    import { Engine } from ${JSON.stringify(fixture)}
-    const engine = await Engine.open(${JSON.stringify(roots)})
     await engine.run('busybox', ['sleep', '1000']).name('alone').healthcheck({ test: 'echo x >>/made; false', interval: 10, retries: 4 })
     process.kill(process.pid, 'SIGKILL')
   `
-  await new Promise((resolve) => execFile(process.execPath, ['--input-type=module', '--eval', program], resolve))
+  await once(startEngineProcess(engine, program), 'exit')
   const container = await engine.containers.get('alone')
   await eventsUntil(container, 'health_status: unhealthy')
   const health = await healthIn(container)

@@ -1,15 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lockRunDirectory } from '../../src/container/run-directory.js'
 import type { Container } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
-
-const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+import { engineProgram, startEngineProcess } from '../support/engine-process.js'
 
 let host: TestEngine
 beforeAll(async () => {
@@ -22,17 +22,12 @@ afterAll(async () => {
 
 /** Makes containers in a process that is killed as soon as they run; what they are called is what `body` returns. */
 async function madeByTheDead(body: string): Promise<Container[]> {
-  const roots = { root: join(host.directory, 'root'), runRoot: join(host.directory, 'run') }
   const program = `
-    import { Engine } from ${JSON.stringify(built)}
-    const engine = await Engine.open(${JSON.stringify(roots)})
     const made = await (async () => {${body}})()
     console.log(JSON.stringify(made.map(({ id }) => id)))
     setInterval(() => {}, 1000)
   `
-  const maker = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const maker = startEngineProcess(host.engine, program)
   const [line] = await once(createInterface(maker.stdout), 'line')
   maker.kill('SIGKILL')
   await once(maker, 'exit')
@@ -116,8 +111,6 @@ describe('another process', () => {
     const container = await host.engine.run('busybox', ['sh', '-c', 'exit 6']).network('none').create()
     const waits = (['next-exit', 'removed'] as const).map((condition) => container.wait({ condition }))
     const program = `
-      import { Engine } from ${JSON.stringify(built)}
-      const engine = await Engine.open(${JSON.stringify({ root: host.engine.root, runRoot: host.engine.runRoot })})
       const container = await engine.containers.get(${JSON.stringify(container.id)})
       await container.start()
       await container.wait()
@@ -125,8 +118,24 @@ describe('another process', () => {
       await engine.close()
     `
     // This process stands still.
-    execFileSync(process.execPath, ['--input-type=module', '--eval', program])
+    execFileSync(process.execPath, engineProgram(host.engine, program))
     expect(await Promise.all(waits)).toMatchObject([{ exitCode: 6 }, { exitCode: 6 }])
+  })
+
+  test('wakes who has seen its run begin, and then only that it is over', async () => {
+    const container = await host.engine.run('busybox', ['true']).network('none').create()
+    const database = new Sqlite(join(host.engine.root, 'db/inboard.sqlite'))
+    database.prepare("UPDATE containers SET phase = 'started', attempt = 1 WHERE id = ?").run(container.id)
+    database.close()
+    const lock = lockRunDirectory(host.engine.runRoot, container.id) as number
+    // There is no program yet.
+    const next = container.wait({ condition: 'next-exit' })
+    const times = 'startedAtNs 1700000000000000000\nfinishedAtNs 1700000000000000001\n'
+    const exit = `signaled 0\nstatus 6\noomKilled 0\nrestarts 0\nlogDropped 0\n${times}`
+    writeFileSync(join(host.engine.runRoot, container.id, 'exit'), exit)
+    closeSync(lock)
+    expect(await next).toMatchObject({ exitCode: 6 })
+    await container.remove()
   })
 
   test('a pause outlives who asked for it, and a kill reaches what is paused', async () => {

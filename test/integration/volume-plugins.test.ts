@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Container, Engine, type EngineOptions, type RunBuilder } from '../../src/index.js'
 import { defaultDriverTimeouts } from '../../src/volume/bounded-driver.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { startEngineProcess } from '../support/engine-process.js'
 import { hasEnded } from '../support/processes.js'
 import { type PluginFault, VolumePlugin } from '../support/volume-plugin.js'
 
@@ -186,17 +185,12 @@ describe('a volume of a plugin', () => {
   })
 
   test('of a container that ends while no engine is there is unmounted when the root is opened', async () => {
-    const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
     const program = `
-      import { Engine } from ${JSON.stringify(built)}
-      const engine = await Engine.open(${JSON.stringify(roots)})
       const run = engine.run('busybox', ['sleep', '1000']).volume('data:/data').volumeDriver('disk').rm()
       const { id } = await run
       console.log(id)
       setInterval(() => {}, 1000)`
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const child = startEngineProcess(roots, program)
     const [id] = String((await once(child.stdout, 'data'))[0]).split('\n')
     child.kill('SIGKILL')
     await once(child, 'exit')
