@@ -5,15 +5,15 @@ import LongestFirst from './test/support/longest-first.js'
 const ownNetwork = fileURLToPath(new URL('test/support/own-network.cjs', import.meta.url))
 
 /**
- * Tests against the real kernel load the machine: one project after the other, two files at a time. Files share nothing: each
- * has a network and roots of its own.
+ * Tests against the real kernel load the machine: one project after the other, two files at a time, or three where they mostly
+ * wait. Files share nothing: each has a network and roots of its own.
  */
-const onTheKernel = (name: string, order: number, testTimeout: number) => ({
+const onTheKernel = (name: string, order: number, testTimeout: number, maxWorkers = 2) => ({
   extends: true as const,
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    maxWorkers: 2,
+    maxWorkers,
     testTimeout,
     hookTimeout: 120_000,
     sequence: { groupOrder: order },
@@ -43,10 +43,10 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      onTheKernel('native', 2, 120_000),
+      onTheKernel('native', 2, 120_000, 3),
       onTheKernel('integration', 3, 180_000),
       onTheKernel('conformance', 4, 180_000),
-      onTheKernel('fault', 5, 300_000),
+      onTheKernel('fault', 5, 600_000, 3),
       {
         extends: true,
         test: {

@@ -64,7 +64,7 @@ test('at every step of mounting a stopped container’s files an error is told, 
   expect(wrong).toEqual([])
   expect(await leaks()).toEqual([])
   await container.copyTo(file(), '/data/f')
-  expect(namespaces()).toEqual([])
+  await expect.poll(namespaces).toEqual([])
 })
 
 test.each(['view.mount', 'view.lent'])('an error at %s leaves nothing', async (name) => {

@@ -7,6 +7,8 @@ import { type Running, startProgram } from './support/program.js'
 const processes = 8
 const rounds = 5
 const turnsOfRound = 5
+/** Who waits longer than this on a busy machine waits for ever. */
+const patienceMs = 60_000
 
 interface Turn {
   readonly round: number
@@ -50,7 +52,7 @@ test('eight processes at the same names and ids: one wins, the others are told s
   const mixed = new Set(turns.filter(({ verb }) => verb === 'mixed').flatMap(({ code }) => code.split(',')))
   const typed = ['', 'NAME_IN_USE', 'CONTAINER_NOT_FOUND', 'CONTAINER_IN_USE', 'INVALID_STATE', 'LAUNCH_FAILED']
   expect([...mixed].filter((code) => !typed.includes(code))).toEqual([])
-  expect(Math.max(...turns.map(({ tookMs }) => tookMs))).toBeLessThan(10_000)
+  expect(Math.max(...turns.map(({ tookMs }) => tookMs))).toBeLessThan(patienceMs)
   expect(await violations(rootsOf(host))).toEqual([])
 })
 
@@ -63,8 +65,11 @@ test('a container that several processes start at once has one start', async () 
   const racing = await startRacing({ roots: rootsOf(host), rounds: 1 })
   await takeTurn(racing)
   await takeTurn(racing)
+  await expect.poll(() => container.logs().text()).toContain('started')
+  // With its end all that it has printed is there.
+  await takeTurn(racing)
   const text = await container.logs().text()
-  for (let turn = 2; turn < turnsOfRound; turn++) await takeTurn(racing)
+  for (let turn = 3; turn < turnsOfRound; turn++) await takeTurn(racing)
   await Promise.all(racing.map(({ ended }) => ended))
   expect(text).toBe('started\n')
 })
@@ -77,7 +82,7 @@ test('a process that is killed while it holds a lock keeps nobody from it', asyn
     await (await startProgram('scenario', { roots: place.roots, archives, point: { name, call: 1 } })).ended
     const began = performance.now()
     expect(await violations(place.roots)).toEqual([])
-    expect(performance.now() - began).toBeLessThan(20_000)
+    expect(performance.now() - began).toBeLessThan(patienceMs)
   }
 })
 

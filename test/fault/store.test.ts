@@ -6,15 +6,17 @@ import { dockerArchive, tar } from '../support/archives.js'
 import { leaksOf } from '../support/engine.js'
 import { imageArchive } from '../support/images.js'
 import { settled } from '../support/settled.js'
-import { violations } from './support/invariants.js'
+import { removeAll, violations } from './support/invariants.js'
 import { newPlace, type Place } from './support/place.js'
 import { Random, seed } from './support/random.js'
+import { killIfThere } from './support/supervisors.js'
 
 const place = (): Place => {
   const made = newPlace()
   onTestFinished(async () => {
     await using engine = await Engine.open(made.roots).catch(() => undefined)
-    for (const { id } of (await engine?.containers.list()) ?? []) await (await engine?.containers.get(id))?.kill()
+    // Who still runs would write into what is removed.
+    if (engine) await removeAll(engine)
     made[Symbol.dispose]()
   })
   return made
@@ -26,7 +28,7 @@ const databaseOf = ({ roots }: Place) => `${roots.root}/db/inboard.sqlite`
 async function reboot(at: Place): Promise<void> {
   for (const leak of await leaksOf(at.directory)) {
     const pid = /^process (\d+)$/.exec(leak)?.[1]
-    if (pid) process.kill(Number(pid), 'SIGKILL')
+    if (pid) killIfThere(Number(pid))
   }
   await settled(async () => (await leaksOf(at.directory)).filter((leak) => leak.startsWith('process')))
   rmSync(at.roots.runRoot, { recursive: true })

@@ -87,6 +87,17 @@ class Scene {
   }
 }
 
+/** How long a large fill takes with nobody to end it. */
+async function undisturbedMs(isInside: boolean): Promise<number> {
+  const scene = new Scene({ isInside, isLarge: true })
+  const { begun, ended } = scene.start()
+  await begun
+  const began = performance.now()
+  await ended
+  rmSync(scene.base, { recursive: true })
+  return performance.now() - began
+}
+
 const points = [
   { name: 'fill.stage', call: 1 },
   { name: 'fill.publish', call: 1 },
@@ -112,12 +123,13 @@ describe.each([
     const random = new Random(isInside ? 1 : 2)
     const wrong: string[] = []
     const outcomes = new Map<string, number>()
+    const whole = await undisturbedMs(isInside)
     for (let round = 0; round < 15; round++) {
       const scene = new Scene({ isInside, isLarge: true })
       const expected = await scene.expected()
       const { child, begun, ended } = scene.start()
       await begun
-      setTimeout(() => child.kill('SIGKILL'), random.below(400))
+      setTimeout(() => child.kill('SIGKILL'), random.below(whole))
       const outcome = (await ended).replaceAll('\n', ' ')
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       wrong.push(...(await scene.wrong(expected)))

@@ -8,7 +8,8 @@ import { newPlace } from './support/place.js'
 import { type Running, startProgram } from './support/program.js'
 import { Random, seed } from './support/random.js'
 import type { Roots } from './support/scenario.js'
-import { keptVolumes, killIfThere, lostLines, supervisorOf, type VolumeTurn } from './support/volume-churn.js'
+import { killIfThere, supervisorOf } from './support/supervisors.js'
+import { keptVolumes, lostLines, type VolumeTurn } from './support/volume-churn.js'
 import { strayVolumes, wholeOf, withShelf, writeVolumeImage } from './support/volume-place.js'
 
 const moments = 100

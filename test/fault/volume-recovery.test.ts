@@ -7,6 +7,7 @@ import { leaksOf } from '../support/engine.js'
 import { settled } from '../support/settled.js'
 import { removeAll, violations } from './support/invariants.js'
 import { newPlace, type Place } from './support/place.js'
+import { killIfThere } from './support/supervisors.js'
 import { makeDisk, strayVolumes, wholeOf, wholeText, writeVolumeImage } from './support/volume-place.js'
 
 const tmpfs = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' }
@@ -170,7 +171,7 @@ test('a driver that hangs while a container starts leaves one that can be starte
 
 /** As the power failing would: every process of the root is gone, and what was mounted, and what was on a tmpfs. */
 async function reboot(place: Place): Promise<void> {
-  for (const leak of await processes(place)) process.kill(Number(leak.split(' ')[1]), 'SIGKILL')
+  for (const leak of await processes(place)) killIfThere(Number(leak.split(' ')[1]))
   await settled(() => processes(place))
   const table = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
   const mounted = table.flatMap((line) => line.split(' ')[4] ?? []).filter((path) => path.startsWith(place.directory))

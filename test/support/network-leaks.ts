@@ -60,7 +60,8 @@ async function nameFiles(directory: string, networks: readonly unknown[]): Promi
   const found = await Promise.all(
     files.map(async (name) => {
       if (!networks.includes(name)) return [name]
-      const [_header, ...lines] = (await readFile(join(directory, name), 'utf8')).split('\n')
+      // It goes with the last of its containers.
+      const [_header, ...lines] = (await readFile(join(directory, name), 'utf8').catch(() => '')).split('\n')
       return lines.filter((line) => line !== '')
     }),
   )

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 
@@ -41,10 +41,18 @@ function recorded(path: string): Recorded {
 /** What fills of a volume have left. */
 function staged(home: string): string[] {
   const found = (path: string, pattern: RegExp) =>
-    (existsSync(path) ? readdirSync(path) : []).flatMap((name) =>
-      pattern.test(name) ? [`staged ${path}/${name}`] : [],
-    )
+    namesIn(path).flatMap((name) => (pattern.test(name) ? [`staged ${path}/${name}`] : []))
   return [...found(home, /^\.fill|^\.opts/), ...found(join(home, '_data'), /^\.inboard-filling$/)]
+}
+
+/** None when it is not there, or not any more. */
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return []
+  }
 }
 
 /** Over files of the directory. */

@@ -35,7 +35,8 @@ export async function violations(
 /** What is wrong with a root in use. */
 export async function inconsistencies(engine: Engine, roots: Roots, facts: Facts = {}): Promise<string[]> {
   return [
-    ...(await broken(engine, facts)),
+    // Supervisors tell of ends, and record them, in their own time.
+    ...(await settled(() => broken(engine, facts))),
     ...(await settled(() => misrecorded(engine))),
     ...unreferenced(roots),
     // What was loaded gets to the disk, and the mark of garbage goes, behind the answer.

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { Container, Engine } from '../../../src/index.js'
 import { Random } from './random.js'
 import type { Roots } from './scenario.js'
+import { killIfThere, supervisorOf } from './supervisors.js'
 
 export const churnedNetworks = ['churned-0', 'churned-1'] as const
 const names = Array.from({ length: 10 }, (_, at) => `churned-${at}`)
@@ -74,9 +74,7 @@ const verbs = {
   },
   async kill(engine: Engine, random: Random, { runRoot }: Roots) {
     const { id } = await any(engine, random)
-    const state = stateOf(`${runRoot}/${id}/state`)
-    const pid = Number(/^supervisorPid (\d+)$/m.exec(state)?.[1])
-    if (pid > 0) killIfThere(pid)
+    killIfThere(supervisorOf(`${runRoot}/${id}/state`))
   },
   async restart(engine: Engine, random: Random) {
     const container = await any(engine, random)
@@ -92,21 +90,4 @@ const verbs = {
   async die(_engine: Engine, random: Random) {
     if (random.below(3) === 0) process.kill(process.pid, 'SIGKILL')
   },
-}
-
-/** It may have ended by itself. */
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
-function stateOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }

@@ -147,7 +147,7 @@ export const programs = {
     for (let n = 0; n < 20; n++) await run()
     const before = descriptors().length
     for (let n = 0; n < count; n++) if ((await run()).exitCode !== 0) throw new Error('a run failed')
-    say({ before, after: descriptors().length, left: await engine.containers.list({ all: true }) })
+    say({ before, after: await descriptorsAfter(before), left: await engine.containers.list({ all: true }) })
     await engine.close()
   },
 
@@ -169,10 +169,7 @@ export const programs = {
         release()
         say({ free, verb, code })
       }
-    // What a failed verb has begun may still be on its way out: its supervisor ends, and then the connection to it.
-    for (const deadline = performance.now() + 10_000; descriptors().length > before; await delay(5))
-      if (performance.now() > deadline) break
-    say({ before, after: descriptors().length })
+    say({ before, after: await descriptorsAfter(before) })
     await engine.close()
   },
 
@@ -221,6 +218,13 @@ export const programs = {
 }
 
 const descriptors = () => readdirSync('/proc/self/fd')
+
+/** How many there are: what a verb has begun may still be on its way out, a supervisor, and then the connection to it. */
+async function descriptorsAfter(before: number): Promise<number> {
+  for (const deadline = performance.now() + 10_000; descriptors().length > before; await delay(5))
+    if (performance.now() > deadline) break
+  return descriptors().length
+}
 
 /** Takes all descriptors but so many; the function gives them back. */
 function occupy(free: number): () => void {

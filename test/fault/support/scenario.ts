@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
+import { mkdirSync, readdirSync, truncateSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { Engine, type EngineOptions } from '../../../src/index.js'
+import { killIfThere, supervisorOf } from './supervisors.js'
 
 export interface Roots extends EngineOptions {
   readonly root: string
@@ -67,8 +68,7 @@ export class User {
   /** Ends the supervisor of a running container, which cannot prevent it. */
   async killSupervisor(name: string): Promise<void> {
     const { id } = await this.container(name)
-    const state = readFileSync(`${this.roots.runRoot}/${id}/state`, 'utf8')
-    process.kill(Number(/^supervisorPid (\d+)$/m.exec(state)?.[1]), 'SIGKILL')
+    process.kill(supervisorOf(`${this.roots.runRoot}/${id}/state`), 'SIGKILL')
   }
 }
 
@@ -233,12 +233,7 @@ async function removeContainer(engine: Engine, name: string): Promise<void> {
 async function leaveStale({ roots }: User): Promise<void> {
   for (const id of readdirSync(roots.runRoot)) {
     if (!/^[0-9a-f]{64}$/.test(id)) continue
-    const state = readFileSync(`${roots.runRoot}/${id}/state`, 'utf8')
-    try {
-      process.kill(Number(/^supervisorPid (\d+)$/m.exec(state)?.[1]), 'SIGKILL')
-    } catch (error) {
-      ignoring('ESRCH')(error as { code?: string })
-    }
+    killIfThere(supervisorOf(`${roots.runRoot}/${id}/state`))
   }
   mkdirSync(`${roots.root}/containers/${randomBytes(32).toString('hex')}/upper`, { recursive: true })
 }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { Container, Engine } from '../../../src/index.js'
 import { Random } from './random.js'
 import type { Roots } from './scenario.js'
+import { killIfThere, supervisorOf } from './supervisors.js'
 import { wholeText } from './volume-place.js'
 
 /** Volumes that are never removed: whatever is said to be in them is there in the end. */
@@ -204,22 +204,4 @@ async function any(engine: Engine, random: Random): Promise<Container> {
 function ended({ exitCode, stderr }: { exitCode: number; stderr: string }): boolean {
   if (exitCode !== 0 && exitCode !== 137) throw new Error(`a container ended with ${exitCode}: ${stderr}`)
   return exitCode === 0
-}
-
-/** It may have ended by itself. */
-export function killIfThere(pid: number): void {
-  try {
-    if (pid > 0) process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
-/** NaN: there is none. */
-export function supervisorOf(state: string): number {
-  try {
-    return Number(/^supervisorPid (\d+)$/m.exec(readFileSync(state, 'utf8'))?.[1])
-  } catch {
-    return Number.NaN
-  }
 }
