@@ -56,6 +56,31 @@ Napi::Value makeLockedDirectory(const Napi::CallbackInfo& info) {
   }
 }
 
+void writeWhole(int file, const std::string& text, const std::string& path) {
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t count = write(file, text.data() + at, text.size() - at);
+    if (count < 0 && errno == EINTR) continue;
+    at += static_cast<size_t>(check(count, "write", path));
+  }
+}
+
+/** As makeLockedDirectory, of a file. What is written through its lock is appended. */
+Napi::Value makeLockedFile(const Napi::CallbackInfo& info) {
+  const std::string path = toBytes(info[0]);
+  const std::string aside = asideOf(path);
+  const int flags = O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC;
+  Descriptor lock(static_cast<int>(check(open(aside.c_str(), flags, 0600), "open", path)));
+  try {
+    check(flockPatiently(lock.get(), LOCK_EX | LOCK_NB), "flock", path);
+    writeWhole(lock.get(), toBytes(info[1]), path);
+    check(renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE), "renameat2", path);
+    return Napi::Number::New(info.Env(), lock.release());
+  } catch (const Failure&) {
+    unlink(aside.c_str());
+    throw;
+  }
+}
+
 Napi::Value flock(const Napi::CallbackInfo& info) {
   const std::string kind = toBytes(info[1]);
   const int operation = kind == "shared" ? LOCK_SH : kind == "exclusive" ? LOCK_EX : kind == "unlock" ? LOCK_UN : 0;
@@ -115,6 +140,7 @@ Napi::Value readLockedDirectory(const Napi::CallbackInfo& info) {
 
 void defineLock(Napi::Object exports) {
   define<makeLockedDirectory>(exports, "makeLockedDirectory");
+  define<makeLockedFile>(exports, "makeLockedFile");
   define<flock>(exports, "flock");
   define<isLocked>(exports, "isLocked");
   define<readLockedDirectory>(exports, "readLockedDirectory");

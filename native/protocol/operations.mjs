@@ -44,7 +44,7 @@ export const limits = {
   operations: 65536,
   fields: 10,
   slots: 1024,
-  clients: 256,
+  clients: 4096,
 }
 
 /** Descriptors at spawn: 0-2 are /dev/null, then these, then the slots. */
@@ -153,6 +153,13 @@ export const operations = [
     in: ['prepare'],
     fields: { path: 'str' },
     doc: 'Opens the existing 0700 run directory: `state` and `exit` records are renamed into it, `sock` is bound and listened on in it (mode 0600).',
+  },
+  {
+    code: 95,
+    name: 'exec_record',
+    in: ['beside'],
+    fields: { directory: 'str', socket: 'str' },
+    doc: 'Exec mode: binds the name `socket` (mode 0600) in the existing 0700 directory and listens on it. The file of the lock is the record: a line is appended when the program runs, and one when it has ended; room for both is taken now.',
   },
   {
     code: 11,

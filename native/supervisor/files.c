@@ -74,19 +74,31 @@ int do_open_log(struct supervisor *s, const struct op_open_log *op) {
 }
 
 /* Bound by a name relative to the directory, because a socket's address holds only 108 bytes. */
-static int bind_here(int listener) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "sock"};
+static int bind_here(int listener, const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(name) >= sizeof address.sun_path) return fail(ENAMETOOLONG);
+    put_text(address.sun_path, name);
     // The mode of the socket's file is that of the unbound socket.
     if (fchmod(listener, 0600) < 0) return -1;
-    return bind(listener, (void *)&address, sizeof address) < 0 ? -1 : listen(listener, 64);
+    return bind(listener, (void *)&address, sizeof address) < 0 ? -1 : listen(listener, LIMIT_CLIENTS);
+}
+
+static int listen_in(struct supervisor *s, const char *directory, const char *name) {
+    s->run_directory = openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (s->run_directory < 0 || fchdir(s->run_directory) < 0) return -1;
+    s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s->listener < 0 || bind_here(s->listener, name) < 0) return -1;
+    return chdir("/");
 }
 
 int do_run_directory(struct supervisor *s, const struct op_run_directory *op) {
-    s->run_directory = openat(AT_FDCWD, op->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (s->run_directory < 0 || fchdir(s->run_directory) < 0) return -1;
-    s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->listener < 0 || bind_here(s->listener) < 0) return -1;
-    return chdir("/");
+    return listen_in(s, op->path, "sock");
+}
+
+int do_exec_record(struct supervisor *s, const struct op_exec_record *op) {
+    if (record_reserve(FD_LOCK) < 0 || listen_in(s, op->directory, op->socket) < 0) return -1;
+    s->record = FD_LOCK;
+    return 0;
 }
 
 int do_remove_file(struct supervisor *s, const struct op_remove_file *op) {

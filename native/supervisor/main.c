@@ -23,7 +23,7 @@ static int initialize(struct supervisor *s) {
     prctl(PR_SET_DUMPABLE, 0);
     setsid();
     umask(0);
-    s->pidfd = s->run_directory = s->listener = s->state = s->report = s->oom.watch = -1;
+    s->pidfd = s->run_directory = s->listener = s->record = s->state = s->report = s->oom.watch = -1;
     log_initialize(&s->log);
     network_initialize(&s->network);
     s->undone.step = NO_STEP;

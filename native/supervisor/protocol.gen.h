@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0xdcb80273u
-#define OPCODE_LAST 94
+#define PLAN_FINGERPRINT 0xaee7769eu
+#define OPCODE_LAST 95
 #define FAULT_LAST 8
 #define FRAME_LAST 39
 
@@ -29,7 +29,7 @@ enum {
     LIMIT_OPERATIONS = 65536,
     LIMIT_FIELDS = 10,
     LIMIT_SLOTS = 1024,
-    LIMIT_CLIENTS = 256,
+    LIMIT_CLIENTS = 4096,
 };
 enum {
     FD_PLAN = 3,
@@ -110,6 +110,7 @@ enum {
 enum {
     OP_SECTION = 1,
     OP_RUN_DIRECTORY = 10,
+    OP_EXEC_RECORD = 95,
     OP_MAKE_DIRECTORY = 11,
     OP_WRITE_FILE = 12,
     OP_WRITE_KNOB = 13,
@@ -213,6 +214,11 @@ struct op_section {
 
 struct op_run_directory {
     const char *path;
+};
+
+struct op_exec_record {
+    const char *directory;
+    const char *socket;
 };
 
 struct op_make_directory {
@@ -547,6 +553,7 @@ union op_fields {
     uint64_t raw[LIMIT_FIELDS];
     struct op_section section;
     struct op_run_directory run_directory;
+    struct op_exec_record exec_record;
     struct op_make_directory make_directory;
     struct op_write_file write_file;
     struct op_write_knob write_knob;
@@ -620,6 +627,7 @@ struct op_schema {
 /* One handler per operation: 0, or -1 with errno. */
 struct supervisor;
 int do_run_directory(struct supervisor *s, const struct op_run_directory *op);
+int do_exec_record(struct supervisor *s, const struct op_exec_record *op);
 int do_make_directory(struct supervisor *s, const struct op_make_directory *op);
 int do_write_file(struct supervisor *s, const struct op_write_file *op);
 int do_write_knob(struct supervisor *s, const struct op_write_knob *op);
@@ -689,6 +697,7 @@ int do_remove_file(struct supervisor *s, const struct op_remove_file *op);
 static inline int dispatch(struct supervisor *supervisor, uint32_t code, const union op_fields *fields) {
     switch (code) {
     case OP_RUN_DIRECTORY: return do_run_directory(supervisor, &fields->run_directory);
+    case OP_EXEC_RECORD: return do_exec_record(supervisor, &fields->exec_record);
     case OP_MAKE_DIRECTORY: return do_make_directory(supervisor, &fields->make_directory);
     case OP_WRITE_FILE: return do_write_file(supervisor, &fields->write_file);
     case OP_WRITE_KNOB: return do_write_knob(supervisor, &fields->write_knob);
@@ -776,6 +785,7 @@ static const int16_t request_lengths[FRAME_LAST + 1] = {
 static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [1] = {"section", 0, false, 1, -1, {FIELD_U64}},
     [10] = {"run_directory", 2, false, 1, 0, {FIELD_STR}},
+    [95] = {"exec_record", 4, false, 2, 0, {FIELD_STR, FIELD_STR}},
     [11] = {"make_directory", 142, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [12] = {"write_file", 10, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
     [13] = {"write_knob", 166, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Room for the longest numbers in every line. */
-enum { RECORD_BYTES = 768, TIME_DIGITS = 19 };
+enum { RECORD_BYTES = 768, TIME_DIGITS = 19, EXEC_BYTES = 512 };
 
 int record_aside(const struct supervisor *s, const char *name) {
     return openat(s->run_directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -44,10 +44,38 @@ static char *put_state(const struct supervisor *s, char *to, bool waits) {
     return put_line(to, "restartAtNs", waits ? s->restart.at_ns : 0);
 }
 
+int record_reserve(int record) {
+    off_t size = lseek(record, 0, SEEK_END);
+    if (size < 0) return -1;
+    return fallocate(record, FALLOC_FL_KEEP_SIZE, size, EXEC_BYTES) < 0 && errno != EOPNOTSUPP ? -1 : 0;
+}
+
+/* A line of an exec's record: readers leave out what has no end yet. */
+static int append_line(const struct supervisor *s, char *line, char *end) {
+    end = put_text(end, "}\n");
+    return write_whole(s->record, line, (size_t)(end - line));
+}
+
+static void append_start(const struct supervisor *s) {
+    char line[EXEC_BYTES / 2];
+    char *end = put_number(put_text(line, "{\"pid\":"), (uint64_t)s->pid);
+    end = put_number(put_text(end, ",\"supervisorPid\":"), (uint64_t)getpid());
+    end = put_number(put_text(end, ",\"startedAtNs\":\""), s->started_ns);
+    append_line(s, line, put_text(end, "\""));
+}
+
+static int append_exit(const struct supervisor *s) {
+    char line[EXEC_BYTES / 2];
+    char *end = put_number(put_text(line, "{\"signaled\":"), s->exit_fields[0]);
+    end = put_number(put_text(end, ",\"status\":"), s->exit_fields[1]);
+    end = put_number(put_text(end, ",\"finishedAtNs\":\""), s->exit_fields[3]);
+    return append_line(s, line, put_text(end, "\""));
+}
+
 /* All but the time of the start is known before it, while there is nothing else to do. */
 int record_prepare(struct supervisor *s) {
     char text[RECORD_BYTES];
-    if (s->run_directory < 0) return 0;
+    if (s->run_directory < 0 || s->record >= 0) return 0;
     char *end = put_state(s, put_text(put_text(text, time_unknown), "\n"), false);
     s->state = record_aside(s, ".state");
     return s->state < 0 ? -1 : write_whole(s->state, text, (size_t)(end - text));
@@ -58,6 +86,7 @@ int record_prepare(struct supervisor *s) {
 void record_start(struct supervisor *s) {
     char digits[24], text[sizeof time_unknown];
     const size_t whole = sizeof time_unknown - 1;
+    if (s->record >= 0) append_start(s);
     if (s->state < 0) return;
     size_t length = (size_t)(put_number(digits, s->started_ns) - digits);
     memcpy(text, time_unknown, sizeof text);
@@ -76,7 +105,7 @@ static int publish(const struct supervisor *s, const char *aside, const char *na
 
 int record_state(const struct supervisor *s) {
     char text[RECORD_BYTES];
-    if (s->run_directory < 0) return 0;
+    if (s->run_directory < 0 || s->record >= 0) return 0;
     char *end = put_state(s, put_line(text, "startedAtNs", s->started_ns), s->phase == PHASE_RESTARTING);
     return publish(s, ".state", "state", text, (size_t)(end - text));
 }
@@ -100,6 +129,7 @@ int record_exit(const struct supervisor *s) {
     static const char *const keys[] = {"signaled", "status", "oomKilled", "finishedAtNs"};
     char text[RECORD_BYTES + SUBJECT_BYTES], *end = text;
     if (s->run_directory < 0) return 0;
+    if (s->record >= 0) return append_exit(s);
     for (int i = 0; i < 4; i++) end = put_line(end, keys[i], s->exit_fields[i]);
     end = put_line(end, "restarts", s->restarts);
     end = put_line(end, "logDropped", s->log.dropped);

@@ -102,6 +102,7 @@ struct supervisor {
     struct progress *progress;
     int slots[LIMIT_SLOTS];
     int run_directory, listener, state;
+    int record; /* of an exec: all that is told of it is appended here, and nothing is in files of the directory */
     const char *log_path;
     struct op_own_cgroup own_cgroup; /* path NULL: the teardown's are */
     struct op_freezer freezer; /* path NULL: there is none */
@@ -130,6 +131,7 @@ struct supervisor {
     uint64_t exit_fields[4]; /* of the last end: signaled, status, oomKilled, finishedAtNs */
     /* From here on: what a helper forgets. */
     struct stdio io;
+    bool crowded; /* nobody else is let in before somebody leaves */
     uint32_t clients;
     struct client client[LIMIT_CLIENTS];
     struct log log;
@@ -295,6 +297,8 @@ int record_aside(const struct supervisor *s, const char *name);
 enum { STAT_FLAGS = 9, STAT_START_TICKS = 22 };
 uint64_t process_stat(pid_t pid, int wanted);
 int record_prepare(struct supervisor *s);
+/* Room for what is appended to an exec's record: nothing of it fails for lack of space. */
+int record_reserve(int record);
 void record_start(struct supervisor *s);
 /* What is true now of a program that runs, or that is waited for. */
 int record_state(const struct supervisor *s);

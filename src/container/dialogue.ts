@@ -1,5 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { createConnection } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { InvalidStateError } from '../errors/index.js'
 import { O_PATH } from '../host/index.js'
 import { Session } from '../launch/session.js'
 import type { ContainerContext, Live } from './context.js'
@@ -10,23 +12,46 @@ export function connect(context: Pick<ContainerContext, 'runRoot'>, id: string):
   return connectIn(runDirectory(context.runRoot, id))
 }
 
-/** The same, of whatever has its socket in that directory. */
-export async function connectIn(directory: string): Promise<Session | undefined> {
+/** The same, of whatever has that socket in that directory. */
+export async function connectIn(directory: string, name = 'sock'): Promise<Session | undefined> {
   const opened = openDirectory(directory)
   if (opened === undefined) return undefined
   try {
     // A socket's address holds only 107 bytes.
-    const socket = createConnection(`/proc/self/fd/${opened}/sock`)
-    const session = new Session(socket)
-    const connected = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true))
-      socket.once('close', () => resolve(false))
-    })
-    return connected ? session : undefined
+    const path = `/proc/self/fd/${opened}/${name}`
+    for (const deadline = performance.now() + crowdedPatienceMs; ; await delay(crowdedPauseMs)) {
+      const session = await connectTo(path)
+      if (session !== 'crowded') return session
+      if (performance.now() > deadline) throw tooManyClients(directory)
+    }
   } finally {
     closeSync(opened)
   }
 }
+
+const crowdedPatienceMs = 10_000
+const crowdedPauseMs = 5
+
+/** Crowded: more wait to be accepted than the kernel lets wait, and nothing tells when there are fewer. */
+async function connectTo(path: string): Promise<Session | 'crowded' | undefined> {
+  const socket = createConnection(path)
+  const session = new Session(socket)
+  let code: string | undefined
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    code = error.code
+  })
+  const isConnected = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true))
+    socket.once('close', () => resolve(false))
+  })
+  return isConnected ? session : code === 'EAGAIN' ? 'crowded' : undefined
+}
+
+const tooManyClients = (directory: string) =>
+  new InvalidStateError('Too many processes talk to the container at once: its supervisor takes no more connections', {
+    code: 'TOO_MANY_CLIENTS',
+    details: { directory },
+  })
 
 function openDirectory(path: string): number | undefined {
   try {

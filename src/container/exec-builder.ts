@@ -3,6 +3,14 @@ import type { ContainerContext } from './context.js'
 import type { ExecOptions, ExecProcess, ExecResult } from './exec.js'
 import type { Exec } from './exec-handle.js'
 
+let loaded: Promise<typeof import('./exec.js')> | undefined
+
+/** Asking for a module that is there is not for nothing. */
+function verbs(): Promise<typeof import('./exec.js')> {
+  loaded ??= import('./exec.js')
+  return loaded
+}
+
 /**
  * A process to be run in a container: plain frozen data until it is awaited (runs it, gathers its output), started (gives its
  * streams) or detached (leaves it to itself).
@@ -91,7 +99,7 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
    * @throws {LaunchError} PROGRAM_NOT_FOUND (127), PROGRAM_NOT_EXECUTABLE (126)
    */
   async start(): Promise<ExecProcess> {
-    const { startExec } = await import('./exec.js')
+    const { startExec } = await verbs()
     return startExec(this.#context, this.#id, this.#command, this.#options)
   }
 
@@ -103,7 +111,7 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
    * @throws as {@link start}
    */
   async detach(): Promise<Exec> {
-    const { detachExec } = await import('./exec.js')
+    const { detachExec } = await verbs()
     return detachExec(this.#context, this.#id, this.#command, this.#options)
   }
 
@@ -117,7 +125,7 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
   }
 
   async #run(): Promise<ExecResult> {
-    const { runExec } = await import('./exec.js')
+    const { runExec } = await verbs()
     return runExec(this.#context, this.#id, this.#command, this.#options)
   }
 }

@@ -3,15 +3,15 @@ import { InvalidStateError, NotFoundError } from '../errors/index.js'
 import type { Exit, Session } from '../launch/session.js'
 import type { ContainerContext } from './context.js'
 import { connectIn } from './dialogue.js'
-import { execDirectory, execIds, isExecId, type ObservedExec, observeExec } from './exec-directory.js'
 import { type ExecInspect, inspectExec, type TellableExec } from './exec-inspect.js'
 import { clearLostExec } from './exec-leftovers.js'
+import { execSocket, execsDirectory, isExecId, observeExec, observeExecs } from './exec-record.js'
 import { signalNumber } from './signals.js'
 
 const SIGKILL = 9
 
 /**
- * A process that was started in a container by `exec()`, in whichever process: a handle on what its directory tells. What it
+ * A process that was started in a container by `exec()`, in whichever process: a handle on what its record tells. What it
  * has left is there as long as this run of the container.
  *
  * @example
@@ -105,7 +105,7 @@ export class Exec {
   }
 
   #connect(): Promise<Session | undefined> {
-    return connectIn(execDirectory(this.#context.runRoot, this.containerId, this.id))
+    return connectIn(execsDirectory(this.#context.runRoot, this.containerId), execSocket(this.id))
   }
 }
 
@@ -127,10 +127,9 @@ const isRunning = (context: ContainerContext, container: string) =>
 /** All of which there is something to tell. */
 export async function listExecs(context: ContainerContext, container: string): Promise<Exec[]> {
   const found: Exec[] = []
-  for (const id of isRunning(context, container) ? execIds(context, container) : []) {
-    const status: ObservedExec['status'] | undefined = observeExec(context, container, id)?.status
-    if (status === 'lost') await clearLostExec(context, container, id)
-    else if (status) found.push(new Exec(context, container, id))
+  for (const { id, observed } of isRunning(context, container) ? observeExecs(context, container) : []) {
+    if (observed.status === 'lost') await clearLostExec(context, container, id)
+    else found.push(new Exec(context, container, id))
   }
   return found
 }

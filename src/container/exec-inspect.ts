@@ -1,5 +1,5 @@
 import { parseDetachKeys } from './detach-keys.js'
-import type { ExecConfig, ObservedExec } from './exec-directory.js'
+import type { ExecConfig, ObservedExec } from './exec-record.js'
 
 /** `GET /exec/ID/json`: Docker's field names and forms. */
 export interface ExecInspect {

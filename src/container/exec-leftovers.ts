@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { native } from '../host/index.js'
 import type { ContainerContext } from './context.js'
-import { execDirectory, execEndedMs, execIds, observeExec } from './exec-directory.js'
+import { execRecord, observeExec, observeExecs } from './exec-record.js'
 
 /** As many of a container's execs that have ended are remembered. */
 const rememberedExecs = 256
@@ -12,7 +12,7 @@ const rememberedExecs = 256
  */
 export async function clearLostExec(context: ContainerContext, container: string, exec: string): Promise<void> {
   const record = context.containers.get(container)
-  const lock = claim(`${execDirectory(context.runRoot, container, exec)}/lock`)
+  const lock = claim(execRecord(context.runRoot, container, exec))
   if (lock === undefined) return
   try {
     const now = observeExec(context, container, exec)
@@ -29,10 +29,9 @@ export async function clearLostExec(context: ContainerContext, container: string
 /** Forgets those that have ended long ago, but for those that others run on from: their cgroup is theirs. */
 export async function forgetOldExecs(context: ContainerContext, container: string): Promise<void> {
   const record = context.containers.get(container)
-  const ended = execIds(context, container)
-    .map((id) => ({ id, endedMs: execEndedMs(context, container, id) ?? 0 }))
-    .filter(({ endedMs }) => endedMs > 0)
-    .sort((a, b) => b.endedMs - a.endedMs)
+  const ended = observeExecs(context, container)
+    .flatMap(({ id, observed }) => (observed.status === 'exited' ? { id, at: observed.finishedAtNs } : []))
+    .sort((a, b) => Number(b.at - a.at))
   for (const { id } of record ? ended.slice(rememberedExecs) : [])
     await context.clearExec(record as NonNullable<typeof record>, id, 'ended')
 }

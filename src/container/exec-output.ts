@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** As Docker's: for so long the output of those is awaited that a process has left behind with its descriptors. */
 const othersMs = 2_000
@@ -8,11 +7,23 @@ const othersMs = 2_000
 export async function gather(stream: Readable, exit: Promise<unknown>): Promise<Buffer> {
   const chunks: Buffer[] = []
   stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-  const ended = new Promise<void>((resolve) => stream.once('close', resolve).once('end', resolve))
-  await Promise.race([ended, exit])
-  const patience = new AbortController()
-  await Promise.race([ended, delay(othersMs, undefined, { signal: patience.signal }).catch(() => {})])
-  patience.abort()
+  const ended = new Promise<true>((resolve) => {
+    const end = () => resolve(true)
+    if (stream.readableEnded || stream.destroyed) end()
+    else stream.once('close', end).once('end', end)
+  })
+  const isWhole = await Promise.race([ended, exit.then(() => false)])
+  if (!isWhole) await atMost(othersMs, ended)
   stream.destroy()
   return Buffer.concat(chunks)
+}
+
+function atMost(ms: number, awaited: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    void awaited.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }

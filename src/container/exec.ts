@@ -1,18 +1,18 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { closeSync, existsSync } from 'node:fs'
-import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { InvalidOptionError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import { native } from '../host/index.js'
 import type { EnvInput } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
-import type { ContainerContext, ExecRequest, LiveExec } from './context.js'
+import type { ContainerContext, ExecPipes, ExecRequest, LiveExec } from './context.js'
 import { parseDetachKeys } from './detach-keys.js'
 import { Exec } from './exec-handle.js'
 import type { ExecInspect } from './exec-inspect.js'
 import { clearLostExec, forgetOldExecs } from './exec-leftovers.js'
 import { gather } from './exec-output.js'
+import { observe } from './observe.js'
 import { type Present, presentFor } from './present.js'
 import { SessionAttachment } from './session-attachment.js'
 import { signalNumber } from './signals.js'
@@ -83,7 +83,16 @@ export async function startExec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<ExecProcess> {
-  const started = await launch(context, id, requestOf(command, options, false), options.signal)
+  return startWith(context, id, requestOf(command, options, 'streams'), options)
+}
+
+async function startWith(
+  context: ContainerContext,
+  id: string,
+  request: ExecRequest,
+  options: ExecOptions,
+): Promise<ExecProcess> {
+  const started = await launch(context, id, request, options.signal)
   const { exec, live, exit } = started
   killedBy(options.signal, started)
   const streams = live.pipes ? new PipeStreams(live.pipes, exit) : terminalStreams(context, started, options)
@@ -112,7 +121,7 @@ export async function detachExec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<Exec> {
-  const started = await launch(context, id, requestOf(command, options, true), options.signal)
+  const started = await launch(context, id, requestOf(command, options, 'nothing'), options.signal)
   killedBy(options.signal, started)
   started.live.session.unref()
   return started.exec
@@ -125,7 +134,7 @@ export async function runExec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<ExecResult> {
-  const process = await startExec(context, id, command, options)
+  const process = await startWith(context, id, requestOf(command, options, 'output'), options)
   const [stdout, stderr, exitCode] = await Promise.all([
     gather(process.stdout, process.exit),
     gather(process.stderr, process.exit),
@@ -135,7 +144,24 @@ export async function runExec(
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
 }
 
-function requestOf(command: readonly string[], options: ExecOptions, detached: boolean): ExecRequest {
+const idBytes = 32
+/** Those of many ids cost no more than those of one. */
+const random = Buffer.alloc(64 * idBytes)
+let randomUsed = random.length
+
+function newExecId(): string {
+  if (randomUsed === random.length) {
+    randomFillSync(random)
+    randomUsed = 0
+  }
+  randomUsed += idBytes
+  return random.toString('hex', randomUsed - idBytes, randomUsed)
+}
+
+/** What the caller has of an exec once it runs. */
+type Wanted = 'streams' | 'output' | 'nothing'
+
+function requestOf(command: readonly string[], options: ExecOptions, wanted: Wanted): ExecRequest {
   if (command.length === 0 || command.some((word) => typeof word !== 'string'))
     throw new InvalidOptionError(
       'No exec command specified: give the program and its arguments as an array of strings',
@@ -144,16 +170,17 @@ function requestOf(command: readonly string[], options: ExecOptions, detached: b
   parseDetachKeys(options.detachKeys ?? '')
   const { stdin, interactive = false, tty = false } = options
   return {
-    id: randomBytes(32).toString('hex'),
+    id: newExecId(),
     command,
     env: options.env,
     envFiles: options.envFile === undefined ? [] : [options.envFile].flat(),
     user: options.user ?? '',
     workdir: options.workdir ?? '',
     tty,
-    stdin: !detached && (stdin !== undefined || interactive || tty),
+    stdin: wanted !== 'nothing' && (stdin !== undefined || interactive || tty),
     privileged: options.privileged ?? false,
-    detached,
+    detached: wanted === 'nothing',
+    gathered: wanted === 'output',
     detachKeys: options.detachKeys ?? '',
     rows: options.rows ?? 0,
     columns: options.columns ?? 0,
@@ -197,8 +224,9 @@ async function openFirst(
   const fd = openProcess(pid)
   if (fd === undefined) throw refusal('exec', 'exited', id)
   try {
-    const after = (await presentFor(context, id, 'exec')) as Present
-    if (after.observed.status === 'running' && after.observed.pid === pid) return { record, pid, fd }
+    const after = observe(context, record)
+    if (after.status === 'running' && after.pid === pid && !after.paused) return { record, pid, fd }
+    await presentFor(context, id, 'exec')
     throw refusal('exec', 'exited', id)
   } catch (error) {
     closeSync(fd)
@@ -272,12 +300,12 @@ class PipeStreams implements SessionStreams {
   readonly detached: Promise<boolean>
   #settle!: (detached: boolean) => void
 
-  constructor({ stdin, stdout, stderr }: NonNullable<LiveExec['pipes']>, ended: Promise<unknown>) {
-    this.stdin = stdin === undefined ? noInput() : new Socket({ fd: stdin, readable: false, writable: true })
+  constructor({ stdin, stdout, stderr }: ExecPipes, ended: Promise<unknown>) {
+    this.stdin = stdin ?? noInput()
     // The process may close its end at any time: that is no error of the writer's.
     this.stdin.on('error', () => {})
-    this.stdout = reader(stdout)
-    this.stderr = reader(stderr)
+    this.stdout = stdout
+    this.stderr = stderr
     this.detached = new Promise((resolve) => {
       this.#settle = resolve
     })
@@ -289,5 +317,3 @@ class PipeStreams implements SessionStreams {
     this.#settle(true)
   }
 }
-
-const reader = (fd: number): Readable => new Socket({ fd, readable: true, writable: false })

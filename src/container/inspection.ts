@@ -1,6 +1,6 @@
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
-import { unfinishedExecIds } from './exec-directory.js'
+import { unfinishedExecIds } from './exec-record.js'
 import { containerHealth } from './health.js'
 import { type ContainerInspect, inspectContainer } from './inspect.js'
 import { settle } from './settle.js'

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
-import { settledNow } from './files.js'
 import { type ContainerStatus, statusOf } from './inspect-state.js'
 import type { Observed } from './observe.js'
+import { settle } from './settle.js'
 import { mayDo, type Verb } from './states.js'
 
 /** A container whose end is recorded, and of which it is known whether it runs. */
@@ -23,8 +23,10 @@ export interface Present {
  */
 export async function present(context: ContainerContext, id: string, signal?: AbortSignal): Promise<Present> {
   for (;;) {
-    const observed = await settledNow(context, id)
-    const record = context.containers.get(id)
+    const before = context.containers.get(id)
+    const observed = before && (await settle(context, before))
+    // Of one that runs nothing was recorded meanwhile.
+    const record = observed?.status === 'running' ? before : context.containers.get(id)
     if (!observed || !record) throw noSuchContainer(id)
     if (observed.status !== 'starting') return { record, observed, status: statusOf(observed) }
     // Nothing tells when its supervisor has a socket: it is the matter of a moment.

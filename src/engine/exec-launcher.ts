@@ -1,6 +1,7 @@
-import { closeSync, existsSync, rmdirSync } from 'node:fs'
-import type { ContainerContext, ExecRequest, LiveExec } from '../container/context.js'
-import { type ExecConfig, execDirectory, lockExecDirectory } from '../container/exec-directory.js'
+import { closeSync, existsSync, rmdirSync, unlinkSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { ContainerContext, ExecPipes, ExecRequest, LiveExec } from '../container/context.js'
+import { type ExecConfig, execRecord, execSocket, execsDirectory, lockExecRecord } from '../container/exec-record.js'
 import { failpoint } from '../errors/failpoint.js'
 import { LaunchError } from '../errors/index.js'
 import { execEvents, execWords } from '../events/exec-events.js'
@@ -15,7 +16,7 @@ import { runTeardown } from './leftovers.js'
 
 interface Pipes {
   readonly theirs: readonly number[]
-  readonly ours: LiveExec['pipes']
+  readonly ours: { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number }
 }
 
 /** Spawns a process that joins a running container. `pidfd` stays the caller's. */
@@ -28,21 +29,35 @@ export async function launchExec(
   request: ExecRequest,
 ): Promise<LiveExec> {
   const plan = execPlan(stages, context, record, pid, request)
-  const lock = lockExecDirectory(context.runRoot, record.id, request.id)
-  let pipes: Pipes = { theirs: [], ours: undefined }
+  const lock = lockExecRecord(context.runRoot, record.id, request.id, configOf(request))
+  let pipes: Pipes | undefined
+  let streams: ExecPipes | undefined
   try {
     if (!request.tty && !request.detached) pipes = openPipes(request.stdin)
-    const slots = [pidfd, ...pipes.theirs]
     const what = `cannot exec in container ${record.name}`
-    const { session, pid: started, supervisorGone } = await spawnSupervisor(plan, lock, slots, what)
-    return { session, pid: started, supervisorGone, pipes: pipes.ours }
+    const launched = spawnSupervisor(plan, lock, [pidfd, ...(pipes?.theirs ?? [])], what)
+    // Meanwhile there is nothing else to do. What is passed on has been duplicated already.
+    if (pipes) closeAll(pipes.theirs)
+    if (request.gathered) streams = pipes && streamsOf(pipes)
+    const { session, pid: started, supervisorGone } = await launched
+    streams ??= pipes && streamsOf(pipes)
+    return { session, pid: started, supervisorGone, pipes: streams }
   } catch (error) {
-    if (pipes.ours) closeAll([pipes.ours.stdin, pipes.ours.stdout, pipes.ours.stderr])
+    if (streams) for (const stream of Object.values(streams)) stream?.destroy()
+    else if (pipes) closeAll(Object.values(pipes.ours))
     // With the lock held: nobody takes it for lost.
     await clearExec(stages, record, request.id, 'lost')
     throw failureOf(context, record, request, error)
   } finally {
-    closeAll([lock, ...pipes.theirs])
+    closeSync(lock)
+  }
+}
+
+function streamsOf({ ours: { stdin, stdout, stderr } }: Pipes): ExecPipes {
+  return {
+    stdin: stdin === undefined ? undefined : new Socket({ fd: stdin, readable: false, writable: true }),
+    stdout: new Socket({ fd: stdout, readable: true, writable: false }),
+    stderr: new Socket({ fd: stderr, readable: true, writable: false }),
   }
 }
 
@@ -54,7 +69,6 @@ function execPlan(
   request: ExecRequest,
 ): LaunchPlan {
   const { directories, seccomp } = assembleExec(stages, record)
-  const directory = execDirectory(context.runRoot, record.id, request.id)
   const { path, lock, limits } = stages.journal
   return compileExec({
     id: record.id,
@@ -62,8 +76,8 @@ function execPlan(
     cgroups: directories,
     ownCgroup: execCgroup(directories, request.id),
     seccomp,
-    directory,
-    config: { path: `${directory}/config.json`, content: JSON.stringify(configOf(request)) },
+    directory: execsDirectory(context.runRoot, record.id),
+    socket: execSocket(request.id),
     journal: { path, lock, ...limits, texts: execEvents(record, stages.images.labelsOf(record.image), request) },
     detached: request.detached,
     rows: request.rows,
@@ -100,10 +114,24 @@ export async function clearExec(
 ): Promise<void> {
   failpoint('exec.clear')
   if (state === 'ended' && !leaveExec(stages, record, exec)) return
-  const cgroup = cgroupOf(stages, record, exec)
+  const cgroup = state === 'lost' ? cgroupOf(stages, record, exec) : undefined
   if (cgroup && existsSync(cgroup)) await runTeardown(compileExecTeardown(cgroup), record.id)
+  removeSocket(stages, record, exec)
   failpoint('exec.remove')
-  await native().removeTree(execDirectory(stages.paths.runRoot, record.id, exec))
+  // Last: as long as it is there, somebody finds what is left.
+  removeFile(execRecord(stages.paths.runRoot, record.id, exec))
+}
+
+function removeSocket({ paths }: Stages, { id }: ContainerRecord, exec: string): void {
+  removeFile(`${execsDirectory(paths.runRoot, id)}/${execSocket(exec)}`)
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }
 
 const cgroupOf = (stages: Stages, { id }: ContainerRecord, exec: string) =>
@@ -111,6 +139,7 @@ const cgroupOf = (stages: Stages, { id }: ContainerRecord, exec: string) =>
 
 /** See {@link ContainerContext.leaveExec}. @returns false while somebody is in it */
 export function leaveExec(stages: Stages, record: ContainerRecord, exec: string): boolean {
+  removeSocket(stages, record, exec)
   const cgroup = cgroupOf(stages, record, exec)
   if (cgroup === undefined) return true
   try {

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs'
 import type { ContainerContext, ExecRequest } from '../container/context.js'
 import { native, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../host/index.js'
 import { parseEnv, parseEnvFiles } from '../spec/environment.js'
-import { execProcess, resolveUser } from '../spec/index.js'
+import { execProcess, type ResolvedUser, resolveUser } from '../spec/index.js'
 import type { Process } from '../spec/types.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { Stages } from './assemble.js'
@@ -10,6 +10,7 @@ import { linkVariables, runningTargets } from './container-links.js'
 import { readEnvFiles } from './env-files.js'
 
 const largestFile = 1024 * 1024
+const largestKept = 32 * 1024
 
 /** An exec's process. The user's names are those that the running container has now. */
 export function requestedProcess(
@@ -21,7 +22,7 @@ export function requestedProcess(
 ): Process {
   const image = stages.images.resolve(record.image).config
   const name = request.user || record.config.user || image.User || ''
-  const user = resolveUser(name, readInside(pid, 'etc/passwd'), readInside(pid, 'etc/group'), record.config.groupAdd)
+  const user = userInside(record, pid, name)
   const links = { containers: context.containers, images: stages.images, networking: stages.networking }
   return execProcess({
     id: record.id,
@@ -39,18 +40,46 @@ function variablesOf({ env, envFiles }: ExecRequest): string[] {
   return [...files, ...parseEnv(env, process.env)]
 }
 
+interface LookedUp {
+  readonly name: string
+  readonly passwd: string | undefined
+  readonly group: string | undefined
+  readonly user: ResolvedUser
+}
+
+/** The last one of each container: as long as its files say the same, so does this. */
+const lookedUp = new Map<string, LookedUp>()
+const rememberedUsers = 64
+
+function userInside({ id, config }: ContainerRecord, pid: number, name: string): ResolvedUser {
+  const [passwd, group] = readInside(pid, ['etc/passwd', 'etc/group'])
+  const last = lookedUp.get(id)
+  if (last?.name === name && last.passwd === passwd && last.group === group) return last.user
+  const user = resolveUser(name, passwd, group, config.groupAdd)
+  // They are the container's to write: what is kept of them is little.
+  if (lookedUp.size >= rememberedUsers) lookedUp.clear()
+  if (`${passwd}${group}`.length <= largestKept) lookedUp.set(id, { name, passwd, group, user })
+  return user
+}
+
 const nothingThere: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'])
 
-/** A file of a running container, found below its root whatever links it has made of the path. */
-function readInside(pid: number, path: string): string | undefined {
+/** Files of a running container, found below its root whatever links it has made of their paths. */
+function readInside(pid: number, paths: readonly string[]): (string | undefined)[] {
   const root = openSync(`/proc/${pid}/root`, O_PATH | constants.O_DIRECTORY)
+  try {
+    return paths.map((path) => readIfThere(root, path))
+  } finally {
+    closeSync(root)
+  }
+}
+
+function readIfThere(root: number, path: string): string | undefined {
   try {
     return readBelow(root, path)
   } catch (error) {
     if (nothingThere.has((error as NodeJS.ErrnoException).code)) return undefined
     throw error
-  } finally {
-    closeSync(root)
   }
 }
 

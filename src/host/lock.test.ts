@@ -1,6 +1,17 @@
 import { fork } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { binaries } from './addon.js'
 import { closing, failureOf, temporaryDirectory } from './fixture.js'
@@ -33,6 +44,32 @@ describe('makeLockedDirectory', () => {
     const path = join(temporaryDirectory(), 'none', 'run')
     expect(failureOf(() => native().makeLockedDirectory(path)).code).toBe('ENOENT')
     expect(existsSync(path)).toBe(false)
+  })
+})
+
+describe('makeLockedFile', () => {
+  it('makes a private file with its content, and what is written through its lock comes behind that', () => {
+    const path = join(temporaryDirectory(), 'record')
+    const lock = native().makeLockedFile(path, 'é\n')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(native().isLocked(path)).toBe(true)
+    writeSync(lock, 'more')
+    closeSync(lock)
+    expect(readFileSync(path, 'utf8')).toBe('é\nmore')
+    expect(native().isLocked(path)).toBe(false)
+  })
+
+  it('leaves an existing file alone, and nothing beside it', () => {
+    const path = join(temporaryDirectory(), 'record')
+    writeFileSync(path, 'kept')
+    expect(failureOf(() => native().makeLockedFile(path, 'new'))).toMatchObject({ code: 'EEXIST', path })
+    expect(readFileSync(path, 'utf8')).toBe('kept')
+    expect(readdirSync(dirname(path))).toEqual(['record'])
+  })
+
+  it('reports a parent that is missing', () => {
+    const path = join(temporaryDirectory(), 'none', 'record')
+    expect(failureOf(() => native().makeLockedFile(path, '')).code).toBe('ENOENT')
   })
 })
 

@@ -17,10 +17,10 @@ export interface ExecPlanInput {
   /** The exec's own below the container's cgroup of version 2, where there is one. */
   readonly ownCgroup: string | undefined
   readonly seccomp: Uint8Array | undefined
-  /** Exists, with the lock that the engine holds. */
+  /** Where its record is, whose lock the engine holds. */
   readonly directory: string
-  /** What tells other processes about it: a file of the directory. */
-  readonly config: { readonly path: string; readonly content: string }
+  /** The name of its socket there. */
+  readonly socket: string
   readonly journal: JournalPlan
   /** Nobody reads what it writes; with pipes it has none. */
   readonly detached: boolean
@@ -35,30 +35,28 @@ const execSlots = { pidfd: 0, stdin: 1, stdout: 2, stderr: 3 } as const
 
 /** Compiles a process that joins a running container: its cgroups and namespaces first, then as the first process does. */
 export function compileExec(input: ExecPlanInput): LaunchPlan {
-  const { id, process, cgroups, seccomp, fault } = input
+  const { id, process, cgroups, seccomp, directory, socket, fault } = input
   const plan = new PlanWriter()
   plan.section('prepare')
   plan.title({ text: `exec ${id.slice(0, 10)}` })
-  writeRecords(plan, input)
+  writeJournal(plan, input.journal)
   writeOwnCgroup(plan, input)
   writeStdio(plan, input)
   plan.setns({ slot: execSlots.pidfd, flags: CLONE_NEWPID })
   plan.clone({ flags: 0, cgroup: input.ownCgroup ?? '' })
+  // What takes no part in making the process is done while that goes on; nothing of the program runs without it.
+  plan.section('beside')
+  plan.execRecord({ directory, socket })
+  plan.release()
   plan.section('container')
   for (const { join, version } of cgroups) if (version === 1) plan.cgroupJoin({ path: join })
   plan.setns({ slot: execSlots.pidfd, flags: others })
+  plan.awaitRelease()
   writeProcess(plan, { process, seccomp, keyring: `_ses.${id}`, createWorkingDirectory: false, bindConsole: false })
-  if (input.ownCgroup !== undefined) {
-    plan.section('teardown')
-    plan.cgroupLeave({ path: input.ownCgroup })
-  }
+  plan.section('teardown')
+  plan.removeFile({ path: `${directory}/${socket}` })
+  if (input.ownCgroup !== undefined) plan.cgroupLeave({ path: input.ownCgroup })
   return { bytes: plan.finish({ mode: 'exec', ...planFault(fault) }), steps: plan.names }
-}
-
-function writeRecords(plan: PlanWriter, { directory, config, journal }: ExecPlanInput): void {
-  plan.runDirectory({ path: directory })
-  plan.writeFile({ path: config.path, mode: 0o600, data: Buffer.from(config.content) })
-  writeJournal(plan, journal)
 }
 
 /** What is killed with it: its children may have left its session, but not its cgroup. */

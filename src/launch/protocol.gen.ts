@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0xdcb80273
+export const fingerprint = 0xaee7769e
 export const modes = {
   run: 0,
   exec: 1,
@@ -24,7 +24,7 @@ export const limits = {
   operations: 65536,
   fields: 10,
   slots: 1024,
-  clients: 256,
+  clients: 4096,
 } as const
 export const descriptors = {
   plan: 3,
@@ -106,6 +106,7 @@ export type SectionName = keyof typeof sections
 export const opcodes = {
   section: 1,
   run_directory: 10,
+  exec_record: 95,
   make_directory: 11,
   write_file: 12,
   write_knob: 13,
@@ -178,6 +179,7 @@ export type OperationName = keyof typeof opcodes
 export const operationNames: Readonly<Record<number, OperationName>> = {
   1: 'section',
   10: 'run_directory',
+  95: 'exec_record',
   11: 'make_directory',
   12: 'write_file',
   13: 'write_knob',
@@ -261,6 +263,12 @@ export const healthRecord = {
 /** Opens the existing 0700 run directory: `state` and `exit` records are renamed into it, `sock` is bound and listened on in it (mode 0600). */
 export interface RunDirectory {
   readonly path: string
+}
+
+/** Exec mode: binds the name `socket` (mode 0600) in the existing 0700 directory and listens on it. The file of the lock is the record: a line is appended when the program runs, and one when it has ended; room for both is taken now. */
+export interface ExecRecord {
+  readonly directory: string
+  readonly socket: string
 }
 
 /** mkdir(2) on a path the engine owns; the mode is exact whatever the umask. */
@@ -670,6 +678,14 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   runDirectory(fields: RunDirectory): void {
     this.begin(10, 'run_directory')
     this.str(fields.path)
+    this.end()
+  }
+
+  /** Exec mode: binds the name `socket` (mode 0600) in the existing 0700 directory and listens on it. The file of the lock is the record: a line is appended when the program runs, and one when it has ended; room for both is taken now. (beside) */
+  execRecord(fields: ExecRecord): void {
+    this.begin(95, 'exec_record')
+    this.str(fields.directory)
+    this.str(fields.socket)
     this.end()
   }
 

@@ -14,13 +14,13 @@ beforeAll(async () => {
 })
 afterAll(() => host[Symbol.asyncDispose]())
 
-/** What there is of execs: directories of those that have not ended, cgroups, and processes beside the first ones. */
+/** What there is of execs: records of those that have not ended, sockets, cgroups, and processes beside the first ones. */
 async function traces(): Promise<string[]> {
   const directory = join(host.directory, 'run', container.id, 'exec')
   const kept = await Promise.all(
     (await readdir(directory)).map(async (name) => {
-      const files = await readdir(join(directory, name)).catch(() => ['exit'])
-      return files.includes('exit') ? [] : [`directory ${name} with ${files}`]
+      const text = await readFile(join(directory, name), 'utf8').catch(String)
+      return /^[0-9a-f]{64}$/.test(name) && /^\{"signaled":.*\}$/m.test(text) ? [] : [`file ${name} with ${text}`]
     }),
   )
   const rootId = (await readFile(join(host.directory, 'root/id'), 'utf8')).trim()
@@ -57,8 +57,8 @@ async function startFamily(): Promise<ExecProcess> {
 
 /** Kills the supervisor of an exec. */
 async function killSupervisor({ id }: ExecProcess): Promise<void> {
-  const state = await readFile(join(host.directory, 'run', container.id, 'exec', id, 'state'), 'utf8')
-  process.kill(Number(/^supervisorPid (\d+)$/m.exec(state)?.[1]), 'SIGKILL')
+  const record = await readFile(join(host.directory, 'run', container.id, 'exec', id), 'utf8')
+  process.kill(Number(/"supervisorPid":(\d+)/.exec(record)?.[1]), 'SIGKILL')
 }
 
 test('a killed supervisor takes its exec along, and everything that it has started', async () => {

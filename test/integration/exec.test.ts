@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -217,6 +218,36 @@ test('the detach keys let go of its terminal, and it runs on', async () => {
   expect({ Running, DetachKeys }).toEqual({ Running: true, DetachKeys: 'eHk=' })
   shell.kill('SIGHUP')
   expect(await shell.exit).toBe(129)
+})
+
+test('inspect() of its container tells of those that have not ended, oldest first, whoever started them', async () => {
+  const quiet = await engine.run('busybox', ['sleep', '1000'])
+  expect((await quiet.inspect()).ExecIDs).toBeNull()
+  const first = await quiet.exec(['sleep', '1001']).detach()
+  const second = await inAnotherProcess<string>(
+    host,
+    `return (await (await engine.containers.get('${quiet.id}')).exec(['sleep', '1002']).detach()).id`,
+  )
+  await quiet.exec(['true'])
+  expect((await quiet.inspect()).ExecIDs).toEqual([first.id, second])
+  await first.kill()
+  expect(await first.wait()).toBe(137)
+  expect((await quiet.inspect()).ExecIDs).toEqual([second])
+  expect((await quiet.execs()).map(({ id }) => id)).toHaveLength(3)
+  await quiet.stop({ timeoutMs: 0 })
+  expect((await quiet.inspect()).ExecIDs).toBeNull()
+  await quiet.remove()
+})
+
+test('streams of one that has ended at once still say so to whoever listens then', async () => {
+  const { stdout, exit } = await container.exec(['echo', 'here']).start()
+  expect(await exit).toBe(0)
+  let text = ''
+  stdout.on('data', (chunk) => {
+    text += chunk
+  })
+  await once(stdout, 'end')
+  expect(text).toBe('here\n')
 })
 
 test('is refused by a container that is paused, in Docker’s words', async () => {

@@ -295,11 +295,21 @@ describe.each([
     )
     const output = join(bench.directory, 'exec-output')
     const descriptors = [openSync('/dev/null', 'r'), openSync(output, 'w'), openSync('/dev/null', 'w'), ...namespaces]
-    const executed = supervise(executable, execPlan(started.cgroups, namespaces.length), bench.directory, descriptors)
+    const executed = supervise(
+      executable,
+      execPlan(started.cgroups, namespaces.length, bench.directory),
+      bench.directory,
+      descriptors,
+    )
     for (const descriptor of descriptors) closeSync(descriptor)
     expect(await executed.status.next('exited')).toMatchObject({ signaled: 0, status: 5 })
     await executed.ended
     expect(readFileSync(output, 'utf8')).toMatch(/^native-test\n1\n/)
+    // Its record is the file of its lock.
+    expect(readFileSync(join(bench.directory, 'lock'), 'utf8')).toMatch(
+      /\{"pid":\d+,"supervisorPid":\d+,"startedAtNs":"\d{19}"\}\n\{"signaled":0,"status":5,"finishedAtNs":"\d{19}"\}\n$/,
+    )
+    expect(existsSync(join(bench.directory, 'exec.sock'))).toBe(false)
     signal(started, 9)
     await started.ended
     expect(leftovers(started)).toEqual([])
@@ -437,7 +447,7 @@ function teardownOf({ place }: { place: ReturnType<Bench['container']> }): Uint8
   return plan.finish({ mode: 'task' })
 }
 
-function execPlan(cgroups: readonly { path: string }[], namespaces: number): Uint8Array {
+function execPlan(cgroups: readonly { path: string }[], namespaces: number, directory: string): Uint8Array {
   const plan = new PlanWriter()
   plan.section('prepare')
   plan.stdio({
@@ -451,9 +461,13 @@ function execPlan(cgroups: readonly { path: string }[], namespaces: number): Uin
   })
   plan.setns({ slot: 3, flags: 0 })
   plan.clone({ flags: 0, cgroup: '' })
+  plan.section('beside')
+  plan.execRecord({ directory, socket: 'exec.sock' })
+  plan.release()
   plan.section('container')
   for (const { path } of cgroups) plan.cgroupJoin({ path: `${path}/tasks` })
   for (let slot = 1; slot < namespaces; slot++) plan.setns({ slot: 3 + slot, flags: 0 })
+  plan.awaitRelease()
   plan.umask({ mask: 0o022 })
   plan.workingDirectory({ path: '/', create: 0, uid: 0, gid: 0 })
   plan.execute({
@@ -462,6 +476,8 @@ function execPlan(cgroups: readonly { path: string }[], namespaces: number): Uin
     argv: ['sh', '-c', 'hostname; ls -d /proc/1 | wc -l; readlink /proc/self/ns/pid; exit 5'],
     envp: ['PATH=/bin'],
   })
+  plan.section('teardown')
+  plan.removeFile({ path: join(directory, 'exec.sock') })
   return plan.finish({ mode: 'exec' })
 }
 
