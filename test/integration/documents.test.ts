@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Container, Engine } from '../../src/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -22,8 +22,12 @@ beforeAll(async () => {
     .publish('80')
     .volume('data:/data')
     .label({ stage: 'prod' })
-  const commands = async () => (await web.top('-eo args')).processes.flat()
-  await expect.poll(commands).toEqual(['sleep 2000', 'sleep 1000'])
+  // A shell before that.
+  const areSleeping = async () => {
+    const commands = (await web.top('-eo pid,args')).processes.map(([, command = '']) => command)
+    return commands.length === 2 && commands.every((command) => command.startsWith('sleep '))
+  }
+  await vi.waitUntil(areSleeping, { timeout: 30_000, interval: 10 })
 })
 afterAll(() => host[Symbol.asyncDispose]())
 
