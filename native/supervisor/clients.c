@@ -10,10 +10,14 @@
 
 enum { SIGNAL_LAST = 64, REQUESTS_PER_TURN = 64, UNREAD_LIMIT_MS = 10000 };
 
-static struct client *add_client(struct supervisor *s, int fd) {
+static uint32_t free_place(const struct supervisor *s) {
     uint32_t index = 0;
     while (index < s->clients && s->client[index].fd >= 0) index++;
-    if (index == LIMIT_CLIENTS) return NULL;
+    return index;
+}
+
+static struct client *add_client(struct supervisor *s, int fd) {
+    uint32_t index = free_place(s);
     if (index == s->clients) s->clients++;
     struct client *client = &s->client[index];
     *client = (struct client){.fd = fd, .spill = {.fd = -1}, .progress_ms = monotonic_ms()};
@@ -42,6 +46,7 @@ void client_drop(struct supervisor *s, struct client *client) {
     spill_close(&client->spill);
     client->streams = 0;
     client->holds = false;
+    s->crowded = false;
     freezer_update(s);
 }
 
@@ -102,11 +107,22 @@ static void greet(struct supervisor *s, struct client *client) {
     if (s->phase == PHASE_EXITED) client_send(s, client, &exited);
 }
 
+static bool has_clients(const struct supervisor *s) {
+    for (uint32_t i = 0; i < s->clients; i++)
+        if (s->client[i].fd >= 0) return true;
+    return false;
+}
+
+/* Who finds no place waits to be accepted: a closed connection would say that the container has ended. */
 void clients_accept(struct supervisor *s) {
-    for (int fd; (fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
-        struct client *client = trusted_peer(fd) ? add_client(s, fd) : NULL;
-        if (client != NULL)
-            greet(s, client);
+    while (!(s->crowded = free_place(s) == LIMIT_CLIENTS)) {
+        int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            s->crowded = (errno == EMFILE || errno == ENFILE) && has_clients(s);
+            return;
+        }
+        if (trusted_peer(fd))
+            greet(s, add_client(s, fd));
         else
             close(fd);
     }

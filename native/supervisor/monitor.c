@@ -54,7 +54,7 @@ static nfds_t prepare_poll(const struct supervisor *s, struct pollfd *polled) {
     polled[POLL_STDOUT] = (struct pollfd){held ? -1 : s->io.output[0], POLLIN, 0};
     polled[POLL_STDERR] = (struct pollfd){held ? -1 : s->io.output[1], POLLIN, 0};
     polled[POLL_INPUT] = (struct pollfd){input_blocked(s) ? s->io.input : -1, POLLOUT, 0};
-    polled[POLL_LISTENER] = (struct pollfd){s->listener, POLLIN, 0};
+    polled[POLL_LISTENER] = (struct pollfd){s->crowded ? -1 : s->listener, POLLIN, 0};
     polled[POLL_OOM] = oom_poll(s);
     polled[POLL_LOG] = (struct pollfd){s->log.compressor_watch, POLLIN, 0};
     for (int i = 0; i < HELPERS; i++) polled[POLL_HELPERS + i] = helper_poll(&s->network.helpers[i]);

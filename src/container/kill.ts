@@ -5,6 +5,7 @@ import { native } from '../host/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { askSupervisor } from './dialogue.js'
+import { isSameProcess } from './observe.js'
 import { type Present, present, presentFor } from './present.js'
 import { signalNumber } from './signals.js'
 import { refusal } from './states.js'
@@ -80,7 +81,7 @@ export async function openProcess(
     throw error
   }
   const { observed: after } = await present(context, id)
-  if (after.status === 'running' && after.pid === before.pid) return { fd, pid: before.pid }
+  if (isSameProcess(before, after)) return { fd, pid: before.pid }
   closeSync(fd)
   return undefined
 }

@@ -37,6 +37,11 @@ export interface Running {
   readonly finishedAtNs: string
 }
 
+/** Whether it is the same process still: the number of one that was reaped may be another's, also of the same run. */
+export function isSameProcess(before: Running, after: Observed): boolean {
+  return after.status === 'running' && after.pid === before.pid && after.startedAtNs === before.startedAtNs
+}
+
 type RunRecord = Partial<Record<(typeof records)['state' | 'exit'][number], unknown>>
 
 /** `status` of the record `state`. */
