@@ -6,23 +6,28 @@ type Name = 'syntax' | 'escape' | 'check'
 
 /** Takes the directives from the top of a file; the first line that is none ends them. */
 export function readDirectives(reader: LineReader): Directives {
-  const found = new Map<Name, string>()
+  let directives: Directives = { escape: '\\' }
+  const seen = new Set<Name>()
   for (;;) {
     const line = reader.peek()
     const comment = line === undefined ? undefined : commentOf(line)
-    const directive = comment === undefined ? undefined : directiveIn(comment)
-    if (!directive) break
-    const [name, value] = directive
-    if (found.has(name)) throw new Refusal(`only one ${name} parser directive can be used`)
-    found.set(name, value)
+    const [name, value = ''] = (comment === undefined ? undefined : directiveIn(comment)) ?? []
+    if (name === undefined) return directives
+    if (seen.has(name)) throw new Refusal(`only one ${name} parser directive can be used`)
+    seen.add(name)
+    directives = { ...directives, ...readValue(name, value) }
     reader.take()
   }
-  const syntax = found.get('syntax')
-  const check = found.get('check')
-  return {
-    ...(syntax !== undefined && { syntax }),
-    escape: escapeOf(found.get('escape') ?? '\\'),
-    ...(check !== undefined && { check: parseCheck(check) }),
+}
+
+function readValue(name: Name, value: string): Partial<Directives> {
+  switch (name) {
+    case 'syntax':
+      return { syntax: value }
+    case 'escape':
+      return { escape: escapeOf(value) }
+    case 'check':
+      return { check: parseCheck(value) }
   }
 }
 

@@ -26,9 +26,16 @@ export function parseFlags<Types extends Readonly<Record<string, FlagType>>>(
     const value = equals < 0 ? undefined : word.slice(equals + 1)
     if (type === 'boolean') flags.set(name, booleanOf(flag, value))
     else if (value === undefined) throw new Refusal(`missing a value on flag: ${flag}`)
-    else flags.set(name, type === 'text' ? value : [...((flags.get(name) as string[] | undefined) ?? []), value])
+    else if (type === 'text') flags.set(name, value)
+    else textsOf(flags, name).push(value)
   }
   return Object.fromEntries(flags) as Flags<Types>
+}
+
+function textsOf(flags: Map<string, unknown>, name: string): string[] {
+  const texts = (flags.get(name) as string[] | undefined) ?? []
+  flags.set(name, texts)
+  return texts
 }
 
 /** For instructions that have none. */

@@ -12,6 +12,8 @@ export const limits = {
   expansion: 1024 * 1024,
   /** Characters that the expansions of a whole build may make. */
   expansions: 64 * 1024 * 1024,
+  /** What checks tell; nobody reads more. */
+  findings: 1_000,
   /** Comparisons for one pattern of `${name#pattern}`. */
   comparisons: 16 * 1024 * 1024,
 } as const

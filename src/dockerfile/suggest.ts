@@ -1,5 +1,5 @@
 const maxDistance = 2
-const maxOptions = 500
+const maxOptions = 200
 const maxLength = 64
 
 /** ` (did you mean ...?)` when one of the options is nearly what was written; '' when none is, or it is there itself. */

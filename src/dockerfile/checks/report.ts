@@ -1,4 +1,5 @@
 import { checkIn } from '../directives.js'
+import { limits } from '../limits.js'
 import type { CheckDirective, Finding, Source } from '../types.js'
 
 /** Docker's names of the rules. */
@@ -42,7 +43,13 @@ export class Report {
     return [...this.#findings].sort((one, other) => one.lines.first - other.lines.first)
   }
 
+  /** So much was found that nothing more is told. */
+  get isFull(): boolean {
+    return this.#findings.length >= limits.findings
+  }
+
   add(rule: Rule, { lines, comments }: Pick<Source, 'lines' | 'comments'>, message: string): void {
+    if (this.isFull) return
     const directives = [this.#directive, checkIn(comments)]
     const isWanted = experimental.has(rule)
       ? directives.some((directive) => names(directive?.experimental, rule))

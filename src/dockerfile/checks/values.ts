@@ -89,7 +89,7 @@ function isImageName(text: string): boolean {
 function checkFrom(stage: Stage, global: GlobalScope, report: Report): string {
   const { base, platform, used, missing } = expandFrom(stage, global)
   for (const name of missing) {
-    if (global.has(name)) continue
+    if (report.isFull || global.has(name)) continue
     const guess = didYouMean(name, global.names())
     report.add('UndefinedArgInFrom', stage, `FROM argument '${name}' is not declared${guess}`)
   }
@@ -126,7 +126,7 @@ function checkInstruction(written: Instruction, stage: CheckedStage, options: Ch
   const { scope } = stage
   const { instruction, missing } = expandInstruction(written, scope)
   for (const name of missing) {
-    if (scope.isDeclared(name)) continue
+    if (report.isFull || scope.isDeclared(name)) continue
     const guess = didYouMean(name, scope.names(), '$')
     report.add('UndefinedVar', written, `Usage of undefined variable '$${name}'${guess}`)
   }
