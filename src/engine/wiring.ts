@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import type { ContainerContext } from '../container/context.js'
 import { settledNow } from '../container/files.js'
-import { observe } from '../container/observe.js'
+import { isSameProcess, observe } from '../container/observe.js'
 import { failpoint } from '../errors/failpoint.js'
 import { InvalidStateError } from '../errors/index.js'
 import type { FirewallPlan, NamesPlan, NetworkPlan, PortsPlan } from '../launch/network-plan.js'
@@ -91,7 +91,7 @@ export function openNamespace(context: ContainerContext, record: ContainerRecord
   const namespace = openSync(`/proc/${before.pid}/ns/net`, 'r')
   const after = observe(context, record)
   // While it runs, its process id is nobody else's.
-  if (after.status === 'running' && after.pid === before.pid) return namespace
+  if (isSameProcess(before, after)) return namespace
   closeSync(namespace)
   throw notRunning(record.id)
 }
