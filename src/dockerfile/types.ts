@@ -129,7 +129,7 @@ export interface VolumeInstruction extends Source {
 
 export interface OnbuildInstruction extends Source {
   readonly kind: 'ONBUILD'
-  /** What an image keeps for the builds on top of it, heredocs included; see `parseTrigger`. */
+  /** What an image keeps for the builds on top of it, heredocs included; see `parseInstructions`. */
   readonly expression: string
   /** The instruction in it; undefined when it cannot be read, which is for the build on top to say. */
   readonly trigger?: Instruction
