@@ -1,9 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { defineConfig, type Options } from 'tsup'
+
+type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
 const common: Options = {
   target: 'node20',
   platform: 'node',
   sourcemap: true,
+}
+
+const engine = 'src/engine/opening.ts'
+
+/**
+ * What an engine loads when it is opened, and what it loads later, have most of their modules in common, each of the later ones
+ * another part: esbuild would cut that into a file for each combination, and a first call would read fifty files. So each of
+ * the later ones says that it needs the engine, which is there already: what the engine has is one file then.
+ */
+const behindEngine: Plugin = {
+  name: 'behind-engine',
+  async setup(build) {
+    const later = await loadedLater(build)
+    build.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
+      if (!later.has(path)) return undefined
+      return { contents: `${readFileSync(path, 'utf8')}\nimport '${resolve(engine)}'`, loader: 'ts' }
+    })
+    // The package has no side effects, so that what is unused is left out; this import is for no other.
+    build.onResolve({ filter: /\/src\/engine\/opening\.ts$/ }, ({ path }) => ({ path, sideEffects: true }))
+  },
+}
+
+/** The modules behind `import()`, but for the engine itself, and for those that come with the package. */
+async function loadedLater({ esbuild }: Parameters<Plugin['setup']>[0]): Promise<Set<string>> {
+  const { metafile } = await esbuild.build({
+    entryPoints: ['src/index.ts'],
+    platform: 'node',
+    packages: 'external',
+    bundle: true,
+    metafile: true,
+    logLevel: 'silent',
+    write: false,
+    outdir: 'dist',
+  })
+  const importsOf = (path: string) => metafile.inputs[path]?.imports.filter(({ external }) => !external) ?? []
+  const withPackage = new Set(['src/index.ts'])
+  for (const path of withPackage)
+    for (const { kind, path: target } of importsOf(path)) if (kind === 'import-statement') withPackage.add(target)
+  const behind = Object.keys(metafile.inputs).flatMap((path) =>
+    importsOf(path).flatMap(({ kind, path: target }) => (kind === 'dynamic-import' ? [target] : [])),
+  )
+  return new Set(behind.filter((path) => path !== engine && !withPackage.has(path)).map((path) => resolve(path)))
 }
 
 export default defineConfig([
@@ -13,6 +59,7 @@ export default defineConfig([
     format: ['esm', 'cjs'],
     // What an application never calls is never loaded: subsystems behind `import()` become files of their own.
     splitting: true,
+    esbuildPlugins: [behindEngine],
     // `import.meta.url` in the CommonJS build.
     shims: true,
     // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
