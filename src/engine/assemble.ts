@@ -93,7 +93,7 @@ export function assemble(
       user: containerUser(stages, record, image),
       ...linksOf(stages, record, wiring),
     })),
-    journal: journalPlan(stages, record),
+    journal: journalPlan(stages, record, wiring.networks),
     remove: config.rm,
   }
 }
@@ -262,7 +262,15 @@ export function containerUser(stages: Stages, record: ContainerRecord, image: Im
   return resolveUser(config.user || image.config.User || '', read('/etc/passwd'), read('/etc/group'), config.groupAdd)
 }
 
+const drafts = new WeakSet<ContainerRecord>()
+
+/** Says of a record that it is not in the store yet: nobody else knows of such a container. */
+export function markDraft(record: ContainerRecord): void {
+  drafts.add(record)
+}
+
 /** Whether it has run, or something was copied into it before. */
-function hasOwnFiles({ paths }: Stages, { id, attempt }: ContainerRecord): boolean {
-  return attempt > 1 || existsSync(`${paths.containers}/${id}/rootfs`)
+function hasOwnFiles({ paths }: Stages, record: ContainerRecord): boolean {
+  if (drafts.has(record)) return false
+  return record.attempt > 1 || existsSync(`${paths.containers}/${record.id}/rootfs`)
 }

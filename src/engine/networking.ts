@@ -35,13 +35,29 @@ export interface Place {
   readonly network: NetworkRecord
 }
 
-/** Where a running container is, in the order of its interfaces; networks without interfaces are left out. */
-export function placesOf({ store }: Pick<Networking, 'store'>, container: string): Place[] {
+/** A container's connection to a network that is there, whether it runs or not. */
+export interface Connection {
+  readonly endpoint: EndpointRecord
+  readonly network: NetworkRecord
+}
+
+/** In the order they were made. */
+export function connectionsOf({ store }: Pick<Networking, 'store'>, container: string): Connection[] {
   return store.endpointsOf(container).flatMap((endpoint) => {
     const network = store.get(endpoint.network)
-    if (!network || !endpoint.active || !hasInterfaces(network)) return []
-    return [{ endpoint: { ...endpoint, active: endpoint.active }, network }]
+    return network ? [{ endpoint, network }] : []
   })
+}
+
+/** Where a running container is, in the order of its interfaces; networks without interfaces are left out. */
+export function placesOf(networking: Pick<Networking, 'store'>, container: string): Place[] {
+  return placesAmong(connectionsOf(networking, container))
+}
+
+export function placesAmong(connections: readonly Connection[]): Place[] {
+  return connections.flatMap(({ endpoint, network }) =>
+    endpoint.active && hasInterfaces(network) ? [{ endpoint: { ...endpoint, active: endpoint.active }, network }] : [],
+  )
 }
 
 /** Whether a container gets an interface on it. */

@@ -14,7 +14,7 @@ import { reporting } from '../errors/system.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { VolumeRecord } from '../store/volumes.js'
-import { containerSpec, type Stages } from './assemble.js'
+import { containerSpec, markDraft, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
 import {
   isPrepared,
@@ -170,6 +170,7 @@ function newRecord(
     outcome: undefined,
     isStopped: false,
   }
+  markDraft(record)
   // A user that the image lacks, or no command at all, is an error of creating, not of starting.
   containerSpec(stages, record, image)
   prepareBindSources(mounts)

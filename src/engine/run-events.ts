@@ -15,14 +15,19 @@ import { compileTexts, type JournalPlan } from '../launch/journal-plan.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { NetworkRecord } from '../store/networks.js'
 import type { Stages } from './assemble.js'
+import { connectionsOf } from './networking.js'
 import { probeWords } from './probe.js'
 
 type EventStages = Pick<Stages, 'images' | 'networking'>
 
-/** What the supervisor of a container tells the journal of events. */
-export function journalPlan(stages: EventStages & Pick<Stages, 'journal'>, record: ContainerRecord): JournalPlan {
+/** What the supervisor of a container that is on these networks tells the journal of events. */
+export function journalPlan(
+  stages: EventStages & Pick<Stages, 'journal'>,
+  record: ContainerRecord,
+  networks: readonly NetworkRecord[],
+): JournalPlan {
   const { path, lock, limits } = stages.journal
-  return { path, lock, ...limits, texts: textsOf(stages, record) }
+  return { path, lock, ...limits, texts: textsOf(stages, record, networks) }
 }
 
 /**
@@ -44,23 +49,22 @@ export function renewTexts(
   }
 }
 
-function textsOf(stages: EventStages, record: ContainerRecord): PlanEvent[] {
+function textsOf(stages: EventStages, record: ContainerRecord, networks = networksOf(stages, record)): PlanEvent[] {
   const image = stages.images.labelsOf(record.image)
-  return planEvents(record, image, runParts(stages, record), probeWords(stages, record))
+  return planEvents(record, image, runParts(stages, record, networks), probeWords(stages, record))
 }
 
+const networksOf = ({ networking }: EventStages, { id }: ContainerRecord): readonly NetworkRecord[] =>
+  connectionsOf(networking, id).map(({ network }) => network)
+
 /** What of a container's networks and volumes Docker tells with the start and the end of its program. */
-function runParts({ networking }: EventStages, { id, mounts }: ContainerRecord): RunParts {
-  const networks = networking.store.endpointsOf(id).flatMap(({ network }) => {
-    const record = networking.store.get(network)
-    return record ? [eventNetwork(record)] : []
-  })
-  const volumes = mounts.flatMap((point): EventMount[] => {
+function runParts(stages: EventStages, record: ContainerRecord, networks = networksOf(stages, record)): RunParts {
+  const volumes = record.mounts.flatMap((point): EventMount[] => {
     if (point.type !== 'volume') return []
     const { volume: name, driver, destination, readOnly } = point
     return [{ name, driver, destination, readOnly, propagation: '' }]
   })
-  return { networks, volumes }
+  return { networks: networks.map(eventNetwork), volumes }
 }
 
 function eventNetwork({ id, name, definition: { driver } }: NetworkRecord): EventNetwork {

@@ -22,7 +22,7 @@ import { nameRecord, namesView } from './container-names.js'
 import { helperFilter } from './helper-filters.js'
 import { type HostFiles, readHostFiles } from './managed-files.js'
 import type { NetworkLeftovers } from './network-leftovers.js'
-import { hasNames, type Place, placesOf, publishedPort, publishingPlace } from './networking.js'
+import { connectionsOf, hasNames, type Place, placesAmong, publishedPort, publishingPlace } from './networking.js'
 import { type HeldSocket, holdPorts, releasePorts } from './published-ports.js'
 import { wantedState } from './wanted-state.js'
 
@@ -31,6 +31,8 @@ export interface Wiring {
   readonly plan: NetworkPlan
   /** What is passed to the supervisor, in this order. */
   readonly slots: readonly number[]
+  /** All that it is connected to, also without an interface. */
+  readonly networks: readonly NetworkRecord[]
   readonly places: readonly Place[]
   readonly links: readonly LinkTarget[]
   /** What the host's files say. */
@@ -47,7 +49,7 @@ export interface Wiring {
   over(): void
 }
 
-const nothing: Omit<Wiring, 'plan' | 'hostFiles'> = {
+const nothing: Omit<Wiring, 'plan' | 'hostFiles' | 'networks'> = {
   slots: [],
   places: [],
   links: [],
@@ -65,13 +67,15 @@ const nothing: Omit<Wiring, 'plan' | 'hostFiles'> = {
  */
 export async function wire(stages: Stages, context: ContainerContext, record: ContainerRecord): Promise<Wiring> {
   const { network } = record.config
-  if (network === 'host') return { ...nothing, hostFiles: readHostFiles(network), plan: { kind: 'host' } }
+  const connections = connectionsOf(stages.networking, record.id)
+  const networks = connections.map((connection) => connection.network)
+  if (network === 'host') return { ...nothing, networks, hostFiles: readHostFiles(network), plan: { kind: 'host' } }
   const other = sharedContainer(network)
-  if (other !== undefined) return joinOther(context, record, other)
-  return wireOwn(stages, context, record)
+  if (other !== undefined) return { ...joinOther(context, record, other), networks }
+  return { ...(await wireOwn(stages, context, record, placesAmong(connections))), networks }
 }
 
-function joinOther(context: ContainerContext, record: ContainerRecord, other: string): Wiring {
+function joinOther(context: ContainerContext, record: ContainerRecord, other: string): Omit<Wiring, 'networks'> {
   const shared = context.containers.find(other)
   const namespace = openNamespace(context, shared)
   return {
@@ -109,10 +113,14 @@ export function ensureHost(
   return ready
 }
 
-async function wireOwn(stages: Stages, context: ContainerContext, record: ContainerRecord): Promise<Wiring> {
+async function wireOwn(
+  stages: Stages,
+  context: ContainerContext,
+  record: ContainerRecord,
+  places: readonly Place[],
+): Promise<Omit<Wiring, 'networks'>> {
   const { networking } = stages
   const links = linkContext({ stages, containers: context })
-  const places = placesOf(networking, record.id)
   const networks = places.map(({ network }) => network)
   const ready = networking.ahead.get(record.id) ?? ensureHost(stages, context, networks, record.id)
   for (const { target } of networking.links.of(record.id)) await settledNow(context, target)

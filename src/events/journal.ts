@@ -72,17 +72,24 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
   const lockPath = `${root}/events.lock`
   const lock = openSync(lockPath, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
   let current: Opened | undefined
+  /** Where we have left the file that is open: as long as it is no longer, its last line is ours. */
+  let left: End | undefined
+  let isKept = false
   const names = Array.from({ length: limits.files }, (_, index) => (index === 0 ? path : `${path}.${index}`))
 
-  const open = () => {
-    if (current && isNamed(current, path)) return current.fd
+  const reopen = () => {
     if (current) closeSync(current.fd)
     current = undefined
+    left = undefined
     current = identified(openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600))
-    return current.fd
+    return current
   }
   const journalEnd = (): End => {
-    const end = readEnd(open(), true)
+    const named = statSync(path, { throwIfNoEntry: false })
+    const isOurs = current !== undefined && isSame(current, named)
+    if (isOurs && left?.size === named?.size && left) return left
+    const { fd } = isOurs && current ? current : reopen()
+    const end = readEnd(fd, true)
     return end.size > 0 ? end : { ...endOf(names[1], true), size: 0 }
   }
   const rotate = () => {
@@ -92,21 +99,24 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
     }
     failpoint('events.rotated')
   }
-  const write = (text: string, size: number) => {
+  /** Gives the size that the file has then. */
+  const write = (text: string, end: number): number => {
     const bytes = Buffer.from(text)
-    const isFull = size > 0 && size + bytes.length > limits.maximumBytes
+    const isFull = end > 0 && end + bytes.length > limits.maximumBytes
     if (isFull) rotate()
-    const fd = open()
+    const { fd } = isFull || !current ? reopen() : current
+    const size = isFull ? 0 : end
     failpoint('events.append')
     let written = 0
     try {
       while (written < bytes.length) written += writeSync(fd, bytes, written)
     } catch (error) {
       // Whole lines stay: somebody may have read them.
-      ftruncateSync(fd, (isFull ? 0 : size) + bytes.subarray(0, written).lastIndexOf(newline) + 1)
+      ftruncateSync(fd, size + bytes.subarray(0, written).lastIndexOf(newline) + 1)
       throw error
     }
     failpoint('events.appended')
+    return size + bytes.length
   }
 
   return {
@@ -114,17 +124,21 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
     lock: lockPath,
     limits,
     append(select) {
-      if (!acquire(lock, 'exclusive')) return undefined
+      // Who has waited for one that stands still looks only now and then whether it goes on.
+      isKept = !acquire(lock, 'exclusive', isKept ? 0 : patienceMs)
+      if (isKept) return undefined
       return releasing(lock, () => {
         const end = journalEnd()
-        let { timeNs, outbox } = end
+        left = undefined
+        let { timeNs, outbox, size } = end
         let text = ''
         for (const entry of select(outbox)) {
           timeNs = entry.atNs > timeNs ? entry.atNs : timeNs + 1n
           outbox = entry.outbox
           text += completeLine(entry.head, { timeNs, outbox })
         }
-        if (text !== '') write(text, end.size)
+        if (text !== '') size = write(text, size)
+        left = { timeNs, outbox, size }
         return outbox
       })
     },
@@ -134,7 +148,7 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
         return ends.find(({ size }) => size > 0) ?? beginning
       }),
     openAfter: (timeNs) => undisturbed(lock, () => openAfter(names, timeNs)),
-    isCurrent: (fd) => isNamed(identified(fd), path),
+    isCurrent: (fd) => isSame(identified(fd), statSync(path, { throwIfNoEntry: false })),
     close() {
       if (current) closeSync(current.fd)
       current = undefined
@@ -143,13 +157,13 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
   }
 }
 
-const patienceMs = 250
+const patienceMs = 100
 const pauseMs = 0.2
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
 /** Who has the lock appends a few lines: a moment later it is free, unless its holder was stopped. */
-function acquire(lock: number, kind: 'shared' | 'exclusive'): boolean {
-  for (const deadline = performance.now() + patienceMs; !native().flock(lock, kind, false); ) {
+function acquire(lock: number, kind: 'shared' | 'exclusive', patience = patienceMs): boolean {
+  for (const deadline = performance.now() + patience; !native().flock(lock, kind, false); ) {
     if (performance.now() > deadline) return false
     Atomics.wait(pause, 0, 0, pauseMs)
   }
@@ -238,9 +252,8 @@ function identified(fd: number): Opened {
   return { fd, ino, dev }
 }
 
-/** Whether an open file still has its name. */
-function isNamed({ ino, dev }: Opened, path: string): boolean {
-  const named = statSync(path, { throwIfNoEntry: false })
+/** Whether an open file is the one that has a name now. */
+function isSame({ ino, dev }: Opened, named: { ino: number; dev: number } | undefined): boolean {
   return named?.ino === ino && named.dev === dev
 }
 

@@ -25,23 +25,32 @@ export interface Placed {
 }
 
 /** A line of the journal up to its time. */
-export function lineHead({ type, action, id, attributes }: EventDraft, placed: Placed = {}): string {
+export function lineHead({ action, ...object }: EventDraft, placed: Placed = {}): string {
+  return lineHeads(object)(action, placed)
+}
+
+/** The same for several actions of one object. */
+export function lineHeads(object: Omit<EventDraft, 'action'>): (action: string, placed?: Placed) => string {
+  const { type, attributes } = object
   const text = JSON.stringify
-  const name = placed.action === undefined ? text(action) : `"${placed.action}"`
-  const members = [
-    ...Object.entries(placed.attributes ?? {}).map(([key, value]) => `"${key}":"${value}"`),
-    ...Object.entries(attributes).map(([key, value]) => `${text(key)}:${text(value)}`),
-  ]
-  const actor = `{"ID":${text(id)},"Attributes":{${members.join(',')}}}`
-  const first = legacy({ type, id, from: attributes.image ?? '' }, name)
-  return `{${first}"Type":"${type}","Action":${name},"Actor":${actor},"scope":"local",`
+  const id = text(object.id)
+  const members = text(attributes).slice(1)
+  const first = legacy(object)
+  return (action, placed = {}) => {
+    const name = placed.action === undefined ? text(action) : `"${placed.action}"`
+    const added = Object.entries(placed.attributes ?? {}).map(([key, value]) => `"${key}":"${value}"`)
+    if (added.length > 0 && members !== '}') added.push('')
+    const actor = `{"ID":${id},"Attributes":{${added.join(',')}${members}}`
+    const status = first === undefined ? '' : `"status":${name},${first}`
+    return `{${status}"Type":"${type}","Action":${name},"Actor":${actor},"scope":"local",`
+  }
 }
 
 /** What messages of containers and images had before there were others; what is empty is left out. */
-function legacy({ type, id, from }: { type: string; id: string; from: string }, status: string): string {
-  if (type !== 'container' && type !== 'image') return ''
-  const of = (key: string, value: string) => (value === '' ? '' : `"${key}":${JSON.stringify(value)},`)
-  return `"status":${status},${of('id', id)}${type === 'container' ? of('from', from) : ''}`
+function legacy({ type, id, attributes }: Omit<EventDraft, 'action'>): string | undefined {
+  if (type !== 'container' && type !== 'image') return undefined
+  const of = (key: string, value = '') => (value === '' ? '' : `"${key}":${JSON.stringify(value)},`)
+  return `${of('id', id)}${type === 'container' ? of('from', attributes.image) : ''}`
 }
 
 /** Where the journal has got to. */

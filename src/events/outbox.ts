@@ -28,14 +28,27 @@ export function openOutbox(database: Database, journal: Journal): Outbox {
   )
   const forget = prepare<[number], never>('DELETE FROM event_outbox WHERE sequence <= ?')
   const now = openClock()
+  /** What has come since the last flush, unless a transaction was rolled back since then: it may be of that. */
+  let fresh: Entry[] = []
+  let rollbacks = 0
   let told = 0
   let forgotten = 0
   let isScheduled = false
   let isClosed = false
   let retry: NodeJS.Timeout | undefined
 
-  const select = (outbox: number): Entry[] =>
-    waiting.all(outbox).map(({ sequence, at, event }) => ({ outbox: sequence, atNs: BigInt(at), head: event }))
+  /** Numbers have no gaps: where ours are the next ones, nobody else's are before them. */
+  const areNext = (entries: readonly Entry[], outbox: number) =>
+    entries.length > 0 &&
+    rollbacks === database.rollbacks() &&
+    entries.every((entry, index) => entry.outbox === outbox + 1 + index)
+
+  const select = (outbox: number): readonly Entry[] => {
+    const entries = fresh
+    fresh = []
+    if (areNext(entries, outbox)) return entries
+    return waiting.all(outbox).map(({ sequence, at, event }) => ({ outbox: sequence, atNs: BigInt(at), head: event }))
+  }
 
   const forgetTold = () => {
     if (forgotten === told) return
@@ -72,7 +85,11 @@ export function openOutbox(database: Database, journal: Journal): Outbox {
       const body = () => {
         // In one transaction with what is new, this costs next to nothing.
         forgetTold()
-        insert.run(String(now()), lineHead(event))
+        const atNs = now()
+        const head = lineHead(event)
+        const { lastInsertRowid } = insert.run(String(atNs), head)
+        if (fresh.length === 0) rollbacks = database.rollbacks()
+        fresh.push({ outbox: Number(lastInsertRowid), atNs, head })
       }
       if (database.sqlite.inTransaction) body()
       else transaction(body)

@@ -1,5 +1,5 @@
 import { containerEvent, type EventContainer } from './container-event.js'
-import { lineHead } from './line.js'
+import { lineHead, lineHeads } from './line.js'
 import type { EventDraft } from './types.js'
 
 /** Moments at which a supervisor tells the journal something. */
@@ -52,27 +52,28 @@ export function planEvents(
   parts: RunParts,
   probe: string | undefined,
 ): PlanEvent[] {
-  const draft = (action: string) => containerEvent(container, imageLabels, action)
-  const line = (moment: Moment, event: EventDraft) => ({ moment, text: lineHead(event) })
+  const head = lineHeads(containerEvent(container, imageLabels, ''))
+  const line = (moment: Moment, action: string) => ({ moment, text: head(action) })
+  const part = (moment: Moment, event: EventDraft) => ({ moment, text: lineHead(event) })
   const withValue = (moment: Moment, action: string, attribute: string) => ({
     moment,
-    text: lineHead(draft(action), { attributes: { [attribute]: value } }),
+    text: head(action, { attributes: { [attribute]: value } }),
   })
   return [
-    ...startParts(container.id, parts).map((event) => line('started', event)),
-    line('started', draft('start')),
+    ...startParts(container.id, parts).map((event) => part('started', event)),
+    line('started', 'start'),
     withValue('died', 'die', 'exitCode'),
-    ...endParts(container.id, parts).map((event) => line('died', event)),
-    line('oom', draft('oom')),
-    line('paused', draft('pause')),
-    line('unpaused', draft('unpause')),
+    ...endParts(container.id, parts).map((event) => part('died', event)),
+    line('oom', 'oom'),
+    line('paused', 'pause'),
+    line('unpaused', 'unpause'),
     ...(probe === undefined
       ? []
       : [
           withValue('probeCreated', `exec_create: ${probe}`, 'execID'),
           withValue('probeStarted', `exec_start: ${probe}`, 'execID'),
           withValue('probeDied', 'exec_die', 'execID'),
-          { moment: 'health' as const, text: lineHead(draft(''), { action: `health_status: ${value}` }) },
+          { moment: 'health' as const, text: head('', { action: `health_status: ${value}` }) },
         ]),
   ]
 }

@@ -22,7 +22,7 @@ interface PlanFormat {
 
 const headerBytes = 32
 const noFault = 0xffffffff
-const firstCapacity = 16 * 1024
+const firstCapacity = 32 * 1024
 const loneSurrogate = /\p{Surrogate}/u
 
 function refuse(message: string, details: Record<string, unknown>): never {

@@ -16,6 +16,8 @@ export interface Database {
   durable<T>(body: () => T): T
   /** Runs `body`, which only reads, in one transaction: all that it sees is of one moment. */
   read<T>(body: () => T): T
+  /** How many transactions were rolled back in this process so far. */
+  rollbacks(): number
   close(): void
 }
 
@@ -88,6 +90,15 @@ function connect(file: string): Omit<Database, 'close'> {
   }
   const statements = new Map<string, Statement<unknown[], unknown>>()
   const run = sqlite.transaction((body: () => unknown) => body())
+  let rollbacks = 0
+  const immediate = <T>(body: () => T): T => {
+    try {
+      return run.immediate(body) as T
+    } catch (error) {
+      rollbacks++
+      throw error
+    }
+  }
   const synced = <T>(body: () => T): T => {
     sqlite.pragma('synchronous = FULL')
     try {
@@ -111,9 +122,10 @@ function connect(file: string): Omit<Database, 'close'> {
       }
       return statement as unknown as Statement<Parameters, Row>
     },
-    transaction: <T>(body: () => T) => report(() => run.immediate(body) as T),
-    durable: <T>(body: () => T) => report(() => synced(() => run.immediate(body) as T)),
+    transaction: <T>(body: () => T) => report(() => immediate(body)),
+    durable: <T>(body: () => T) => report(() => synced(() => immediate(body))),
     read: <T>(body: () => T) => report(() => run.deferred(body) as T),
+    rollbacks: () => rollbacks,
   }
 }
 

@@ -138,6 +138,7 @@ export function openNetworks(database: Database): NetworkStore {
        AND NOT EXISTS (SELECT 1 FROM endpoints WHERE network = $id AND active IS NOT NULL)`,
   )
   const remove = prepare<[string], never>('DELETE FROM networks WHERE id = ?')
+  const decode = networkReader()
 
   return {
     ...endpoints,
@@ -207,10 +208,22 @@ function ambiguous(prefix: string): ConflictError {
   })
 }
 
-function decode(row: Row | undefined): NetworkRecord | undefined {
-  if (!row) return undefined
-  const { id, name, created_at, definition } = row
-  return { id, name, createdAtMs: created_at, definition: parseDocument(definition, `network ${id}`) }
+const rememberedNetworks = 64
+
+/** Decodes rows. Networks hardly ever change, and every start looks at one: a definition is parsed once. */
+function networkReader(): (row: Row | undefined) => NetworkRecord | undefined {
+  const known = new Map<string, { readonly text: string; readonly definition: NetworkDefinition }>()
+  return (row) => {
+    if (!row) return undefined
+    const { id, name, created_at, definition: text } = row
+    let kept = known.get(id)
+    if (kept?.text !== text) {
+      kept = { text, definition: parseDocument<NetworkDefinition>(text, `network ${id}`) }
+      if (known.size >= rememberedNetworks) known.clear()
+      known.set(id, kept)
+    }
+    return { id, name, createdAtMs: created_at, definition: kept.definition }
+  }
 }
 
 /** @internal The JSON of a column. */
