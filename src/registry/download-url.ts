@@ -25,6 +25,15 @@ const attempts = 3
 const firstDelayMs = 250
 const maxErrorBytes = 1000
 
+/** What a server answers with. */
+export interface Download {
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Ends the connection when it is left. It is to be iterated, or {@link close} called. */
+  readonly body: AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}
+
 /**
  * The bytes behind a URL, as `docker import URL` gets them: any web server's, without a registry's credentials. Follows
  * redirects, but none from HTTPS to plain HTTP; verifies certificates by the host's authorities; takes the proxies of the
@@ -35,8 +44,17 @@ const maxErrorBytes = 1000
  */
 export async function* downloadUrl(
   text: string,
-  { maxBytes = Number.POSITIVE_INFINITY, stallTimeoutMs = 30_000, env = process.env, signal }: DownloadOptions = {},
+  options: DownloadOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { body } = await openDownload(text, options)
+  yield* body
+}
+
+/** {@link downloadUrl}, with what the server says of it. */
+export async function openDownload(
+  text: string,
+  { maxBytes = Number.POSITIVE_INFINITY, stallTimeoutMs = 30_000, env = process.env, signal }: DownloadOptions = {},
+): Promise<Download> {
   const { url, authorization } = parse(text)
   const connections = openConnections({
     trust: systemTrust(env),
@@ -47,23 +65,44 @@ export async function* downloadUrl(
   })
   const stop = new AbortController()
   const either = signal ? AbortSignal.any([stop.signal, signal]) : stop.signal
+  const close = async () => {
+    stop.abort(stopped)
+    await connections.close()
+  }
+  const failed = (error: unknown) => {
+    signal?.throwIfAborted()
+    const failure = connectionError(error, url, false)
+    return failure instanceof ExchangeFailure ? failure.failure : failure
+  }
   try {
-    const response = await request(connections, url, authorization, either)
-    const announced = Number(response.headers['content-length'] ?? 0)
-    if (announced > maxBytes) throw tooLong(url, maxBytes)
-    let size = 0
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    const { headers, body } = await request(connections, url, authorization, either)
+    if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLong(url, maxBytes)
+    return { headers, body: bounded(body as AsyncIterable<Uint8Array>, { url, maxBytes, failed, close }), close }
+  } catch (error) {
+    await close()
+    throw failed(error)
+  }
+}
+
+interface Bounds {
+  readonly url: URL
+  readonly maxBytes: number
+  readonly failed: (error: unknown) => unknown
+  readonly close: () => Promise<void>
+}
+
+async function* bounded(body: AsyncIterable<Uint8Array>, { url, maxBytes, failed, close }: Bounds) {
+  let size = 0
+  try {
+    for await (const chunk of body) {
       size += chunk.length
       if (size > maxBytes) throw tooLong(url, maxBytes)
       yield chunk
     }
   } catch (error) {
-    signal?.throwIfAborted()
-    const failure = connectionError(error, url, false)
-    throw failure instanceof ExchangeFailure ? failure.failure : failure
+    throw failed(error)
   } finally {
-    stop.abort(stopped)
-    await connections.close()
+    await close()
   }
 }
 
@@ -99,10 +138,10 @@ async function request(
     signal,
   })
   if (response.status === 200) return response
-  throw await failed(response, url)
+  throw await refused(response, url)
 }
 
-async function failed({ status, body }: RegistryResponse, url: URL): Promise<Error> {
+async function refused({ status, body }: RegistryResponse, url: URL): Promise<Error> {
   const said = textOf(
     (await readWhole(body, maxErrorBytes, 'cut').catch(() => Buffer.alloc(0))).toString('utf8'),
   ).trim()

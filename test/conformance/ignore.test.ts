@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { openDirectory } from '../../src/build/context/directory-context.js'
 import { temporaryDirectory } from '../../src/host/fixture.js'
-import { makeContext } from './support/build-contexts.js'
 import facts from './facts/ignore.json' with { type: 'json' }
+import { makeContext } from './support/build-contexts.js'
 import { type IgnoreCase, ignoreCases } from './support/ignore-cases.js'
 
 type Fact = { readonly files: readonly string[]; readonly error?: undefined } | { readonly error: string }

@@ -52,8 +52,7 @@ export class Contents {
   async #compute(entries: readonly TreeEntry[]): Promise<void> {
     this.#computed += entries.length
     const batches = batchesOf(entries)
-    const isLittle =
-      entries.length <= few.files && entries.reduce((bytes, { size }) => bytes + size, 0) <= few.bytes
+    const isLittle = entries.length <= few.files && entries.reduce((bytes, { size }) => bytes + size, 0) <= few.bytes
     // The pool of workers decides how many are at work.
     await Promise.all(batches.map((batch) => this.#computeBatch(batch, isLittle)))
   }
@@ -61,9 +60,7 @@ export class Contents {
   async #computeBatch(batch: readonly TreeEntry[], isLittle: boolean): Promise<void> {
     const { root, signal } = this.#options
     const request = { root, resolve: beneath, paths: batch.map(({ path }) => path) }
-    const { digests, fingerprints, changed } = isLittle
-      ? digestFilesHere(request)
-      : await digestFiles(request, signal)
+    const { digests, fingerprints, changed } = isLittle ? digestFilesHere(request) : await digestFiles(request, signal)
     const first = batch[changed[0] as number]
     if (first !== undefined) throw contextChanged(first.path)
     for (const [at, entry] of batch.entries()) {

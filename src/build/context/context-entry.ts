@@ -87,7 +87,12 @@ export class TreeEntry implements ContextEntry {
   }
 
   /** Undefined for a socket. */
-  static of(directory: TreeEntry, scanned: ScannedEntry, name: string, owner: Owner | undefined): TreeEntry | undefined {
+  static of(
+    directory: TreeEntry,
+    scanned: ScannedEntry,
+    name: string,
+    owner: Owner | undefined,
+  ): TreeEntry | undefined {
     const { mode } = scanned
     if (kinds[mode & S_IFMT] === undefined) return undefined
     const path = directory.path === '' ? name : `${directory.path}/${name}`

@@ -27,6 +27,8 @@ export interface ContextOptions {
 export interface ContextNature {
   /** `filters`: its ignore file counts; `hides`: only for the Dockerfile and itself; `nothing`: it does not. */
   readonly ignore: 'filters' | 'hides' | 'nothing'
+  /** Patterns of what is never seen. Default: none. */
+  readonly hidden?: readonly string[]
   readonly owner: Owner | undefined
   readonly commit?: string
   readonly dispose?: () => Promise<void>
@@ -51,7 +53,7 @@ export async function openWith(path: string, options: ContextOptions, nature: Co
   const limits = withDefaults(options.limits)
   const fd = openRoot(path)
   try {
-    const { owner } = nature
+    const { owner, hidden = [] } = nature
     const tree = new ContextTree({ root: fd, rules: IgnoreRules.none, owner, limits, signal })
     const rules =
       options.ignore === undefined
@@ -59,7 +61,7 @@ export async function openWith(path: string, options: ContextOptions, nature: Co
         : IgnoreRules.parse(options.ignore)
     const { dev, ino } = fstatSync(fd)
     const cache = StatCache.open(cachePath(options.cacheDirectory, `${dev} ${ino} ${realpathSync(path)}`))
-    return new BuildContext({ ...nature, root: fd, rules, cache, limits, signal })
+    return new BuildContext({ ...nature, root: fd, rules: rules.with(hidden), cache, limits, signal })
   } catch (error) {
     closeSync(fd)
     throw error

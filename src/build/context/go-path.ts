@@ -48,7 +48,7 @@ export function matcher(pattern: string): (name: string) => boolean {
 
 /** Whether a path of COPY or ADD is a pattern. */
 export function hasWildcards(path: string): boolean {
-  return /[*?[]/.test(path.replace(/\\[^]/g, ''))
+  return /[*?[]/.test(path.replace(/\\./gs, ''))
 }
 
 /** Backtracks to the last star only, so that no pattern takes exponential time. */

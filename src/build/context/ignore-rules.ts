@@ -44,6 +44,11 @@ export class IgnoreRules {
     return new IgnoreRules(patterns.map(trimSpace).filter(Boolean).map(compile))
   }
 
+  /** These, then others. @throws {ContextError} CONTEXT_INVALID */
+  with(patterns: readonly string[]): IgnoreRules {
+    return new IgnoreRules([...this.#patterns, ...IgnoreRules.of(patterns).#patterns])
+  }
+
   get isEmpty(): boolean {
     return this.#patterns.length === 0
   }

@@ -3,7 +3,7 @@ import { contextInvalid } from './context-errors.js'
 import type { ContextTree } from './context-tree.js'
 import { clean, hasWildcards, matcher, PatternError } from './go-path.js'
 import { compilePattern } from './ignore-pattern.js'
-import { IgnoreRules, rootLevel, type IgnoreLevel } from './ignore-rules.js'
+import { type IgnoreLevel, IgnoreRules, rootLevel } from './ignore-rules.js'
 import { resolve } from './resolve.js'
 
 export interface SourceOptions {

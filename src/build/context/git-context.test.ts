@@ -1,0 +1,194 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { temporaryDirectory } from '../../host/fixture.js'
+import { closing, makeFiles, namesOf } from './fixture.js'
+import { openGit } from './git-context.js'
+import { isGitUrl, parseGitUrl } from './git-url.js'
+
+const settings = [
+  '-c',
+  'user.name=x',
+  '-c',
+  'user.email=x@y',
+  '-c',
+  'protocol.file.allow=always',
+  '-c',
+  'init.defaultBranch=main',
+]
+const git = (directory: string, ...args: string[]) =>
+  execFileSync('git', [...settings, ...args], {
+    cwd: directory,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trim()
+
+function commit(directory: string, files: Record<string, string>): string {
+  makeFiles(files, directory)
+  git(directory, 'add', '-A')
+  git(directory, 'commit', '-q', '-m', 'x')
+  return git(directory, 'rev-parse', 'HEAD')
+}
+
+/** A git daemon in the network of this test. */
+async function serve(root: string): Promise<string> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => probe.once('listening', resolve))
+  const { port } = probe.address() as AddressInfo
+  await new Promise((resolve) => probe.close(resolve))
+  const args = [
+    'daemon',
+    '--reuseaddr',
+    '--export-all',
+    '--verbose',
+    '--listen=127.0.0.1',
+    `--port=${port}`,
+    `--base-path=${root}`,
+  ]
+  const daemon = spawn('git', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  onTestFinished(() => void process.kill(-(daemon.pid as number), 'SIGKILL'))
+  await new Promise<void>((resolve) => daemon.stderr.on('data', (text) => `${text}`.includes('Ready') && resolve()))
+  return `git://127.0.0.1:${port}`
+}
+
+async function repository() {
+  const root = temporaryDirectory('/dev/shm')
+  const directory = join(root, 'x.git')
+  execFileSync('git', [...settings, 'init', '-q', directory])
+  const first = commit(directory, {
+    Dockerfile: 'FROM a',
+    'sub/f': '1',
+    out: '-> /etc',
+    '.dockerignore': 'ignored',
+    ignored: '',
+  })
+  git(directory, 'tag', 'v1')
+  git(directory, 'checkout', '-q', '-b', 'other')
+  const other = commit(directory, { 'sub/g': '2' })
+  git(directory, 'checkout', '-q', 'main')
+  return { root, directory, first, other, url: `${await serve(root)}/x.git` }
+}
+
+describe('a git repository', () => {
+  test('is checked out at a branch, tag or commit, without what git keeps', async () => {
+    const { url, first, other } = await repository()
+    const temporary = temporaryDirectory('/dev/shm')
+    const open = async (fragment: string) =>
+      closing(await openGit(`${url}${fragment}`, { temporaryDirectory: temporary }))
+    const plain = await open('')
+    expect(plain.commit).toBe(first)
+    expect(await namesOf(plain, ['.'])).toEqual(['', '.dockerignore', 'Dockerfile', 'out', 'sub', 'sub/f'])
+    for (const ref of ['other', other, other.slice(0, 10)]) expect((await open(`#${ref}`)).commit).toBe(other)
+    expect(await namesOf(await open('#v1:sub'), ['.'])).toEqual(['', 'f'])
+    expect(await namesOf(await open('#:sub'), ['.'])).toEqual(['', 'f'])
+    const kept = closing(await openGit(url, { temporaryDirectory: temporary, keepGitDirectory: true }))
+    expect((await kept.stat('.git')).kind).toBe('directory')
+    await kept.close()
+    expect(readdirSync(temporary)).toHaveLength(6)
+  }, 60_000)
+
+  test('has its submodules', async () => {
+    const { root, directory, url } = await repository()
+    const inner = join(root, 'inner.git')
+    execFileSync('git', [...settings, 'init', '-q', inner])
+    commit(inner, { inside: '' })
+    git(directory, 'submodule', '--quiet', 'add', url.replace('x.git', 'inner.git'), 'module')
+    commit(directory, {})
+    const context = closing(await openGit(url))
+    expect(await namesOf(context, ['module'])).toEqual(['', 'inside'])
+  }, 60_000)
+
+  test.each([
+    ['#none', 'CONTEXT_UNAVAILABLE'],
+    ['#:none', 'CONTEXT_INVALID'],
+    ['#:Dockerfile', 'CONTEXT_INVALID'],
+    ['#:out', 'CONTEXT_INVALID'],
+    ['#--upload-pack=touch', 'CONTEXT_INVALID'],
+    ['/none.git', 'CONTEXT_UNAVAILABLE'],
+  ])(
+    '%s is refused, and leaves nothing',
+    async (suffix, code) => {
+      const { url } = await repository()
+      const temporary = temporaryDirectory('/dev/shm')
+      const opened = openGit(`${url}${suffix}`, { temporaryDirectory: temporary }).then((context) =>
+        namesOf(closing(context), ['.']).then((names) => ({ names })),
+      )
+      await expect(opened).rejects.toMatchObject({ code })
+    },
+    60_000,
+  )
+
+  test('with a submodule of a transport that runs programs, or of the host, is refused', async () => {
+    const { directory, url } = await repository()
+    const canary = join(temporaryDirectory('/dev/shm'), 'canary')
+    git(directory, 'update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},evil`)
+    commit(directory, { '.gitmodules': `[submodule "evil"]\n\tpath = evil\n\turl = ext::sh -c touch% ${canary}\n` })
+    git(directory, 'update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},evil`)
+    git(directory, 'commit', '-q', '-m', 'evil')
+    await expect(openGit(url)).rejects.toMatchObject({ code: 'CONTEXT_UNAVAILABLE' })
+    expect(existsSync(canary)).toBe(false)
+  }, 60_000)
+
+  test('needs git', async () => {
+    vi.stubEnv('PATH', '/nowhere')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    await expect(openGit('git://127.0.0.1/x.git')).rejects.toMatchObject({
+      code: 'UNSUPPORTED_HOST',
+      details: { feature: 'git', hint: 'apt-get install -y git' },
+    })
+  })
+
+  test('is left when it is aborted', async () => {
+    const silent = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => silent.once('listening', resolve))
+    onTestFinished(() => void silent.close())
+    const abort = new AbortController()
+    silent.once('connection', (socket) => {
+      onTestFinished(() => void socket.destroy())
+      abort.abort(new Error('enough'))
+    })
+    const temporary = temporaryDirectory('/dev/shm')
+    const url = `git://127.0.0.1:${(silent.address() as AddressInfo).port}/x.git`
+    await expect(openGit(url, { signal: abort.signal, temporaryDirectory: temporary })).rejects.toThrow('enough')
+    expect(readdirSync(temporary)).toEqual([])
+  })
+})
+
+test.each([
+  ['https://github.com/a/b.git', true],
+  ['https://github.com/a/b.git#main:dir', true],
+  ['https://github.com/a/b', false],
+  ['https://x/y.tar.gz', false],
+  ['github.com/a/b', true],
+  ['git@github.com:a/b.git', true],
+  ['git://x/y', true],
+  ['ssh://git@x/y', true],
+  ['./github.com/a', false],
+  ['/path/x.git', false],
+  ['file:///x.git', false],
+])('%s is a git URL: %s', (text, expected) => {
+  expect(isGitUrl(text)).toBe(expected)
+})
+
+test.each([
+  ['github.com/a/b', 'https://github.com/a/b', undefined, ''],
+  ['github.com/a/b#v1', 'https://github.com/a/b', 'v1', ''],
+  ['git@x.y:a/b.git#main:d/e', 'git@x.y:a/b.git', 'main', 'd/e'],
+  ['https://x/y.git#:d', 'https://x/y.git', undefined, 'd'],
+])('%s is taken apart', (text, url, ref, directory) => {
+  expect(parseGitUrl(text)).toEqual({ url, ref, directory })
+})
+
+test.each([
+  'ext::sh -c id',
+  '--upload-pack=x',
+  'ssh://-oProxyCommand=x/y.git',
+  'git@-oProxyCommand=x:y',
+  'git@x:y.git#-x',
+  'https://x/y.git#a b',
+  'https://x/y.git#a..b',
+])('%s is refused', (text) => {
+  expect(() => parseGitUrl(text)).toThrow(expect.objectContaining({ code: 'CONTEXT_INVALID' }))
+})
