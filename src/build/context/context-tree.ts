@@ -91,7 +91,7 @@ export class ContextTree {
   #isShown(entry: TreeEntry, parent: IgnoreLevel): boolean {
     const { rules } = this.#options
     if (rules.isEmpty) return true
-    const { isExcluded, level } = rules.verdict(entry.path, parent)
+    const { isExcluded, level } = rules.verdict(entry.path, parent, entry.kind === 'directory')
     entry.level = level
     entry.isImplied = isExcluded
     return !isExcluded || (entry.kind === 'directory' && rules.reaches(entry.path))

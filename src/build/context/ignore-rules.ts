@@ -15,6 +15,7 @@ export interface IgnoreVerdict {
 }
 
 const included: IgnoreVerdict = { isExcluded: false, level: { matched: undefined } }
+const excluded: IgnoreVerdict = { isExcluded: true, level: { matched: undefined } }
 
 /**
  * What of a context is excluded. The last pattern that matches a path or one of its parents decides; what the parents match
@@ -53,17 +54,24 @@ export class IgnoreRules {
     return this.#patterns.length === 0
   }
 
-  /** @param parent the level of the directory that `path` is in; {@link rootLevel} at the top */
-  verdict(path: string, parent: IgnoreLevel): IgnoreVerdict {
-    if (this.#patterns.length === 0) return included
-    const matched = new Uint8Array(this.#patterns.length)
+  /**
+   * @param parent the level of the directory that `path` is in; {@link rootLevel} at the top
+   * @param isDirectory whether its level will be asked for
+   */
+  verdict(path: string, parent: IgnoreLevel, isDirectory: boolean): IgnoreVerdict {
+    const count = this.#patterns.length
+    if (count === 0) return included
+    const matched = isDirectory ? new Uint8Array(count) : undefined
     let isExcluded = false
-    for (const [at, pattern] of this.#patterns.entries()) {
-      const isInherited = parent.matched?.[at] === 1
+    // One that cannot change the verdict is not compared.
+    for (let at = 0; at < count; at++) {
+      const pattern = this.#patterns[at] as IgnorePattern
+      const isInherited = parent.matched !== undefined && parent.matched[at] === 1
       if (!isInherited && (pattern.isException !== isExcluded || !pattern.matches(path))) continue
-      matched[at] = 1
+      if (matched !== undefined) matched[at] = 1
       isExcluded = !pattern.isException
     }
+    if (matched === undefined) return isExcluded ? excluded : included
     return { isExcluded, level: { matched } }
   }
 
@@ -79,7 +87,7 @@ export class IgnoreRules {
   excludes(path: string): boolean {
     let verdict: IgnoreVerdict = { isExcluded: false, level: rootLevel }
     const elements = path.split('/')
-    for (const at of elements.keys()) verdict = this.verdict(elements.slice(0, at + 1).join('/'), verdict.level)
+    for (const at of elements.keys()) verdict = this.verdict(elements.slice(0, at + 1).join('/'), verdict.level, true)
     return verdict.isExcluded
   }
 }

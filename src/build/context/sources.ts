@@ -115,7 +115,7 @@ export async function listSource(
   const walk = async (directory: TreeEntry, level: IgnoreLevel): Promise<void> => {
     for (const one of (await tree.list(directory)).entries) {
       const name = one.path.slice(skip)
-      const verdict = rules.verdict(name, level)
+      const verdict = rules.verdict(name, level, one.kind === 'directory')
       const isEntered = one.kind === 'directory' && (!verdict.isExcluded || rules.reaches(name))
       if (!verdict.isExcluded) files.push({ entry: one, name })
       if (isEntered) await walk(one, verdict.level)

@@ -10,7 +10,7 @@ export interface PrivateDirectory {
 }
 
 /** @param parent a directory of the engine's own, which is made; the system's for temporary files when absent */
-export async function makePrivateDirectory(parent = tmpdir()): Promise<PrivateDirectory> {
+async function makePrivateDirectory(parent = tmpdir()): Promise<PrivateDirectory> {
   await mkdir(parent, { recursive: true, mode: 0o700 })
   const path = await mkdtemp(join(parent, 'inboard-context-'))
   await chmod(path, 0o700)

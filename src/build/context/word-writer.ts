@@ -5,6 +5,8 @@ const firstWords = 16 * 1024
 /** Words of 32 bits and names among them, gathered in one growing piece of memory: an object for each would cost more than all else. */
 export class WordWriter {
   #words = new Uint32Array(firstWords)
+  /** The same memory. */
+  #bytes = Buffer.from(this.#words.buffer)
   #length = 0
 
   get length(): number {
@@ -19,6 +21,7 @@ export class WordWriter {
       const words = new Uint32Array(Math.max(this.#length, this.#words.length * 2))
       words.set(this.#words)
       this.#words = words
+      this.#bytes = Buffer.from(words.buffer)
     }
     return at
   }
@@ -33,15 +36,14 @@ export class WordWriter {
     const bytes = isAscii ? undefined : encodeName(text)
     const length = bytes?.length ?? text.length
     const from = this.reserve(wordsOf(length)) * 4
-    const all = Buffer.from(this.#words.buffer)
-    if (bytes === undefined) all.write(text, from, 'latin1')
-    else all.set(bytes, from)
+    if (bytes === undefined) this.#bytes.write(text, from, 'latin1')
+    else this.#bytes.set(bytes, from)
     return length
   }
 
   /** What has been written. */
   bytes(): Buffer {
-    return Buffer.from(this.#words.buffer, 0, this.#length * 4)
+    return this.#bytes.subarray(0, this.#length * 4)
   }
 }
 
