@@ -9,7 +9,7 @@ const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
 
 async function scan(root: number, path = '.', maxEntries = 1000) {
   const found = unpackScan(await native().scanDirectory(root, path, beneath, maxEntries))
-  return new Map(found.map(({ entry, name }) => [name.toString('latin1'), entry]))
+  return new Map(found.map((entry) => [entry.nameBytes.toString('latin1'), entry]))
 }
 
 test('a scan says of each name what stat says', async () => {

@@ -33,10 +33,13 @@ export const fingerprintWords = 13
  * may be very many: each is as little as it can be.
  */
 export class ScannedEntry {
+  /** When it is ASCII; of other names there are only {@link nameBytes}. */
+  readonly name: string | undefined
   readonly #words: Uint32Array
   readonly #at: number
 
-  constructor(words: Uint32Array, position: number) {
+  constructor(name: string, words: Uint32Array, position: number) {
+    this.name = isAscii(name) ? name : undefined
     this.#words = words
     this.#at = position
   }
@@ -112,17 +115,15 @@ export class ScannedEntry {
   }
 }
 
-/** The entries of a `Native.scanDirectory` and their names, in the kernel's order; a name that is not ASCII as its bytes. */
-export function unpackScan(scan: Uint8Array): { entry: ScannedEntry; name: string | Buffer }[] {
+/** The entries of a `Native.scanDirectory`, in the kernel's order. */
+export function unpackScan(scan: Uint8Array): ScannedEntry[] {
   const bytes = Buffer.from(scan.buffer, scan.byteOffset, scan.byteLength)
   const words = new Uint32Array(scan.buffer, scan.byteOffset, scan.byteLength / wordBytes)
-  const entries: { entry: ScannedEntry; name: string | Buffer }[] = []
+  const entries: ScannedEntry[] = []
   for (let position = 0; position < words.length; ) {
     const nameLength = words[position + at.nameLength] as number
     const from = (position + at.name) * wordBytes
-    const name = bytes.toString('latin1', from, from + nameLength)
-    const entry = new ScannedEntry(words, position)
-    entries.push({ entry, name: isAscii(name) ? name : entry.nameBytes })
+    entries.push(new ScannedEntry(bytes.toString('latin1', from, from + nameLength), words, position))
     const end = from + nameLength + (words[position + at.targetLength] as number)
     position = (Math.ceil(end / alignment) * alignment) / wordBytes
   }

@@ -87,14 +87,10 @@ export class TreeEntry implements ContextEntry {
   }
 
   /** Undefined for a socket. */
-  static of(
-    directory: TreeEntry,
-    scanned: ScannedEntry,
-    name: string,
-    owner: Owner | undefined,
-  ): TreeEntry | undefined {
+  static of(directory: TreeEntry, scanned: ScannedEntry, owner: Owner | undefined): TreeEntry | undefined {
     const { mode } = scanned
     if (kinds[mode & S_IFMT] === undefined) return undefined
+    const name = scanned.name ?? decodeName(scanned.nameBytes)
     const path = directory.path === '' ? name : `${directory.path}/${name}`
     return new TreeEntry(path, mode, scanned, owner, directory.level)
   }

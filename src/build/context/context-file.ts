@@ -65,7 +65,7 @@ async function verifyDirectory(
     .catch((error: unknown) => {
       throw isGone(error) ? contextChanged(path) : error
     })
-  const now = new Map(unpackScan(bytes).map(({ entry }) => [entry.nameBytes.toString('latin1'), entry]))
+  const now = new Map(unpackScan(bytes).map((entry) => [entry.nameBytes.toString('latin1'), entry]))
   for (const { path: file, scanned } of files) {
     const found = now.get(scanned.nameBytes.toString('latin1'))
     if (found === undefined || !found.isSame(scanned)) throw contextChanged(file)

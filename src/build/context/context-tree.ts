@@ -1,6 +1,12 @@
 import { fstatSync } from 'node:fs'
-import { native, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, unpackScan } from '../../host/index.js'
-import { decodeName } from '../../layer/index.js'
+import {
+  native,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+  type ScannedEntry,
+  unpackScan,
+} from '../../host/index.js'
 import { type ContextDirectory, TreeEntry } from './context-entry.js'
 import { contextChanged, contextInvalid, contextTooLarge } from './context-errors.js'
 import type { ContextLimits } from './context-limits.js'
@@ -72,8 +78,8 @@ export class ContextTree {
     this.#entries += found.length
     if (this.#entries > limits.maxEntries) throw tooMany(limits.maxEntries)
     const entries: TreeEntry[] = []
-    for (const { entry: scanned, name } of found) {
-      const entry = TreeEntry.of(directory, scanned, typeof name === 'string' ? name : decodeName(name), owner)
+    for (const scanned of found) {
+      const entry = TreeEntry.of(directory, scanned, owner)
       if (entry !== undefined && this.#isShown(entry, directory.level)) entries.push(entry)
     }
     return { entries: await this.#withoutEmpty(entries) }
@@ -108,10 +114,10 @@ export class ContextTree {
 }
 
 /** Go's order: by bytes, which for ASCII is that of strings. */
-function sorted(found: ReturnType<typeof unpackScan>): ReturnType<typeof unpackScan> {
-  if (found.some(({ name }) => typeof name !== 'string'))
-    return found.sort((a, b) => Buffer.compare(a.entry.nameBytes, b.entry.nameBytes))
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1))
+function sorted(found: ScannedEntry[]): ScannedEntry[] {
+  if (found.some(({ name }) => name === undefined))
+    return found.sort((a, b) => Buffer.compare(a.nameBytes, b.nameBytes))
+  return found.sort((a, b) => ((a.name as string) < (b.name as string) ? -1 : 1))
 }
 
 function tooMany(maxEntries: number) {
