@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import {
-  fingerprintWords,
   fingerprintOf,
+  fingerprintWords,
   native,
   O_NOFOLLOW,
   O_PATH,
