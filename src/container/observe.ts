@@ -149,7 +149,7 @@ function readRun(runRoot: string, id: string) {
 }
 
 /** A text record of `key value` lines; undefined when there is none. */
-export function readRecord(path: string): RunRecord | undefined {
+function readRecord(path: string): RunRecord | undefined {
   return parseRecord(readTextFile(path))
 }
 
