@@ -32,11 +32,15 @@ uint64_t realtime_ns(void) {
 
 static bool waits(const struct client *client) { return client->spill.head < client->spill.tail; }
 
-/* With backpressure, nothing more is read from the process until its readers have what was. */
+/* With backpressure, nothing more is read from the process until its readers have what was; without, when
+ * what they have not read has filled the memory that it may take. */
 static bool output_held(const struct supervisor *s) {
     bool held = false;
-    for (uint32_t i = 0; s->io.flags & STDIO_FLAG_BACKPRESSURE && i < s->clients; i++)
-        held |= s->client[i].streams != 0 && waits(&s->client[i]);
+    bool pressed = s->io.flags & STDIO_FLAG_BACKPRESSURE;
+    for (uint32_t i = 0; i < s->clients; i++) {
+        const struct client *client = &s->client[i];
+        held |= client->streams != 0 && (pressed ? waits(client) : spill_full(&client->spill));
+    }
     return held;
 }
 
@@ -73,8 +77,8 @@ static void serve_client(struct supervisor *s, struct client *client, short even
 
 /* For how long a poll may wait; -1: nothing but what is polled for makes it end. */
 static int patience_ms(const struct supervisor *s) {
-    const int all[] = {helpers_patience_ms(&s->network), health_patience_ms(s),
-                       restart_patience_ms(s), journal_patience_ms(s), log_patience_ms(&s->log)};
+    const int all[] = {helpers_patience_ms(&s->network), health_patience_ms(s), restart_patience_ms(s),
+                       journal_patience_ms(s), log_patience_ms(&s->log)};
     int least = -1;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] >= 0 && (least < 0 || all[i] < least)) least = all[i];
@@ -145,7 +149,8 @@ struct frame exited_frame(const struct supervisor *s) {
                           0};
 }
 
-/* On record before anyone is told, and before the process is reaped: until then its pid can't be another's. */
+/* On record before anyone is told, and before the process is reaped: until then its pid can't be another's.
+ */
 static void end_run(struct supervisor *s) {
     struct frame exited = exited_frame(s);
     interpret(s, SECTION_ENDING, &s->undone);

@@ -45,6 +45,7 @@ struct stdio {
 struct spill {
     int fd;
     uint64_t head, tail, punched;
+    bool memory; /* there was no file, or no room in it */
 };
 
 struct client {
@@ -286,6 +287,8 @@ _Noreturn void helper_main(struct supervisor *s, struct helper *helper, pid_t pa
 
 /* spill.c */
 int spill_append(struct supervisor *s, struct spill *spill, const void *data, size_t length);
+/* It is in memory, and may not grow by what a program goes on to print. */
+bool spill_full(const struct spill *spill);
 /* Sends what the socket takes; -1 when the socket is dead. */
 int spill_send(struct spill *spill, int socket);
 void spill_close(struct spill *spill);
