@@ -1,4 +1,4 @@
-import { native, readTextFile } from '../host/index.js'
+import { native } from '../host/index.js'
 import { launchError } from '../launch/failure.js'
 import type { FailedFrame, records } from '../launch/protocol.gen.js'
 import type { ContainerRecord, Outcome } from '../store/containers.js'
@@ -149,10 +149,6 @@ function readRun(runRoot: string, id: string) {
 }
 
 /** A text record of `key value` lines; undefined when there is none. */
-function readRecord(path: string): RunRecord | undefined {
-  return parseRecord(readTextFile(path))
-}
-
 function parseRecord(lines: string | undefined): RunRecord | undefined {
   if (lines === undefined) return undefined
   const record: Record<string, string> = {}
