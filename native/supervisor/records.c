@@ -141,6 +141,7 @@ int record_exit(const struct supervisor *s) {
 void record_told(const struct supervisor *s) {
     // Nobody tells the end of an exec for its supervisor.
     if (s->plan.mode != MODE_RUN) return;
-    autoclose fd = s->run_directory < 0 || s->journal.count > 0 ? -1 : record_aside(s, "told");
+    if (s->run_directory < 0) return;
+    autoclose fd = record_aside(s, s->journal.count > 0 ? "untold" : "told");
     (void)fd;
 }

@@ -103,6 +103,6 @@ static bool is_run_directory(const struct supervisor *s, const char *path) {
 
 int do_remove_tree(struct supervisor *s, const struct op_remove_tree *op) {
     // It says what there is to undo: who finds it does what failed here.
-    if (s->undone.count > 0 && is_run_directory(s, op->path)) return 0;
+    if ((s->undone.count > 0 || s->journal.count > 0) && is_run_directory(s, op->path)) return 0;
     return remove_tree_at(AT_FDCWD, op->path);
 }

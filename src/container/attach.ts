@@ -108,6 +108,8 @@ export async function attach(context: ContainerContext, id: string, options: Att
   session.pause()
   if (!attached) throw refusal('attach', 'exited', id)
   context.tell(record, 'attach')
+  // What is typed may end it.
+  await context.events.told()
   const ended = programEnd(session).then(async (end) => resultOf(end ? outcomeOf(end) : await waitEnded(context, id)))
   const before = options.logs ? { before: replay(context, id, attached.logBytes, options) } : {}
   const signal = options.signal ? AbortSignal.any([options.signal, context.closing]) : context.closing

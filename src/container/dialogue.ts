@@ -72,6 +72,8 @@ export async function askSupervisor<Answer>(
   id: string,
   ask: (session: Session) => Promise<Answer | undefined>,
 ): Promise<Answer | undefined> {
+  // What it tells of this comes after what was told before.
+  await context.events.told()
   const live = liveOf(context, id)
   if (live && !live.session.carriesStreams) return live.session.hold(ask(live.session))
   const session = await connect(context, id)

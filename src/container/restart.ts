@@ -58,14 +58,17 @@ async function again(
   const ended = abortable(next, options.signal)
   ended.catch(() => {})
   const started = startOf(session)
+  const sendSignal = async (signal: number, reach?: { readonly everyone: boolean }) => {
+    context.markStopped(record, signal)
+    await context.events.told()
+    await session.signal(signal, reach)
+  }
   try {
     await allowAnotherMount(context, record)
-    context.markStopped(record, stopSignal)
-    await session.signal(stopSignal)
+    await sendSignal(stopSignal)
     if (status === 'paused') await session.freeze(false, true)
     if (!(await within(ended, patienceWith(record, options)))) {
-      context.markStopped(record, signalNumber('SIGKILL'))
-      await session.signal(signalNumber('SIGKILL'), { everyone: true })
+      await sendSignal(signalNumber('SIGKILL'), { everyone: true })
     }
     await ended
     context.tell(record, 'stop')

@@ -15,7 +15,7 @@ export async function settle(
   context: ContainerContext,
   record: ContainerRecord,
 ): Promise<Exclude<Observed, { status: 'ended' }> | undefined> {
-  const observed = observe(context, record)
+  const observed = await observeDecided(context, record)
   if (observed.status !== 'ended') {
     if (isOver(observed) && existsSync(runDirectory(context.runRoot, record.id))) await clearLeft(context, record)
     return observed
@@ -24,11 +24,25 @@ export async function settle(
   else {
     await context.retireEndpoints(record)
     // Recorded first: from then on nobody takes what its run directory says for the present.
-    recordEnd(context, record, observed.outcome, observed.supervisor === 'finishing' || isTold(context, record.id))
+    const isLeftToIt = observed.supervisor === 'finishing' && !isUntold(context, record.id)
+    recordEnd(context, record, observed.outcome, isLeftToIt || isTold(context, record.id))
     await clearLeft(context, record)
   }
   const now = context.containers.get(record.id)
   return now && (observe(context, now) as Exclude<Observed, { status: 'ended' }>)
+}
+
+/** How long a supervisor needs at most to tell how a run has ended, or to know that it cannot. */
+const decisionMs = 1000
+
+/** Of a supervisor that is still there, only it knows whether it tells the journal of events: once it says so, or has gone. */
+async function observeDecided(context: ContainerContext, record: ContainerRecord): Promise<Observed> {
+  for (const deadline = performance.now() + decisionMs; ; await delay(2)) {
+    const observed = observe(context, record)
+    const isFinishing = observed.status === 'ended' && observed.supervisor === 'finishing'
+    if (!isFinishing || isTold(context, record.id) || isUntold(context, record.id)) return observed
+    if (performance.now() > deadline) return observed
+  }
 }
 
 const isOver = ({ status }: Observed) => status === 'exited' || status === 'created' || status === 'dead'
@@ -60,6 +74,10 @@ export function isTold({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: strin
   const directory = runDirectory(runRoot, id)
   return existsSync(`${directory}/told`) || !existsSync(directory)
 }
+
+/** Whether it could not: it does not try again. */
+const isUntold = ({ runRoot }: Pick<ContainerContext, 'runRoot'>, id: string) =>
+  existsSync(`${runDirectory(runRoot, id)}/untold`)
 
 /**
  * The end of a run that its supervisor did not see. What it has left in the kernel still has its addresses, ports and

@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import { type InvalidStateError, LaunchError } from '../errors/index.js'
@@ -9,7 +9,7 @@ import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
 import { statusOf } from './inspect-state.js'
 import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
-import { clearHeld, clearRun, isCopied, lockRunDirectory } from './run-directory.js'
+import { clearHeld, clearRun, isCopied, lockRunDirectory, runDirectory } from './run-directory.js'
 import { clearSoon, isTold, recordEnd, recordLoss, settle } from './settle.js'
 import { mayDo } from './states.js'
 
@@ -92,8 +92,9 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
     .then(async () => {
       await supervisorGone
       const torndown = await session.torndown
-      // A whole teardown has removed the run directory of an rm container, too.
-      if (record.config.rm && torndown?.failures === 0) await context.releaseVolumes(record.id)
+      // A whole teardown has removed the run directory of an rm container, too, unless that tells what its supervisor could not.
+      const isWhole = torndown?.failures === 0 && !existsSync(runDirectory(context.runRoot, record.id))
+      if (record.config.rm && isWhole) await context.releaseVolumes(record.id)
       else if (!(await clearSoon(context, record))) context.lookAgain(record.id, record)
       if (record.config.rm) await context.discardVolumes(record)
     })

@@ -28,6 +28,7 @@ export async function launchExec(
   pidfd: number,
   request: ExecRequest,
 ): Promise<LiveExec> {
+  await stages.outbox.told()
   const plan = execPlan(stages, context, record, pid, request)
   const lock = lockExecRecord(context.runRoot, record.id, request.id, configOf(request))
   let pipes: Pipes | undefined

@@ -37,6 +37,7 @@ export async function launchContainer(
     const mounted = await mountVolumes(stages, record)
     const plan = compileRun({ ...assemble(stages, record, streams, wiring, shared, mounted), ...takeFault() })
     await wiring.ready
+    await stages.outbox.told()
     const launched = await spawnSupervisor(
       plan,
       lock,

@@ -35,11 +35,16 @@ export function endRun(
   const { containers, delete: remove } = context
   const { store } = stages.networking
   store.transaction(() => {
-    if (!isTold) tellLoss(stages, context, record, outcome.exitCode)
+    // Who records it tells of it: what he has told may not be in the journal yet.
+    const isRecorded = !isOfRun(containers.get(record.id), record)
+    if (!isTold && !isRecorded) tellLoss(stages, context, record, outcome.exitCode)
     if (record.config.rm) remove(record)
     else if (containers.settle(record.id, record.attempt, outcome)) store.release(record.id, record.attempt)
   })
 }
+
+const isOfRun = (now: ContainerRecord | undefined, { attempt }: ContainerRecord) =>
+  now?.phase === 'started' && now.attempt === attempt
 
 /** The end of a run that nobody saw, or that could not begin. What it has of networks is freed once that is undone. */
 export function loseRun(

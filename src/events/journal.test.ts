@@ -2,6 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { failpoints } from '../errors/failpoint.js'
 import type { EngineEvent } from './event.js'
 import { type Journal, openJournal } from './journal.js'
 import { lineHead, parseLine, positionOf } from './line.js'
@@ -128,6 +129,66 @@ describe('rotation', () => {
     put(11, { to: other })
     other.close()
     expect(positionOf(textOf())?.outbox).toBe(11)
+  })
+})
+
+describe('what was left is not as it was', () => {
+  const idsIn = (text: string) => linesOf(text).map((line) => parseLine(line)?.id)
+  let other: Journal
+  beforeEach(() => {
+    other = openJournal(root, journal.limits)
+    put(1)
+  })
+  afterEach(() => other.close())
+
+  it('goes on after what somebody else has appended', () => {
+    put(2, { to: other, atNs: 50n })
+    put(3)
+    put(4, { to: other })
+    expect([idsIn(textOf()), timesOf(textOf())]).toEqual([upTo(4), [1n, 50n, 51n, 52n]])
+  })
+
+  it('goes on in the file that somebody else has begun', () => {
+    for (let outbox = 2; idsIn(textOf())[0] === '1'; outbox++) put(outbox, { to: other, atNs: 50n })
+    const { outbox, timeNs } = journal.position()
+    put(outbox + 1)
+    expect(idsIn(textOf())).toEqual(upTo(2, outbox))
+    expect(timesOf(textOf()).at(-1)).toBe(timeNs + 1n)
+  })
+
+  it('goes on in a file of the same length that has replaced it', () => {
+    const text = textOf().replace('"outbox":1', '"outbox":7')
+    rmSync(`${root}/events.jsonl`)
+    writeFileSync(`${root}/events.jsonl`, text)
+    const seen: number[] = []
+    journal.append((before) => {
+      seen.push(before)
+      return []
+    })
+    expect(seen).toEqual([7])
+    put(8)
+    expect(idsIn(textOf())).toEqual(['1', '8'])
+  })
+
+  it('begins anew when it is gone', () => {
+    rmSync(`${root}/events.jsonl`)
+    put(2)
+    expect(idsIn(textOf())).toEqual(['2'])
+  })
+
+  it('takes away what a killed writer has left since', () => {
+    appendFileSync(`${root}/events.jsonl`, head('torn'))
+    put(2)
+    expect(idsIn(textOf())).toEqual(['1', '2'])
+  })
+
+  it('looks again after a write that has failed', () => {
+    failpoints.set('events.appended', () => {
+      throw new Error('later')
+    })
+    expect(() => put(2)).toThrow('later')
+    failpoints.clear()
+    expect(journal.append(() => [])).toBe(2)
   })
 })
 

@@ -51,9 +51,10 @@ export interface Journal {
   /**
    * Appends what `select` gives for how far the outbox has got.
    *
+   * @param patienceMs for as long who keeps the lock is waited for, with this thread
    * @returns how far it has got now; undefined when somebody keeps the lock
    */
-  append(select: (outbox: number) => readonly Entry[]): number | undefined
+  append(select: (outbox: number) => readonly Entry[], patienceMs?: number): number | undefined
   /** Where it has got to. */
   position(): Position
   /** Opens the file that has the first line later than that, or the last file; undefined when there is none. */
@@ -74,7 +75,7 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
   let current: Opened | undefined
   /** Where we have left the file that is open: as long as it is no longer, its last line is ours. */
   let left: End | undefined
-  let isKept = false
+  let isStuck = false
   const names = Array.from({ length: limits.files }, (_, index) => (index === 0 ? path : `${path}.${index}`))
 
   const reopen = () => {
@@ -123,10 +124,11 @@ export function openJournal(root: string, limits: JournalLimits = journalLimits)
     path,
     lock: lockPath,
     limits,
-    append(select) {
-      // Who has waited for one that stands still looks only now and then whether it goes on.
-      isKept = !acquire(lock, 'exclusive', isKept ? 0 : patienceMs)
-      if (isKept) return undefined
+    append(select, patience = patienceMs) {
+      const isAcquired = acquire(lock, 'exclusive', isStuck ? 0 : patience)
+      // Who has waited for one that stands still only looks from then on whether it goes on.
+      isStuck = !isAcquired && (isStuck || patience >= patienceMs)
+      if (!isAcquired) return undefined
       return releasing(lock, () => {
         const end = journalEnd()
         left = undefined

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import type { Database } from '../store/database.js'
 import { openClock } from './clock.js'
@@ -13,7 +14,13 @@ export interface Outbox extends EventSink {
   close(): void
 }
 
-const retryMs = 100
+/** Who appends a few lines is waited for; nobody is for longer, as nothing else happens meanwhile. */
+const briefMs = 5
+const shortestRetryMs = 5
+const longestRetryMs = 100
+/** For how long order is worth waiting for who keeps the journal. */
+const orderMs = 1000
+const orderPauseMs = 2
 
 /**
  * Events wait in the store, so that they happen with the transactions that they are of. Transactions get their numbers in
@@ -26,6 +33,7 @@ export function openOutbox(database: Database, journal: Journal): Outbox {
   const waiting = prepare<[number], { sequence: number; at: string; event: string }>(
     'SELECT sequence, at, event FROM event_outbox WHERE sequence > ? ORDER BY sequence',
   )
+  const newest = prepare<[], { sequence: number | null }>('SELECT max(sequence) AS sequence FROM event_outbox')
   const forget = prepare<[number], never>('DELETE FROM event_outbox WHERE sequence <= ?')
   const now = openClock()
   /** What has come since the last flush, unless a transaction was rolled back since then: it may be of that. */
@@ -36,6 +44,11 @@ export function openOutbox(database: Database, journal: Journal): Outbox {
   let isScheduled = false
   let isClosed = false
   let retry: NodeJS.Timeout | undefined
+  let retryMs = shortestRetryMs
+  /** By somebody who has the lock. */
+  let isKept = false
+  /** Somebody has waited for him in vain. */
+  let isGivenUp = false
 
   /** Numbers have no gaps: where ours are the next ones, nobody else's are before them. */
   const areNext = (entries: readonly Entry[], outbox: number) =>
@@ -56,24 +69,45 @@ export function openOutbox(database: Database, journal: Journal): Outbox {
     forgotten = told
   }
 
-  const flush = () => {
+  const flush = (patienceMs?: number) => {
     isScheduled = false
     if (isClosed) return
     try {
-      const outbox = journal.append(select)
-      if (outbox !== undefined) told = outbox
-      else retryLater()
+      const outbox = journal.append(select, patienceMs)
+      isKept = outbox === undefined
+      if (outbox === undefined) return retryLater()
+      told = outbox
+      retryMs = shortestRetryMs
+      isGivenUp = false
     } catch {
       // A full disk: the events stay where they are.
+      isKept = false
       retryLater()
     }
   }
 
   const retryLater = () => {
-    retry ??= setTimeout(() => {
+    if (retry) return
+    retry = setTimeout(() => {
       retry = undefined
-      flush()
+      flush(0)
     }, retryMs).unref()
+    retryMs = Math.min(2 * retryMs, longestRetryMs)
+  }
+
+  const flushScheduled = () => {
+    if (isScheduled) flush(briefMs)
+  }
+
+  const isBehind = () => (newest.get()?.sequence ?? 0) > told
+
+  /** Nothing tells when the lock is free. */
+  const untilFree = async () => {
+    for (const deadline = performance.now() + orderMs; isKept && !isGivenUp && !isClosed; ) {
+      await delay(orderPauseMs)
+      flush(0)
+      isGivenUp ||= isKept && performance.now() > deadline
+    }
   }
 
   alignNumbers(database, journal)
@@ -95,7 +129,12 @@ export function openOutbox(database: Database, journal: Journal): Outbox {
       else transaction(body)
       if (isScheduled) return
       isScheduled = true
-      queueMicrotask(flush)
+      queueMicrotask(flushScheduled)
+    },
+    told() {
+      if (isClosed || !isBehind()) return undefined
+      flush(briefMs)
+      return isKept && !isGivenUp ? untilFree() : undefined
     },
     flush,
     close() {

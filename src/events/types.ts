@@ -19,4 +19,11 @@ export interface EventSink {
    * journal a moment later, in order, also when this process is killed in between.
    */
   record(event: EventDraft): void
+  /**
+   * Once what was recorded before this is in the journal, whoever recorded it: before a supervisor is made to do what it tells
+   * there itself. Who keeps the journal is not waited for longer than a moment.
+   *
+   * @returns undefined when there is nothing to wait for
+   */
+  told(): Promise<void> | undefined
 }

@@ -202,6 +202,46 @@ test('an end that somebody kept the journal from is told when he lets go of it',
   await expect.poll(() => actionsOf(container)).toEqual(['create', 'start', 'kill', 'die', 'destroy'])
 })
 
+test('a verb is told before what it makes a supervisor tell, though somebody has the journal meanwhile', async () => {
+  const container = await run(['sleep', '100'])
+  const lock = openSync(`${host.directory}/root/events.lock`, 'r+')
+  expect(native().flock(lock, 'exclusive', false)).toBe(true)
+  const killed = container.kill()
+  setTimeout(() => closeSync(lock), 20)
+  await killed
+  expect(await actionsOf(container)).toEqual(['create', 'start', 'kill', 'die'])
+})
+
+test('a start is told after what made the container, though somebody has the journal meanwhile', async () => {
+  const lock = openSync(`${host.directory}/root/events.lock`, 'r+')
+  expect(native().flock(lock, 'exclusive', false)).toBe(true)
+  const started = run(['sleep', '100'])
+  setTimeout(() => closeSync(lock), 20)
+  expect(await actionsOf(await started)).toEqual(['create', 'start'])
+})
+
+test.each([false, true])(
+  'an end that its supervisor could not tell is told by who records it, rm: %s',
+  async (isRemoved) => {
+    const id = await inAnotherProcess<string>(
+      host,
+      `return (await engine.run('busybox', ['sleep', '100']).network('none').rm(${isRemoved})).id`,
+    )
+    const container = await engine.containers.get(id)
+    const lock = openSync(`${host.directory}/root/events.lock`, 'r+')
+    expect(native().flock(lock, 'exclusive', false)).toBe(true)
+    const killed = container.kill()
+    // Looked at while its supervisor tries to tell of it.
+    const running = async () => (await engine.containers.list()).map((one) => one.id)
+    await expect.poll(running, { interval: 2 }).not.toContain(id)
+    await killed
+    closeSync(lock)
+    await settled(async () => readdirSync(engine.runRoot).filter((name) => name === id))
+    const end = isRemoved ? ['die', 'destroy'] : ['die']
+    await expect.poll(() => actionsOf(container)).toEqual(['create', 'start', 'kill', ...end])
+  },
+)
+
 const supervisorOf = ({ id }: Container) => supervisorIn(`${engine.runRoot}/${id}`)
 
 test('the end of a container whose supervisor was killed is told by whoever finds out, once', async () => {

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Database, openDatabase } from './database.js'
+
+let directory: string
+let database: Database
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'database-'))
+  database = openDatabase(join(directory, 'inboard.sqlite'))
+})
+afterEach(() => {
+  database.close()
+  rmSync(directory, { recursive: true })
+})
+
+const fail = () => {
+  throw new Error('taken back')
+}
+
+test('counts the transactions that were rolled back', () => {
+  database.transaction(() => {})
+  expect(database.rollbacks()).toBe(0)
+  expect(() => database.transaction(fail)).toThrow('taken back')
+  expect(() => database.durable(fail)).toThrow('taken back')
+  expect(database.rollbacks()).toBe(2)
+})
+
+test('counts one within another that goes on', () => {
+  database.transaction(() => {
+    expect(() => database.transaction(fail)).toThrow('taken back')
+  })
+  expect(database.rollbacks()).toBe(1)
+})
+
+test('counts for all who have it open', () => {
+  const other = openDatabase(join(directory, 'inboard.sqlite'))
+  expect(() => other.transaction(fail)).toThrow('taken back')
+  other.close()
+  expect(database.rollbacks()).toBe(1)
+})
