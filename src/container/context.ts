@@ -187,9 +187,10 @@ export interface ContainerContext {
    * Removes what tells of an exec, and its cgroup; of a lost one, everybody in that is killed. One that has ended stays while
    * others it has started run.
    *
+   * @param tell is called before its record goes, by which it is found again when this process is killed
    * @throws {CleanupError}
    */
-  clearExec(record: ContainerRecord, exec: string, state: 'ended' | 'lost'): Promise<void>
+  clearExec(record: ContainerRecord, exec: string, state: 'ended' | 'lost', tell?: () => void): Promise<void>
   /** Removes the socket of an exec that has ended, and its cgroup if nobody is in that any more. */
   leaveExec(record: ContainerRecord, exec: string): boolean
   /**

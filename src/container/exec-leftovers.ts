@@ -18,12 +18,24 @@ export async function clearLostExec(context: ContainerContext, container: string
     const now = observeExec(context, container, exec)
     // Somebody else was first.
     if (!record || !now || now.status === 'exited') return
-    await context.clearExec(record, exec, 'lost')
     // With its lock held by us it looks like one that lives.
-    if (now.status === 'running') context.tell(record, 'exec_die', { execID: exec, exitCode: '137' })
+    const isUntold = now.status === 'running' && !(await isTold(context, container, exec))
+    await context.clearExec(record, exec, 'lost', () => {
+      if (isUntold) context.tell(record, 'exec_die', { execID: exec, exitCode: '137' })
+    })
   } finally {
     closeSync(lock)
   }
+}
+
+/** Whoever found it before may have been killed between telling and removing its record. */
+async function isTold(context: ContainerContext, container: string, exec: string): Promise<boolean> {
+  const { createdAtMs = 0 } = context.containers.get(container) ?? {}
+  await context.events.told()
+  const filters = { container, event: 'exec_die' }
+  for await (const { actor } of context.eventsOf({ since: createdAtMs, until: Date.now() + 1, filters }))
+    if (actor.attributes.execID === exec) return true
+  return false
 }
 
 /** Forgets those that have ended long ago, but for those that others run on from: their cgroup is theirs. */

@@ -112,12 +112,14 @@ export async function clearExec(
   record: ContainerRecord,
   exec: string,
   state: 'ended' | 'lost',
+  tell?: () => void,
 ): Promise<void> {
   failpoint('exec.clear')
   if (state === 'ended' && !leaveExec(stages, record, exec)) return
   const cgroup = state === 'lost' ? cgroupOf(stages, record, exec) : undefined
   if (cgroup && existsSync(cgroup)) await runTeardown(compileExecTeardown(cgroup), record.id)
   removeSocket(stages, record, exec)
+  tell?.()
   failpoint('exec.remove')
   // Last: as long as it is there, somebody finds what is left.
   removeFile(execRecord(stages.paths.runRoot, record.id, exec))

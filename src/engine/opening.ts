@@ -210,7 +210,7 @@ function containerContext(
     rename: (id, name) => renameContainer(stages, context, id, name),
     launch: (record, lock, streams) => launchContainer(stages, context, record, lock, streams),
     launchExec: (record, pid, pidfd, request) => launchExec(stages, context, record, pid, pidfd, request),
-    clearExec: (record, exec, state) => clearExec(stages, record, exec, state),
+    clearExec: (record, exec, state, tell) => clearExec(stages, record, exec, state, tell),
     leaveExec: (record, exec) => leaveExec(stages, record, exec),
     hasLeft: (id, files) => hasLeft(stages, id, files),
     teardown: (id, files) => tearDown(stages, id, files),

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { faults } from '../../src/engine/launcher.js'
+import { failpoints } from '../../src/errors/failpoint.js'
 import type { Container, ExecProcess } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 import { settled } from '../support/settled.js'
@@ -12,6 +13,7 @@ beforeAll(async () => {
   host = await testEngine(['busybox'])
   container = await host.engine.run('busybox', ['sleep', '1000']).init()
 })
+afterEach(() => failpoints.clear())
 afterAll(() => host[Symbol.asyncDispose]())
 
 /** What there is of execs: records of those that have not ended, sockets, cgroups, and processes beside the first ones. */
@@ -67,4 +69,30 @@ test('a killed supervisor takes its exec along, and everything that it has start
   expect(await family.exit).toBe(137)
   expect(await settled(traces)).toEqual([])
   await expect(container.getExec(family.id)).rejects.toMatchObject({ code: 'EXEC_NOT_FOUND' })
+})
+
+/** How often the end of an exec was told. */
+async function endsTold(exec: string): Promise<number> {
+  let count = 0
+  const filters = { container: container.id, event: 'exec_die' }
+  for await (const { actor } of host.engine.events({ since: 0, until: Date.now() + 1, filters }))
+    if (actor.attributes.execID === exec) count++
+  return count
+}
+
+test.each([
+  { point: 'exec.clear', told: 0 },
+  { point: 'exec.remove', told: 1 },
+])('the end of a lost exec is told once, also when who finds it is stopped at $point', async ({ point, told }) => {
+  const family = await startFamily()
+  failpoints.set(point, () => {
+    throw new Error('stopped')
+  })
+  await killSupervisor(family)
+  expect(await family.exit).toBe(137)
+  expect(await endsTold(family.id)).toBe(told)
+  failpoints.clear()
+
+  await expect((await container.getExec(family.id)).inspect()).rejects.toMatchObject({ code: 'EXEC_NOT_FOUND' })
+  expect(await endsTold(family.id)).toBe(1)
 })
