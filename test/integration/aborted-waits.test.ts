@@ -43,7 +43,7 @@ async function abortedSignal(wait: Wait, container: Container, engine: Engine): 
   return new WeakRef(abort.signal)
 }
 
-test.each(waits)('an aborted %s leaves nothing, here and in another process', async (_name, wait) => {
+test.each(waits)('an aborted %s leaves nothing, here and in a second engine', async (_name, wait) => {
   const container = await host.engine.run('busybox', ['sleep', '1000']).healthCmd('false').healthStartPeriod('1h')
   for (const engine of [host.engine, elsewhere]) {
     const signal = await abortedSignal(wait, await engine.containers.get(container.id), engine)

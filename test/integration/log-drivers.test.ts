@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Engine, LogDriver, LogEntry } from '../../src/index.js'
+import { Engine, type LogDriver, type LogEntry } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
 /** Remembers what it takes; fails as often as it is told. */
@@ -69,4 +73,46 @@ test('one that refuses options, or does not exist, makes no container', async ()
   await expect(engine.run('busybox').logDriver('nobody').create()).rejects.toThrow(
     'error looking up logging plugin nobody: plugin "nobody" not found',
   )
+})
+
+/** A process whose engine has the driver `shared`, which takes what comes first and never comes back from the second. */
+function startStuckProcess(script: string) {
+  const program = `
+    import { Engine } from ${JSON.stringify(fileURLToPath(new URL('../../dist/index.js', import.meta.url)))}
+    let calls = 0
+    const shared = {
+      async write(entries) {
+        for (const { text } of entries) process.stdout.write(\`call \${calls} \${text}\`)
+        if (calls++ > 0) await new Promise(() => {})
+      },
+    }
+    const roots = ${JSON.stringify({ root: engine.root, runRoot: engine.runRoot })}
+    const engine = await Engine.open({ ...roots, logDrivers: { shared } })
+    await engine.run('busybox', ['sh', '-c', ${JSON.stringify(script)}]).name('shared').logDriver('shared')
+    setInterval(() => {}, 1000)
+  `
+  return spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+test('whoever is killed in the middle of a write is followed by another engine, which gets what was not taken', async () => {
+  const dying = startStuckProcess('echo taken; until [ -e /go ]; do sleep 0.05; done; echo lost; sleep 1000')
+  const shared = new Collector()
+  let other: Engine | undefined
+  try {
+    for await (const line of createInterface(dying.stdout)) {
+      if (line === 'call 0 taken') await (await engine.containers.get('shared')).exec(['touch', '/go'])
+      if (line === 'call 1 lost') break
+    }
+    // Not before: it would take the first.
+    other = await Engine.open({ root: engine.root, runRoot: engine.runRoot, logDrivers: { shared } })
+    expect(shared.texts).toEqual([])
+    dying.kill('SIGKILL')
+    await once(dying, 'exit')
+    await shared.until('lost\n')
+    expect(shared.texts).toEqual(['lost\n'])
+  } finally {
+    dying.kill('SIGKILL')
+    await other?.close()
+    await (await engine.containers.get('shared')).remove({ force: true })
+  }
 })

@@ -227,6 +227,34 @@ test('a full disk loses output, counts it, and stops nothing', async () => {
   }
 })
 
+test('who attaches while the disk of the log is full gets all output however late it is read, and its input stays', async () => {
+  const created = await engine
+    .run('busybox', ['sh', '-c', 'head -c 6000000 /dev/zero | tr "\\0" "x" | fold -w 99; read end; echo $end'])
+    .interactive()
+    .logDriver('local')
+    .create()
+  const directory = `${engine.root}/containers/${created.id}/local-logs`
+  await mkdir(directory, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'inboard-test', directory])
+  try {
+    const { stdin, stdout, stderr, exit } = await created.startAttached()
+    stderr.resume()
+    const logs = created.logs()
+    await expect.poll(async () => (await logs.dropped()) > 5_900_000).toBe(true)
+    stdin.end('over\n')
+    let length = 0
+    let end = ''
+    for await (const chunk of stdout) {
+      length += chunk.length
+      end = (end + chunk).slice(-5)
+    }
+    expect({ length, end }).toEqual({ length: 6_000_000 + 60_606 + 5, end: 'over\n' })
+    expect((await exit).exitCode).toBe(0)
+  } finally {
+    execFileSync('umount', ['-l', directory])
+  }
+})
+
 async function take<T>(iterable: AsyncIterable<T>, count: number): Promise<T[]> {
   const all: T[] = []
   for await (const item of iterable) if (all.push(item) === count) break
