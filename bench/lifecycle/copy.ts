@@ -26,9 +26,14 @@ export async function compareCopies(workspace: Workspace, engine: Engine, rounds
   console.log(`\ncopies: a file of ${megabytes} MB, and 1,000 files of 4 KiB`)
   const rows: [string, number, number][] = []
   for (const what of ['file', 'files']) {
-    const ours = await times(own, directory, what, rounds)
-    const theirs = docker ? await times(docker, directory, what, rounds) : { into: Number.NaN, outOf: Number.NaN }
-    rows.push([`${what} into`, ours.into, theirs.into], [`${what} out of`, ours.outOf, theirs.outOf])
+    const [ours, theirs] = [new Times(), new Times()]
+    // In turns, so that what else the machine does slows both.
+    for (let round = 0; round < rounds; round++) {
+      await ours.add(own, directory, what, round)
+      if (docker) await theirs.add(docker, directory, what, round)
+    }
+    rows.push([`${what} into`, median(ours.into), median(theirs.into)])
+    rows.push([`${what} out of`, median(ours.outOf), median(theirs.outOf)])
   }
   printTable(
     ['median ms', 'inboard', 'docker cp', 'ratio'],
@@ -46,17 +51,17 @@ function makeFiles(directory: string): void {
     writeFileSync(join(directory, 'files', `${index}`), bytes.subarray(index, index + 4096))
 }
 
-async function times(copier: Copier, directory: string, what: string, rounds: number) {
-  const into: number[] = []
-  const outOf: number[] = []
-  const back = join(directory, 'back')
-  for (let round = 0; round < rounds; round++) {
+class Times {
+  readonly into: number[] = []
+  readonly outOf: number[] = []
+
+  async add(copier: Copier, directory: string, what: string, round: number): Promise<void> {
+    const back = join(directory, 'back')
     // Files that are there already would be replaced.
-    into.push(await timed(() => copier.into(join(directory, what), `/root/${what}-${round}`)))
-    outOf.push(await timed(() => copier.outOf(`/root/${what}-${round}`, back)))
+    this.into.push(await timed(() => copier.into(join(directory, what), `/root/${what}-${round}`)))
+    this.outOf.push(await timed(() => copier.outOf(`/root/${what}-${round}`, back)))
     rmSync(back, { recursive: true })
   }
-  return { into: median(into), outOf: median(outOf) }
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

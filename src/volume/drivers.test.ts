@@ -361,7 +361,8 @@ test('a volume is found with the first driver that has it, whatever the others d
   expect([none.hasOthers(), registry().hasOthers()]).toEqual([false, true])
   const { signal } = new AbortController()
   const drivers = registry({
-    timeouts: short,
+    // Long enough for a driver on a busy disk.
+    timeouts: { changeMs: 10_000, askMs: 500 },
     registered: {
       // Neither get nor list.
       a: directories,
