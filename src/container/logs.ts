@@ -1,6 +1,6 @@
 import { InvalidOptionError, InvalidStateError, NotFoundError } from '../errors/index.js'
 import { logPath, logStorage } from '../spec/log.js'
-import { parseMoment } from '../spec/moment.js'
+import { parseLastMoment, parseMoment } from '../spec/moment.js'
 import type { ContainerContext } from './context.js'
 import { settledNow } from './files.js'
 import { statusOf } from './inspect-state.js'
@@ -165,7 +165,7 @@ class Filter {
 
   constructor({ since, until, stdout = true, stderr = true }: LogsOptions) {
     this.#sinceNs = since === undefined ? undefined : parseMoment('since', since)
-    this.untilNs = until === undefined ? undefined : parseMoment('until', until)
+    this.untilNs = until === undefined ? undefined : parseLastMoment('until', until)
     this.#streams = new Set([...(stdout ? ['stdout'] : []), ...(stderr ? ['stderr'] : [])])
   }
 

@@ -3,7 +3,7 @@ import { InvalidOptionError } from '../errors/index.js'
 import type { EngineEvent } from '../events/event.js'
 import { type EventFilters, eventFilter, eventFilterNames } from '../events/filters.js'
 import { readEvents } from '../events/reader.js'
-import { parseMoment } from '../spec/moment.js'
+import { parseLastMoment, parseMoment } from '../spec/moment.js'
 import type { Stages } from './assemble.js'
 import { checkNames } from './filters.js'
 
@@ -39,7 +39,7 @@ export function eventsOf(
   isPersistent = true,
 ): AsyncGenerator<EngineEvent, void, void> {
   const fits = eventFilter(checkNames(filters, eventFilterNames))
-  const untilNs = until === undefined ? undefined : parseMoment('until', until)
+  const untilNs = until === undefined ? undefined : parseLastMoment('until', until)
   const fromNs = since === undefined ? undefined : parseMoment('since', since)
   if (fromNs !== undefined && untilNs !== undefined && fromNs > untilNs) throw reversed(since, until)
   outbox.flush()

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { nanoseconds, parseMoment } from './moment.js'
+import { nanoseconds, parseLastMoment, parseMoment } from './moment.js'
 
 const now = Date.UTC(2024, 0, 1, 12)
 const ns = (ms: number) => BigInt(Math.round(ms * 1000)) * 1000n
@@ -28,4 +28,12 @@ it.each(['', 'x', '10x', '1h30', 'm', '2024-13-01', Number.NaN, new Date('x')])(
 it('keeps nanoseconds', () => {
   expect(nanoseconds('1970-01-01T00:00:01.000000007Z')).toBe(1_000_000_007n)
   expect(nanoseconds('')).toBeUndefined()
+})
+
+it('takes ms as all of the millisecond when it is the last one', () => {
+  const last = BigInt(now + 1) * 1_000_000n - 1n
+  expect(parseLastMoment('until', new Date(now))).toBe(last)
+  expect(parseLastMoment('until', now)).toBe(last)
+  expect(parseLastMoment('until', now + 0.5)).toBe(ns(now + 0.5))
+  expect(parseLastMoment('until', '1136073600')).toBe(ns(1_136_073_600_000))
 })

@@ -27,6 +27,17 @@ export function parseMoment(option: string, value: Date | number | string, now =
   })
 }
 
+/**
+ * The last nanosecond of a moment: a Date, or whole ms, is the millisecond that it is in, so that what has happened before
+ * `new Date()` was called is before it.
+ *
+ * @throws {InvalidOptionError} `INVALID_OPTION`
+ */
+export function parseLastMoment(option: string, value: Date | number | string): bigint {
+  const isMillisecond = value instanceof Date || Number.isInteger(value)
+  return parseMoment(option, value) + (isMillisecond ? nsPerMs - 1n : 0n)
+}
+
 function fromMs(ms: number): bigint | undefined {
   return Number.isFinite(ms) ? BigInt(Math.round(ms * 1e3)) * 1000n : undefined
 }
