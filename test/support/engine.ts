@@ -99,7 +99,7 @@ async function mounts(directory: string): Promise<string[]> {
   )
 }
 
-/** Supervisors hold the locks of run directories; what serves them is theirs, unless it has outlived them. */
+/** Supervisors hold the locks of run directories, and of execs' records; what serves them is theirs, unless it has outlived them. */
 async function supervisors(directory: string): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const ours = (await Promise.all(pids.map(async (pid) => ((await isOurs(pid)) ? [pid] : [])))).flat()
@@ -116,7 +116,7 @@ const isOurs = async (pid: string) => (await target(`/proc/${pid}/exe`)).startsW
 async function holdsLock(pid: string, directory: string): Promise<boolean> {
   const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
   const targets = await Promise.all(descriptors.map((fd) => target(`/proc/${pid}/fd/${fd}`)))
-  return targets.some((path) => path.startsWith(`${directory}/run/`) && path.includes('/lock'))
+  return targets.some((path) => path.startsWith(`${directory}/run/`) && /\/lock|\/exec\/[0-9a-f]{64}/.test(path))
 }
 
 /** Of a resolver or a relay. */
