@@ -1,8 +1,10 @@
-/* Files that are not written to any more are compressed by a child: what the container prints waits for nobody. Each becomes
- * `path`.N.gz, with in its header, as JSON, when it was written to last, as Docker has it, and which inode it was. */
+/* Files that are not written to any more are compressed by a child: what the container prints waits for
+ * nobody. Each becomes `path`.N.gz, with in its header, as JSON, when it was written to last, as Docker has
+ * it, and which inode it was. */
 #include "gzip.h"
 #include "log.h"
 #include <limits.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,51 +29,66 @@ static void describe(struct log *log, const struct stat *status, char *to, size_
     snprintf(to, size, "{\"lastTime\":\"%s\",\"inode\":\"%llu\"}", time, (unsigned long long)status->st_ino);
 }
 
-static int write_compressed(struct log *log, int from, int to) {
+static void next_name(char *to, const struct log *log) {
+    snprintf(to, PATH_MAX, "%s.gz.next", log->options.path);
+}
+
+/* Its text is the container's: nothing but writing what comes of it, and ending, is left to who looks at
+ * that. */
+_Noreturn static void compress(struct log *log, const char *path, const char *next) {
     static struct gzip gzip;
     char extra[LOG_TIME_BYTES + LOG_AROUND_BYTES];
     struct stat status;
-    if (fstat(from, &status) < 0) return -1;
-    size_t length = (size_t)status.st_size;
     const unsigned char *bytes = (const unsigned char *)"";
+    int from = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int to = openat(AT_FDCWD, next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                    (mode_t)log->options.mode);
+    if (from < 0 || to < 0 || fstat(from, &status) < 0) _exit(1);
+    size_t length = (size_t)status.st_size;
     if (length > 0) bytes = mmap(NULL, length, PROT_READ, MAP_SHARED, from, 0);
-    if (bytes == MAP_FAILED) return -1;
+    if (bytes == MAP_FAILED) _exit(1);
     describe(log, &status, extra, sizeof extra);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0) _exit(1);
     int result = gzip_file(&gzip, to, bytes, length, extra);
-    if (length > 0) munmap((void *)(uintptr_t)bytes, length);
-    return result;
+    // The C library's would end all threads, which is another call.
+    for (;;) syscall(SYS_exit, result < 0);
+}
+
+_Noreturn static void compressor_main(struct log *log, pid_t parent) {
+    char path[PATH_MAX], next[PATH_MAX];
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "inboard-gzip");
+    if (getppid() != parent) _exit(1);
+    syscall(NR_CLOSE_RANGE, 0, ~0u, 0);
+    setpriority(PRIO_PROCESS, 0, NICE);
+    log_name(path, &log->options, log->compressing, "");
+    next_name(next, log);
+    compress(log, path, next);
 }
 
 /* Whoever looks for one of the names finds the file: the other one goes when the new one is whole. */
-static int compress_file(struct log *log, const char *path) {
-    char next[PATH_MAX], whole[PATH_MAX];
-    snprintf(next, sizeof next, "%s.gz.next", log->options.path);
-    snprintf(whole, sizeof whole, "%.*s.gz", PATH_MAX - 4, path);
-    autoclose from = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (from < 0) return errno == ENOENT ? 0 : -1;
-    autoclose to = openat(AT_FDCWD, next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                          (mode_t)log->options.mode);
-    if (to < 0) return -1;
-    if (write_compressed(log, from, to) < 0 || rename(next, whole) < 0) {
-        unlink(next);
-        return -1;
-    }
-    return unlink(path);
+static int publish(const struct log *log) {
+    char path[PATH_MAX], next[PATH_MAX], whole[PATH_MAX];
+    log_name(path, &log->options, log->compressing, "");
+    log_name(whole, &log->options, log->compressing, ".gz");
+    next_name(next, log);
+    return rename(next, whole) < 0 ? -1 : unlink(path);
 }
 
-/* The newest first; what an earlier one did not come to as well. */
-_Noreturn static void compress_files(struct log *log, pid_t parent) {
+static void discard(const struct log *log) {
+    char next[PATH_MAX];
+    next_name(next, log);
+    unlink(next);
+}
+
+/* The newest that is not compressed, also one that was not come to before; 0: there is none. */
+static uint64_t uncompressed(const struct log *log) {
     char path[PATH_MAX];
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NAME, "inboard-gzip");
-    if (getppid() != parent) _exit(0);
-    syscall(NR_CLOSE_RANGE, 0, ~0u, 0);
-    setpriority(PRIO_PROCESS, 0, NICE);
     for (uint64_t number = 1; log_numbered(log, number); number++) {
         log_name(path, &log->options, number, "");
-        if (compress_file(log, path) < 0) _exit(1);
+        if (access(path, F_OK) == 0) return number;
     }
-    _exit(0);
+    return 0;
 }
 
 void log_compress_soon(struct log *log) {
@@ -79,9 +96,12 @@ void log_compress_soon(struct log *log) {
     log->compress_ms = now_ms() + BEGIN_AFTER_MS;
 }
 
-static void reap(struct log *log) {
-    while (waitpid(log->compressor, NULL, __WALL) < 0 && errno == EINTR) continue;
+/* Whether it did what it was forked for. */
+static bool reap(struct log *log) {
+    int status = -1;
+    while (waitpid(log->compressor, &status, __WALL) < 0 && errno == EINTR) continue;
     close_and_forget(&log->compressor_watch);
+    return status == 0;
 }
 
 void log_compress_stop(struct log *log) {
@@ -89,6 +109,7 @@ void log_compress_stop(struct log *log) {
     if (log->compressor_watch < 0) return;
     sys_pidfd_signal(log->compressor_watch, SIGKILL);
     reap(log);
+    discard(log);
 }
 
 int log_patience_ms(const struct log *log) {
@@ -97,12 +118,7 @@ int log_patience_ms(const struct log *log) {
     return left > 0 ? (int)left : 0;
 }
 
-void log_serve(struct log *log, bool has_ended) {
-    if (log->compressor_watch >= 0) {
-        if (has_ended) reap(log);
-        return;
-    }
-    if (log_patience_ms(log) != 0) return;
+static void begin(struct log *log) {
     struct clone_arguments arguments = {
         .flags = CLONE_WITH_PIDFD | CLONE_CLEARED_SIGNALS,
         .pidfd = (uint64_t)(uintptr_t)&log->compressor_watch,
@@ -110,8 +126,21 @@ void log_serve(struct log *log, bool has_ended) {
     };
     pid_t parent = getpid();
     log->compress_ms = 0;
+    log->compressing = uncompressed(log);
+    if (log->compressing == 0) return;
     log->compressor = (pid_t)syscall(NR_CLONE3, &arguments, sizeof arguments);
-    if (log->compressor == 0) compress_files(log, parent);
-    // What cannot be done now is done when there is another file.
+    if (log->compressor == 0) compressor_main(log, parent);
     if (log->compressor < 0) log->compressor_watch = -1;
+}
+
+/* What cannot be done now is done when there is another file. */
+void log_serve(struct log *log, bool has_ended) {
+    if (log->compressor_watch < 0) {
+        if (log_patience_ms(log) == 0) begin(log);
+    } else if (has_ended) {
+        if (reap(log) && publish(log) == 0)
+            begin(log);
+        else
+            discard(log);
+    }
 }

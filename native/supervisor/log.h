@@ -67,6 +67,7 @@ struct log {
     size_t suffix_length;
     char suffix[LOG_SUFFIX_BYTES];
     int64_t compress_ms;  /* when renamed files are compressed, on the monotonic clock; 0: nothing is to be */
+    uint64_t compressing; /* the number of the file that is being compressed */
     pid_t compressor;
     int compressor_watch; /* its pidfd; -1: there is none */
     uint32_t marks;

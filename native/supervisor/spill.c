@@ -46,8 +46,10 @@ static int copy_rest(const struct spill *spill, int target) {
     return 0;
 }
 
+/* Not of a client that is further behind than memory may hold: that one is let go. */
 static int move_to_memory(struct spill *spill) {
-    int fd = spill->memory ? -1 : memfd_create("output", MFD_CLOEXEC);
+    bool fits = !spill->memory && spill->tail - spill->head <= MEMORY_BYTES;
+    int fd = fits ? memfd_create("output", MFD_CLOEXEC) : -1;
     if (fd < 0) return -1;
     if (spill->fd >= 0 && copy_rest(spill, fd) < 0) {
         close(fd);

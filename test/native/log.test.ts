@@ -164,6 +164,15 @@ describe('compression', () => {
   })
 })
 
+describe('the fuzzer', () => {
+  it('finds nothing in the compressor', () => {
+    buildTestPrograms(`${programs}/gzip.fuzz`)
+    const make = ['-C', 'test/native', '-s', `OUT=${programs}`, 'FUZZ_SECONDS=3', 'fuzz-gzip']
+    const output = execFileSync('sh', ['-c', 'make "$@" 2>&1', 'sh', ...make], { encoding: 'utf8' })
+    expect(output).toMatch(/stat::number_of_executed_units: *[1-9]/)
+  })
+})
+
 function fibonacci(count: number): number[] {
   const numbers = [1, 1]
   while (numbers.length < count) numbers.push((numbers.at(-1) ?? 0) + (numbers.at(-2) ?? 0))
