@@ -1,3 +1,4 @@
+import { parseBoolean } from '../spec/boolean.js'
 import { Refusal } from './failure.js'
 import { type LineReader, withoutEnd } from './line-reader.js'
 import type { CheckDirective, Directives } from './types.js'
@@ -79,10 +80,4 @@ function booleanOf(option: string, value: string): boolean {
   const is = parseBoolean(value)
   if (is === undefined) throw new Refusal(`failed to parse check option ${JSON.stringify(option)}`)
   return is
-}
-
-/** As Go reads booleans. */
-export function parseBoolean(text: string): boolean | undefined {
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true
-  return /^(?:0|f|F|FALSE|false|False)$/.test(text) ? false : undefined
 }

@@ -38,6 +38,15 @@ function kept(): () => void {
   return () => closeSync(lock)
 }
 
+function recordAndTakeBack(): void {
+  expect(() =>
+    database.transaction(() => {
+      record('never')
+      throw new Error('taken back')
+    }),
+  ).toThrow('taken back')
+}
+
 describe('appending what is new', () => {
   it('puts it into the journal a microtask later, and nothing waits', async () => {
     record('a')
@@ -49,12 +58,7 @@ describe('appending what is new', () => {
 
   it('leaves out what was rolled back', async () => {
     record('a')
-    expect(() =>
-      database.transaction(() => {
-        record('never')
-        throw new Error('taken back')
-      }),
-    ).toThrow('taken back')
+    recordAndTakeBack()
     record('b')
     await Promise.resolve()
     expect([idsIn(), numbers()]).toEqual([
@@ -65,12 +69,7 @@ describe('appending what is new', () => {
 
   it('leaves out what was rolled back last', async () => {
     record('a')
-    expect(() =>
-      database.transaction(() => {
-        record('never')
-        throw new Error('taken back')
-      }),
-    ).toThrow('taken back')
+    recordAndTakeBack()
     await Promise.resolve()
     record('b')
     await Promise.resolve()

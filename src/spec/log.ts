@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors/index.js'
+import { parseBoolean } from './boolean.js'
 import { checkText, invalidOption } from './invalid.js'
 import { checkLogTag } from './log-tag.js'
 import type { RunOptions } from './options.js'
@@ -193,7 +194,7 @@ function count(option: string, text: string): number {
 }
 
 function isTrue(option: string, text: string | undefined): boolean {
-  if (text === undefined || /^(?:0|f|F|false|FALSE|False)$/.test(text)) return false
-  if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true
+  const is = parseBoolean(text ?? 'false')
+  if (is !== undefined) return is
   throw refuseStart(`strconv.ParseBool: parsing "${text}": invalid syntax`, `give ${option} true or false`, text)
 }

@@ -1,8 +1,8 @@
 import { InvalidOptionError } from '../errors/index.js'
+import { parseDuration } from './duration.js'
 
 const nsPerMs = 1_000_000n
 const nsPerSecond = 1_000_000_000n
-const unitNs: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 }
 
 /** Nanoseconds since the epoch of an RFC 3339 time; undefined when it is none. */
 export function nanoseconds(text: string): bigint | undefined {
@@ -43,10 +43,10 @@ function fromMs(ms: number): bigint | undefined {
 }
 
 function parseText(text: string, now: number): bigint | undefined {
-  const ago = parseDuration(text)
-  if (ago !== undefined) return BigInt(now) * nsPerMs - BigInt(Math.round(ago))
   const unix = /^(\d{1,12})(?:\.(\d{1,9}))?$/.exec(text)
   if (unix) return BigInt(unix[1] as string) * nsPerSecond + BigInt((unix[2] ?? '').padEnd(9, '0'))
+  const ago = parseDuration(text)
+  if (ago !== undefined) return Number.isFinite(ago) ? BigInt(now) * nsPerMs - BigInt(ago) : undefined
   // Without a time zone it is local time, as in Docker.
   return nanoseconds(text) ?? (/^\d{4}-\d\d-\d\d/.test(text) ? fromMs(Date.parse(localForm(text))) : undefined)
 }
@@ -54,14 +54,4 @@ function parseText(text: string, now: number): bigint | undefined {
 /** A mere date would be read as UTC. */
 function localForm(text: string): string {
   return text.length === '2024-01-01'.length ? `${text}T00:00:00` : text
-}
-
-/** Go's durations. @see https://pkg.go.dev/time#ParseDuration */
-function parseDuration(text: string): number | undefined {
-  if (!/^[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
-  let ns = 0
-  for (const [, number, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)) {
-    ns += Number(number) * (unitNs[unit as string] as number)
-  }
-  return text.startsWith('-') ? -ns : ns
 }

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Engine } from '../../src/index.js'
+import type { Container, Engine } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
 let host: TestEngine
@@ -201,15 +201,8 @@ test('adds the attributes that its options ask for', async () => {
 })
 
 test('a full disk loses output, counts it, and stops nothing', async () => {
-  const created = await engine
-    .run('busybox', ['sh', '-c', 'head -c 400000 /dev/zero | tr "\\0" "x" | fold -w 99; echo done >&2; read end'])
-    .interactive()
-    .logDriver('local')
-    .create()
-  const directory = `${engine.root}/containers/${created.id}/local-logs`
-  await mkdir(directory, { recursive: true })
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'inboard-test', directory])
-  try {
+  const program = 'head -c 400000 /dev/zero | tr "\\0" "x" | fold -w 99; echo done >&2; read end'
+  await onSmallDisk(program, async (created) => {
     const { stdin, stdout, stderr, exit } = await created.startAttached()
     stdout.resume()
     await untilOutput(stderr, 'done\n')
@@ -222,21 +215,12 @@ test('a full disk loses output, counts it, and stops nothing', async () => {
     stdin.end('\n')
     expect((await exit).exitCode).toBe(0)
     expect(await dropped()).toBeGreaterThanOrEqual(before)
-  } finally {
-    execFileSync('umount', ['-l', directory])
-  }
+  })
 })
 
 test('who attaches while the disk of the log is full gets all output however late it is read, and its input stays', async () => {
-  const created = await engine
-    .run('busybox', ['sh', '-c', 'head -c 6000000 /dev/zero | tr "\\0" "x" | fold -w 99; read end; echo $end'])
-    .interactive()
-    .logDriver('local')
-    .create()
-  const directory = `${engine.root}/containers/${created.id}/local-logs`
-  await mkdir(directory, { recursive: true })
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'inboard-test', directory])
-  try {
+  const program = 'head -c 6000000 /dev/zero | tr "\\0" "x" | fold -w 99; read end; echo $end'
+  await onSmallDisk(program, async (created) => {
     const { stdin, stdout, stderr, exit } = await created.startAttached()
     stderr.resume()
     const logs = created.logs()
@@ -250,10 +234,21 @@ test('who attaches while the disk of the log is full gets all output however lat
     }
     expect({ length, end }).toEqual({ length: 6_000_000 + 60_606 + 5, end: 'over\n' })
     expect((await exit).exitCode).toBe(0)
+  })
+})
+
+/** A container of the shell that reads its input, and whose log's disk has room for 64 KiB. */
+async function onSmallDisk(program: string, body: (created: Container) => Promise<void>): Promise<void> {
+  const created = await engine.run('busybox', ['sh', '-c', program]).interactive().logDriver('local').create()
+  const directory = `${engine.root}/containers/${created.id}/local-logs`
+  await mkdir(directory, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'inboard-test', directory])
+  try {
+    await body(created)
   } finally {
     execFileSync('umount', ['-l', directory])
   }
-})
+}
 
 async function take<T>(iterable: AsyncIterable<T>, count: number): Promise<T[]> {
   const all: T[] = []
