@@ -1,0 +1,9 @@
+import { BuildError } from '../errors/index.js'
+
+/** In BuildKit's words. */
+export function unknownTarget(target: string): BuildError {
+  return new BuildError(`target stage ${JSON.stringify(target)} could not be found`, {
+    code: 'DOCKERFILE_INVALID',
+    details: { target },
+  })
+}

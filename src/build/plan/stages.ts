@@ -1,0 +1,112 @@
+import { expandFrom, type Dockerfile, type GlobalScope, type Instruction, type Stage } from '../../dockerfile/index.js'
+import { unknownTarget } from '../build-errors.js'
+
+/** Where files come from: another stage, an image, or what was given under a name. */
+export type Origin =
+  | { readonly kind: 'stage'; readonly index: number }
+  | { readonly kind: 'image'; readonly reference: string }
+  | { readonly kind: 'context'; readonly name: string }
+
+/** What a stage begins with. */
+export type StageBase = Origin | { readonly kind: 'scratch' }
+
+/** A stage, and where all comes from that its own instructions name. */
+export interface PlannedStage {
+  readonly index: number
+  readonly stage: Stage
+  /** Its name, else its number: as it is shown. */
+  readonly label: string
+  readonly base: StageBase
+  readonly platform: string
+}
+
+/** The stages of a build: those that its target needs. */
+export interface StagePlan {
+  readonly target: PlannedStage
+  /** In the order of the Dockerfile. */
+  readonly stages: readonly PlannedStage[]
+}
+
+export interface PlanOptions {
+  readonly target: string | undefined
+  /** What is built for. */
+  readonly platform: string
+  /** The names of contexts beside the main one: each hides a stage and an image of that name. */
+  readonly contexts: ReadonlySet<string>
+}
+
+/**
+ * The stages that a target needs: what its FROM, and COPY, ADD and RUN of it name, and those of theirs.
+ *
+ * @throws {BuildError} `DOCKERFILE_INVALID` no such target, or a FROM that cannot be expanded
+ */
+export function planStages(dockerfile: Dockerfile, global: GlobalScope, options: PlanOptions): StagePlan {
+  const planned = dockerfile.stages.map((stage, index) => planStage(dockerfile, stage, index, global, options))
+  const target = planned[targetIndex(dockerfile, options.target)] as PlannedStage
+  const needed = new Set<number>()
+  const need = (index: number) => {
+    if (needed.has(index)) return
+    needed.add(index)
+    const { stage, base } = planned[index] as PlannedStage
+    if (base.kind === 'stage') need(base.index)
+    for (const from of stage.instructions.flatMap(sourcesOf)) {
+      const origin = originOf(dockerfile, from, index, options.contexts)
+      if (origin.kind === 'stage') need(origin.index)
+    }
+  }
+  need(target.index)
+  return { target, stages: planned.filter(({ index }) => needed.has(index)) }
+}
+
+function planStage(
+  dockerfile: Dockerfile,
+  stage: Stage,
+  index: number,
+  global: GlobalScope,
+  { platform: wanted, contexts }: PlanOptions,
+): PlannedStage {
+  const { base, platform = wanted } = expandFrom(stage, global)
+  return { index, stage, label: stage.name ?? String(index), base: baseOf(dockerfile, base, index, contexts), platform }
+}
+
+function baseOf(dockerfile: Dockerfile, name: string, before: number, contexts: ReadonlySet<string>): StageBase {
+  if (contexts.has(name)) return { kind: 'context', name }
+  if (name === 'scratch') return { kind: 'scratch' }
+  const index = stageNamed(dockerfile, name, before)
+  return index === undefined ? { kind: 'image', reference: name } : { kind: 'stage', index }
+}
+
+/** What `--from` means in a stage: only stages before it are seen. */
+export function originOf(
+  dockerfile: Pick<Dockerfile, 'stages'>,
+  from: string,
+  before: number,
+  contexts: ReadonlySet<string>,
+): Origin {
+  if (contexts.has(from)) return { kind: 'context', name: from }
+  const number = /^\d{1,9}$/.test(from) ? Number(from) : undefined
+  const index = number !== undefined && number < before ? number : stageNamed(dockerfile, from, before)
+  return index === undefined ? { kind: 'image', reference: from } : { kind: 'stage', index }
+}
+
+/** Of several with that name the last one before. */
+function stageNamed({ stages }: Pick<Dockerfile, 'stages'>, name: string, before: number): number | undefined {
+  const index = stages.slice(0, before).findLastIndex((stage) => stage.name === name.toLowerCase())
+  return index < 0 ? undefined : index
+}
+
+/** What an instruction names in `from`. */
+function sourcesOf(instruction: Instruction): string[] {
+  if (instruction.kind === 'COPY') return instruction.from === undefined ? [] : [instruction.from]
+  if (instruction.kind === 'RUN') return instruction.mounts.flatMap(({ from }) => from ?? [])
+  return []
+}
+
+function targetIndex({ stages }: Dockerfile, target: string | undefined): number {
+  if (target === undefined || target === '') return stages.length - 1
+  const named = stages.findLastIndex(({ name }) => name === target.toLowerCase())
+  if (named >= 0) return named
+  const number = /^\d{1,9}$/.test(target) ? Number(target) : Number.NaN
+  if (number < stages.length) return number
+  throw unknownTarget(target)
+}

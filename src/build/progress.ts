@@ -1,0 +1,38 @@
+import type { Finding } from '../dockerfile/index.js'
+import type { ImageProgress } from '../image/index.js'
+
+/** A step: an instruction of a stage that is built. */
+export interface BuildStep {
+  /** Unique in the build, in the order of the Dockerfile: `0.1`. */
+  readonly id: string
+  /** The stage's name, else its number. */
+  readonly stage: string
+  /** The line of the Dockerfile that it begins on; undefined for a trigger of a base image. */
+  readonly line: number | undefined
+  /** As Docker shows it: `[build 2/5] RUN make`. */
+  readonly name: string
+  /** What it is done for, of several platforms; else undefined. */
+  readonly platform?: string
+}
+
+/** A base image on its way. */
+export interface PullEvent {
+  readonly kind: 'pull'
+  readonly reference: string
+  readonly progress: ImageProgress
+}
+
+/** What happens while an image is built. */
+export type BuildEvent =
+  /** Where the files come from that the build may read; `name` of the main one is `context`. */
+  | { readonly kind: 'context'; readonly name: string; readonly status: 'opened' }
+  | { readonly kind: 'step'; readonly step: BuildStep; readonly status: 'started' | 'cached' }
+  | { readonly kind: 'step'; readonly step: BuildStep; readonly status: 'done' | 'failed'; readonly durationMs: number }
+  | { readonly kind: 'log'; readonly step: BuildStep; readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }
+  | PullEvent
+  /** What the checks have found, or is done otherwise than the Dockerfile asks. */
+  | { readonly kind: 'warning'; readonly finding: Finding }
+  /** The result is written, or recorded: `image`, or the type of an output. */
+  | { readonly kind: 'export'; readonly what: string; readonly status: 'started' | 'done' }
+
+export type OnBuildEvent = (event: BuildEvent) => void

@@ -1,0 +1,23 @@
+import type { BuildContext } from './context/index.js'
+
+/** What is given to a build as a value, or as a file of the host. */
+export type SecretSource = { readonly value: Uint8Array } | { readonly file: string }
+
+/** An agent that is forwarded: its socket, or one of the build's own that has these private keys (PEM or OpenSSH). */
+export type SshSource = { readonly socket: string } | { readonly keys: readonly Uint8Array[] }
+
+/** What all steps of a build share. */
+export interface BuildSettings {
+  readonly secrets: ReadonlyMap<string, SecretSource>
+  readonly ssh: ReadonlyMap<string, SshSource>
+  /** Of RUN without `--network`. */
+  readonly network: 'default' | 'none' | 'host'
+  /** What RUN may ask for. */
+  readonly entitlements: ReadonlySet<'network.host' | 'security.insecure'>
+  /** Seconds since the epoch: no file is newer. */
+  readonly epoch: number | undefined
+  /** The main context; opened when it is first asked for. */
+  context(): Promise<BuildContext>
+  /** `--build-context` by name: one of files. */
+  namedContext(name: string): Promise<BuildContext> | undefined
+}

@@ -1,0 +1,58 @@
+import { ImageDraft, type Scope } from '../dockerfile/index.js'
+import type { HistoryEntry } from '../image/index.js'
+import type { ImageRunConfig } from '../spec/options.js'
+import type { Filesystem } from './filesystem.js'
+
+/** What a stage has come to when all of its instructions are done. */
+export interface StageResult {
+  readonly filesystem: Filesystem
+  readonly config: ImageRunConfig
+  readonly author: string
+  readonly history: readonly HistoryEntry[]
+  /** Its variables: a stage that is built from it inherits the ARGs. */
+  readonly scope: Scope
+  readonly platform: string
+}
+
+/** What a stage begins with. */
+export type StageOrigin = Omit<StageResult, 'scope'>
+
+const comment = 'buildkit.dockerfile.v0'
+
+/** What a stage is at one of its lines. */
+export class StageState {
+  readonly scope: Scope
+  readonly platform: string
+  readonly draft: ImageDraft
+  filesystem: Filesystem
+  readonly #author: string
+  readonly #history: HistoryEntry[]
+
+  constructor({ filesystem, config, author, history, platform }: StageOrigin, scope: Scope) {
+    this.scope = scope
+    this.platform = platform
+    this.draft = new ImageDraft(config)
+    this.filesystem = filesystem
+    this.#author = author
+    this.#history = [...history]
+  }
+
+  /** An instruction is done, which has left these files. */
+  advance(createdBy: string, filesystem: Filesystem = this.filesystem): void {
+    const isEmpty = filesystem.layers.length === this.filesystem.layers.length
+    this.filesystem = filesystem
+    const author = this.draft.author ?? this.#author
+    this.#history.push({
+      created_by: createdBy,
+      comment,
+      ...(author !== '' && { author }),
+      ...(isEmpty && { empty_layer: true }),
+    })
+  }
+
+  result(): StageResult {
+    const { filesystem, scope, platform, draft } = this
+    const author = draft.author ?? this.#author
+    return { filesystem, scope, platform, author, config: draft.config, history: this.#history }
+  }
+}
