@@ -203,4 +203,57 @@ export const migrations: readonly string[] = [
   UPDATE containers SET config = json_set(config, '$.deviceCgroupRules', json('[]'), '$.cgroupParent', '', '$.attached', json('true'),
     '$.log', json('{"driver":"json-file","options":{}}'));
   `,
+  // 6: builds
+  `
+  -- What steps of builds have come to, to be found under any of their keys.
+  CREATE TABLE build_steps (
+    id           TEXT PRIMARY KEY,              -- 32 hex digits
+    image        TEXT NOT NULL REFERENCES images,  -- the files it has come to: one that nobody sees, with these layers (is_removed)
+    kind         TEXT NOT NULL,                 -- run | copy | add | workdir
+    description  TEXT NOT NULL,                 -- the instruction, as the history tells it
+    size         INTEGER NOT NULL,              -- bytes of the files of its own layer; 0: it has changed nothing
+    created_at   INTEGER NOT NULL,              -- ms
+    used_at      INTEGER NOT NULL,              -- ms
+    uses         INTEGER NOT NULL               -- how often it was found
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX build_steps_by_image ON build_steps (image);
+
+  CREATE TABLE build_step_keys (
+    key          TEXT PRIMARY KEY,
+    step         TEXT NOT NULL REFERENCES build_steps ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX build_step_keys_by_step ON build_step_keys (step);
+
+  -- When an image with the same content was built first: a build of nothing new makes the same image.
+  CREATE TABLE build_images (
+    key          TEXT PRIMARY KEY,
+    created_at   INTEGER NOT NULL,              -- ms
+    used_at      INTEGER NOT NULL               -- ms
+  ) STRICT, WITHOUT ROWID;
+
+  -- Images that a build under way is built from, or has come to: they stay as long as somebody works on it.
+  CREATE TABLE build_uses (
+    build        TEXT NOT NULL,
+    image        TEXT NOT NULL REFERENCES images,
+    PRIMARY KEY (build, image)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX build_uses_by_image ON build_uses (image);
+
+  -- Containers that are steps of a build: gone when nobody works on that any more.
+  CREATE TABLE workspaces (
+    container    TEXT PRIMARY KEY REFERENCES containers ON DELETE CASCADE,
+    build        TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX workspaces_by_build ON workspaces (build);
+
+  -- Directories that are kept from build to build: cache mounts.
+  CREATE TABLE build_caches (
+    directory    TEXT PRIMARY KEY,              -- its name in root/build/caches
+    name         TEXT NOT NULL,                 -- what builds call it; several directories of one name are private ones
+    created_at   INTEGER NOT NULL,              -- ms
+    used_at      INTEGER NOT NULL,              -- ms
+    uses         INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX build_caches_by_name ON build_caches (name);
+  `,
 ]
