@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto'
 
 /** What a key is made of: JSON. */
-export type KeyPart =
-  | string
-  | number
-  | boolean
-  | undefined
-  | readonly KeyPart[]
-  | { readonly [name: string]: KeyPart }
+export type KeyPart = string | number | boolean | undefined | readonly KeyPart[] | { readonly [name: string]: KeyPart }
 
 /** Keys of another version are of steps that were done otherwise. */
 const version = 'inboard.step.1'

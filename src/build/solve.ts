@@ -1,169 +1,273 @@
-import { type Dockerfile, expandInstruction, type GlobalScope, type Instruction, parseInstructions, Scope } from '../dockerfile/index.js'
+import { Gate } from '../content/gate.js'
+import {
+  type Dockerfile,
+  type ExpandedInstruction,
+  expandInstruction,
+  type GlobalScope,
+  type Instruction,
+  parseInstructions,
+  Scope,
+} from '../dockerfile/index.js'
+import { copyAll } from './base-context.js'
+import type { BuildContext } from './context/index.js'
 import { type Filesystem, filesystemOf, scratch } from './filesystem.js'
-import type { BuildHost } from './host.js'
+import type { BaseImage, BuildHost } from './host.js'
 import { keyOf } from './key.js'
-import type { PlannedStage, StagePlan } from './plan/stages.js'
+import { originOf, type PlannedStage, type StagePlan } from './plan/stages.js'
 import type { BuildStep, OnBuildEvent } from './progress.js'
+import type { BuildSettings } from './settings.js'
+import { Sources } from './sources.js'
 import { type StageOrigin, type StageResult, StageState } from './stage-state.js'
-import type { FilesystemStep } from './steps/step.js'
+import { failedAt } from './step-failure.js'
+import { StepNames } from './step-names.js'
+import { createStep } from './steps/index.js'
+import type { FilesystemStep, StepContext, StepSource } from './steps/step.js'
+import { timed } from './timed.js'
 
 export interface SolveRequest {
   readonly dockerfile: Dockerfile
   readonly global: GlobalScope
   readonly plan: StagePlan
   readonly host: BuildHost
+  readonly settings: BuildSettings
   /** Whether the steps of a stage are done even if they were done before. */
   isUncached(stage: PlannedStage): boolean
+  /** `--pull` */
+  readonly isFresh: boolean
+  /** How many steps are done at once. */
+  readonly parallelism: number
+  /** Shown with each step, when there are several. */
+  readonly platform?: string | undefined
   readonly signal: AbortSignal
   readonly onEvent: OnBuildEvent
-  /** What an instruction does to files; undefined when it only changes the configuration. */
-  stepOf(instruction: ReturnType<typeof expandInstruction>['instruction'], state: StageState, at: StepPlace): Promise<FilesystemStep | undefined>
 }
 
-/** Where an instruction stands. */
-export interface StepPlace {
-  readonly stage: PlannedStage
-  readonly step: BuildStep
-  readonly signal: AbortSignal
-  /** What another stage comes to; it is being built already. */
-  result(index: number): Promise<StageResult>
+/** A step of a build, as caches know it. */
+export interface SolvedStep {
+  readonly keys: readonly string[]
+  readonly parent: Filesystem
+  readonly filesystem: Filesystem
+}
+
+export interface Solution extends StageResult {
+  /** All that made files, in the order in which they were done. */
+  readonly steps: readonly SolvedStep[]
 }
 
 /**
  * Builds the stages of a plan, all at once as far as they do not wait for each other.
  *
  * @returns what the target comes to
+ * @throws {BuildError} with the file, the line and the instruction that failed
  */
-export async function solve(request: SolveRequest): Promise<StageResult> {
+export async function solve(request: SolveRequest): Promise<Solution> {
   const failed = new AbortController()
   const solver = new Solver(request, AbortSignal.any([failed.signal, request.signal]))
-  const stages = request.plan.stages.map((stage) => solver.result(stage.index))
-  for (const stage of stages) stage.catch((error) => failed.abort(error))
-  // What others still do is stopped, and has left nothing, before anyone hears of it.
-  await Promise.allSettled(stages)
-  request.signal.throwIfAborted()
-  if (failed.signal.aborted) throw failed.signal.reason
-  return solver.result(request.plan.target.index)
+  try {
+    const stages = request.plan.stages.map((stage) => solver.result(stage.index))
+    for (const stage of stages) stage.catch((error) => failed.abort(error))
+    // What others still do is stopped, and has left nothing, before anyone hears of it.
+    await solver.settled()
+    request.signal.throwIfAborted()
+    if (failed.signal.aborted) throw failed.signal.reason
+    return { ...(await solver.result(request.plan.target.index)), steps: solver.steps }
+  } finally {
+    await solver.sources.close()
+  }
 }
 
 class Solver {
+  readonly steps: SolvedStep[] = []
+  readonly sources: Sources
   readonly #request: SolveRequest
   readonly #signal: AbortSignal
+  readonly #gate: Gate
   readonly #results = new Map<number, Promise<StageResult>>()
+  readonly #images = new Map<string, Promise<BaseImage>>()
 
   constructor(request: SolveRequest, signal: AbortSignal) {
     this.#request = request
     this.#signal = signal
+    this.#gate = new Gate(request.parallelism)
+    this.sources = new Sources(request.host, signal)
   }
 
   result(index: number): Promise<StageResult> {
     const known = this.#results.get(index)
     if (known) return known
-    const stage = this.#request.plan.stages.find((planned) => planned.index === index) as PlannedStage
-    const result = this.#build(stage)
+    const result = this.#build(this.#request.plan.all[index] as PlannedStage)
     this.#results.set(index, result)
     return result
   }
 
+  /** When all stages have ended, also those that only a trigger of an image has asked for. */
+  async settled(): Promise<void> {
+    for (let count = -1; count !== this.#results.size; ) {
+      count = this.#results.size
+      await Promise.allSettled(this.#results.values())
+    }
+  }
+
   async #build(stage: PlannedStage): Promise<StageResult> {
-    const { global, onEvent } = this.#request
-    const names = new StepNames(stage)
+    const { global } = this.#request
+    const names = new StepNames(this.#request.plan, stage, this.#request.platform)
     const from = names.next(stage.stage)
-    const { origin, parent } = await timed(onEvent, from, () => this.#origin(stage))
+    const { origin, parent } = await this.#begin(stage, from)
     const scope = new Scope(global, { env: origin.config.Env ?? [], ...(parent && { parent }) })
-    const { OnBuild: triggers = [], ...config } = origin.config
+    const { OnBuild: triggers, ...config } = origin.config
     const state = new StageState({ ...origin, config }, scope)
-    for (const instruction of triggers.flatMap((text) => parseInstructions(text).instructions))
+    for (const instruction of (triggers ?? []).flatMap((text) => parseInstructions(text).instructions))
       await this.#instruction(instruction, state, stage, names.next(instruction, true))
     for (const instruction of stage.stage.instructions)
       await this.#instruction(instruction, state, stage, names.next(instruction))
     return state.result()
   }
 
-  async #origin({ base, platform }: PlannedStage): Promise<{ origin: StageOrigin; parent?: Scope }> {
-    switch (base.kind) {
-      case 'scratch':
-        return { origin: { filesystem: scratch, config: {}, author: '', history: [], platform } }
-      case 'stage': {
-        const result = await this.result(base.index)
-        return { origin: result, parent: result.scope }
-      }
-      case 'image':
-      case 'context': {
-        const reference = base.kind === 'image' ? base.reference : base.name
-        const image = await this.#request.host.image({ reference, platform, signal: this.#signal })
-        return { origin: { ...image, filesystem: filesystemOf(image.layers) } }
-      }
+  async #begin(stage: PlannedStage, step: BuildStep): Promise<{ origin: StageOrigin; parent?: Scope }> {
+    const { onEvent, dockerfile } = this.#request
+    const { base, platform } = stage
+    // Not timed: it has its own steps.
+    if (base.kind === 'stage') {
+      const { scope, ...origin } = await this.result(base.index)
+      return { origin, parent: scope }
     }
+    const begin = async (): Promise<StageOrigin> => {
+      if (base.kind === 'scratch') return emptyOrigin(platform)
+      if (base.kind === 'context') return await this.#beginWithFiles(base.name, stage, step)
+      const image = await this.#image(base.reference, platform)
+      return { ...image, platform, filesystem: filesystemOf(image.layers) }
+    }
+    try {
+      return { origin: await timed(onEvent, step, begin) }
+    } catch (error) {
+      throw failedAt(error, dockerfile.file, stage.stage, this.#signal)
+    }
+  }
+
+  /** A named context that is a directory: its files over nothing. */
+  async #beginWithFiles(name: string, stage: PlannedStage, step: BuildStep): Promise<StageOrigin> {
+    const origin = emptyOrigin(stage.platform)
+    const state = new StageState(origin, new Scope(this.#request.global))
+    const work = await createStep(copyAll(name), this.#context(state, stage, step))
+    return { ...origin, filesystem: (await this.#files(work as FilesystemStep, state, stage, step)).filesystem }
+  }
+
+  #image(reference: string, platform: string): Promise<BaseImage> {
+    const { host, isFresh, onEvent } = this.#request
+    const name = `${platform} ${reference}`
+    const image =
+      this.#images.get(name) ?? host.image({ reference, platform, isFresh, signal: this.#signal, onPull: onEvent })
+    this.#images.set(name, image)
+    return image
   }
 
   async #instruction(instruction: Instruction, state: StageState, stage: PlannedStage, step: BuildStep): Promise<void> {
+    const { dockerfile } = this.#request
     this.#signal.throwIfAborted()
     const { instruction: expanded } = expandInstruction(instruction, state.scope)
-    const place: StepPlace = { stage, step, signal: this.#signal, result: (index) => this.result(index) }
+    try {
+      await this.#apply(expanded, state, stage, step)
+    } catch (error) {
+      throw failedAt(error, dockerfile.file, instruction, this.#signal)
+    }
+  }
+
+  async #apply(expanded: ExpandedInstruction, state: StageState, stage: PlannedStage, step: BuildStep): Promise<void> {
+    const work = await createStep(expanded, this.#context(state, stage, step))
     state.draft.apply(expanded)
-    const work = await this.#request.stepOf(expanded, state, place)
-    if (work) state.advance(work.createdBy, await this.#files(work, state, place))
-    else state.advance(instruction.original)
+    if (!work) return state.advance(expanded)
+    const { filesystem, createdAtMs } = await this.#files(work, state, stage, step)
+    state.advanceTo(work.createdBy, filesystem, createdAtMs)
+  }
+
+  #context(state: StageState, stage: PlannedStage, step: BuildStep): StepContext {
+    const { host, settings, onEvent } = this.#request
+    return {
+      host,
+      settings,
+      state,
+      signal: this.#signal,
+      source: (from) => this.#source(from, stage),
+      log: (stream, data) => onEvent({ kind: 'log', step, stream, data }),
+      warn: (rule, message) => {
+        const line = step.line ?? 1
+        onEvent({ kind: 'warning', finding: { rule, message, lines: { first: line, last: line } } })
+      },
+    }
+  }
+
+  async #source(from: string | undefined, stage: PlannedStage): Promise<StepSource> {
+    const { dockerfile, plan, settings } = this.#request
+    if (from === undefined) return contextSource(() => settings.context())
+    const origin = originOf(dockerfile, from, stage.index, plan.contexts)
+    switch (origin.kind) {
+      case 'stage': {
+        const { filesystem, platform } = await this.result(origin.index)
+        return this.sources.of(filesystem, platform)
+      }
+      case 'image': {
+        const { layers } = await this.#image(origin.reference, stage.platform)
+        return this.sources.of(filesystemOf(layers), stage.platform)
+      }
+      case 'context':
+        return contextSource(() => settings.namedContext(origin.name) as Promise<BuildContext>)
+      case 'scratch':
+        return this.sources.of(scratch, stage.platform)
+    }
   }
 
   /** The files after a step: those that it has left before, in whatever build, or what it leaves now. */
-  async #files(work: FilesystemStep, { filesystem, platform }: StageState, { stage, step }: StepPlace): Promise<Filesystem> {
-    const { host, onEvent, isUncached } = this.#request
-    const key = keyOf({ kind: work.kind, step: work.key, on: filesystem.key, platform })
-    const make = () => timed(onEvent, step, () => this.#make(work, filesystem, platform, key))
-    if (!isUncached(stage)) {
-      const { filesystem: found, isMade } = await host.steps.once(key, make, this.#signal)
-      if (!isMade) onEvent({ kind: 'step', step, status: 'cached' })
-      return found
+  async #files(work: FilesystemStep, state: StageState, stage: PlannedStage, step: BuildStep) {
+    const { host, onEvent, settings } = this.#request
+    const { filesystem: parent, platform } = state
+    const { kind, createdBy } = work
+    const keyFor = (what: string, part: Parameters<typeof keyOf>[0]) =>
+      keyOf({ kind, what, step: part, on: parent.key, platform, epoch: settings.epoch })
+    const isUncached = this.#request.isUncached(stage)
+    const quick = work.quickKey === undefined ? undefined : keyFor('quick', work.quickKey)
+    const known = quick === undefined || isUncached ? undefined : host.find(quick)
+    if (known && quick !== undefined) {
+      onEvent({ kind: 'step', step, status: 'cached' })
+      this.steps.push({ keys: [quick], parent, filesystem: known.filesystem })
+      return known
     }
-    return make()
-  }
-
-  async #make(work: FilesystemStep, parent: Filesystem, platform: string, key: string): Promise<Filesystem> {
-    const { steps, open } = this.#request.host
-    await using workspace = await open(parent, platform, this.#signal)
-    await work.execute(workspace)
-    const layer = await workspace.pack()
-    const filesystem = layer ? { key, layers: [...parent.layers, layer] } : parent
-    steps.keep(key, filesystem, { kind: work.kind, description: work.createdBy })
-    return filesystem
+    const keys = [keyFor('content', await work.key()), ...(quick === undefined ? [] : [quick])]
+    const began = performance.now()
+    let isStarted = false
+    const execute = (workspace: Parameters<FilesystemStep['execute']>[0]) => {
+      isStarted = true
+      onEvent({ kind: 'step', step, status: 'started' })
+      return this.#gate.run(() => work.execute(workspace), this.#signal)
+    }
+    const end = (status: 'done' | 'failed') =>
+      isStarted && onEvent({ kind: 'step', step, status, durationMs: performance.now() - began })
+    try {
+      const outcome = await host.step({
+        keys,
+        kind,
+        description: createdBy,
+        parent,
+        platform,
+        isUncached,
+        epoch: settings.epoch,
+        signal: this.#signal,
+        execute,
+      })
+      if (outcome.isCached) onEvent({ kind: 'step', step, status: 'cached' })
+      else end('done')
+      this.steps.push({ keys, parent, filesystem: outcome.filesystem })
+      return outcome
+    } catch (error) {
+      end('failed')
+      throw error
+    }
   }
 }
 
-/** Steps as they are shown: FROM and those that make files are counted. */
-class StepNames {
-  readonly #stage: PlannedStage
-  readonly #total: number
-  #count = 0
-  #position = 0
-
-  constructor(stage: PlannedStage) {
-    this.#stage = stage
-    this.#total = 1 + stage.stage.instructions.filter(({ kind }) => makesFiles.has(kind)).length
-  }
-
-  next({ kind, original, lines }: Pick<Instruction, 'original' | 'lines'> & { kind: string }, isTrigger = false): BuildStep {
-    const { index, label } = this.#stage
-    if (makesFiles.has(kind) && !isTrigger) this.#count++
-    const id = `${index}.${this.#position++}`
-    return { id, stage: label, line: isTrigger ? undefined : lines.first, name: `[${label} ${this.#count}/${this.#total}] ${original}` }
-  }
+function emptyOrigin(platform: string): StageOrigin {
+  return { filesystem: scratch, config: {}, author: '', history: [], platform }
 }
 
-const makesFiles: ReadonlySet<string> = new Set(['FROM', 'RUN', 'COPY', 'ADD', 'WORKDIR'])
-
-async function timed<Result>(onEvent: OnBuildEvent, step: BuildStep, body: () => Promise<Result>): Promise<Result> {
-  const began = performance.now()
-  const end = (status: 'done' | 'failed') =>
-    onEvent({ kind: 'step', step, status, durationMs: performance.now() - began })
-  onEvent({ kind: 'step', step, status: 'started' })
-  try {
-    const result = await body()
-    end('done')
-    return result
-  } catch (error) {
-    end('failed')
-    throw error
-  }
+function contextSource(files: () => Promise<BuildContext>): StepSource {
+  return { filesystem: undefined, files }
 }

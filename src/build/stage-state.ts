@@ -1,6 +1,7 @@
-import { ImageDraft, type Scope } from '../dockerfile/index.js'
+import { type ExpandedInstruction, ImageDraft, type Scope } from '../dockerfile/index.js'
 import type { HistoryEntry } from '../image/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
+import { describe } from './describe.js'
 import type { Filesystem } from './filesystem.js'
 
 /** What a stage has come to when all of its instructions are done. */
@@ -37,22 +38,28 @@ export class StageState {
     this.#history = [...history]
   }
 
-  /** An instruction is done, which has left these files. */
-  advance(createdBy: string, filesystem: Filesystem = this.filesystem): void {
+  /** An instruction is done that has changed no file. */
+  advance(instruction: ExpandedInstruction): void {
+    this.#history.push({ created_by: describe(instruction, this.draft), comment, ...this.#by(), empty_layer: true })
+  }
+
+  /** An instruction is done that has left these files. */
+  advanceTo(createdBy: string, filesystem: Filesystem, createdAtMs: number): void {
     const isEmpty = filesystem.layers.length === this.filesystem.layers.length
     this.filesystem = filesystem
-    const author = this.draft.author ?? this.#author
-    this.#history.push({
-      created_by: createdBy,
-      comment,
-      ...(author !== '' && { author }),
-      ...(isEmpty && { empty_layer: true }),
-    })
+    const created = new Date(createdAtMs).toISOString()
+    const entry = { created_by: createdBy, comment, ...this.#by() }
+    this.#history.push(isEmpty ? { ...entry, empty_layer: true } : { created, ...entry })
   }
 
   result(): StageResult {
     const { filesystem, scope, platform, draft } = this
     const author = draft.author ?? this.#author
     return { filesystem, scope, platform, author, config: draft.config, history: this.#history }
+  }
+
+  #by(): { author?: string } {
+    const author = this.draft.author ?? this.#author
+    return author === '' ? {} : { author }
   }
 }

@@ -10,7 +10,7 @@ import type { ImageRecords, LayerRow, SnapshotRow } from '../store/images.js'
 import type { LayerBlob, LayerSource } from './archive/image-source.js'
 import { Arrival } from './arrival.js'
 import { blobBytes } from './blob-bytes.js'
-import { Gate } from './gate.js'
+import { Gate } from '../content/gate.js'
 import type { LayerStatus, OnProgress } from './progress.js'
 
 export interface LayerStore {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { constants, crc32, deflateRaw as deflateRawCallback } from 'node:zlib'
-import { Gate } from './gate.js'
+import { Gate } from '../content/gate.js'
 
 const deflateRaw = promisify(deflateRawCallback)
 

@@ -29,7 +29,7 @@ const rules: Readonly<Record<string, Rule>> = {
     values: ['errors', 'host', 'reference', 'content', 'dockerfile', 'layer', 'store', 'spec'],
     types: ['events', 'registry', 'snapshot'],
   },
-  build: { values: ['errors', 'host', 'content', 'layer', 'dockerfile', 'spec'] },
+  build: { values: ['errors', 'host', 'content', 'layer', 'dockerfile', 'spec'], types: ['image'] },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   dockerfile: { values: ['errors', 'reference', 'spec'], builtins: ['path'] },
   network: { values: ['errors', 'host'], types: ['spec'] },
@@ -56,6 +56,8 @@ const rules: Readonly<Record<string, Rule>> = {
       'events',
       'launch',
       'container',
+      'dockerfile',
+      'build',
     ],
   },
 }

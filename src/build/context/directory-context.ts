@@ -46,6 +46,28 @@ export function openDirectory(path: string, options: ContextOptions = {}): Promi
   return openWith(path, options, { ignore: 'filters', owner: root })
 }
 
+/**
+ * The files of a container's or an image's root, with the owners that they have there.
+ *
+ * @param root a descriptor, which stays the caller's
+ */
+export async function openFiles(
+  root: number,
+  options: Pick<ContextOptions, 'limits' | 'signal'> = {},
+): Promise<BuildContext> {
+  const fd = native().openat2(root, '.', O_RDONLY | O_DIRECTORY, 0, 0)
+  const limits = withDefaults(options.limits)
+  const cache = StatCache.open(undefined)
+  return new BuildContext({
+    root: fd,
+    rules: IgnoreRules.none,
+    owner: undefined,
+    cache,
+    limits,
+    signal: options.signal,
+  })
+}
+
 /** @param path a trusted path */
 export async function openWith(path: string, options: ContextOptions, nature: ContextNature): Promise<BuildContext> {
   const { dockerfile = 'Dockerfile', signal } = options

@@ -1,14 +1,15 @@
-import { expandFrom, type Dockerfile, type GlobalScope, type Instruction, type Stage } from '../../dockerfile/index.js'
+import { type Dockerfile, expandFrom, type GlobalScope, type Instruction, type Stage } from '../../dockerfile/index.js'
 import { unknownTarget } from '../build-errors.js'
 
 /** Where files come from: another stage, an image, or what was given under a name. */
 export type Origin =
+  | { readonly kind: 'scratch' }
   | { readonly kind: 'stage'; readonly index: number }
   | { readonly kind: 'image'; readonly reference: string }
   | { readonly kind: 'context'; readonly name: string }
 
 /** What a stage begins with. */
-export type StageBase = Origin | { readonly kind: 'scratch' }
+export type StageBase = Origin
 
 /** A stage, and where all comes from that its own instructions name. */
 export interface PlannedStage {
@@ -23,16 +24,21 @@ export interface PlannedStage {
 /** The stages of a build: those that its target needs. */
 export interface StagePlan {
   readonly target: PlannedStage
-  /** In the order of the Dockerfile. */
+  /** Those that it needs, in the order of the Dockerfile. */
   readonly stages: readonly PlannedStage[]
+  /** All of the Dockerfile, by their numbers. */
+  readonly all: readonly PlannedStage[]
+  readonly contexts: NamedContexts
 }
+
+/** What was given under names: a reference of an image, or undefined for files. Each hides a stage and an image of that name. */
+export type NamedContexts = ReadonlyMap<string, string | undefined>
 
 export interface PlanOptions {
   readonly target: string | undefined
   /** What is built for. */
   readonly platform: string
-  /** The names of contexts beside the main one: each hides a stage and an image of that name. */
-  readonly contexts: ReadonlySet<string>
+  readonly contexts: NamedContexts
 }
 
 /**
@@ -55,7 +61,8 @@ export function planStages(dockerfile: Dockerfile, global: GlobalScope, options:
     }
   }
   need(target.index)
-  return { target, stages: planned.filter(({ index }) => needed.has(index)) }
+  const stages = planned.filter(({ index }) => needed.has(index))
+  return { target, stages, all: planned, contexts: options.contexts }
 }
 
 function planStage(
@@ -69,8 +76,9 @@ function planStage(
   return { index, stage, label: stage.name ?? String(index), base: baseOf(dockerfile, base, index, contexts), platform }
 }
 
-function baseOf(dockerfile: Dockerfile, name: string, before: number, contexts: ReadonlySet<string>): StageBase {
-  if (contexts.has(name)) return { kind: 'context', name }
+function baseOf(dockerfile: Dockerfile, name: string, before: number, contexts: NamedContexts): StageBase {
+  const given = contextNamed(name, contexts)
+  if (given) return given
   if (name === 'scratch') return { kind: 'scratch' }
   const index = stageNamed(dockerfile, name, before)
   return index === undefined ? { kind: 'image', reference: name } : { kind: 'stage', index }
@@ -81,12 +89,21 @@ export function originOf(
   dockerfile: Pick<Dockerfile, 'stages'>,
   from: string,
   before: number,
-  contexts: ReadonlySet<string>,
+  contexts: NamedContexts,
 ): Origin {
-  if (contexts.has(from)) return { kind: 'context', name: from }
+  const given = contextNamed(from, contexts)
+  if (given) return given
+  if (from === 'scratch') return { kind: 'scratch' }
   const number = /^\d{1,9}$/.test(from) ? Number(from) : undefined
   const index = number !== undefined && number < before ? number : stageNamed(dockerfile, from, before)
   return index === undefined ? { kind: 'image', reference: from } : { kind: 'stage', index }
+}
+
+function contextNamed(name: string, contexts: NamedContexts): Origin | undefined {
+  const key = [name, name.toLowerCase()].find((one) => contexts.has(one))
+  if (key === undefined) return undefined
+  const reference = contexts.get(key)
+  return reference === undefined ? { kind: 'context', name: key } : { kind: 'image', reference }
 }
 
 /** Of several with that name the last one before. */
