@@ -1,3 +1,4 @@
+import { build } from './build.js'
 import { images } from './images.js'
 import { lifecycle } from './lifecycle.js'
 import { network } from './network.js'
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, (options: readonly string[]) => Promise<v
   network,
   volumes,
   lifecycle,
+  build,
 }
 
 const [name = '', ...options] = process.argv.slice(2)
