@@ -63,6 +63,8 @@ export interface NewImage extends Omit<ImageRow, 'parent' | 'tagged_at'> {
   readonly references: readonly string[]
   /** Where its layers came from. */
   readonly remoteLayers?: readonly RemoteLayerRow[] | undefined
+  /** Nobody sees it: there for what names it only. Layers of one that is there are replaced. */
+  readonly isHidden?: boolean
 }
 
 /** A layer's blob that is to be kept in place of another. */
@@ -130,7 +132,7 @@ export interface ImageRecords {
   hasChildren(id: string): boolean
   /** Removes the image, which has no children, and its names. One that containers use remains, for them only. */
   delete(id: string): void
-  /** Removes an image that cannot be used, and its names. One that containers or other images need remains, for them only. */
+  /** Removes an image that cannot be used, its names, and steps that have come to it. One that containers or other images need remains, for them only. */
   discard(id: string): void
   /** Forgets the removed images that nothing uses any more. @returns whether there are others */
   deleteUnused(): boolean
@@ -151,17 +153,19 @@ export interface ImageRecords {
   blobs(): string[]
 }
 
-/** No container is made of an image, and none has its files mounted. */
+/** No container is made of an image, none has its files mounted, no step of a build has come to it, and no build works with it. */
 const unused = `NOT EXISTS (SELECT 1 FROM containers WHERE image = images.id)
-       AND NOT EXISTS (SELECT 1 FROM image_uses WHERE image = images.id)`
+       AND NOT EXISTS (SELECT 1 FROM image_uses WHERE image = images.id)
+       AND NOT EXISTS (SELECT 1 FROM build_steps WHERE image = images.id)
+       AND NOT EXISTS (SELECT 1 FROM build_uses WHERE image = images.id)`
 
 export function openImageRecords(database: Database): ImageRecords {
   const { prepare, read, transaction } = database
-  const insert = prepare<[string, string, string | null, number, string, string | null, number | null], never>(
-    'INSERT OR IGNORE INTO images (id, config, manifest, size, created_at, parent, tagged_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  const insert = prepare<[string, string, string | null, number, string, string | null, number | null, 0 | 1], never>(
+    'INSERT OR IGNORE INTO images (id, config, manifest, size, created_at, parent, tagged_at, is_removed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   )
-  const restore = prepare<[string | null, string], never>(
-    'UPDATE images SET is_removed = 0, manifest = ? WHERE id = ? AND is_removed',
+  const restore = prepare<[0 | 1, string | null, string], never>(
+    'UPDATE images SET is_removed = ?, manifest = ? WHERE id = ? AND is_removed',
   )
   const removeLayers = prepare<[string], never>('DELETE FROM image_layers WHERE image = ?')
   const markImage = prepare<[string, string], never>('UPDATE images SET unsynced = ? WHERE id = ?')
@@ -230,7 +234,11 @@ export function openImageRecords(database: Database): ImageRecords {
     `DELETE FROM images WHERE is_removed AND ${unused}
        AND NOT EXISTS (SELECT 1 FROM images AS child WHERE child.parent = images.id)`,
   )
-  const removed = prepare<[], unknown>('SELECT 1 FROM images WHERE is_removed LIMIT 1')
+  const forgetSteps = prepare<[string], never>('DELETE FROM build_steps WHERE image = ?')
+  // Those of steps stay until a prune, which is followed by a collection.
+  const removed = prepare<[], unknown>(
+    'SELECT 1 FROM images WHERE is_removed AND NOT EXISTS (SELECT 1 FROM build_steps WHERE image = images.id) LIMIT 1',
+  )
   const snapshot = prepare<[string], SnapshotRow>('SELECT * FROM snapshots WHERE chain_id = ?')
   const layerBlobs = prepare<[string], { blob: string; media_type: string | null }>(
     'SELECT DISTINCT blob, media_type FROM image_layers WHERE diff_id = ? AND blob IS NOT NULL',
@@ -262,8 +270,9 @@ export function openImageRecords(database: Database): ImageRecords {
 
   const put = (image: NewImage, mark: string | undefined) => {
     const { id, config, manifest, size, created_at, parent = null, tagged_at = null } = image
-    const isInserted = insert.run(id, config, manifest, size, created_at, parent, tagged_at).changes > 0
-    const isNew = isInserted || restore.run(manifest, id).changes > 0
+    const isRemoved = image.isHidden ? 1 : 0
+    const isInserted = insert.run(id, config, manifest, size, created_at, parent, tagged_at, isRemoved).changes > 0
+    const isNew = isInserted || restore.run(isRemoved, manifest, id).changes > 0
     if (!isInserted && tagged_at !== null) touch.run(tagged_at, id)
     // Manifest and blobs stay those that came first: they belong together. Those of a removed image may be gone.
     if (isNew) {
@@ -344,6 +353,7 @@ export function openImageRecords(database: Database): ImageRecords {
       }),
     discard: (id) =>
       transaction(() => {
+        forgetSteps.run(id)
         untagAll.run(id)
         markRemoved.run(id)
       }),
