@@ -34,12 +34,25 @@ export type ProcessMount =
   /** The files of a filesystem below a path of it, read-only. */
   | { readonly kind: 'filesystem'; readonly filesystem: Filesystem; readonly path: string; readonly target: string }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes?: number }
+  | SecretFile
+
+/** A read-only file that no disk ever has: on a tmpfs of the container's own mount namespace, which goes with that. */
+export interface SecretFile {
+  readonly kind: 'secret'
+  readonly target: string
+  readonly content: Uint8Array
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
 
 /** A program to be run in a workspace. */
 export interface ProcessRequest {
   readonly args: readonly string[]
   /** `NAME=value`: all that it gets beside what every container has. */
   readonly env: readonly string[]
+  /** Likewise, but told to the program alone: in no record, no store, no file. */
+  readonly secretEnv: readonly string[]
   /** `USER` of the image so far; '': root. */
   readonly user: string
   readonly directory: string

@@ -145,6 +145,11 @@ export class Scope {
     return assignments(this.#args).filter((argument) => !this.#env.has(variableOf(argument)[0]))
   }
 
+  /** All ARGs with what their names mean, '' when nothing: `NAME=value`, in the order in which they were declared. */
+  get declared(): string[] {
+    return Array.from(this.#declared, (name) => `${name}=${this.get(name) ?? ''}`)
+  }
+
   /** The proxies that were given, and are not declared: a program of RUN gets them, but its cache key does not. */
   get proxies(): string[] {
     return [...proxyNames].flatMap((name) => {

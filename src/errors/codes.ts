@@ -109,6 +109,10 @@ export const errorTable = {
   CONTEXT_UNAVAILABLE: 'ContextError',
   /** A Dockerfile breaks the language, or a limit; `details.line`. */
   DOCKERFILE_INVALID: 'BuildError',
+  /** A step of a build failed; `details.exitCode` and `details.output` of a program that did. */
+  BUILD_FAILED: 'BuildError',
+  /** A step asks for what the build was not allowed; `details.entitlement`. */
+  BUILD_NOT_ALLOWED: 'BuildError',
 } as const
 
 export type ErrorCode = keyof typeof errorTable

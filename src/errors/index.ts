@@ -70,7 +70,17 @@ export class RegistryError extends InboardError {
 export class AuthError extends InboardError {}
 /** A volume's driver refused or failed, or its files cannot be mounted or copied; `details.volume`, `details.driver`. */
 export class VolumeError extends InboardError {}
-/** A Dockerfile that cannot be built, or a step of it that failed; `details.file`, `details.line`, `details.instruction`. */
+/**
+ * A Dockerfile that cannot be built, or a step of it that failed; `details.file`, `details.line`, `details.instruction`. Of a
+ * program that failed also `details.args`, and `details.oomKilled`: it went beyond its memory.
+ *
+ * @example
+ * ```ts
+ * try { await engine.build('./app') } catch (error) {
+ *   if (error instanceof BuildError) console.error(`${error.file}:${error.line}: ${error.message}\n${error.output ?? ''}`)
+ * }
+ * ```
+ */
 export class BuildError extends InboardError {
   /** The Dockerfile, as it was named to the build. */
   get file(): string | undefined {
@@ -83,6 +93,14 @@ export class BuildError extends InboardError {
   /** The instruction's text, its lines joined. */
   get instruction(): string | undefined {
     return this.details.instruction as string | undefined
+  }
+  /** Of a program of RUN that failed: 128 and its number for a signal. */
+  get exitCode(): number | undefined {
+    return this.details.exitCode as number | undefined
+  }
+  /** Of such a program the last lines that it wrote, at most 100 and 64 KiB; values of secrets are `***` in it. */
+  get output(): string | undefined {
+    return this.details.output as string | undefined
   }
 }
 /** A build context cannot be had, read or used; `details.path` is of a file in it, `details.url` where it comes from. */
