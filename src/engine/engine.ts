@@ -7,6 +7,8 @@ import { native } from '../host/index.js'
 import type { ImageProgress } from '../image/index.js'
 import type { LoginOptions, RequestOptions } from '../registry/types.js'
 import type { RunOptions } from '../spec/options.js'
+import { BuildBuilder } from './build-builder.js'
+import type { BuildInput, BuildOptions } from './build-options.js'
 import type { Containers } from './containers.js'
 import type { DiskUsage } from './disk-usage.js'
 import type { EventListener, EventName } from './emitter.js'
@@ -94,6 +96,23 @@ export class Engine implements AsyncDisposable {
   run(image: string, command?: readonly string[], options: RunOptions & { signal?: AbortSignal } = {}): RunBuilder {
     const { signal, ...rest } = options
     return new RunBuilder(this.#root.actions, { image, command, options: rest, signal })
+  }
+
+  /**
+   * Builds an image, as `docker build` does. Nothing happens before it is awaited, or iterated for what happens on the way.
+   *
+   * @param context a directory, the URL of a git repository or of an archive, or the bytes of an archive or a Dockerfile; may be
+   *   left out with a Dockerfile that is given as text
+   * @throws {BuildError} with the Dockerfile's line and instruction; {ContextError}; {InvalidOptionError}; {RegistryError}
+   *
+   * @example
+   * ```ts
+   * const image = await engine.build('./app').tag('me/app:1')
+   * for await (const event of engine.build('./app')) if (event.kind === 'step') console.log(event.step.name, event.status)
+   * ```
+   */
+  build(context?: BuildInput, options: BuildOptions = {}): BuildBuilder {
+    return new BuildBuilder(this.#root.builds, { context, options }, ({ images }) => images[0] as Image)
   }
 
   /**

@@ -17,7 +17,10 @@ import { onCommit } from '../store/commits.js'
 import { openContainerList } from '../store/container-list.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
+import { openWorkspaces } from '../store/workspaces.js'
 import { containerKnobs, type Stages } from './assemble.js'
+import { buildActions } from './build-actions.js'
+import type { BuildActions } from './build-builder.js'
 import { openCgroupParents } from './cgroup-parents.js'
 import { markStopped, reconfigure, restoreLimits } from './container-changes.js'
 import { containerFiles } from './container-files.js'
@@ -64,6 +67,7 @@ export interface OpenRoot {
   readonly networks: Networks
   readonly volumes: Volumes
   readonly actions: RunActions
+  readonly builds: BuildActions
   /** Undefined: there are no drivers to feed. */
   readonly feeders: LogFeeders | undefined
   readonly emitter: Emitter
@@ -113,6 +117,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       logDrivers: options.logDrivers,
       journal,
       outbox,
+      workspaces: openWorkspaces(database),
     }
     const registries = lazyRegistries(options.registries)
     const context = containerContext(stages, database, containers, registries, bootId, closing.signal)
@@ -154,6 +159,7 @@ function handles(stages: Stages, context: ContainerContext, database: Database, 
     networks: new Networks({ stages, containers: context }),
     volumes: new Volumes({ stages, containers: context }),
     actions: runActions({ ...stages, pull }, context),
+    builds: buildActions({ stages: { ...stages, pull }, context, images: forImages }),
     emitter: new Emitter({ stages, closing: context.closing }),
     events: context.eventsOf,
     pull,

@@ -1,0 +1,231 @@
+import { readFile } from 'node:fs/promises'
+import {
+  type BuildEvent,
+  type BuildSettings,
+  type NamedContexts,
+  planStages,
+  type SecretSource,
+  type Solution,
+  type SshSource,
+  solve,
+  unusedArguments,
+} from '../build/index.js'
+import type { ContainerContext } from '../container/context.js'
+import {
+  type CheckResult,
+  checkDockerfile,
+  type Dockerfile,
+  GlobalScope,
+  parseDockerfile,
+  platformValues,
+} from '../dockerfile/index.js'
+import { BuildError, InvalidOptionError } from '../errors/index.js'
+import type { ImageProgress } from '../image/index.js'
+import type { BuildRunResult } from './build-actions.js'
+import { openBuildDirectory } from './build-directory.js'
+import { exportBuild } from './build-export.js'
+import { BuildFiles } from './build-files.js'
+import { openBuildHost } from './build-host.js'
+import type { BuildOptions, BuildRequest, SecretInput, SshInput } from './build-options.js'
+import { hostPlatformName, platformName } from './build-platforms.js'
+import type { ImagesContext } from './image.js'
+import type { Operation } from './operation.js'
+import type { PullOptions } from './pull.js'
+import type { RunStages } from './run-actions.js'
+
+const defaultParallelism = 4
+
+/** Base images are pulled. */
+export interface BuildStages extends RunStages {
+  pull(image: string, options: PullOptions): Operation<ImageProgress, unknown>
+}
+
+/** What a build works with. */
+export interface BuildContexts {
+  readonly stages: BuildStages
+  readonly context: ContainerContext
+  readonly images: ImagesContext
+}
+
+/** Does a build, from its request to its result. */
+export async function runBuild(
+  contexts: BuildContexts,
+  request: BuildRequest,
+  report: (event: BuildEvent) => void,
+  signal: AbortSignal,
+): Promise<BuildRunResult> {
+  const { options } = request
+  const epoch = epochOf(options)
+  const platforms = [...new Set((options.platform ?? [hostPlatformName()]).map(platformName))]
+  await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
+  await using files = openFiles(contexts, request, directory.path, signal, report)
+  const { file, text } = await files.dockerfile()
+  const dockerfile = parseDockerfile(text, { file })
+  reportFindings(dockerfile, options, report)
+  const settings = await settingsOf(options, files, epoch)
+  await using host = await openBuildHost(contexts, directory, { options, report, signal })
+  const stop = new AbortController()
+  const stopped = AbortSignal.any([stop.signal, signal])
+  const solutions = await Promise.allSettled(
+    platforms.map((platform) =>
+      solvePlatform(dockerfile, { options, platform, platforms, settings, host, epoch, report, signal: stopped }).catch(
+        (error) => {
+          stop.abort(error)
+          throw error
+        },
+      ),
+    ),
+  )
+  signal.throwIfAborted()
+  if (stop.signal.aborted) throw stop.signal.reason
+  const solved = solutions.map((solution) => (solution as PromiseFulfilledResult<Solution>).value)
+  return exportBuild(contexts, { solved, options, epoch, host, report, signal })
+}
+
+interface PlatformBuild {
+  readonly options: BuildOptions
+  readonly platform: string
+  readonly platforms: readonly string[]
+  readonly settings: BuildSettings
+  readonly host: Awaited<ReturnType<typeof openBuildHost>>
+  readonly epoch: number | undefined
+  readonly report: (event: BuildEvent) => void
+  readonly signal: AbortSignal
+}
+
+async function solvePlatform(dockerfile: Dockerfile, build: PlatformBuild): Promise<Solution> {
+  const { options, platform, platforms, settings, host, report, signal } = build
+  const { target } = options
+  const predefined = platformValues({ target: platform, build: host.platform, ...(target && { stage: target }) })
+  const global = new GlobalScope(dockerfile, { buildArgs: buildArgsOf(options, build.epoch), predefined })
+  const plan = planStages(dockerfile, global, { target, platform, contexts: contextsOf(options) })
+  const filter = new Set((options.noCacheFilter ?? []).map((name) => name.toLowerCase()))
+  return solve({
+    dockerfile,
+    global,
+    plan,
+    host,
+    settings,
+    isUncached: ({ stage, label }) => options.noCache === true || filter.has(stage.name ?? label),
+    isFresh: options.pull === true,
+    parallelism: options.parallelism ?? defaultParallelism,
+    platform: platforms.length > 1 ? platform : undefined,
+    signal,
+    onEvent: report,
+  })
+}
+
+/** Docker's build checks of a request's Dockerfile; nothing is built. */
+export async function runCheck(
+  contexts: BuildContexts,
+  request: BuildRequest,
+  signal: AbortSignal,
+): Promise<CheckResult> {
+  await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
+  await using files = openFiles(contexts, request, directory.path, signal, () => {})
+  const { file, text } = await files.dockerfile()
+  return checkDockerfile(parseDockerfile(text, { file }), checkOptions(request.options))
+}
+
+function openFiles(
+  { stages }: BuildContexts,
+  request: BuildRequest,
+  temporaryDirectory: string,
+  signal: AbortSignal,
+  report: (event: BuildEvent) => void,
+): BuildFiles {
+  const cacheDirectory = `${stages.paths.root}/build/contexts`
+  const onOpened = (name: string) => report({ kind: 'context', name, status: 'opened' })
+  return new BuildFiles(request, { cacheDirectory, temporaryDirectory }, signal, onOpened)
+}
+
+/** @throws {BuildError} the file wants to be refused for them: `# check=error=true` */
+function reportFindings(dockerfile: Dockerfile, options: BuildOptions, report: (event: BuildEvent) => void): void {
+  const { findings, isError } = checkDockerfile(dockerfile, checkOptions(options))
+  for (const finding of findings) report({ kind: 'warning', finding })
+  const note = (rule: string, message: string) =>
+    report({ kind: 'warning', finding: { rule, message, lines: { first: 1, last: 1 } } })
+  const { syntax } = dockerfile.directives
+  if (syntax !== undefined)
+    note('SyntaxIgnored', `the frontend ${syntax} is not used: Dockerfiles are read by inboard itself`)
+  const unused = unusedArguments(dockerfile, Object.keys(options.buildArg ?? {}))
+  if (unused.length > 0) note('UnusedBuildArg', `One or more build-args [${unused.join(' ')}] were not consumed`)
+  if (!isError) return
+  const rules = [...new Set(findings.map(({ rule }) => rule))]
+  throw new BuildError(`lint violation found for rules: ${rules.join(', ')}`, {
+    code: 'DOCKERFILE_INVALID',
+    details: { file: dockerfile.file, line: findings[0]?.lines.first, rules },
+  })
+}
+
+function checkOptions(options: BuildOptions) {
+  return { buildArgs: buildArgsOf(options, undefined) }
+}
+
+function buildArgsOf({ buildArg = {} }: BuildOptions, epoch: number | undefined): Record<string, string> {
+  const given = Object.entries(buildArg).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return { ...(epoch !== undefined && { SOURCE_DATE_EPOCH: String(epoch) }), ...Object.fromEntries(given) }
+}
+
+const imageScheme = 'docker-image://'
+
+function contextsOf({ buildContext = {} }: BuildOptions): NamedContexts {
+  return new Map(
+    Object.entries(buildContext).map(([name, source]) => [
+      name,
+      source.startsWith(imageScheme) ? source.slice(imageScheme.length) : undefined,
+    ]),
+  )
+}
+
+async function settingsOf(options: BuildOptions, files: BuildFiles, epoch: number | undefined): Promise<BuildSettings> {
+  const secrets = (options.secret ?? []).map((secret) => [secret.id, secretOf(secret)] as const)
+  const agents = (options.ssh ?? []).map(async (agent) => [agent.id ?? 'default', await agentOf(agent)] as const)
+  return {
+    secrets: new Map(secrets),
+    ssh: new Map(await Promise.all(agents)),
+    network: options.network ?? 'default',
+    entitlements: new Set(options.allow ?? []),
+    epoch,
+    context: () => files.context(),
+    namedContext: (name) => files.named(name),
+  }
+}
+
+function secretOf({ id, value, file, env }: SecretInput): SecretSource {
+  if (value !== undefined) return { value: Buffer.from(value) }
+  if (file !== undefined) return { file }
+  const variable = process.env[env ?? id]
+  if (variable !== undefined) return { value: Buffer.from(variable) }
+  throw new InvalidOptionError(`the secret ${id} has no value: give value, file or env`, {
+    code: 'INVALID_OPTION',
+    details: { option: 'secret', id },
+  })
+}
+
+async function agentOf({ socket, keys }: SshInput): Promise<SshSource> {
+  if (keys !== undefined && keys.length > 0) return { keys: await Promise.all(keys.map(keyOf)) }
+  const path = socket ?? process.env.SSH_AUTH_SOCK
+  if (path !== undefined) return { socket: path }
+  throw new InvalidOptionError('there is no ssh agent: set SSH_AUTH_SOCK, or give a socket or keys', {
+    code: 'INVALID_OPTION',
+    details: { option: 'ssh' },
+  })
+}
+
+async function keyOf(key: string | Uint8Array): Promise<Uint8Array> {
+  if (typeof key !== 'string') return key
+  return key.startsWith('-----BEGIN') ? Buffer.from(key) : readFile(key)
+}
+
+/** @see https://reproducible-builds.org/specs/source-date-epoch/ */
+function epochOf({ sourceDateEpoch, buildArg = {} }: BuildOptions): number | undefined {
+  const given = sourceDateEpoch ?? buildArg.SOURCE_DATE_EPOCH ?? process.env.SOURCE_DATE_EPOCH
+  if (given === undefined || given === '') return undefined
+  const seconds = Number(given)
+  if (Number.isSafeInteger(seconds) && seconds >= 0 && seconds < 2 ** 33) return seconds
+  throw new InvalidOptionError(`invalid SOURCE_DATE_EPOCH: ${given}`, {
+    code: 'INVALID_OPTION',
+    details: { option: 'sourceDateEpoch', value: given },
+  })
+}
