@@ -135,7 +135,9 @@ class Solver {
       if (base.kind === 'scratch') return emptyOrigin(platform)
       if (base.kind === 'context') return await this.#beginWithFiles(base.name, stage, step)
       const image = await this.#image(base.reference, platform)
-      return { ...image, platform, filesystem: filesystemOf(image.layers) }
+      const { id, layers, history } = image
+      const extent = { image: id, layers: layers.length, history: history.length }
+      return { ...image, platform, filesystem: filesystemOf(layers), base: extent }
     }
     try {
       return { origin: await timed(onEvent, step, begin) }

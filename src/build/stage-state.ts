@@ -4,6 +4,14 @@ import type { ImageRunConfig } from '../spec/options.js'
 import { describe } from './describe.js'
 import type { Filesystem } from './filesystem.js'
 
+/** How much of a stage is of the image that it began with. */
+export interface BaseExtent {
+  /** The image's ID. */
+  readonly image: string
+  readonly layers: number
+  readonly history: number
+}
+
 /** What a stage has come to when all of its instructions are done. */
 export interface StageResult {
   readonly filesystem: Filesystem
@@ -13,6 +21,8 @@ export interface StageResult {
   /** Its variables: a stage that is built from it inherits the ARGs. */
   readonly scope: Scope
   readonly platform: string
+  /** Undefined: it began with nothing. */
+  readonly base?: BaseExtent | undefined
 }
 
 /** What a stage begins with. */
@@ -28,14 +38,16 @@ export class StageState {
   filesystem: Filesystem
   readonly #author: string
   readonly #history: HistoryEntry[]
+  readonly #base: BaseExtent | undefined
 
-  constructor({ filesystem, config, author, history, platform }: StageOrigin, scope: Scope) {
+  constructor({ filesystem, config, author, history, platform, base }: StageOrigin, scope: Scope) {
     this.scope = scope
     this.platform = platform
     this.draft = new ImageDraft(config)
     this.filesystem = filesystem
     this.#author = author
     this.#history = [...history]
+    this.#base = base
   }
 
   /** An instruction is done that has changed no file. */
@@ -55,7 +67,7 @@ export class StageState {
   result(): StageResult {
     const { filesystem, scope, platform, draft } = this
     const author = draft.author ?? this.#author
-    return { filesystem, scope, platform, author, config: draft.config, history: this.#history }
+    return { filesystem, scope, platform, author, config: draft.config, history: this.#history, base: this.#base }
   }
 
   #by(): { author?: string } {

@@ -1,7 +1,13 @@
 export type { ArchiveSource } from './archive/source.js'
 export type { SaveFormat } from './archive/write-archive.js'
+export type { BuiltImage, RecordBuiltRequest } from './built.js'
 export type { CommitImageRequest } from './commit.js'
-export { matchesPlatform } from './documents/platform.js'
+export {
+  formatPlatform,
+  hostPlatform,
+  matchesPlatform,
+  parsePlatform as parseImagePlatform,
+} from './documents/platform.js'
 export type { ImageHistoryEntry } from './history.js'
 export type { FromHostOptions, HostFileInput } from './host/options.js'
 export type { ImportOptions } from './import.js'
@@ -17,6 +23,7 @@ export type { PushedImage } from './push.js'
 export type { RemoveImageOptions } from './remove.js'
 export type { SavedArchive, SaveOptions } from './save.js'
 export type { SaveTarget } from './save-target.js'
+export type { ImageSteps, RecordedStep, StepLayer } from './steps.js'
 export { type ImageStore, type OpenImagesOptions, openImages } from './store.js'
 export type {
   HistoryEntry,

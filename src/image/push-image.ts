@@ -4,16 +4,17 @@ import { parseReference } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
 import type { ImageRow, LayerRow, PushRecord, RemoteLayerRow } from '../store/images.js'
 import { blobBytes } from './blob-bytes.js'
-import { type Manifest, maxManifestBytes, parseManifest } from './documents/manifest.js'
+import type { Manifest } from './documents/manifest.js'
 import {
+  type Annotations,
   formatFor,
   layerType,
-  ociManifest,
   type TypedBlob,
   type WrittenDocument,
   writeManifest,
 } from './documents/write-manifest.js'
 import { noSuchImage } from './image-errors.js'
+import { type KeptManifest, keptManifest } from './kept-manifest.js'
 import type { ImageContext } from './load.js'
 import { only } from './only.js'
 import { LayerPush, type PushContext, reportFor } from './push-layers.js'
@@ -36,8 +37,11 @@ export async function sendImage(push: PushContext, repository: Repository, id: s
   const layers = records.layers(id)
   // Who cannot be reached, or refuses, says so before anything is compressed.
   await push.sender.find({ blob: configOf(row).blob, report: () => {} }, push.signal)
-  const own = await ownManifest(push, row, layers)
-  const sent = own ? await sendOwn(push, row, layers, own) : await sendBuilt(push, row, layers)
+  const kept = await keptManifest(push.context, row)
+  const isWhole = kept !== undefined && (await isSendable(push, row, layers, kept.manifest))
+  const sent = isWhole
+    ? await sendOwn(push, row, layers, kept)
+    : await sendBuilt(push, row, layers, kept?.manifest.annotations)
   const remoteLayers = sent.layers.map((layer, at) => remoteLayer(repository, layers[at] as LayerRow, layer))
   return { ...sent, digest: digestOf(sent.bytes), record: { ...sent.record, remoteLayers } }
 }
@@ -55,31 +59,23 @@ interface Sent extends WrittenDocument {
   readonly record: Omit<PushRecord, 'references' | 'remoteLayers'>
 }
 
-interface OwnManifest extends WrittenDocument {
-  readonly manifest: Manifest
-}
-
-/** The manifest that the image came with, if its layers are here or in the registry as it names them. */
-async function ownManifest(
+/** Whether the manifest that the image came with has its layers here, or in the registry as it names them. */
+async function isSendable(
   push: PushContext,
   row: ImageRow,
   rows: readonly LayerRow[],
-): Promise<OwnManifest | undefined> {
+  manifest: Manifest,
+): Promise<boolean> {
   const { context, sender, signal } = push
-  const digest = row.manifest as Digest | null
-  if (digest === null || !context.content.has(digest)) return undefined
-  const bytes = await context.content.read(digest, maxManifestBytes)
-  const manifest = parseManifest(bytes, undefined, digest)
-  if (manifest.kind !== 'manifest' || manifest.config.digest !== row.id || manifest.layers.length !== rows.length)
-    return undefined
-  if (manifest.layers.some(isPlain) && !wasRemote(context, row.id)) return undefined
+  if (manifest.config.digest !== row.id || manifest.layers.length !== rows.length) return false
+  if (manifest.layers.some(isPlain) && !wasRemote(context, row.id)) return false
   const away = manifest.layers.flatMap((blob, at) => (context.content.has(blob.digest) ? [] : [{ blob, at }]))
   const look = ({ blob, at }: (typeof away)[number]) => {
     const diffId = rows[at]?.diff_id as string
     return (stop: AbortSignal) => sender.find({ blob, diffId, report: reportFor(push, diffId) }, stop)
   }
   const found = await together(away.map(look), signal)
-  return found.every(Boolean) ? { manifest, mediaType: manifest.mediaType ?? ociManifest, bytes } : undefined
+  return found.every(Boolean)
 }
 
 /** Archives hold layers that are not compressed, as Docker writes them; registries should not, unless they had them so. */
@@ -95,7 +91,7 @@ async function sendOwn(
   push: PushContext,
   row: ImageRow,
   rows: readonly LayerRow[],
-  { manifest, ...document }: OwnManifest,
+  { manifest, mediaType, bytes }: KeptManifest,
 ): Promise<Sent> {
   const { context, sender, signal } = push
   const task = (blob: TypedBlob, at: number) => (stop: AbortSignal) => {
@@ -107,17 +103,23 @@ async function sendOwn(
   }
   await together(manifest.layers.map(task), signal)
   await sendConfig(push, row)
-  return { ...document, layers: manifest.layers, record: { image: row.id, blobs: [] } }
+  return { mediaType, bytes, layers: manifest.layers, record: { image: row.id, blobs: [] } }
 }
 
-async function sendBuilt(push: PushContext, row: ImageRow, rows: readonly LayerRow[]): Promise<Sent> {
+/** @param annotations of the manifest that it came with */
+async function sendBuilt(
+  push: PushContext,
+  row: ImageRow,
+  rows: readonly LayerRow[],
+  annotations: Annotations = {},
+): Promise<Sent> {
   const { context, signal } = push
   const layerPush = new LayerPush(push)
   try {
     const blobs = await layerPush.send(rows)
     const config = await sendConfig(push, row)
-    const format = formatFor(blobs)
-    const document = writeManifest(format, config, blobs)
+    const format = formatFor(blobs, annotations)
+    const document = writeManifest(format, config, blobs, annotations)
     const { digest } = await context.content.ingest(only(document.bytes), { signal })
     const layers = blobs.map((blob) => ({ ...blob, mediaType: layerType(format, blob.compression) }))
     const replaced = layerPush.replaced

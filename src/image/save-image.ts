@@ -1,8 +1,8 @@
 import { type Digest, digestOf } from '../content/digest.js'
 import type { LayerRow } from '../store/images.js'
 import { blobCompression, blobOf } from './blob-bytes.js'
-import { maxManifestBytes, parseManifest } from './documents/manifest.js'
 import {
+  type Annotations,
   type LayerBlobOf,
   layerType,
   ociManifest,
@@ -11,6 +11,7 @@ import {
   writeManifest,
 } from './documents/write-manifest.js'
 import { noSuchImage } from './image-errors.js'
+import { type KeptManifest, keptManifest } from './kept-manifest.js'
 import type { LayerStore } from './layers.js'
 
 /** The documents and layers of an image, as an archive is to have them. */
@@ -31,27 +32,31 @@ export async function savableImage(store: LayerStore, id: string, isOciOnly: boo
   if (row === undefined) throw noSuchImage(id)
   const config = { digest: id as Digest, bytes: Buffer.from(row.config) }
   const rows = records.layers(id)
-  const own = row.manifest === null ? undefined : await ownManifest(store, row.manifest as Digest, rows)
-  const isKept = own !== undefined && (!isOciOnly || own.manifest.mediaType === ociManifest)
-  return { config, ...(isKept ? own : await madeManifest(store, config, rows)) }
+  const kept = await keptManifest(store, row)
+  const isKept = kept && (!isOciOnly || kept.mediaType === ociManifest)
+  const own = isKept ? describedBy(store, kept, rows) : undefined
+  return { config, ...(own ?? (await madeManifest(store, config, rows, kept?.manifest.annotations))) }
 }
 
 type Described = Pick<SavableImage, 'manifest' | 'layers'>
 
-async function ownManifest({ content }: LayerStore, digest: Digest, rows: readonly LayerRow[]) {
-  if (!content.has(digest)) return undefined
-  const bytes = await content.read(digest, maxManifestBytes)
-  const parsed = parseManifest(bytes, undefined, digest)
-  if (parsed.kind !== 'manifest' || parsed.layers.length !== rows.length) return undefined
+/** What a manifest says, as far as its layers are those of the image, and here. */
+function describedBy(
+  { content }: LayerStore,
+  { manifest: parsed, ...manifest }: KeptManifest,
+  rows: readonly LayerRow[],
+): Described | undefined {
+  if (parsed.layers.length !== rows.length) return undefined
   if (!parsed.layers.every((layer) => content.has(layer.digest))) return undefined
-  const layers = parsed.layers.map((layer, at) => ({ ...layer, diffId: rows[at]?.diff_id as string }))
-  return { manifest: { mediaType: parsed.mediaType ?? ociManifest, bytes, digest }, layers } satisfies Described
+  return { manifest, layers: parsed.layers.map((layer, at) => ({ ...layer, diffId: rows[at]?.diff_id as string })) }
 }
 
-async function madeManifest(
-  { content }: LayerStore,
+/** A manifest of layers as they are stored. */
+export async function madeManifest(
+  { content }: Pick<LayerStore, 'content'>,
   config: SavableImage['config'],
   rows: readonly LayerRow[],
+  annotations?: Annotations,
 ): Promise<Described> {
   const blobs: LayerBlobOf[] = []
   for (const row of rows) {
@@ -60,7 +65,7 @@ async function madeManifest(
     const compression = (await blobCompression(content, digest)) ?? 'none'
     blobs.push({ digest, size: content.size(digest), compression })
   }
-  const document = writeManifest('oci', { digest: config.digest, size: config.bytes.length }, blobs)
+  const document = writeManifest('oci', { digest: config.digest, size: config.bytes.length }, blobs, annotations)
   const layers = blobs.map((blob, at) => ({
     ...blob,
     mediaType: layerType('oci', blob.compression),

@@ -35,6 +35,8 @@ export interface Manifest {
   readonly config: Descriptor
   /** Bottom first. */
   readonly layers: readonly Descriptor[]
+  /** What is text of it. */
+  readonly annotations: Readonly<Record<string, string>>
 }
 
 export interface Index {
@@ -90,7 +92,14 @@ function parseImageManifest(document: JsonObject, mediaType: string | undefined,
     layers: layers.map((item, at) =>
       ofType(layerTypes, parseDescriptor(item, `${what}: layers[${at}]`), `${what}: layers[${at}]`),
     ),
+    annotations: textsOf(document.annotations),
   }
+}
+
+/** Nothing is decided by it, and so nothing is refused for it. */
+function textsOf(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) return {}
+  return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === 'string'))
 }
 
 function parseDescriptor(value: unknown, what: string): Descriptor {

@@ -18,6 +18,9 @@ export interface LayerBlobOf extends BlobDescriptor {
   readonly compression: Compression
 }
 
+/** What an OCI manifest or index says of itself: free text by names such as `org.opencontainers.image.title`. */
+export type Annotations = Readonly<Record<string, string>>
+
 export const ociManifest = 'application/vnd.oci.image.manifest.v1+json'
 const dockerManifest = 'application/vnd.docker.distribution.manifest.v2+json'
 const ociIndex = 'application/vnd.oci.image.index.v1+json'
@@ -46,9 +49,10 @@ const types = {
 
 export type ManifestFormat = keyof typeof types
 
-/** Docker's own format has no media type for zstd that others would read. */
-export function formatFor(layers: readonly LayerBlobOf[]): ManifestFormat {
-  return layers.some(({ compression }) => compression === 'zstd') ? 'oci' : 'docker'
+/** Docker's own format has no media type for zstd that others would read, and no annotations. */
+export function formatFor(layers: readonly LayerBlobOf[], annotations: Annotations): ManifestFormat {
+  const isPlain = Object.keys(annotations).length === 0
+  return isPlain && layers.every(({ compression }) => compression !== 'zstd') ? 'docker' : 'oci'
 }
 
 export function layerType(format: ManifestFormat, compression: Compression): string {
@@ -64,6 +68,7 @@ export function writeManifest(
   format: ManifestFormat,
   config: BlobDescriptor,
   layers: readonly LayerBlobOf[],
+  annotations: Annotations = {},
 ): WrittenDocument {
   const { manifest: mediaType, config: configType } = types[format]
   return written(mediaType, {
@@ -71,19 +76,32 @@ export function writeManifest(
     mediaType,
     config: descriptor({ ...config, mediaType: configType }),
     layers: layers.map((layer) => descriptor({ ...layer, mediaType: layerType(format, layer.compression) })),
+    ...noted(annotations),
   })
 }
 
 /** A member of a manifest list. */
 export interface ListMember extends TypedBlob {
   readonly platform: Platform
+  readonly annotations?: Annotations
 }
 
 /** A list of images for several platforms: Docker's where all of them are Docker's, else an OCI index. */
-export function writeList(members: readonly ListMember[]): WrittenDocument {
-  const mediaType = members.every((member) => member.mediaType === dockerManifest) ? dockerList : ociIndex
-  const manifests = members.map((member) => ({ ...descriptor(member), platform: platformObject(member.platform) }))
-  return written(mediaType, { schemaVersion: 2, mediaType, manifests })
+export function writeList(members: readonly ListMember[], annotations: Annotations = {}): WrittenDocument {
+  const isPlain = Object.keys(annotations).length === 0
+  const isDocker = isPlain && members.every((member) => member.mediaType === dockerManifest)
+  const mediaType = isDocker ? dockerList : ociIndex
+  const manifests = members.map((member) => ({
+    ...descriptor(member),
+    platform: platformObject(member.platform),
+    ...noted(member.annotations ?? {}),
+  }))
+  return written(mediaType, { schemaVersion: 2, mediaType, manifests, ...noted(annotations) })
+}
+
+function noted(annotations: Annotations): object {
+  const entries = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1))
+  return entries.length === 0 ? {} : { annotations: Object.fromEntries(entries) }
 }
 
 function descriptor({ mediaType, size, digest }: TypedBlob): object {
