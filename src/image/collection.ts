@@ -13,8 +13,12 @@ import type { Native } from '../host/native.js'
  * on the disk: a power cut may take records along, and leave some of their files.
  */
 export interface Collection {
-  /** Runs `body` with the lock held shared, then collects unless others are at work. */
-  change<Result>(body: () => Promise<Result>, signal?: AbortSignal): Promise<Result>
+  /** Runs `body` with the lock held shared, then collects unless others are at work, or the caller does that later. */
+  change<Result>(
+    body: () => Promise<Result>,
+    signal?: AbortSignal,
+    options?: { readonly isSwept?: boolean },
+  ): Promise<Result>
   /** Runs `body`, which makes nothing, with the lock held shared: what it reads stays. */
   hold<Result>(body: () => Promise<Result>, signal?: AbortSignal): Promise<Result>
   /** Collects when there is a mark and nobody is at work; else the next to finish does. Microseconds without a mark. */
@@ -59,7 +63,11 @@ export function openCollection(
     }
   }
 
-  const hold = async <Result>(body: () => Promise<Result>, signal?: AbortSignal): Promise<Result> => {
+  const hold = async <Result>(
+    body: () => Promise<Result>,
+    signal?: AbortSignal,
+    { isSwept = true }: { readonly isSwept?: boolean } = {},
+  ): Promise<Result> => {
     signal?.throwIfAborted()
     const lock = await lockShared(signal)
     try {
@@ -67,18 +75,22 @@ export function openCollection(
     } finally {
       closeSync(lock)
       // A mark stays after a failure, and what was done is done.
-      await sweep().catch(() => {})
+      if (isSwept) await sweep().catch(() => {})
     }
   }
 
   return {
     sweep,
-    hold,
-    change: (body, signal) =>
-      hold(() => {
-        failpoint('collection.mark')
-        closeSync(openSync(markPath, 'a', 0o600))
-        return body()
-      }, signal),
+    hold: (body, signal) => hold(body, signal),
+    change: (body, signal, options) =>
+      hold(
+        () => {
+          failpoint('collection.mark')
+          closeSync(openSync(markPath, 'a', 0o600))
+          return body()
+        },
+        signal,
+        options,
+      ),
   }
 }

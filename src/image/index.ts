@@ -23,7 +23,7 @@ export type { PushedImage } from './push.js'
 export type { RemoveImageOptions } from './remove.js'
 export type { SavedArchive, SaveOptions } from './save.js'
 export type { SaveTarget } from './save-target.js'
-export type { ImageSteps, RecordedStep, StepLayer } from './steps.js'
+export type { FoundStep, ImageSteps, RecordedStep, StepLayer } from './steps.js'
 export { type ImageStore, type OpenImagesOptions, openImages } from './store.js'
 export type {
   HistoryEntry,

@@ -1,5 +1,6 @@
 import { openContent } from '../content/content.js'
 import { type Digest, isDigest } from '../content/digest.js'
+import { Gate } from '../content/gate.js'
 import { failpoint } from '../errors/failpoint.js'
 import type { EventSink } from '../events/types.js'
 import { native } from '../host/index.js'
@@ -11,13 +12,13 @@ import type { Database } from '../store/database.js'
 import { openImageList } from '../store/image-list.js'
 import { openImageRecords } from '../store/images.js'
 import type { ArchiveSource } from './archive/source.js'
+import { type RecordBuiltRequest, recordBuilt } from './built.js'
 import { openCatalogue } from './catalogue.js'
 import { type Collection, openCollection } from './collection.js'
 import { type CommitImageRequest, commitImage } from './commit.js'
 import { openDisk } from './disk.js'
 import { parsePlatform } from './documents/platform.js'
 import { imageTeller, tellTransfer } from './events.js'
-import { Gate } from '../content/gate.js'
 import { type ImageHistoryEntry, imageHistory } from './history.js'
 import type { FromHostOptions } from './host/options.js'
 import { openHostImageMemory } from './host/reuse.js'
@@ -35,6 +36,7 @@ import { type RemoveImageOptions, removeImage } from './remove.js'
 import { type SavedArchive, type SaveRequest, saveImages } from './save.js'
 import { selectImages } from './save-names.js'
 import type { SaveTarget } from './save-target.js'
+import { type ImageSteps, openImageSteps } from './steps.js'
 import { tagImage } from './tag.js'
 import type { ImageContent, ImageRecord, LoadedImage, RemovedItem } from './types.js'
 import type { ImageUsage } from './usage.js'
@@ -79,6 +81,8 @@ export interface ImageStore {
   import(source: ArchiveSource, options?: ImportRequest): Promise<LoadedImage>
   /** Makes an image of a container's image and a layer on top, as `docker commit` does. @throws {LayerError} `TOO_MANY_LAYERS` */
   commit(request: CommitImageRequest): Promise<LoadedImage>
+  /** Records what a build has made, under its names. @throws {LayerError} `TOO_MANY_LAYERS`; {InvalidOptionError} `INVALID_REFERENCE` */
+  recordBuilt(request: RecordBuiltRequest): Promise<LoadedImage>
   /**
    * Makes an image of the host's own programs, with the libraries, dynamic linker and interpreters that they need. The
    * same host files make the same image; a repeated call with unchanged files only looks at them.
@@ -109,6 +113,8 @@ export interface ImageStore {
   remove(nameOrId: string, options?: RemoveImageOptions): Promise<RemovedItem[]>
   /** Docker's `image prune`. */
   prune(options?: PruneImagesOptions): Promise<PrunedImages>
+  /** What steps of builds have come to. */
+  readonly steps: ImageSteps
   /** What images take on the disk. */
   usage(): Promise<ImageUsage>
   /**
@@ -205,6 +211,11 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
     import: (source, options = {}) =>
       changing(context, collection, options.signal, () => importRootfs(context, source, options)),
     commit: (request) => changing(context, collection, request.signal, () => commitImage(context, request)),
+    async recordBuilt(request) {
+      const image = await changing(context, collection, request.signal, () => recordBuilt(context, request))
+      disk.syncLater()
+      return image
+    },
     async fromHost(options) {
       options.signal?.throwIfAborted()
       const base = options.from === undefined ? undefined : catalogue.get(options.from)
@@ -243,6 +254,7 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
         events?.record({ type: 'image', action: 'prune', id: '', attributes })
         return pruned
       }),
+    steps: openImageSteps(context, collection, database),
     usage: async () => ({
       layersSize: imageList.layersSize(),
       contentSize: await native().treeSize(`${root}/content/sha256`),

@@ -144,6 +144,8 @@ export interface ImageRecords {
   remoteLayers(diffId: string): RemoteLayerRow[]
   /** Whether some image has a layer with this chain id. */
   isChainUsed(chainId: string): boolean
+  /** Bytes of the files of the snapshots that no image has. */
+  unusedSize(): number
   /** Forgets the snapshots that no image has; their chain ids. */
   deleteUnusedSnapshots(): string[]
   /** Forgets where the layers are to be had that no image has. */
@@ -250,6 +252,9 @@ export function openImageRecords(database: Database): ImageRecords {
   const byChain = prepare<[string], unknown>('SELECT 1 FROM image_layers WHERE chain_id = ? LIMIT 1')
   const removeSnapshots = prepare<[], { chain_id: string }>(
     'DELETE FROM snapshots WHERE chain_id NOT IN (SELECT chain_id FROM image_layers) RETURNING chain_id',
+  )
+  const unusedSize = prepare<[], { size: number | null }>(
+    'SELECT sum(size) AS size FROM snapshots WHERE chain_id NOT IN (SELECT chain_id FROM image_layers)',
   )
   const removeRemoteLayers = prepare<[], never>(
     'DELETE FROM remote_layers WHERE diff_id NOT IN (SELECT diff_id FROM image_layers)',
@@ -367,6 +372,7 @@ export function openImageRecords(database: Database): ImageRecords {
     putRemoteLayers: (rows) => transaction(() => putRemoteLayers(rows)),
     remoteLayers: (diffId) => remoteLayers.all(diffId),
     isChainUsed: (chainId) => byChain.get(chainId) !== undefined,
+    unusedSize: () => unusedSize.get()?.size ?? 0,
     deleteUnusedSnapshots: () => transaction(() => removeSnapshots.all().map(({ chain_id }) => chain_id)),
     deleteUnusedRemoteLayers: () => void removeRemoteLayers.run(),
     chainIds: () => chainIds.all().map(({ chain_id }) => chain_id),
