@@ -9,9 +9,9 @@ export function failedAt(
   error: unknown,
   file: string,
   { lines, original }: Pick<Source, 'lines' | 'original'>,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): unknown {
-  if (signal.aborted && error === signal.reason) return error
+  if (signal?.aborted && error === signal.reason) return error
   if (!(error instanceof InboardError)) return error
   if (error instanceof BuildError && error.line !== undefined) return error
   return new BuildError(error.message, {

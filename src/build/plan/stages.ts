@@ -1,5 +1,7 @@
 import { type Dockerfile, expandFrom, type GlobalScope, type Instruction, type Stage } from '../../dockerfile/index.js'
+import { parsePlatform } from '../../spec/platform.js'
 import { unknownTarget } from '../build-errors.js'
+import { failedAt } from '../step-failure.js'
 
 /** Where files come from: another stage, an image, or what was given under a name. */
 export type Origin =
@@ -72,7 +74,8 @@ function planStage(
   global: GlobalScope,
   { platform: wanted, contexts }: PlanOptions,
 ): PlannedStage {
-  const { base, platform = wanted } = expandFrom(stage, global)
+  const { base, platform: named } = expandFrom(stage, global)
+  const platform = named === undefined ? wanted : platformAt(named, dockerfile.file, stage)
   return { index, stage, label: stage.name ?? String(index), base: baseOf(dockerfile, base, index, contexts), platform }
 }
 
@@ -82,6 +85,14 @@ function baseOf(dockerfile: Dockerfile, name: string, before: number, contexts: 
   if (name === 'scratch') return { kind: 'scratch' }
   const index = stageNamed(dockerfile, name, before)
   return index === undefined ? { kind: 'image', reference: name } : { kind: 'stage', index }
+}
+
+function platformAt(text: string, file: string, stage: Stage): string {
+  try {
+    return parsePlatform(text)
+  } catch (error) {
+    throw failedAt(error, file, stage)
+  }
 }
 
 /** What `--from` means in a stage: only stages before it are seen. */
