@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { Mount } from '../../dockerfile/index.js'
+import { native } from '../../host/index.js'
+import type { Filesystem } from '../filesystem.js'
+import type { ProcessMount } from '../host.js'
+import type { KeyPart } from '../key.js'
+import type { StepContext } from '../steps/step.js'
+import { copyFiles } from './copy-files.js'
+import type { MountScope } from './mount-scope.js'
+import { type MountSource, mountSource } from './mount-source.js'
+import type { ReadyMount, RunMount } from './run-mount.js'
+
+type BindMount = Extract<Mount, { type: 'bind' }>
+
+/** Files of a context, a stage or an image. What a program writes to them, where it may, is seen by nobody else, and is gone with it. */
+export async function bindMount(
+  { from, source: path, target, readOnly, type }: BindMount,
+  context: StepContext,
+): Promise<RunMount> {
+  const source = await mountSource(from, path, context)
+  const keyWith = (what: KeyPart) => ({ type, what, target, readOnly })
+  return {
+    quickKey: source.quickKey === undefined ? undefined : keyWith(source.quickKey),
+    contentKey: async () => keyWith(await source.contentKey()),
+    async ready(scope: MountScope): Promise<ReadyMount> {
+      if (source.filesystem && readOnly) return { mounts: [await shown(source, target)] }
+      const copied = await copy(source, context, scope)
+      return { mounts: [{ kind: 'bind', source: copied, target, readOnly }] }
+    },
+  }
+}
+
+/** The files of a stage or an image as they are. */
+async function shown({ filesystem, entry }: MountSource, target: string): Promise<ProcessMount> {
+  // Looked up here, lest what is missing is told as a container that cannot be started.
+  const { path } = await entry()
+  return { kind: 'filesystem', filesystem: filesystem as Filesystem, path: `/${path}`, target }
+}
+
+/** What is seen may be other than what is there: without what is excluded, owned by root; and nobody else may see what is written. */
+async function copy(source: MountSource, { host, signal }: StepContext, scope: MountScope): Promise<string> {
+  const path = join(host.temporary, `mount-${randomUUID()}`)
+  scope.defer(() => native().removeTree(path))
+  const { context, files } = await source.files()
+  await copyFiles(context, files, path, signal)
+  await context.verifyUnchanged(files)
+  return path
+}

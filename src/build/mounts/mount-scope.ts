@@ -1,0 +1,33 @@
+import type { CacheDirectory } from '../host.js'
+
+/** What the mounts of one program have: undone when it has ended, last first, whatever becomes of the rest. */
+export class MountScope implements AsyncDisposable {
+  readonly #actions: (() => unknown)[] = []
+  readonly #caches = new Map<string, CacheDirectory>()
+
+  defer(action: () => unknown): void {
+    this.#actions.push(action)
+  }
+
+  /** A cache directory: one for all mounts of the program that name it, so that it does not wait for itself. */
+  async cache(id: string, open: () => Promise<CacheDirectory>): Promise<CacheDirectory> {
+    const known = this.#caches.get(id)
+    if (known) return known
+    const cache = await open()
+    this.defer(() => cache[Symbol.asyncDispose]())
+    this.#caches.set(id, cache)
+    return cache
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const errors: unknown[] = []
+    for (let action = this.#actions.pop(); action; action = this.#actions.pop()) {
+      try {
+        await action()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
+  }
+}

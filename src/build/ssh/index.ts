@@ -1,0 +1,33 @@
+import { BuildError } from '../../errors/index.js'
+import type { SshSource } from '../settings.js'
+import type { Agent } from './agent.js'
+import { type AgentSocket, type AgentSocketOptions, serveAgent } from './agent-socket.js'
+import { ForwardedAgent } from './forwarded-agent.js'
+import { KeyAgent } from './key-agent.js'
+import { parsePrivateKey } from './private-key.js'
+
+/**
+ * A socket that an agent is spoken to by, as long as it is not closed.
+ *
+ * @throws {BuildError} BUILD_FAILED for a key that cannot be read, or has a passphrase
+ */
+export function openAgentSocket(source: SshSource, options: AgentSocketOptions): Promise<AgentSocket> {
+  return serveAgent(agentOf(source), options)
+}
+
+function agentOf(source: SshSource): Agent {
+  return 'socket' in source ? new ForwardedAgent(source.socket) : new KeyAgent(source.keys.map(keyOf))
+}
+
+function keyOf(key: Uint8Array) {
+  try {
+    return parsePrivateKey(key)
+  } catch (error) {
+    // What the cause says may have parts of the key: it is left out.
+    const isLocked = (error as { code?: string }).code === 'ERR_MISSING_PASSPHRASE' || /passphrase/.test(String(error))
+    const reason = isLocked
+      ? 'it has a passphrase: forward an agent that has the key'
+      : 'it is no private key that is known'
+    throw new BuildError(`cannot use an SSH key: ${reason}`, { code: 'BUILD_FAILED' })
+  }
+}
