@@ -590,6 +590,14 @@ export const operations = [
     doc: "The cgroup directory that `signal` with `everyone` kills, when it is not the teardown's. `session`: only those in it that are of the process's session.",
   },
 
+  {
+    code: 77,
+    name: 'lifeline',
+    in: ['prepare'],
+    fields: {},
+    doc: 'The program does not outlive the connection of the engine that spawned us: when that ends, everybody in the cgroup is killed, and the program is not started again.',
+  },
+
   // ---- teardown ------------------------------------------------------------------------------------------------------
   {
     code: 80,

@@ -46,6 +46,8 @@ void client_drop(struct supervisor *s, struct client *client) {
     spill_close(&client->spill);
     client->streams = 0;
     client->holds = false;
+    s->abandoned |= client->lifeline;
+    client->lifeline = false;
     s->crowded = false;
     freezer_update(s);
 }
@@ -171,6 +173,18 @@ static int send_signal(struct supervisor *s, uint64_t signal_number, bool everyo
     if (signal_number == SIGKILL) freezer_release(s);
     if (final) freezer_pause(s, false);
     return 0;
+}
+
+int do_lifeline(struct supervisor *s) {
+    s->client[0].lifeline = true;
+    s->abandoned = s->client[0].fd < 0;
+    return 0;
+}
+
+void lifeline_serve(struct supervisor *s) {
+    if (!s->abandoned) return;
+    s->abandoned = false;
+    send_signal(s, SIGKILL, true, true);
 }
 
 static void answer(struct supervisor *s, struct client *client, int result) {

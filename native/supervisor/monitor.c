@@ -102,6 +102,7 @@ static void serve_health(struct supervisor *s, const struct pollfd *polled) {
 /* One turn; false when the process has ended. */
 static bool turn(struct supervisor *s) {
     struct pollfd polled[POLL_CLIENTS + LIMIT_CLIENTS];
+    lifeline_serve(s);
     nfds_t count = prepare_poll(s, polled);
     if (poll(polled, count, patience_ms(s)) < 0) return true;
     for (int stream = 0; stream < 2; stream++)

@@ -51,8 +51,9 @@ struct spill {
 struct client {
     int fd; /* -1: free */
     uint8_t streams;
-    bool mute;  /* it can't be written to any more, but may still have sent commands */
-    bool holds; /* the container stands still for it */
+    bool mute;     /* it can't be written to any more, but may still have sent commands */
+    bool holds;    /* the container stands still for it */
+    bool lifeline; /* the container does not outlive it */
     struct frame_reader reader;
     struct spill spill;
     int64_t progress_ms; /* when it last took something, on the monotonic clock */
@@ -122,6 +123,7 @@ struct supervisor {
     struct restart restart;
     uint32_t restarts;     /* how often it was started again in this run */
     bool final;            /* it is not any more, whatever its policy */
+    bool abandoned;        /* the lifeline is gone, and nobody has been killed for it yet */
     struct failure failed; /* why it could not be; count 0: it could */
     struct journal journal;
 
@@ -242,6 +244,8 @@ bool client_blocked(const struct supervisor *s, const struct client *client);
 void clients_send(struct supervisor *s, unsigned streams, const struct frame *frame);
 void client_send(struct supervisor *s, struct client *client, const struct frame *frame);
 void client_drop(struct supervisor *s, struct client *client);
+/* Ends what nobody holds the lifeline of any more. */
+void lifeline_serve(struct supervisor *s);
 /* Delivers what waits for clients that still read, then closes all. */
 void clients_finish(struct supervisor *s);
 

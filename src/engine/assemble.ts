@@ -20,7 +20,9 @@ import {
 } from '../spec/index.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Resources, Spec } from '../spec/types.js'
+import type { BuildCacheStore } from '../store/build-caches.js'
 import type { ContainerRecord } from '../store/containers.js'
+import type { WorkspaceStore } from '../store/workspaces.js'
 import type { VolumeKeeper } from '../volume/keeper.js'
 import type { CgroupParents } from './cgroup-parents.js'
 import { linkVariables } from './container-links.js'
@@ -51,6 +53,10 @@ export interface Stages {
   /** What has happened, and what it is told through. */
   readonly journal: Journal
   readonly outbox: Outbox
+  /** Containers that are steps of builds. */
+  readonly workspaces: WorkspaceStore
+  /** Directories that are kept from build to build. */
+  readonly buildCaches: BuildCacheStore
 }
 
 /** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */
@@ -66,10 +72,11 @@ export function assemble(
   const image = stages.images.resolve(record.image)
   const spec = startSpec(stages, record, image, wiring, mounted)
   const { cgroups, hierarchies, paths } = assemblePlaces(stages, record, spec)
+  const isWorkspace = stages.workspaces.has(id)
   return {
     id,
     spec,
-    rootfs: stages.snapshots.rootfs(image.chain, paths.directory, { volatile: config.rm }),
+    rootfs: stages.snapshots.rootfs(image.chain, paths.directory, { volatile: config.rm || isWorkspace }),
     paths,
     files: runFiles(stages, record, spec, wiring),
     cgroups,
@@ -95,6 +102,7 @@ export function assemble(
     })),
     journal: journalPlan(stages, record, wiring.networks),
     remove: config.rm,
+    isBound: isWorkspace,
   }
 }
 

@@ -37,7 +37,7 @@ export async function mountContainerRoot(
   const { paths, end } = await openVolumes(stages, record, signal)
   try {
     failpoint('view.mount')
-    const view = await lend(planOf(stages, record, paths), record)
+    const view = await lendRoot(planOf(stages, record, paths), `cannot reach the files of container ${record.name}`)
     return { root: view.root, end: () => view.end().finally(end) }
   } catch (error) {
     await end().catch(() => {})
@@ -80,9 +80,12 @@ function planOf(stages: Stages, record: ContainerRecord, volumes: ReadonlyMap<st
   })
 }
 
-/** Has a supervisor mount it, and takes it over. */
-async function lend(plan: LaunchPlan, { name }: ContainerRecord) {
-  const what = `cannot reach the files of container ${name}`
+/**
+ * Has a supervisor mount a root, and takes it over.
+ *
+ * @param what is said not to be done when that fails
+ */
+export async function lendRoot(plan: LaunchPlan, what: string): Promise<MountedView> {
   faults.steps = plan.steps
   // It has no records for anyone to find: the lock it is given is nobody's.
   const lock = native().memfdSealed('view', new Uint8Array(0))

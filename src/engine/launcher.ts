@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { ContainerContext, StartStreams } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { native, supervisorExecutable } from '../host/index.js'
@@ -64,12 +65,20 @@ function meaningOf(error: unknown, { places }: Wiring): unknown {
 }
 
 /** What the root filesystem of a container is made of, on the disk. */
-export async function prepareFiles({ images, snapshots, paths }: Stages, record: ContainerRecord): Promise<void> {
+export async function prepareFiles(stages: Stages, record: ContainerRecord): Promise<void> {
+  const { images, snapshots, paths } = stages
   const { chain } = images.resolve(record.image)
   failpoint('launch.prepare-init')
   await snapshots.prepareInit(chain)
   failpoint('launch.prepare-container')
   await snapshots.prepareContainer(chain, `${paths.containers}/${record.id}`)
+  if (stages.workspaces.has(record.id)) await prepareWork(stages, record)
+}
+
+/** What was mounted volatile has left a mark that the kernel refuses to mount it again by; here it is the same boot, and whole. */
+async function prepareWork({ paths }: Stages, { id }: ContainerRecord): Promise<void> {
+  const work = `${paths.containers}/${id}/work`
+  if (existsSync(work)) await native().removeTree(work)
 }
 
 /** That of the next plan; tests only. */

@@ -6,6 +6,7 @@ import { settle } from '../container/settle.js'
 import { failpoint } from '../errors/failpoint.js'
 import { isAbandoned, native } from '../host/index.js'
 import type { Stages } from './assemble.js'
+import { sweepBuilds } from './build-directory.js'
 import { reconcileNetworks } from './reconcile-networks.js'
 
 const id = /^[0-9a-f]{64}$/
@@ -29,6 +30,7 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
     failpoint('reconcile.orphan')
     if (!(await clearOrphan(context, name, record === undefined))) context.lookAgain(name, record)
   }
+  await sweepBuilds(stages, context)
   await reconcileNetworks(stages, context)
   await stages.volumes.reconcile((container, attempt) => {
     const record = context.containers.get(container)

@@ -39,14 +39,22 @@ export interface RunStages extends Stages {
 export function runActions(stages: RunStages, context: ContainerContext): RunActions {
   return {
     create: (request) =>
-      reporting(`cannot create a container of ${request.image}`, () => create(stages, context, request)),
+      reporting(`cannot create a container of ${request.image}`, () => createContainer(stages, context, request)),
     run: (request, streams) =>
-      reporting(`cannot run a container of ${request.image}`, () => run(stages, context, request, streams)),
+      reporting(`cannot run a container of ${request.image}`, () => runContainer(stages, context, request, streams)),
     attach: (live, options) => attachLive(context, live, options),
   }
 }
 
-async function create(stages: RunStages, context: ContainerContext, request: RunRequest): Promise<Container> {
+/** What else is recorded of a container, in the transaction that records it. */
+export type OnRecorded = (record: ContainerRecord) => void
+
+export async function createContainer(
+  stages: RunStages,
+  context: ContainerContext,
+  request: RunRequest,
+  onRecorded?: OnRecorded,
+): Promise<Container> {
   const record = await draftOf(stages, context, request, true)
   const membership = await membershipOf(stages.networking, context, record)
   await prepareTaken(stages, context, record, request.signal)
@@ -54,6 +62,7 @@ async function create(stages: RunStages, context: ContainerContext, request: Run
   const { result: inserted, made } = await insert(stages, context, record, membership, {
     signal: request.signal,
     isAttached: false,
+    onRecorded,
   })
   await prepare(stages, context, inserted, made, request.signal)
   return new Container(context, inserted)
@@ -76,7 +85,14 @@ async function prepare(
   }
 }
 
-async function run(stages: RunStages, context: ContainerContext, request: RunRequest, streams: StartStreams) {
+/** Creates and starts one, in one transaction. */
+export async function runContainer(
+  stages: RunStages,
+  context: ContainerContext,
+  request: RunRequest,
+  streams: StartStreams,
+  onRecorded?: OnRecorded,
+) {
   const draft = await draftOf(stages, context, request, streams.attached)
   const membership = await membershipOf(stages.networking, context, draft)
   await prepareTaken(stages, context, draft, request.signal)
@@ -84,7 +100,7 @@ async function run(stages: RunStages, context: ContainerContext, request: RunReq
   // While the container is recorded, the kernel is asked.
   if (membership.network) ahead.set(draft.id, ensureHost(stages, context, [membership.network], draft.id))
   try {
-    return await runRecorded(stages, context, draft, membership, { streams, signal: request.signal })
+    return await runRecorded(stages, context, draft, membership, { streams, signal: request.signal, onRecorded })
   } finally {
     ahead.delete(draft.id)
   }
@@ -108,7 +124,7 @@ async function runRecorded(
   context: ContainerContext,
   draft: ContainerRecord,
   membership: Membership,
-  { streams, signal }: { streams: StartStreams; signal: AbortSignal | undefined },
+  { streams, signal, onRecorded }: Pick<Insertion, 'signal' | 'onRecorded'> & { streams: StartStreams },
 ) {
   // The lock is held before the record says that it was started: nobody takes it for lost.
   const lock = lockRunDirectory(context.runRoot, draft.id)
@@ -121,6 +137,7 @@ async function runRecorded(
     const { result, made } = await insert(stages, context, started, membership, {
       signal,
       isAttached: streams.attached,
+      onRecorded,
     })
     await prepare(stages, context, result, made, signal)
     record = { ...result, isPrepared: true }
@@ -177,6 +194,12 @@ function newRecord(
   return record
 }
 
+interface Insertion {
+  readonly signal: AbortSignal | undefined
+  readonly isAttached: boolean
+  readonly onRecorded: OnRecorded | undefined
+}
+
 /**
  * Inserts under the given name, or under the first random one that is free, with its places on networks and its volumes.
  *
@@ -187,7 +210,7 @@ async function insert(
   context: ContainerContext,
   record: ContainerRecord,
   membership: Membership,
-  { signal, isAttached }: { readonly signal: AbortSignal | undefined; readonly isAttached: boolean },
+  { signal, isAttached, onRecorded }: Insertion,
 ): Promise<{ result: ContainerRecord; made: readonly string[] }> {
   const volumes = volumeRequests(record)
   // Looked at when it is inserted: from then on they stay.
@@ -204,6 +227,7 @@ async function insert(
         if (isAttached) context.tell(inserted, 'attach')
         join(stages.networking, inserted, membership)
         useMounts(stages, inserted)
+        onRecorded?.(inserted)
         return inserted
       }
       return await stages.volumes.having(volumes, body, signal)

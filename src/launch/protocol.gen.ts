@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0xaee7769e
+export const fingerprint = 0x3dfc60c5
 export const modes = {
   run: 0,
   exec: 1,
@@ -166,6 +166,7 @@ export const opcodes = {
   event: 74,
   join_program: 75,
   own_cgroup: 76,
+  lifeline: 77,
   cgroup_kill: 80,
   cgroup_remove: 81,
   remove_tree: 82,
@@ -239,6 +240,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   74: 'event',
   75: 'join_program',
   76: 'own_cgroup',
+  77: 'lifeline',
   80: 'cgroup_kill',
   81: 'cgroup_remove',
   82: 'remove_tree',
@@ -1192,6 +1194,12 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.begin(76, 'own_cgroup')
     this.str(fields.path)
     this.u64(fields.session)
+    this.end()
+  }
+
+  /** The program does not outlive the connection of the engine that spawned us: when that ends, everybody in the cgroup is killed, and the program is not started again. (prepare) */
+  lifeline(): void {
+    this.begin(77, 'lifeline')
     this.end()
   }
 

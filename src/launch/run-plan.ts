@@ -78,6 +78,8 @@ export interface RunPlanInput {
   readonly journal: JournalPlan
   /** Its files go when it ends. */
   readonly remove: boolean
+  /** It does not outlive the connection of the process that starts it. */
+  readonly isBound: boolean
   readonly fault?: Fault
 }
 
@@ -162,6 +164,7 @@ export function planFault(fault: Fault | undefined): Omit<PlanOptions, 'mode'> {
 function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void {
   const { id, spec, rootfs, paths, cgroups, stdio, shared } = input
   plan.title({ text: `inboard ${id.slice(0, 7)}` })
+  if (input.isBound) plan.lifeline()
   plan.runDirectory({ path: paths.run })
   plan.makeDirectory({ path: paths.directory, mode: 0o710, existOk: 1 })
   writeJournal(plan, input.journal)

@@ -155,6 +155,6 @@ function imagesOf(mounts: readonly Mount[], roots: TreesInput['images'], directo
 }
 
 /** The kernel wants two, where nothing is to be written to: the place of the mount is an empty one. */
-function lowerdirs(own: readonly string[], target: string): string {
+export function lowerdirs(own: readonly string[], target: string): string {
   return (own.length > 1 ? own : [...own, target.replace(/[\\:,]/g, '\\$&')]).join(':')
 }

@@ -4,7 +4,7 @@ import type { Mount } from '../spec/types.js'
 import { PlanWriter } from './protocol.gen.js'
 import { writePivot, writeRootDirectories, writeRootMount } from './root-steps.js'
 import { type Fault, type LaunchPlan, planFault } from './run-plan.js'
-import { Trees } from './trees.js'
+import { lowerdirs, Trees } from './trees.js'
 
 const CLONE_NEWNS = 0x20000
 
@@ -42,4 +42,38 @@ export function compileView({ rootfs, mounts, images, directory, isReadOnly, fau
   if (isReadOnly) plan.remount({ target: '/', flags: MS.RDONLY })
   plan.lendRoot()
   return { bytes: plan.finish({ mode: 'task', ...planFault(fault) }), steps: plan.names, mounts: about }
+}
+
+export interface FilesystemPlanInput {
+  readonly root: ReadOnlyRoot
+  /** A directory of the host that is mounted over, where nobody else sees it. */
+  readonly place: string
+  readonly fault?: Fault
+}
+
+/** The same for the files of an image alone, read-only. */
+export function compileFilesystem({ root, place, fault }: FilesystemPlanInput): LaunchPlan {
+  const plan = new PlanWriter()
+  plan.section('container')
+  plan.unshare({ flags: CLONE_NEWNS })
+  plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
+  if (root.kind === 'directory')
+    plan.rootMount({ directory: '/', source: root.path, target: place, fstype: '', flags: MS.BIND, data: '' })
+  else {
+    // Empty: all that there is of an image without layers, and what an overlay of one has below it.
+    plan.rootMount({ directory: '/', source: 'tmpfs', target: place, fstype: 'tmpfs', flags: 0, data: 'mode=755' })
+    if (root.lowerdirs.length > 0)
+      plan.rootMount({
+        directory: root.directory,
+        source: 'overlay',
+        target: place,
+        fstype: 'overlay',
+        flags: MS.RDONLY,
+        data: `lowerdir=${lowerdirs(root.lowerdirs, place)},redirect_dir=nofollow,metacopy=off`,
+      })
+  }
+  plan.pivotRoot({ directory: place })
+  plan.remount({ target: '/', flags: MS.RDONLY })
+  plan.lendRoot()
+  return { bytes: plan.finish({ mode: 'task', ...planFault(fault) }), steps: plan.names }
 }

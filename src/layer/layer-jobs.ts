@@ -1,18 +1,20 @@
 import type { Change, Comparison } from './compare.js'
+import type { ExportJobs } from './export-jobs.js'
 import type { LayerFormat } from './extractor.js'
 import type { PortableError } from './layer-errors.js'
 import type { TreeSource } from './layered-directory.js'
+import type { PlaceJobs } from './place-jobs.js'
 import type { PlainJobs } from './plain-jobs.js'
 import type { TarLimits } from './tar-entry.js'
 import type { TarEntryInit } from './tar-writer.js'
 
 /** What a layer worker can be asked to do. */
-export interface Jobs extends PlainJobs {
+export interface Jobs extends PlainJobs, PlaceJobs, ExportJobs {
   extract: { request: ExtractRequest; result: ExtractResult }
   pack: { request: PackRequest; result: PackResult }
   copy: { request: CopyRequest; result: CopyResult }
   packTree: { request: PackTreeRequest; result: PackResult }
-  packChanges: { request: PackChangesRequest; result: PackResult }
+  packChanges: { request: PackChangesRequest; result: PackChangesResult }
   compare: { request: Comparison; result: Change[] }
 }
 
@@ -65,6 +67,18 @@ export interface PackTreeRequest {
 
 export interface PackChangesRequest extends Comparison {
   readonly path: string
+  readonly settle?: SettleOptions | undefined
+}
+
+/** The tree is to become a layer itself, where it is a writable one: see `settleUpper`. Nobody uses it any more. */
+export interface SettleOptions {
+  /** No file of the layer is newer: seconds since the epoch. */
+  readonly latest?: number | undefined
+}
+
+export interface PackChangesResult extends PackResult {
+  /** Bytes of file content, holes not counted. */
+  readonly contentSize: number
 }
 
 export interface CopyRequest {

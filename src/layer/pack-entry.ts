@@ -40,9 +40,11 @@ export interface PackForm {
   /** What says only that a file is not there, or counts as if. */
   readonly isHidden: (stat: Stat, place: number) => boolean
   readonly takesXattr: (name: string) => boolean
+  /** No entry is newer: seconds since the epoch. */
+  readonly latest?: number | undefined
 }
 
-const layerForm: PackForm = { resolve: exactly, isHidden: isWhiteout, takesXattr: isLayerXattr }
+export const layerForm: PackForm = { resolve: exactly, isHidden: isWhiteout, takesXattr: isLayerXattr }
 
 /**
  * Writes files as entries of an archive: what they are, whose, with which attributes and content. Each is opened once,
@@ -56,12 +58,18 @@ export class EntryPacker {
   readonly #form: PackForm
   /** Under which name a file with several was packed, and how many of them are still to come. */
   readonly #linked = new Map<string, { readonly name: string; left: number }>()
+  #contentSize = 0
 
   constructor(native: Native, output: PackSink, checkpoint: () => void, form: PackForm = layerForm) {
     this.#native = native
     this.#output = output
     this.#checkpoint = checkpoint
     this.#form = form
+  }
+
+  /** Bytes of all content so far, holes not counted. */
+  get contentSize(): number {
+    return this.#contentSize
   }
 
   /**
@@ -104,7 +112,7 @@ export class EntryPacker {
       mode: stat.mode & 0o7777,
       uid: stat.uid,
       gid: stat.gid,
-      mtime: stat.mtime,
+      mtime: this.#timeOf(stat),
       major: stat.major,
       minor: stat.minor,
     }
@@ -116,6 +124,11 @@ export class EntryPacker {
       if (kind === 'file' && stat.size > 0) this.#packFile(place, whole, stat, isReadable)
       else this.#output.write(tarHeader(whole))
     }
+  }
+
+  #timeOf({ mtime }: Stat): Stat['mtime'] {
+    const { latest } = this.#form
+    return latest === undefined || mtime[0] < latest ? mtime : [latest, 0]
   }
 
   /** The name under which it was packed before; else remembers this one. */
@@ -149,6 +162,7 @@ export class EntryPacker {
   #packContent(fd: number, entry: TarEntryInit, { size, blocks }: Stat): void {
     const segments = blocks * 512 < size ? dataSegments(this.#native, fd, size) : undefined
     if (segments === undefined) {
+      this.#contentSize += size
       this.#output.write(tarHeader({ ...entry, size }))
       this.#copy(fd, 0, size)
       this.#output.write(tarPadding(size))
@@ -162,6 +176,7 @@ export class EntryPacker {
     size: number,
   ): void {
     const map = sparseMap(segments, size)
+    this.#contentSize += segments.reduce((sum, { length }) => sum + length, 0)
     const stored = segments.reduce((sum, { length }) => sum + length, map.length)
     const slash = entry.name.lastIndexOf('/') + 1
     const name = `${entry.name.slice(0, slash)}GNUSparseFile.0/${entry.name.slice(slash)}`

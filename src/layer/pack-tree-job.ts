@@ -3,11 +3,12 @@ import { quoted } from '../errors/printable.js'
 import { DT_REG, type Native, native, S_IFMT, S_IFREG } from '../host/index.js'
 import { type Change, type Comparison, compareTrees, type Place } from './compare.js'
 import { invalidLayer } from './layer-errors.js'
-import type { PackChangesRequest, PackResult, PackTreeRequest } from './layer-jobs.js'
+import type { PackChangesRequest, PackChangesResult, PackResult, PackTreeRequest } from './layer-jobs.js'
 import { isOpaque, isWhiteout, LayeredDirectory, openDirectory, openRoot } from './layered-directory.js'
 import { checkPathLength } from './names.js'
-import { EntryPacker } from './pack-entry.js'
+import { EntryPacker, layerForm } from './pack-entry.js'
 import { PackOutput, packFile } from './pack-output.js'
+import { settleUpper } from './settle-upper.js'
 import { tarHeader } from './tar-writer.js'
 import { isDirectory } from './tree.js'
 import { opaqueWhiteout, whiteoutPrefix } from './whiteouts.js'
@@ -33,7 +34,7 @@ export function packTreeJob({ layers, output: fd }: PackTreeRequest, checkpoint:
 }
 
 /** Only the topmost layer may change meanwhile: the others are the engine's own. */
-function packDirectory(directory: LayeredDirectory, path: string, packer: EntryPacker): void {
+export function packDirectory(directory: LayeredDirectory, path: string, packer: EntryPacker): void {
   const { only } = directory
   const types = directory.types()
   for (const name of [...types.keys()].sort()) {
@@ -58,12 +59,20 @@ function packFound(directory: LayeredDirectory, name: string, path: string, pack
 }
 
 /** Writes a layer of what {@link compareTrees} would find. After a failure the file is gone again. */
-export function packChangesJob({ path, ...comparison }: PackChangesRequest, checkpoint: () => void): PackResult {
-  return packFile(path, (output) => {
-    const packer = new EntryPacker(native(), output, checkpoint)
-    if (comparison.format === 'overlay') packUpper(native(), comparison.own, output, packer)
+export function packChangesJob(
+  { path, settle, ...comparison }: PackChangesRequest,
+  checkpoint: () => void,
+): PackChangesResult {
+  const isUpper = comparison.format === 'overlay'
+  if (settle && isUpper) settleUpper(native(), comparison.own, settle.latest, checkpoint)
+  let contentSize = 0
+  const packed = packFile(path, (output) => {
+    const packer = new EntryPacker(native(), output, checkpoint, { ...layerForm, latest: settle?.latest })
+    if (isUpper) packUpper(native(), comparison.own, output, packer)
     else packDifferences(comparison, packer, checkpoint)
+    contentSize = packer.contentSize
   })
+  return { ...packed, contentSize }
 }
 
 function packDifferences(comparison: Comparison, packer: EntryPacker, checkpoint: () => void): void {
@@ -113,7 +122,7 @@ function packUpper(addon: Native, path: string, output: PackOutput, packer: Entr
 }
 
 /** In a layer such a name deletes another file. */
-function refuseWhiteoutName(path: string, name: string): void {
+export function refuseWhiteoutName(path: string, name: string): void {
   if (name.startsWith(whiteoutPrefix))
     throw invalidLayer(
       `${quoted(path)} cannot be in a layer: there, names that begin with ${whiteoutPrefix} delete files. Rename or remove it.`,

@@ -1,5 +1,5 @@
 import type { Change, Comparison } from './compare.js'
-import type { PackResult } from './layer-jobs.js'
+import type { PackChangesResult, SettleOptions } from './layer-jobs.js'
 import type { PackOptions } from './pack.js'
 import { packStream } from './pack-stream.js'
 import { runJob } from './worker-pool.js'
@@ -18,8 +18,16 @@ export function compare(comparison: Comparison, { signal }: PackOptions = {}): P
  *
  * @throws {LayerError} LAYER_INVALID for a name that a layer cannot have; {SyscallError}
  */
-export function packChanges(comparison: Comparison, file: string, { signal }: PackOptions = {}): Promise<PackResult> {
-  return runJob('packChanges', { ...comparison, path: file }, { signal })
+export function packChanges(
+  comparison: Comparison,
+  file: string,
+  { signal, settle }: PackChangesOptions = {},
+): Promise<PackChangesResult> {
+  return runJob('packChanges', { ...comparison, path: file, settle }, { signal })
+}
+
+export interface PackChangesOptions extends PackOptions {
+  readonly settle?: SettleOptions | undefined
 }
 
 /**

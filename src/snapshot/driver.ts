@@ -1,4 +1,4 @@
-import type { Change, LayerFormat, PackOptions, PackResult } from '../layer/index.js'
+import type { Change, LayerFormat, PackChangesOptions, PackChangesResult, PackOptions } from '../layer/index.js'
 import type { ImageDirectory, ImagePlace } from './image-directory.js'
 import type { ImageFiles } from './image-files.js'
 import type { ReadOnlyRoot, Rootfs } from './rootfs.js'
@@ -14,6 +14,12 @@ export interface PreparedLayer {
   commit(): Promise<void>
   /** Removes it; harmless after `commit`. */
   discard(): Promise<void>
+}
+
+export interface AdoptOptions {
+  /** The tar of the same changes, for where the files cannot be taken as they are. */
+  readonly tar: string
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -97,8 +103,17 @@ export interface SnapshotDriver {
     chain: readonly string[],
     containerDirectory: string,
     file: string,
-    options?: PackOptions,
-  ): Promise<PackResult>
+    options?: PackChangesOptions,
+  ): Promise<PackChangesResult>
+
+  /**
+   * Makes a layer of what a container has changed, whose files nobody uses any more, and which has none of its own
+   * afterwards. They were packed, and settled with that. Another process that was faster is success.
+   *
+   * @param parent the chain id of the layer below
+   * @throws {LayerError}; {NotFoundError} CONTENT_NOT_FOUND when `parent` is not committed
+   */
+  adopt(chainId: string, parent: string | undefined, containerDirectory: string, options: AdoptOptions): Promise<void>
 
   /** All files of a container as a tar, made while it is read; without what is mounted there. */
   packRoot(

@@ -72,6 +72,23 @@ export class LayerStore {
     }
   }
 
+  /**
+   * Makes a layer of a directory of somebody's, by a rename; that the name is taken is success.
+   *
+   * @returns false: it is on another filesystem
+   */
+  adopt(directory: string, name: string): boolean {
+    try {
+      failpoint('snapshot.adopt')
+      native().renameat2(AT_FDCWD, directory, AT_FDCWD, this.path(name), RENAME_NOREPLACE)
+    } catch (error) {
+      const { code } = error as { code?: string }
+      if (code === 'EXDEV') return false
+      if (code !== 'EEXIST') throw error
+    }
+    return true
+  }
+
   /** Moved aside first: a half removed layer must not be found under its name. */
   async remove(name: string): Promise<void> {
     if (!this.has(name)) return

@@ -1,6 +1,14 @@
 import { AT_FDCWD, native } from '../host/index.js'
-import { type Comparison, compare, type PackOptions, packChanges, packTree } from '../layer/index.js'
-import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import {
+  type Comparison,
+  compare,
+  type PackChangesOptions,
+  type PackOptions,
+  packChanges,
+  packTree,
+} from '../layer/index.js'
+import { adoptByExtraction } from './adopt.js'
+import type { AdoptOptions, PreparedLayer, SnapshotDriver } from './driver.js'
 import { ImageCache } from './image-cache.js'
 import { findImagePlace, type ImagePlace } from './image-directory.js'
 import { openImageFiles } from './image-files.js'
@@ -102,8 +110,15 @@ export class OverlaySnapshots implements SnapshotDriver {
     return compare(await this.#comparison(chain, containerDirectory), options)
   }
 
-  async packChanges(chain: readonly string[], containerDirectory: string, file: string, options?: PackOptions) {
+  async packChanges(chain: readonly string[], containerDirectory: string, file: string, options?: PackChangesOptions) {
     return packChanges(await this.#comparison(chain, containerDirectory), file, options)
+  }
+
+  /** Whiteouts and opaque directories are the same in a writable layer as in one below. */
+  async adopt(chainId: string, parent: string | undefined, containerDirectory: string, options: AdoptOptions) {
+    if (parent !== undefined && !this.has(parent)) throw missingLayer(parent)
+    const isTaken = this.#store.adopt(`${containerDirectory}/upper`, layerName(chainId))
+    if (!isTaken) await adoptByExtraction(this, chainId, parent, options)
   }
 
   async *packRoot(chain: readonly string[], containerDirectory: string, options?: PackOptions) {

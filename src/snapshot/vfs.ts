@@ -1,8 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { AT_FDCWD, native, RENAME_NOREPLACE } from '../host/index.js'
-import { type Comparison, compare, copyTree, type PackOptions, packChanges, packTree } from '../layer/index.js'
-import type { PreparedLayer, SnapshotDriver } from './driver.js'
+import {
+  type Comparison,
+  compare,
+  copyTree,
+  type PackChangesOptions,
+  type PackOptions,
+  packChanges,
+  packTree,
+} from '../layer/index.js'
+import { adoptByExtraction } from './adopt.js'
+import type { AdoptOptions, PreparedLayer, SnapshotDriver } from './driver.js'
 import { ImageCache } from './image-cache.js'
 import { findImagePlace, type ImagePlace } from './image-directory.js'
 import { openImageFiles } from './image-files.js'
@@ -117,8 +126,12 @@ export class VfsSnapshots implements SnapshotDriver {
     return this.#comparing(chain, containerDirectory, (comparison) => compare(comparison, options))
   }
 
-  packChanges(chain: readonly string[], containerDirectory: string, file: string, options?: PackOptions) {
+  packChanges(chain: readonly string[], containerDirectory: string, file: string, options?: PackChangesOptions) {
     return this.#comparing(chain, containerDirectory, (comparison) => packChanges(comparison, file, options))
+  }
+
+  adopt(chainId: string, parent: string | undefined, _containerDirectory: string, options: AdoptOptions) {
+    return adoptByExtraction(this, chainId, parent, options)
   }
 
   async *packRoot(chain: readonly string[], containerDirectory: string, options: PackOptions = {}) {

@@ -16,8 +16,10 @@ import { openImages } from '../../src/image/index.js'
 import { dockerAddressPools } from '../../src/network/address-pools.js'
 import { openSnapshots } from '../../src/snapshot/index.js'
 import { normalizeOptions, type RunOptions } from '../../src/spec/index.js'
+import { openBuildCacheStore } from '../../src/store/build-caches.js'
 import { openContainers } from '../../src/store/containers.js'
 import { openDatabase } from '../../src/store/database.js'
+import { openWorkspaces } from '../../src/store/workspaces.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
 // A hybrid host has a v2 hierarchy too: an engine that sees nothing else does what it does on a pure v2 host, but for limits.
@@ -61,6 +63,8 @@ beforeAll(async () => {
     ),
     journal,
     outbox,
+    buildCaches: openBuildCacheStore(database),
+    workspaces: openWorkspaces(database),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs'
+import type { ContainerContext } from '../container/context.js'
+import { remove } from '../container/remove.js'
+import { failpoint } from '../errors/failpoint.js'
+import { isAbandoned, native } from '../host/index.js'
+import type { Stages } from './assemble.js'
+
+/** A build under way: known by a directory whose lock is held as long as somebody works on it. */
+export interface BuildDirectory extends AsyncDisposable {
+  readonly id: string
+  /** For whatever the build alone needs; gone with it. */
+  readonly path: string
+}
+
+type Places = Pick<Stages, 'paths' | 'workspaces'>
+
+const id = /^[0-9a-f]{32}$/
+
+const buildsOf = (runRoot: string) => `${runRoot}/builds`
+
+/** Begins a build. What others have left that nobody works on any more is removed first. */
+export async function openBuildDirectory(
+  stages: Places,
+  context: ContainerContext,
+  signal?: AbortSignal,
+): Promise<BuildDirectory> {
+  const builds = buildsOf(stages.paths.runRoot)
+  mkdirSync(builds, { recursive: true, mode: 0o700 })
+  await sweepBuilds(stages, context)
+  signal?.throwIfAborted()
+  const build = randomBytes(16).toString('hex')
+  failpoint('build.begin')
+  const path = `${builds}/${build}`
+  const lock = native().makeLockedDirectory(path)
+  try {
+    // Beside the lock, which no file of the build can take the place of.
+    mkdirSync(`${path}/files`, { mode: 0o700 })
+  } catch (error) {
+    await endBuild(path, lock)
+    throw error
+  }
+  return { id: build, path: `${path}/files`, [Symbol.asyncDispose]: () => endBuild(path, lock) }
+}
+
+/** Whether somebody works on a build. */
+export function isBuildAlive(runRoot: string, build: string): boolean {
+  return id.test(build) && native().isLocked(`${buildsOf(runRoot)}/${build}/lock`) === true
+}
+
+/** Removes what is left of builds that nobody works on any more. Microseconds when there is nothing. */
+export async function sweepBuilds({ paths, workspaces }: Places, context: ContainerContext): Promise<void> {
+  // Containers first: what they have mounted of a build's files is in use until then.
+  for (const build of workspaces.builds())
+    if (!isBuildAlive(paths.runRoot, build))
+      for (const container of workspaces.of(build)) await removeWorkspace(context, container)
+  for (const name of namesIn(buildsOf(paths.runRoot))) await sweepDirectory(buildsOf(paths.runRoot), name)
+}
+
+/** Whether it runs or not. What cannot be removed now is found by the next who looks. */
+export async function removeWorkspace(context: ContainerContext, container: string): Promise<void> {
+  failpoint('workspace.remove')
+  try {
+    await remove(context, container, { force: true, volumes: true })
+  } catch (error) {
+    const { code = '' } = error as { code?: string }
+    if (!notNow.has(code)) throw error
+  }
+}
+
+/** It is gone, somebody else removes it, or something is in the way. */
+const notNow: ReadonlySet<string> = new Set(['CONTAINER_NOT_FOUND', 'CONTAINER_IN_USE', 'CLEANUP_FAILED'])
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+async function sweepDirectory(builds: string, name: string): Promise<void> {
+  const path = `${builds}/${name}`
+  if (!id.test(name)) {
+    if (name.startsWith(goneMark) || isAbandoned(name)) await native().removeTree(path)
+    return
+  }
+  const lock = claim(`${path}/lock`)
+  if (lock !== undefined) await endBuild(path, lock)
+}
+
+/** The lock of a build that nobody works on. */
+function claim(path: string): number | undefined {
+  let lock: number
+  try {
+    lock = openSync(path, constants.O_RDONLY)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  if (native().flock(lock, 'exclusive', false)) return lock
+  closeSync(lock)
+  return undefined
+}
+
+const goneMark = '.gone-'
+
+/** Renamed before it is removed: half a directory is not taken for a build. */
+async function endBuild(path: string, lock: number): Promise<void> {
+  try {
+    failpoint('build.end')
+    const aside = path.replace(/[^/]+$/, (name) => `${goneMark}${name}`)
+    renameSync(path, aside)
+    failpoint('build.ended')
+    await native().removeTree(aside)
+  } catch (error) {
+    // Somebody else was faster, who found it unlocked.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  } finally {
+    closeSync(lock)
+  }
+}
