@@ -13,6 +13,7 @@ import { native, probeHost } from '../host/index.js'
 import { type ImageProgress, openImages } from '../image/index.js'
 import { rootAddressPools } from '../network/address-pools.js'
 import { openSnapshots } from '../snapshot/index.js'
+import { openBuildCacheStore } from '../store/build-caches.js'
 import { onCommit } from '../store/commits.js'
 import { openContainerList } from '../store/container-list.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
@@ -117,6 +118,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       logDrivers: options.logDrivers,
       journal,
       outbox,
+      buildCaches: openBuildCacheStore(database),
       workspaces: openWorkspaces(database),
     }
     const registries = lazyRegistries(options.registries)

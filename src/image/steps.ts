@@ -82,8 +82,8 @@ export interface ImageSteps {
   release(build: string): Promise<void>
   /** Builds that something is kept for. */
   builds(): string[]
-  /** When an image with the same content was built first, in ms: at `now`, if none was. */
-  imageTime(key: string, now: number): number
+  /** When an image with the same content was built first, in ms: now, if none was. */
+  imageTime(key: string): number
   /** Forgets those times that no build has asked for since a moment, in ms. */
   forgetImageTimes(before: number): void
   /** All steps, those used last first. */
@@ -212,7 +212,7 @@ export function openImageSteps(context: ImageContext, collection: Collection, da
       await collection.sweep()
     },
     builds: store.pinning,
-    imageTime: store.imageTime,
+    imageTime: (key) => store.imageTime(key, Date.now()),
     list: store.list,
     forgetImageTimes: store.forgetImageTimes,
     remove: (ids) =>
