@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Engine, type EngineOptions } from '../../src/index.js'
+import { buildLeaks } from './build-leaks.js'
 import { imageArchive, type TestImage } from './images.js'
 import { networkLeaks, rootLeaks } from './network-leaks.js'
 import { settled } from './settled.js'
@@ -61,6 +62,7 @@ export async function leaksOf(directory: string): Promise<string[]> {
     supervisors(directory),
     networkLeaks(directory, rootId),
     volumeLeaks(directory),
+    buildLeaks(directory),
   ])
   return found.flat()
 }
@@ -70,7 +72,7 @@ const rootIdOf = async (directory: string) => (await readFile(join(directory, 'r
 const names = async (path: string, what: string) => (await readdir(path)).map((name) => `${what} ${name}`)
 
 /** What every open engine has there. */
-const ofTheRoot: ReadonlySet<string> = new Set(['engines', 'dns', 'networks', 'networks.lock', 'volumes'])
+const ofTheRoot: ReadonlySet<string> = new Set(['engines', 'dns', 'networks', 'networks.lock', 'volumes', 'builds'])
 
 const runDirectories = async (path: string) =>
   (await readdir(path)).filter((name) => !ofTheRoot.has(name)).map((name) => `run directory ${name}`)
@@ -94,7 +96,10 @@ async function mounts(directory: string): Promise<string[]> {
     table
       .split('\n')
       // Tests of full disks mount what they fill.
-      .filter((line) => line.includes(`${directory}/`) && !line.includes(' inboard-test '))
+      .filter(
+        (line) =>
+          line.includes(`${directory}/`) && !/ inboard-test /.test(line) && !line.includes(` ${directory}/root `),
+      )
       .map((line) => `mount ${line}`)
   )
 }
