@@ -13,7 +13,7 @@ export interface BuildDirectory extends AsyncDisposable {
   readonly path: string
 }
 
-type Places = Pick<Stages, 'paths' | 'workspaces'>
+type Places = Pick<Stages, 'images' | 'paths' | 'workspaces'>
 
 const id = /^[0-9a-f]{32}$/
 
@@ -49,11 +49,12 @@ export function isBuildAlive(runRoot: string, build: string): boolean {
 }
 
 /** Removes what is left of builds that nobody works on any more. Microseconds when there is nothing. */
-export async function sweepBuilds({ paths, workspaces }: Places, context: ContainerContext): Promise<void> {
+export async function sweepBuilds({ images, paths, workspaces }: Places, context: ContainerContext): Promise<void> {
   // Containers first: what they have mounted of a build's files is in use until then.
   for (const build of workspaces.builds())
     if (!isBuildAlive(paths.runRoot, build))
       for (const container of workspaces.of(build)) await removeWorkspace(context, container)
+  for (const build of images.steps.builds()) if (!isBuildAlive(paths.runRoot, build)) await images.steps.release(build)
   for (const name of namesIn(buildsOf(paths.runRoot))) await sweepDirectory(buildsOf(paths.runRoot), name)
 }
 
