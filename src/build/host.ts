@@ -61,7 +61,8 @@ export interface ProcessRequest {
   /** `--security=insecure` */
   readonly privileged: boolean
   readonly signal: AbortSignal
-  onOutput(stream: 'stdout' | 'stderr', data: Buffer): void
+  /** A promise: no more of it before that resolves. */
+  onOutput(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> | undefined
 }
 
 export interface ProcessResult {

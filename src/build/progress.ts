@@ -34,5 +34,8 @@ export type BuildEvent =
   | { readonly kind: 'warning'; readonly finding: Finding }
   /** The result is written, or recorded: `image`, or the type of an output. */
   | { readonly kind: 'export'; readonly what: string; readonly status: 'started' | 'done' }
+  /** So much of the log was dropped here, as the reader is 64 MiB behind a build that somebody awaits. */
+  | { readonly kind: 'lost'; readonly events: number; readonly bytes: number }
 
-export type OnBuildEvent = (event: BuildEvent) => void
+/** A promise: who reads it has enough for now; what writes a log is to wait for it. */
+export type OnBuildEvent = (event: BuildEvent) => Promise<void> | undefined

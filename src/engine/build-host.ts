@@ -1,4 +1,4 @@
-import type { BaseImage, BaseImageRequest, BuildEvent, BuildHost } from '../build/index.js'
+import type { BaseImage, BaseImageRequest, BuildHost, OnBuildEvent } from '../build/index.js'
 import { type ImageContent, matchesPlatform } from '../image/index.js'
 import type { BuildContexts } from './build.js'
 import type { BuildDirectory } from './build-directory.js'
@@ -9,7 +9,7 @@ import { openFilesystemView } from './filesystem-view.js'
 
 export interface BuildHostOptions {
   readonly options: BuildOptions
-  readonly report: (event: BuildEvent) => void
+  readonly report: OnBuildEvent
   readonly signal: AbortSignal
 }
 

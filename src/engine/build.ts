@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import {
-  type BuildEvent,
   type BuildSettings,
   type NamedContexts,
+  type OnBuildEvent,
   planStages,
   type SecretSource,
   type Solution,
@@ -24,7 +24,7 @@ import type { ImageProgress } from '../image/index.js'
 import type { BuildRunResult } from './build-actions.js'
 import { openBuildDirectory } from './build-directory.js'
 import { exportBuild } from './build-export.js'
-import { BuildFiles } from './build-files.js'
+import { BuildFiles, download } from './build-files.js'
 import { openBuildHost } from './build-host.js'
 import type { BuildOptions, BuildRequest, SecretInput, SshInput } from './build-options.js'
 import { hostPlatformName, platformName } from './build-platforms.js'
@@ -51,7 +51,7 @@ export interface BuildContexts {
 export async function runBuild(
   contexts: BuildContexts,
   request: BuildRequest,
-  report: (event: BuildEvent) => void,
+  report: OnBuildEvent,
   signal: AbortSignal,
 ): Promise<BuildRunResult> {
   const { options } = request
@@ -89,7 +89,7 @@ interface PlatformBuild {
   readonly settings: BuildSettings
   readonly host: Awaited<ReturnType<typeof openBuildHost>>
   readonly epoch: number | undefined
-  readonly report: (event: BuildEvent) => void
+  readonly report: OnBuildEvent
   readonly signal: AbortSignal
 }
 
@@ -122,7 +122,7 @@ export async function runCheck(
   signal: AbortSignal,
 ): Promise<CheckResult> {
   await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
-  await using files = openFiles(contexts, request, directory.path, signal, () => {})
+  await using files = openFiles(contexts, request, directory.path, signal, () => undefined)
   const { file, text } = await files.dockerfile()
   return checkDockerfile(parseDockerfile(text, { file }), checkOptions(request.options))
 }
@@ -132,7 +132,7 @@ function openFiles(
   request: BuildRequest,
   temporaryDirectory: string,
   signal: AbortSignal,
-  report: (event: BuildEvent) => void,
+  report: OnBuildEvent,
 ): BuildFiles {
   const cacheDirectory = `${stages.paths.root}/build/contexts`
   const onOpened = (name: string) => report({ kind: 'context', name, status: 'opened' })
@@ -140,7 +140,7 @@ function openFiles(
 }
 
 /** @throws {BuildError} the file wants to be refused for them: `# check=error=true` */
-function reportFindings(dockerfile: Dockerfile, options: BuildOptions, report: (event: BuildEvent) => void): void {
+function reportFindings(dockerfile: Dockerfile, options: BuildOptions, report: OnBuildEvent): void {
   const { findings, isError } = checkDockerfile(dockerfile, checkOptions(options))
   for (const finding of findings) report({ kind: 'warning', finding })
   const note = (rule: string, message: string) =>
@@ -187,6 +187,7 @@ async function settingsOf(options: BuildOptions, files: BuildFiles, epoch: numbe
     network: options.network ?? 'default',
     entitlements: new Set(options.allow ?? []),
     epoch,
+    download,
     context: () => files.context(),
     namedContext: (name) => files.named(name),
   }
