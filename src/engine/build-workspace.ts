@@ -88,7 +88,7 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
       this.#stages,
       this.#context,
       await this.#runRequest(request),
-      attached,
+      { ...attached, secrets: secretsOf(request) },
       this.#onRecorded,
     )
     this.#live = live
@@ -213,4 +213,8 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     this.#stages.workspaces.insert(id, this.#request.build)
     this.#container = id
   }
+}
+
+function secretsOf({ secretEnv, mounts }: ProcessRequest) {
+  return { env: secretEnv, files: mounts.filter((mount) => mount.kind === 'secret') }
 }

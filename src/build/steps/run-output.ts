@@ -16,8 +16,8 @@ export class RunOutput {
     this.#masks = { stdout: new Mask(texts), stderr: new Mask(texts) }
   }
 
-  push(stream: 'stdout' | 'stderr', data: Buffer): void {
-    this.#tell(stream, this.#masks[stream].push(data))
+  push(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> | undefined {
+    return this.#tell(stream, this.#masks[stream].push(data))
   }
 
   /** What was held, as it could have become a secret. */
@@ -31,9 +31,9 @@ export class RunOutput {
     return this.#tail.text
   }
 
-  #tell(stream: 'stdout' | 'stderr', data: Buffer): void {
-    if (data.length === 0) return
+  #tell(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> | undefined {
+    if (data.length === 0) return undefined
     this.#tail.push(data)
-    this.#log(stream, data)
+    return this.#log(stream, data)
   }
 }
