@@ -1,4 +1,4 @@
-import type { BuildContext } from './context/index.js'
+import type { BuildContext, OpenDownload } from './context/index.js'
 
 /** What is given to a build as a value, or as a file of the host. */
 export type SecretSource = { readonly value: Uint8Array } | { readonly file: string }
@@ -16,6 +16,8 @@ export interface BuildSettings {
   readonly entitlements: ReadonlySet<'network.host' | 'security.insecure'>
   /** Seconds since the epoch: no file is newer. */
   readonly epoch: number | undefined
+  /** Gets what ADD has a URL of. */
+  readonly download: OpenDownload
   /** The main context; opened when it is first asked for. */
   context(): Promise<BuildContext>
   /** `--build-context` by name: one of files. */

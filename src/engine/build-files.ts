@@ -125,7 +125,7 @@ export class BuildFiles implements AsyncDisposable {
 
 const isStream = (input: BuildInput): input is Exclude<BuildInput, string> => typeof input !== 'string'
 
-const download: OpenDownload = async (url, options) => {
+export const download: OpenDownload = async (url, options) => {
   const { openDownload } = await import('../registry/download-url.js')
   return openDownload(url, options)
 }

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import {
   type Native,
   O_CREAT,
@@ -18,14 +18,12 @@ import {
   withDescriptor,
 } from '../host/index.js'
 import { copyAttributes, copyDirectoryAttributes, copyXattrs, opened } from './copy-attributes.js'
+import { copyContent } from './copy-content.js'
 import type { LayerFormat } from './extractor.js'
 import type { LayeredDirectory, Located } from './layered-directory.js'
 import { checkPathLength } from './names.js'
 
 const beneath = RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
-/** Between two looks whether to go on. */
-const chunkBytes = 64 * 1024 * 1024
-
 /** A reflink would save nothing. */
 const smallBytes = 32 * 1024
 
@@ -111,7 +109,7 @@ export class TreeCopier {
       }
       const target = this.#native.openat2(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, 0)
       withDescriptor(target, () => {
-        this.#copyContent(source, target, stat)
+        this.bytes += copyContent(this.#native, source, target, stat, this.#checkpoint)
         copyAttributes(this.#native, opened(source), opened(target), stat, this.#format)
       })
     } finally {
@@ -126,30 +124,5 @@ export class TreeCopier {
     this.#native.makeFile(to, name, content, mode & 0o7777, uid, gid, atime, mtime)
     copyXattrs(this.#native, opened(source), { directory: to, name }, this.#format)
     this.bytes += length
-  }
-
-  #copyContent(source: number, target: number, { size, blocks }: Stat): void {
-    const isSparse = blocks * 512 < size
-    const end = isSparse ? this.#copyRuns(source, target, size) : this.#copyRun(source, target, 0, size)
-    if (end < size) ftruncateSync(target, size)
-  }
-
-  #copyRuns(source: number, target: number, size: number): number {
-    for (let end = 0; ; ) {
-      const run = this.#native.dataAfter(source, end)
-      if (run === undefined || run[0] >= size) return end
-      end = this.#copyRun(source, target, run[0], Math.min(run[1], size))
-    }
-  }
-
-  /** @returns where it ended: before `end` in a file that has become shorter */
-  #copyRun(source: number, target: number, start: number, end: number): number {
-    let at = start
-    for (let copied = -1; copied !== 0 && at < end; at += copied) {
-      if (at > start) this.#checkpoint()
-      copied = this.#native.copyRange(source, target, Math.min(end - at, chunkBytes), at)
-    }
-    this.bytes += at - start
-    return at
   }
 }

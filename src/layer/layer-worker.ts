@@ -3,6 +3,7 @@ import type { Comparison } from './compare.js'
 import { copyJob } from './copy-job.js'
 import { copyPlainJob } from './copy-plain-job.js'
 import { digestFilesJob } from './digest-job.js'
+import type { PackExportRequest, PackMergedRequest } from './export-jobs.js'
 import { extractJob } from './extract-job.js'
 import { extractPlainJob } from './extract-plain-job.js'
 import { exportError } from './layer-errors.js'
@@ -16,9 +17,13 @@ import type {
   ToWorker,
 } from './layer-jobs.js'
 import { locateJob } from './locate-job.js'
+import { packExportJob } from './pack-export-job.js'
 import { packJob } from './pack-job.js'
+import { packMergedJob } from './pack-merged-job.js'
 import { packPlainJob } from './pack-plain-job.js'
 import { compareJob, packChangesJob, packTreeJob } from './pack-tree-job.js'
+import { placeJob } from './place-job.js'
+import type { PlaceRequest } from './place-jobs.js'
 import type {
   CopyPlainRequest,
   DigestFilesRequest,
@@ -67,6 +72,10 @@ async function dispatch({ kind, request }: ToWorker & { type: 'job' }, chunks: C
       return packTreeJob(request as PackTreeRequest, checkpoint)
     case 'packChanges':
       return packChangesJob(request as PackChangesRequest, checkpoint)
+    case 'packExport':
+      return packExportJob(request as PackExportRequest, checkpoint)
+    case 'packMerged':
+      return packMergedJob(request as PackMergedRequest, checkpoint)
     case 'compare':
       return compareJob(request as Comparison, checkpoint)
     case 'locate':
@@ -77,6 +86,8 @@ async function dispatch({ kind, request }: ToWorker & { type: 'job' }, chunks: C
       return copyPlainJob(request as CopyPlainRequest, checkpoint)
     case 'extractPlain':
       return extractPlainJob(request as ExtractPlainRequest, chunks, checkpoint)
+    case 'place':
+      return placeJob(request as PlaceRequest, checkpoint)
     case 'digestFiles':
       return digestFilesJob(request as DigestFilesRequest, checkpoint)
     default:

@@ -35,6 +35,8 @@ const types: Readonly<Record<Exclude<EntryKind, 'hardlink'>, number>> = {
   fifo: S_IFIFO,
 }
 
+const devices: ReadonlySet<EntryKind> = new Set(['character', 'block', 'fifo'])
+
 /**
  * Writes the entries of an archive into a tree, over what is there, as tar(1) does as root. Nothing outside of the tree is
  * reached, whatever the archive says and whoever changes the tree meanwhile: parents are resolved inside it, a file is always
@@ -54,6 +56,7 @@ export class PlainExtractor extends TreeExtractor {
   }
 
   protected override extract(original: TarEntry): void {
+    if (this.#rules.skipsDevices && devices.has(original.kind)) return
     const entry = this.#adapt(original)
     const path = this.pathOf(entry.name)
     if (path === this.#at) {

@@ -85,6 +85,8 @@ export interface ExtractRules {
   readonly keepsKinds?: boolean | undefined
   /** Whether what is no directory takes the place of a directory with all that is in it. Default false: of an empty one only. */
   readonly replacesDirectories?: boolean | undefined
+  /** Whether devices and fifos are left out. Default false. */
+  readonly skipsDevices?: boolean | undefined
   /** What the tree's root is called in messages. Default `/`. */
   readonly rootName?: string | undefined
 }

@@ -74,12 +74,17 @@ async function save(body: AsyncIterable<Uint8Array>, path: string) {
 
 /** @throws {ContextError} CONTEXT_INVALID when there is none */
 export function fileName(url: string, disposition: string | undefined): string {
-  const path = new URL(url).pathname
-  const inPath = path.endsWith('/') ? '' : basename(decoded(path))
+  const inPath = nameInUrl(url)
   const name = inPath === '' ? basename(dispositionName(disposition)) : inPath
   if (name === '' || name === '.' || name === '..' || name.includes('\0'))
     throw contextInvalid(`cannot determine filename for source ${url.replace(/[?#].*$/, '')}`)
   return name
+}
+
+/** The last element of its path; '' when it ends with a slash. */
+export function nameInUrl(url: string): string {
+  const path = new URL(url).pathname
+  return path.endsWith('/') ? '' : basename(decoded(path))
 }
 
 function decoded(path: string): string {

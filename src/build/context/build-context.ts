@@ -6,8 +6,9 @@ import type { ContextEntry, Owner, TreeEntry } from './context-entry.js'
 import { contextInvalid, contextTooLarge } from './context-errors.js'
 import { openEntry, verifyUnchanged } from './context-file.js'
 import type { ContextLimits } from './context-limits.js'
-import { ContextTree } from './context-tree.js'
+import { beneath, ContextTree } from './context-tree.js'
 import { IgnoreRules } from './ignore-rules.js'
+import { listWithParents } from './listing.js'
 import { resolve } from './resolve.js'
 import { expandSources, listSource, type Source, type SourceFile, type SourceOptions } from './sources.js'
 import type { StatCache } from './stat-cache.js'
@@ -73,6 +74,15 @@ export class BuildContext implements AsyncDisposable {
   }
 
   /**
+   * All that is copied of a path with `--parents`: the directory that it is copied from first.
+   *
+   * @throws as {@link stat}
+   */
+  filesWithParents(path: string, options?: SourceOptions): Promise<SourceFile[]> {
+    return listWithParents(this.#tree, path, options)
+  }
+
+  /**
    * SHA-256 of what is copied: its names, kinds, modes, owners, targets, sizes, contents and capabilities; not its times.
    *
    * @throws {ContextError} CONTEXT_CHANGED for files that are written to while they are read
@@ -80,6 +90,12 @@ export class BuildContext implements AsyncDisposable {
   async checksum(files: readonly SourceFile[]): Promise<`sha256:${string}`> {
     await this.#contents.ensure(files.map(({ entry }) => entry as TreeEntry))
     return checksumOf(files)
+  }
+
+  /** Where its files are, for who copies them: a descriptor of the directory, how names are opened in it, and whose they count as. */
+  get place(): { readonly root: number; readonly resolve: number; readonly owner: Owner | undefined } {
+    const { root, owner } = this.#options
+    return { root, resolve: beneath, owner }
   }
 
   /** A descriptor of a file of {@link files}, which the caller closes. @throws {ContextError} CONTEXT_CHANGED */

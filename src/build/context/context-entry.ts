@@ -24,6 +24,8 @@ export interface ContextEntry {
   readonly mode: number
   readonly uid: number
   readonly gid: number
+  /** Whether it is excluded itself, and there for what is in it. */
+  readonly isImplied: boolean
   /** Bytes of a file's content; 0 for anything else. */
   readonly size: number
   readonly mtime: Time

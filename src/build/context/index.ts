@@ -1,4 +1,4 @@
-export { type AddedFile, type AddUrlOptions, addUrl } from './add-url.js'
+export { type AddedFile, type AddUrlOptions, addUrl, nameInUrl } from './add-url.js'
 export { isArchive } from './archive-kind.js'
 export { type BuildContext, capabilityOf } from './build-context.js'
 export type { ContextEntry, ContextKind } from './context-entry.js'

@@ -2,22 +2,20 @@ import type { ContextEntry, TreeEntry } from './context-entry.js'
 import { contextInvalid } from './context-errors.js'
 import type { ContextTree } from './context-tree.js'
 import { clean, hasWildcards, matcher, PatternError } from './go-path.js'
-import { compilePattern } from './ignore-pattern.js'
-import { type IgnoreLevel, IgnoreRules, rootLevel } from './ignore-rules.js'
+import { IgnoreRules } from './ignore-rules.js'
+import { listDirectory } from './listing.js'
 import { resolve } from './resolve.js'
 
 export interface SourceOptions {
   /** Patterns of what is left out, as in an ignore file: of a directory's content by its path from there, of a file by its name. */
   readonly exclude?: readonly string[] | undefined
-  /** Whether the directories of a path are kept: all of them, or those behind a `/./` in it. Default false. */
-  readonly parents?: boolean | undefined
 }
 
 /** One file or directory that COPY or ADD takes. */
 export interface Source {
   /** What it leads to, where a symlink was named. */
   readonly entry: ContextEntry
-  /** What it is called where it is copied into a directory: its name, with `parents` a path; of a directory the content only counts. */
+  /** What it is called where it is copied into a directory; of a directory the content only counts. */
   readonly name: string
 }
 
@@ -25,6 +23,8 @@ export interface Source {
 export interface SourceFile extends Source {
   /** From where the source is copied to; empty for a directory that is a source itself. */
   readonly name: string
+  /** A directory that is there only for what is in it: it is excluded itself, or not what was asked for. */
+  readonly isParent?: boolean
 }
 
 /**
@@ -35,11 +35,11 @@ export interface SourceFile extends Source {
 export async function expandSources(
   tree: ContextTree,
   paths: readonly string[],
-  { exclude = [], parents = false }: SourceOptions = {},
+  { exclude = [] }: SourceOptions = {},
 ): Promise<Source[]> {
   const rules = IgnoreRules.of(exclude)
   const sources: Source[] = []
-  for (const path of paths) sources.push(...(parents ? await withParents(tree, path) : await named(tree, path)))
+  for (const path of paths) sources.push(...(await named(tree, path)))
   if (sources.length === 0) throw contextInvalid('no source files were specified')
   return sources.filter(({ entry, name }) => entry.kind === 'directory' || !rules.excludes(baseOf(name)))
 }
@@ -76,26 +76,6 @@ function predicate(pattern: string): (name: string) => boolean {
   }
 }
 
-/** As BuildKit's `--parents`: wildcards may be `**`, and parents that match stand for all that is in them. */
-async function withParents(tree: ContextTree, path: string): Promise<Source[]> {
-  const pivot = path.indexOf('/./')
-  const base = pivot < 0 ? '' : path.slice(0, pivot)
-  const rest = clean(`/${path.slice(pivot < 0 ? 0 : pivot + 3)}`).slice(1)
-  const from = await resolve(tree, base)
-  const inside = from.path === '' ? '' : `${from.path}/`
-  if (!hasWildcards(rest)) return [{ entry: await resolve(tree, `${inside}${rest}`), name: rest }]
-  const { matches } = compilePattern(rest)
-  const found: TreeEntry[] = []
-  const walk = async (directory: TreeEntry): Promise<void> => {
-    for (const entry of (await tree.list(directory)).entries) {
-      if (matches(entry.path.slice(inside.length))) found.push(entry)
-      else if (entry.kind === 'directory') await walk(entry)
-    }
-  }
-  await walk(from)
-  return found.map((entry) => ({ entry, name: entry.path.slice(inside.length) }))
-}
-
 /**
  * All that is copied of a source, each directory before its content, sorted.
  *
@@ -109,20 +89,7 @@ export async function listSource(
   const entry = source.entry as TreeEntry
   if (entry.kind !== 'directory') return [source]
   await tree.load(entry)
-  const rules = IgnoreRules.of(exclude)
-  const files: SourceFile[] = [{ entry, name: '' }]
-  const skip = entry.path === '' ? 0 : entry.path.length + 1
-  const walk = async (directory: TreeEntry, level: IgnoreLevel): Promise<void> => {
-    for (const one of (await tree.list(directory)).entries) {
-      const name = one.path.slice(skip)
-      const verdict = rules.verdict(name, level, one.kind === 'directory')
-      const isEntered = one.kind === 'directory' && (!verdict.isExcluded || rules.reaches(name))
-      if (!verdict.isExcluded) files.push({ entry: one, name })
-      if (isEntered) await walk(one, verdict.level)
-    }
-  }
-  await walk(entry, rootLevel)
-  return files
+  return listDirectory(tree, entry, IgnoreRules.of(exclude), () => true)
 }
 
 function baseOf(path: string): string {
