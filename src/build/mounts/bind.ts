@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mount } from '../../dockerfile/index.js'
 import { native } from '../../host/index.js'
@@ -6,7 +7,7 @@ import type { Filesystem } from '../filesystem.js'
 import type { ProcessMount } from '../host.js'
 import type { KeyPart } from '../key.js'
 import type { StepContext } from '../steps/step.js'
-import { copyFiles } from './copy-files.js'
+import { copyTo } from './copy.js'
 import type { MountScope } from './mount-scope.js'
 import { type MountSource, mountSource } from './mount-source.js'
 import type { ReadyMount, RunMount } from './run-mount.js'
@@ -32,18 +33,17 @@ export async function bindMount(
 }
 
 /** The files of a stage or an image as they are. */
-async function shown({ filesystem, entry }: MountSource, target: string): Promise<ProcessMount> {
+async function shown({ filesystem, found }: MountSource, target: string): Promise<ProcessMount> {
   // Looked up here, lest what is missing is told as a container that cannot be started.
-  const { path } = await entry()
+  const { path } = (await found()).entry
   return { kind: 'filesystem', filesystem: filesystem as Filesystem, path: `/${path}`, target }
 }
 
 /** What is seen may be other than what is there: without what is excluded, owned by root; and nobody else may see what is written. */
 async function copy(source: MountSource, { host, signal }: StepContext, scope: MountScope): Promise<string> {
-  const path = join(host.temporary, `mount-${randomUUID()}`)
-  scope.defer(() => native().removeTree(path))
-  const { context, files } = await source.files()
-  await copyFiles(context, files, path, signal)
-  await context.verifyUnchanged(files)
-  return path
+  const directory = join(host.temporary, `mount-${randomUUID()}`)
+  scope.defer(() => native().removeTree(directory))
+  await mkdir(directory, { mode: 0o700 })
+  await copyTo(await source.copied(), directory, '/files', signal)
+  return join(directory, 'files')
 }

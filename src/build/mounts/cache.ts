@@ -2,7 +2,7 @@ import { chmod, chown } from 'node:fs/promises'
 import type { Mount } from '../../dockerfile/index.js'
 import { type KeyPart, keyOf } from '../key.js'
 import type { StepContext } from '../steps/step.js'
-import { copyFiles } from './copy-files.js'
+import { copyTo } from './copy.js'
 import type { MountScope } from './mount-scope.js'
 import { type MountSource, mountSource } from './mount-source.js'
 import type { ReadyMount, RunMount } from './run-mount.js'
@@ -48,10 +48,7 @@ async function fill(
   source: MountSource | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  if (source) {
-    const { context, files } = await source.files()
-    await copyFiles(context, files, directory, signal)
-  }
+  if (source) await copyTo(await source.copied(), directory, '/', signal)
   await chown(directory, uid, gid)
   await chmod(directory, mode & 0o7777)
 }

@@ -1,14 +1,8 @@
-import type { BuildContext, ContextEntry, SourceFile } from '../context/index.js'
+import type { BuildContext, ContextEntry } from '../context/index.js'
+import { type Copied, copiedFrom, inDockersWords } from '../files/copied.js'
 import type { Filesystem } from '../filesystem.js'
 import type { KeyPart } from '../key.js'
 import type { StepContext } from '../steps/step.js'
-
-/** Files of a context. */
-export interface MountFiles {
-  readonly context: BuildContext
-  /** The file or directory itself, then what is in it; names are relative to it. */
-  readonly files: readonly SourceFile[]
-}
 
 /** Where the files of a mount are from: a path of a context, a stage or an image. */
 export interface MountSource {
@@ -16,12 +10,12 @@ export interface MountSource {
   readonly filesystem: Filesystem | undefined
   /** Undefined when files must be read to know. */
   readonly quickKey: KeyPart
-  /** What the files are. @throws what a path throws that is not there */
+  /** What the files are. @throws {BuildError} FILE_NOT_FOUND, in BuildKit's words; as {@link BuildContext.stat} */
   contentKey(): Promise<KeyPart>
   /** What the path leads to. @throws likewise */
-  entry(): Promise<ContextEntry>
-  /** All below it; listed once. @throws likewise */
-  files(): Promise<MountFiles>
+  found(): Promise<{ readonly context: BuildContext; readonly entry: ContextEntry }>
+  /** All below it, to be copied; listed once. @throws likewise */
+  copied(): Promise<Copied>
 }
 
 /** @param from a stage's name or number, an image or a named context; undefined: the main context */
@@ -33,23 +27,23 @@ export async function mountSource(
   const source = await sourceOf(from)
   const { filesystem } = source
   const quickKey = filesystem && { filesystem: filesystem.key, path }
-  let listed: Promise<MountFiles> | undefined
-  const entry = async () => (await source.files()).stat(path)
-  const list = async (): Promise<MountFiles> => {
+  const found = async () => {
     const context = await source.files()
-    return { context, files: await context.files({ entry: await entry(), name: '' }) }
+    return { context, entry: await inDockersWords(() => context.stat(path)) }
   }
-  const files = () => {
+  let listed: Promise<Copied> | undefined
+  const list = async () => {
+    const { context, entry } = await found()
+    // A single file keeps the name that the copy has.
+    return copiedFrom(context, [{ entry, name: '' }], { exclude: [] })
+  }
+  const copied = () => {
     listed ??= list()
     return listed
   }
-  const contentKey = async (): Promise<KeyPart> => {
-    // To read all of an image costs more than what it could save.
-    if (quickKey && isRoot(path)) return quickKey
-    const { context, files: found } = await files()
-    return { content: await context.checksum(found) }
-  }
-  return { filesystem, quickKey, contentKey, entry, files }
+  // To read all of an image costs more than what it could save.
+  const contentKey = async () => (quickKey && isRoot(path) ? quickKey : (await copied()).key)
+  return { filesystem, quickKey, contentKey, found, copied }
 }
 
 const isRoot = (path: string) => /^[./]*$/.test(path) && !path.includes('..')
