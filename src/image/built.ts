@@ -1,12 +1,14 @@
 import { type Digest, digestOf } from '../content/digest.js'
+import type { LayerRow } from '../store/images.js'
+import { blobOf } from './blob-bytes.js'
 import { type ImageConfig, parseConfig } from './documents/config.js'
-import { layerTar } from './documents/media-types.js'
 import { tellMade } from './events.js'
 import { LayerLoader, type StoredLayer, verifyDepth } from './layers.js'
 import type { ImageContext } from './load.js'
 import { only } from './only.js'
 import { type ReadyImage, recordFetched } from './record.js'
 import { madeManifest } from './save-image.js'
+import { squashLayers } from './squash.js'
 import { parseTag } from './tag.js'
 import type { ImageLayer, LoadedImage } from './types.js'
 
@@ -14,6 +16,8 @@ import type { ImageLayer, LoadedImage } from './types.js'
 export interface BuiltImage {
   /** Bottom first; their blobs and files are here. */
   readonly layers: readonly ImageLayer[]
+  /** Those above the first so many become one; none by default. */
+  readonly squashAbove?: number | undefined
   /** The configuration document of an image that has these layers. */
   document(diffIds: readonly Digest[]): Buffer
   /** Of the image's manifest: what pushes and archives say of it. */
@@ -33,8 +37,9 @@ export interface RecordBuiltRequest extends BuiltImage {
  * @throws {LayerError} `TOO_MANY_LAYERS`; {InvalidOptionError} `INVALID_REFERENCE`
  */
 export async function recordBuilt(context: ImageContext, request: RecordBuiltRequest): Promise<LoadedImage> {
-  const { layers: given, annotations, signal } = request
+  const { annotations, signal } = request
   const references = [...new Set(request.references.map((name) => parseTag(name).toString()))]
+  const given = await ownLayers(context, request, signal)
   const document = request.document(given.map(({ diffId }) => diffId))
   const config = parseConfig(document, 'configuration')
   const layers = await storedLayers(context, config, given, signal)
@@ -50,6 +55,15 @@ export async function recordBuilt(context: ImageContext, request: RecordBuiltReq
   return image as LoadedImage
 }
 
+/** The layers that it is to have. */
+export async function ownLayers(
+  context: ImageContext,
+  { layers, squashAbove }: BuiltImage,
+  signal: AbortSignal | undefined,
+): Promise<readonly ImageLayer[]> {
+  return squashAbove === undefined ? layers : squashLayers(context, layers, squashAbove, signal)
+}
+
 /** They are looked up; what somebody has removed meanwhile is made once more from its blob. */
 async function storedLayers(
   context: ImageContext,
@@ -57,25 +71,28 @@ async function storedLayers(
   layers: readonly ImageLayer[],
   signal: AbortSignal | undefined,
 ): Promise<StoredLayer[]> {
+  const { records, snapshots, content } = context
   verifyDepth(layers.length)
-  const found = layers.map((layer) => storedLayer(context, layer))
+  const rows = layers.map((layer) => rowOf(context, layer))
+  const found = rows.map((row) => {
+    const snapshot = records.snapshot(row.chain_id)
+    return snapshot && snapshots.has(row.chain_id) ? { row, snapshot, isMade: false } : undefined
+  })
   if (found.every((layer) => layer !== undefined)) return found
   const loader = new LayerLoader(context, signal, () => {})
-  const sources = layers.map(({ blob: digest, mediaType = layerTar, diffId }) => ({
-    mediaType,
-    ingest: async () => ({ digest: digest ?? diffId, size: context.content.size(digest ?? diffId) }),
-  }))
-  return loader.load(diffIds, sources)
+  const sourceOf = (row: LayerRow) => {
+    const digest = blobOf(row)
+    return { mediaType: row.media_type ?? undefined, ingest: async () => ({ digest, size: content.size(digest) }) }
+  }
+  return loader.load(diffIds, rows.map(sourceOf))
 }
 
-function storedLayer(context: ImageContext, { chainId, diffId, blob, mediaType }: ImageLayer): StoredLayer | undefined {
-  const { records, snapshots, content } = context
-  const snapshot = records.snapshot(chainId)
-  if (snapshot === undefined || !snapshots.has(chainId)) return undefined
-  // A push may have replaced the blob by a compressed one.
-  const blobs = [{ blob: blob ?? null, media_type: mediaType ?? null }, ...records.layerBlobs(diffId)]
+/** A layer with a blob that is here: a push may have replaced the one that it came as. */
+export function rowOf({ records, content }: ImageContext, layer: ImageLayer): LayerRow {
+  const { diffId: diff_id, chainId: chain_id, blob = null, mediaType: media_type = null } = layer
+  const blobs = [{ blob, media_type }, ...records.layerBlobs(diff_id)]
   const stored = blobs.find((other) => other.blob !== null && content.has(other.blob as Digest))
-  return stored && { row: { diff_id: diffId, chain_id: chainId, ...stored }, snapshot, isMade: false }
+  return { diff_id, chain_id, blob, media_type, ...stored }
 }
 
 /** Annotations are kept in a manifest of the image's own: from there pushes and archives take them. */

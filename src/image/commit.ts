@@ -5,6 +5,7 @@ import type { ImageRow, LayerRow } from '../store/images.js'
 import { applyChanges } from './changes.js'
 import { parseConfig } from './documents/config.js'
 import { layerTar } from './documents/media-types.js'
+import { emptyLayer } from './empty-layer.js'
 import { tellMade } from './events.js'
 import { noSuchImage } from './image-errors.js'
 import { LayerLoader, verifyDepth } from './layers.js'
@@ -32,9 +33,6 @@ export interface CommitImageRequest {
   pack(file: string): Promise<PackResult>
   readonly signal?: AbortSignal | undefined
 }
-
-/** The tar that has no entries, which Docker does not count as a layer. */
-const emptyLayer = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
 
 /**
  * Makes an image of another one and a layer on top. To be called within a change, see `collection.ts`.

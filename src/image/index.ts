@@ -1,6 +1,8 @@
 export type { ArchiveSource } from './archive/source.js'
 export type { SaveFormat } from './archive/write-archive.js'
 export type { BuiltImage, RecordBuiltRequest } from './built.js'
+export type { WriteBuiltRequest, WrittenBuild } from './built-archive.js'
+export type { ExportedFiles } from './built-files.js'
 export type { CommitImageRequest } from './commit.js'
 export {
   formatPlatform,

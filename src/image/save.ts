@@ -37,9 +37,19 @@ export async function saveImages(
   const images: ArchivedImage[] = []
   for (const { image, names } of selected)
     images.push({ ...(await savableImage(store, image.id, format === 'oci')), names })
+  return writeCounted(writeArchive({ images, format }, store.content), target, signal, onProgress)
+}
+
+/** Writes bytes to their target, and counts them. @throws {SyscallError} the target's failures */
+export async function writeCounted(
+  bytes: AsyncIterable<Buffer>,
+  target: SaveTarget,
+  signal: AbortSignal | undefined,
+  onProgress: OnProgress = () => {},
+): Promise<SavedArchive> {
   let size = 0
   async function* counted(): AsyncGenerator<Buffer, void, undefined> {
-    for await (const chunk of writeArchive(images, format, store.content)) {
+    for await (const chunk of bytes) {
       yield chunk
       size += chunk.length
       onProgress({ kind: 'bytes', current: size })

@@ -13,6 +13,8 @@ import { openImageList } from '../store/image-list.js'
 import { openImageRecords } from '../store/images.js'
 import type { ArchiveSource } from './archive/source.js'
 import { type RecordBuiltRequest, recordBuilt } from './built.js'
+import { type WriteBuiltRequest, type WrittenBuild, writeBuilt } from './built-archive.js'
+import { builtFiles, type ExportedFiles } from './built-files.js'
 import { openCatalogue } from './catalogue.js'
 import { type Collection, openCollection } from './collection.js'
 import { type CommitImageRequest, commitImage } from './commit.js'
@@ -83,6 +85,14 @@ export interface ImageStore {
   commit(request: CommitImageRequest): Promise<LoadedImage>
   /** Records what a build has made, under its names. @throws {LayerError} `TOO_MANY_LAYERS`; {InvalidOptionError} `INVALID_REFERENCE` */
   recordBuilt(request: RecordBuiltRequest): Promise<LoadedImage>
+  /** Writes what a build has made to an archive or an OCI layout, and records nothing. @throws as {@link recordBuilt}, and {SyscallError} */
+  writeBuilt(request: WriteBuiltRequest): Promise<WrittenBuild>
+  /** Lends `body` the files of layers as one tar, made while it is read. @throws {NotFoundError} `CONTENT_NOT_FOUND` */
+  withFiles<Result>(
+    files: readonly ExportedFiles[],
+    body: (tar: AsyncIterable<Buffer>) => Promise<Result>,
+    signal?: AbortSignal,
+  ): Promise<Result>
   /**
    * Makes an image of the host's own programs, with the libraries, dynamic linker and interpreters that they need. The
    * same host files make the same image; a repeated call with unchanged files only looks at them.
@@ -216,6 +226,8 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
       disk.syncLater()
       return image
     },
+    writeBuilt: (request) => changing(context, collection, request.signal, () => writeBuilt(context, request)),
+    withFiles: (files, body, signal) => collection.hold(() => body(builtFiles(context, files, signal)), signal),
     async fromHost(options) {
       options.signal?.throwIfAborted()
       const base = options.from === undefined ? undefined : catalogue.get(options.from)

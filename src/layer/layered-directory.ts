@@ -108,12 +108,23 @@ export class LayeredDirectory {
     return [...this.types().keys()].sort()
   }
 
-  /** The names with their types (DT_*) in the topmost layer that has them, whiteouts as they are. */
-  types(): Map<string, number> {
+  /**
+   * The names with their types (DT_*) in the topmost layer that has them, whiteouts as they are.
+   *
+   * @param count of how many layers from the top; of all by default
+   */
+  types(count = Number.POSITIVE_INFINITY): Map<string, number> {
     const types = new Map<string, number>()
-    for (const { fd } of this.#parts)
+    for (const { fd, layer } of this.#parts) {
+      if (layer >= count) break
       for (const { name, type } of this.#native.readDirectory(fd)) if (!types.has(name)) types.set(name, type)
+    }
     return types
+  }
+
+  /** Whether it shows something of what is below so many layers from the top. */
+  reaches(count: number): boolean {
+    return this.#parts.some(({ layer }) => layer >= count)
   }
 
   /** Where a name is that one layer alone can have. */

@@ -3,6 +3,7 @@ import { type Digest, hexOf } from '../../content/digest.js'
 import { tarEnd, tarHeader, tarPadding } from '../../layer/index.js'
 import type { Reference } from '../../reference/reference.js'
 import { blobBytes } from '../blob-bytes.js'
+import type { Annotations, WrittenDocument } from '../documents/write-manifest.js'
 import type { SavableImage } from '../save-image.js'
 
 export type SaveFormat = 'docker' | 'oci'
@@ -12,8 +13,24 @@ export interface ArchivedImage extends SavableImage {
   readonly names: readonly Reference[]
 }
 
+/** Images for several platforms under the same names: one index of them. */
+export interface ArchivedList {
+  readonly document: WrittenDocument & { readonly digest: Digest }
+  readonly names: readonly Reference[]
+}
+
+/** All that an archive holds. */
+export interface ArchiveContents {
+  readonly images: readonly ArchivedImage[]
+  readonly format: SaveFormat
+  /** What `index.json` names instead of the images. */
+  readonly list?: ArchivedList | undefined
+  /** Of `index.json`. */
+  readonly annotations?: Annotations | undefined
+}
+
 /** A file of the archive: its bytes, or a stored blob. */
-interface ArchiveFile {
+export interface ArchiveFile {
   readonly name: string
   readonly size: number
   readonly content: Buffer | Digest
@@ -29,24 +46,35 @@ interface ArchiveFile {
  * @see https://github.com/opencontainers/image-spec/blob/main/image-layout.md
  */
 export async function* writeArchive(
-  images: readonly ArchivedImage[],
-  format: SaveFormat,
+  contents: ArchiveContents,
   content: Content,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const files = [...blobFiles(images), ...documents(images, format)]
   for (const name of ['blobs', 'blobs/sha256']) yield tarHeader({ kind: 'directory', name, mode: 0o755 })
-  for (const file of files) {
+  for (const file of archiveFiles(contents)) {
     yield tarHeader({ kind: 'file', name: file.name, mode: 0o644, size: file.size })
-    if (Buffer.isBuffer(file.content)) yield file.content
-    else yield* blobBytes(content, file.content, { length: file.size })
+    yield* archiveFileBytes(file, content)
     yield tarPadding(file.size)
   }
   yield tarEnd
 }
 
+/** The bytes of one of its files. */
+export async function* archiveFileBytes(
+  { content: source, size }: ArchiveFile,
+  content: Content,
+): AsyncGenerator<Buffer, void, undefined> {
+  if (Buffer.isBuffer(source)) yield source
+  else yield* blobBytes(content, source, { length: size })
+}
+
+/** Blobs come first. */
+export function archiveFiles(contents: ArchiveContents): ArchiveFile[] {
+  return [...blobFiles(contents), ...documents(contents)]
+}
+
 const blobName = (digest: Digest) => `blobs/sha256/${hexOf(digest)}`
 
-function blobFiles(images: readonly ArchivedImage[]): ArchiveFile[] {
+function blobFiles({ images, list }: ArchiveContents): ArchiveFile[] {
   const files = new Map<string, ArchiveFile>()
   const add = (digest: Digest, size: number, content: Buffer | Digest) =>
     files.set(digest, { name: blobName(digest), size, content })
@@ -55,11 +83,13 @@ function blobFiles(images: readonly ArchivedImage[]): ArchiveFile[] {
     add(config.digest, config.bytes.length, config.bytes)
     add(manifest.digest, manifest.bytes.length, manifest.bytes)
   }
+  if (list) add(list.document.digest, list.document.bytes.length, list.document.bytes)
   return [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-function documents(images: readonly ArchivedImage[], format: SaveFormat): ArchiveFile[] {
-  const index = jsonFile('index.json', indexOf(images))
+function documents({ images, format, list, annotations }: ArchiveContents): ArchiveFile[] {
+  const named = list ? [{ ...list, manifest: list.document }] : images
+  const index = jsonFile('index.json', { ...indexOf(named), ...(annotations && { annotations }) })
   const layout = jsonFile('oci-layout', { imageLayoutVersion: '1.0.0' })
   if (format === 'oci') return [index, layout]
   const repositories = repositoriesOf(images)
@@ -74,15 +104,17 @@ function jsonFile(name: string, document: object): ArchiveFile {
 }
 
 /** A manifest stands there once for each of its names, as containerd and Docker write it. */
-function indexOf(images: readonly ArchivedImage[]): object {
-  const manifests = images.flatMap(({ manifest: { mediaType, digest, bytes }, names }) => {
+function indexOf(named: readonly Pick<ArchivedImage, 'manifest' | 'names'>[]): object {
+  const manifests = named.flatMap(({ manifest: { mediaType, digest, bytes }, names }) => {
     const descriptor = { mediaType, digest, size: bytes.length }
-    return names.length === 0 ? [descriptor] : names.map((name) => ({ ...descriptor, annotations: annotations(name) }))
+    return names.length === 0
+      ? [descriptor]
+      : names.map((name) => ({ ...descriptor, annotations: nameAnnotations(name) }))
   })
   return { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests }
 }
 
-function annotations(name: Reference): object {
+function nameAnnotations(name: Reference): object {
   return { 'io.containerd.image.name': name.toString(), 'org.opencontainers.image.ref.name': name.tag }
 }
 
