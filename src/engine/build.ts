@@ -56,7 +56,7 @@ export async function runBuild(
 ): Promise<BuildRunResult> {
   const { options } = request
   const epoch = epochOf(options)
-  const platforms = [...new Set((options.platform ?? [hostPlatformName()]).map(platformName))]
+  const platforms = [...new Set([options.platform ?? hostPlatformName()].flat().map(platformName))]
   await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
   await using files = openFiles(contexts, request, directory.path, signal, report)
   const { file, text } = await files.dockerfile()
@@ -79,7 +79,7 @@ export async function runBuild(
   signal.throwIfAborted()
   if (stop.signal.aborted) throw stop.signal.reason
   const solved = solutions.map((solution) => (solution as PromiseFulfilledResult<Solution>).value)
-  return exportBuild(contexts, { solved, options, epoch, host, report, signal })
+  return exportBuild(contexts, { solved, options, epoch, report, signal })
 }
 
 interface PlatformBuild {
