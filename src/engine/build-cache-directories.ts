@@ -65,8 +65,8 @@ export class CacheDirectories {
     if (lock === undefined) return undefined
     try {
       const size = await native().treeSize(this.#data(directory))
-      failpoint('cache.remove')
       this.#store.remove(directory)
+      failpoint('cache.discard')
       await this.#discard(directory)
       return size
     } finally {
