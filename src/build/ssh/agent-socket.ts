@@ -32,7 +32,7 @@ export async function serveAgent(
 ): Promise<AgentSocket> {
   const stop = new AbortController()
   const open = new Set<Socket>()
-  const server = createServer({ pauseOnConnect: true }, (socket) => {
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
     open.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => open.delete(socket))

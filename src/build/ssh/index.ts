@@ -5,6 +5,7 @@ import { type AgentSocket, type AgentSocketOptions, serveAgent } from './agent-s
 import { ForwardedAgent } from './forwarded-agent.js'
 import { KeyAgent } from './key-agent.js'
 import { parsePrivateKey } from './private-key.js'
+import { WireError } from './wire.js'
 
 /**
  * A socket that an agent is spoken to by, as long as it is not closed.
@@ -24,10 +25,15 @@ function keyOf(key: Uint8Array) {
     return parsePrivateKey(key)
   } catch (error) {
     // What the cause says may have parts of the key: it is left out.
-    const isLocked = (error as { code?: string }).code === 'ERR_MISSING_PASSPHRASE' || /passphrase/.test(String(error))
+    const isLocked = error instanceof WireError ? /passphrase/.test(error.message) : isEncryptedPem(key)
     const reason = isLocked
       ? 'it has a passphrase: forward an agent that has the key'
       : 'it is no private key that is known'
     throw new BuildError(`cannot use an SSH key: ${reason}`, { code: 'BUILD_FAILED' })
   }
+}
+
+/** PKCS #8 says it by its name, older formats by a header. */
+function isEncryptedPem(key: Uint8Array): boolean {
+  return Buffer.from(key).includes('ENCRYPTED')
 }
