@@ -1,26 +1,5 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { done, type Setting } from './fixture.js'
-
-const read = (root: string, path: string) => readFileSync(join(root, path), 'utf8')
-const _modeOf = (root: string, path: string) => lstatSync(join(root, path)).mode & 0o7777
-const _ownerOf = (root: string, path: string) => {
-  const { uid, gid } = lstatSync(join(root, path))
-  return `${uid}:${gid}`
-}
-
-/** All names below, with their content, or the targets of symlinks. */
-function filesOf(root: string, at = ''): Record<string, string> {
-  return Object.assign(
-    {},
-    ...readdirSync(join(root, at), { withFileTypes: true }).map((entry) => {
-      const path = at === '' ? entry.name : `${at}/${entry.name}`
-      if (entry.isDirectory()) return { [`${path}/`]: '', ...filesOf(root, path) }
-      return { [path]: entry.isSymbolicLink() ? `-> ${readlinkSync(join(root, path))}` : read(root, path) }
-    }),
-  )
-}
+import { done, filesOf, type Setting } from './fixture.js'
 
 describe('where COPY puts files', () => {
   const context = { a: 'A', b: 'B', 'dir/x': 'X', 'dir/sub/y': 'Y', 'dir/link': '-> ../a', pointer: '-> dir/x' }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expandInstruction, GlobalScope, parseDockerfile, parseInstructions, Scope } from '../../dockerfile/index.js'
 import { closing as closingDescriptor, temporaryDirectory } from '../../host/fixture.js'
@@ -85,4 +85,23 @@ function contextOf(state: StageState, directory: string, { stage, settings = {} 
     log: () => {},
     warn: () => {},
   } as StepContext
+}
+
+/** All names below, with their content, or the targets of symlinks. */
+export function filesOf(root: string, at = ''): Record<string, string> {
+  return Object.assign(
+    {},
+    ...readdirSync(join(root, at), { withFileTypes: true }).map((entry) => {
+      const path = at === '' ? entry.name : `${at}/${entry.name}`
+      if (entry.isDirectory()) return { [`${path}/`]: '', ...filesOf(root, path) }
+      const content = () => readFileSync(join(root, path), 'utf8')
+      return { [path]: entry.isSymbolicLink() ? `-> ${readlinkSync(join(root, path))}` : content() }
+    }),
+  )
+}
+
+/** `0644 0:0` */
+export function attributesOf(root: string, path: string): string {
+  const { mode, uid, gid } = lstatSync(join(root, path))
+  return `${(mode & 0o7777).toString(8).padStart(4, '0')} ${uid}:${gid}`
 }
