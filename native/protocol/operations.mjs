@@ -598,6 +598,14 @@ export const operations = [
     doc: 'The program does not outlive the connection of the engine that spawned us: when that ends, everybody in the cgroup is killed, and the program is not started again.',
   },
 
+  {
+    code: 78,
+    name: 'change_owner',
+    in: ['container'],
+    fields: { path: 'str', uid: 'u64', gid: 'u64' },
+    doc: 'lchown(2) of a file in a directory that the engine owns.',
+  },
+
   // ---- teardown ------------------------------------------------------------------------------------------------------
   {
     code: 80,

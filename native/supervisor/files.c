@@ -58,6 +58,11 @@ int do_write_file(struct supervisor *s, const struct op_write_file *op) {
     return write_whole(fd, op->data->data, op->data->length);
 }
 
+int do_change_owner(struct supervisor *s, const struct op_change_owner *op) {
+    (void)s;
+    return lchown(op->path, (uid_t)op->uid, (gid_t)op->gid);
+}
+
 int do_write_knob(struct supervisor *s, const struct op_write_knob *op) {
     (void)s;
     return write_existing(AT_FDCWD, op->path, op->value) == 0 || op->optional ? 0 : -1;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x3dfc60c5u
+#define PLAN_FINGERPRINT 0x10d408b9u
 #define OPCODE_LAST 95
 #define FAULT_LAST 8
 #define FRAME_LAST 39
@@ -171,6 +171,7 @@ enum {
     OP_JOIN_PROGRAM = 75,
     OP_OWN_CGROUP = 76,
     OP_LIFELINE = 77,
+    OP_CHANGE_OWNER = 78,
     OP_CGROUP_KILL = 80,
     OP_CGROUP_REMOVE = 81,
     OP_REMOVE_TREE = 82,
@@ -530,6 +531,12 @@ struct op_own_cgroup {
     uint64_t session;
 };
 
+struct op_change_owner {
+    const char *path;
+    uint64_t uid;
+    uint64_t gid;
+};
+
 struct op_cgroup_kill {
     const char *path;
 };
@@ -607,6 +614,7 @@ union op_fields {
     struct op_event event;
     struct op_join_program join_program;
     struct op_own_cgroup own_cgroup;
+    struct op_change_owner change_owner;
     struct op_cgroup_kill cgroup_kill;
     struct op_cgroup_remove cgroup_remove;
     struct op_remove_tree remove_tree;
@@ -689,6 +697,7 @@ int do_event(struct supervisor *s, const struct op_event *op);
 int do_join_program(struct supervisor *s, const struct op_join_program *op);
 int do_own_cgroup(struct supervisor *s, const struct op_own_cgroup *op);
 int do_lifeline(struct supervisor *s);
+int do_change_owner(struct supervisor *s, const struct op_change_owner *op);
 int do_cgroup_kill(struct supervisor *s, const struct op_cgroup_kill *op);
 int do_cgroup_remove(struct supervisor *s, const struct op_cgroup_remove *op);
 int do_remove_tree(struct supervisor *s, const struct op_remove_tree *op);
@@ -760,6 +769,7 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_JOIN_PROGRAM: return do_join_program(supervisor, &fields->join_program);
     case OP_OWN_CGROUP: return do_own_cgroup(supervisor, &fields->own_cgroup);
     case OP_LIFELINE: return do_lifeline(supervisor);
+    case OP_CHANGE_OWNER: return do_change_owner(supervisor, &fields->change_owner);
     case OP_CGROUP_KILL: return do_cgroup_kill(supervisor, &fields->cgroup_kill);
     case OP_CGROUP_REMOVE: return do_cgroup_remove(supervisor, &fields->cgroup_remove);
     case OP_REMOVE_TREE: return do_remove_tree(supervisor, &fields->remove_tree);
@@ -849,6 +859,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [75] = {"join_program", 16, false, 1, -1, {FIELD_U64}},
     [76] = {"own_cgroup", 2, false, 2, 0, {FIELD_STR, FIELD_U64}},
     [77] = {"lifeline", 2, false, 0, -1, {0}},
+    [78] = {"change_owner", 8, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [80] = {"cgroup_kill", 128, false, 1, 0, {FIELD_STR}},
     [81] = {"cgroup_remove", 128, false, 1, 0, {FIELD_STR}},
     [82] = {"remove_tree", 128, false, 1, 0, {FIELD_STR}},

@@ -5,6 +5,7 @@ import type { EngineEvent } from '../events/event.js'
 import type { EventSink } from '../events/types.js'
 import type { CommitImageRequest } from '../image/index.js'
 import type { Freezer, Knob } from '../launch/cgroups.js'
+import type { RunSecrets } from '../launch/run-plan.js'
 import type { Session } from '../launch/session.js'
 import type { Change, PackResult } from '../snapshot/index.js'
 import type { VolumePoint } from '../spec/mount-point.js'
@@ -21,6 +22,8 @@ export interface StartStreams {
   readonly attached: boolean
   readonly rows: number
   readonly columns: number
+  /** Told to the program of this start, and to nobody else. */
+  readonly secrets?: RunSecrets
 }
 
 export const detachedStreams: StartStreams = { attached: false, rows: 0, columns: 0 }

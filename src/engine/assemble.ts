@@ -101,6 +101,7 @@ export function assemble(
       ...linksOf(stages, record, wiring),
     })),
     journal: journalPlan(stages, record, wiring.networks),
+    secrets: streams.secrets,
     remove: config.rm,
     isBound: isWorkspace,
   }

@@ -7,8 +7,9 @@ import type { Content } from '../content/content.js'
 import type { Digest } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
 import { layerTar } from '../image/documents/media-types.js'
-import { formatPlatform } from '../image/index.js'
+import { formatPlatform, type ImageContent } from '../image/index.js'
 import { chainIds } from '../layer/index.js'
+import { missingPlaces, removePlaces } from '../snapshot/mount-points.js'
 import type { MountInput, RunOptions } from '../spec/options.js'
 import { removeWorkspace } from './build-directory.js'
 import { createContainer, type RunStages, runContainer } from './run-actions.js'
@@ -73,6 +74,8 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
   readonly #request: WorkspaceRequest
   #container: string | undefined
   #live: Live | undefined
+  /** Of mounts, which the start has made. */
+  #places: readonly string[] = []
 
   constructor(stages: RunStages, context: ContainerContext, request: WorkspaceRequest) {
     this.#stages = stages
@@ -84,6 +87,8 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     if (this.#container !== undefined)
       throw new Error('a workspace runs one program, before anything else is done in it')
     request.signal.throwIfAborted()
+    const targets = request.mounts.map(({ target }) => target)
+    this.#places = missingPlaces(this.#stages.snapshots.layers(this.#image.chain), targets)
     const { live } = await runContainer(
       this.#stages,
       this.#context,
@@ -95,12 +100,15 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     live.session.listen({
       onOutput: (stream, data) => {
         const room = request.onOutput(stream, data)
-        if (!room) return
+        if (!room || request.signal.aborted) return
         live.session.pause()
         room.finally(() => live.session.resume())
       },
     })
-    const onAbort = () => this.#kill()
+    const onAbort = () => {
+      this.#kill()
+      live.session.resume()
+    }
     request.signal.addEventListener('abort', onAbort, { once: true })
     try {
       if (request.signal.aborted) onAbort()
@@ -134,10 +142,12 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     if (this.#container === undefined) return undefined
     // Nobody has it mounted any more.
     await this.#live?.gone()
-    const { snapshots, paths, images } = this.#stages
-    const { chain, layers } = images.resolve(this.#request.image)
+    const { snapshots, paths } = this.#stages
+    const { chain, layers } = this.#image
     const directory = `${paths.containers}/${this.#container}`
     failpoint('workspace.pack')
+    const [own = '', ...base] = snapshots.layers(chain, directory)
+    removePlaces(own, this.#places, base)
     let size = 0
     const blob = await content.ingestMade(async (path) => {
       const packed = await snapshots.packChanges(chain, directory, path, { signal, settle: { latest: epoch } })
@@ -158,6 +168,10 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     this.#kill()
     await this.#live?.gone()
     await removeWorkspace(this.#context, this.#container)
+  }
+
+  get #image(): ImageContent {
+    return this.#stages.images.resolve(this.#request.image)
   }
 
   /** It runs nothing, but a container has a command. */
@@ -192,7 +206,7 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
         return { type: 'tmpfs', target, ...(mount.sizeBytes && { tmpfsOptions: { size: mount.sizeBytes } }) }
       case 'filesystem': {
         const { images } = this.#stages
-        const platform = formatPlatform(images.resolve(this.#request.image))
+        const platform = formatPlatform(this.#image)
         const source = await images.steps.hidden(this.#request.build, mount.filesystem.layers, platform, signal)
         return { type: 'image', source, target, imageOptions: { subpath: mount.path.replace(/^\/+/, '') } }
       }

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x3dfc60c5
+export const fingerprint = 0x10d408b9
 export const modes = {
   run: 0,
   exec: 1,
@@ -167,6 +167,7 @@ export const opcodes = {
   join_program: 75,
   own_cgroup: 76,
   lifeline: 77,
+  change_owner: 78,
   cgroup_kill: 80,
   cgroup_remove: 81,
   remove_tree: 82,
@@ -241,6 +242,7 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   75: 'join_program',
   76: 'own_cgroup',
   77: 'lifeline',
+  78: 'change_owner',
   80: 'cgroup_kill',
   81: 'cgroup_remove',
   82: 'remove_tree',
@@ -631,6 +633,13 @@ export interface JoinProgram {
 export interface OwnCgroup {
   readonly path: string
   readonly session: number | bigint
+}
+
+/** lchown(2) of a file in a directory that the engine owns. */
+export interface ChangeOwner {
+  readonly path: string
+  readonly uid: number | bigint
+  readonly gid: number | bigint
 }
 
 /** Kills what is left in a cgroup directory: cgroup.kill, else SIGKILL by pid until `cgroup.procs` is empty (bounded). */
@@ -1200,6 +1209,15 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   /** The program does not outlive the connection of the engine that spawned us: when that ends, everybody in the cgroup is killed, and the program is not started again. (prepare) */
   lifeline(): void {
     this.begin(77, 'lifeline')
+    this.end()
+  }
+
+  /** lchown(2) of a file in a directory that the engine owns. (container) */
+  changeOwner(fields: ChangeOwner): void {
+    this.begin(78, 'change_owner')
+    this.str(fields.path)
+    this.u64(fields.uid)
+    this.u64(fields.gid)
     this.end()
   }
 

@@ -21,7 +21,7 @@ import {
 } from './protocol.gen.js'
 import { writePivot, writeRootDirectories, writeRootMount } from './root-steps.js'
 import { writeTeardown } from './teardown-plan.js'
-import { Trees } from './trees.js'
+import { type SecretFile, Trees } from './trees.js'
 
 const CLONE = {
   NEWNS: 0x20000,
@@ -76,6 +76,7 @@ export interface RunPlanInput {
   readonly probe: ProbePlan | undefined
   /** What its supervisor tells. */
   readonly journal: JournalPlan
+  readonly secrets: RunSecrets | undefined
   /** Its files go when it ends. */
   readonly remove: boolean
   /** It does not outlive the connection of the process that starts it. */
@@ -93,6 +94,13 @@ type FaultPlace =
   | { readonly step: number; readonly kind: 'error' | 'kill' }
   /** The supervisor is killed between two steps. */
   | { readonly point: keyof typeof faultPoints }
+
+/** What is told to the program of one start alone: neither a record nor a file has it. */
+export interface RunSecrets {
+  /** `NAME=value` */
+  readonly env: readonly string[]
+  readonly files: readonly SecretFile[]
+}
 
 export interface RunStdio {
   readonly tty: boolean
@@ -120,7 +128,14 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   const { spec, images, paths, slots, shared } = input
   const trees = new Trees(
     plan,
-    { mounts: spec.mounts, images, directory: paths.directory, slots, sharedMemory: shared.ipc },
+    {
+      mounts: spec.mounts,
+      images,
+      directory: paths.directory,
+      slots,
+      sharedMemory: shared.ipc,
+      secrets: { files: input.secrets?.files ?? [], place: paths.run },
+    },
     mounts,
   )
   plan.section('prepare')
@@ -134,7 +149,7 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   // Its interfaces were made meanwhile.
   if (input.network.kind === 'own') plan.awaitRelease()
   writeProcess(plan, {
-    process: input.spec.process,
+    process: processOf(input),
     seccomp: input.seccomp,
     keyring: `_ses.${input.id}`,
     createWorkingDirectory: true,
@@ -151,6 +166,14 @@ export function compileRun(input: RunPlanInput): LaunchPlan {
   plan.section('teardown')
   writeTeardown(plan, input)
   return { bytes: plan.finish({ mode: 'run', ...planFault(input.fault) }), steps: plan.names, mounts }
+}
+
+/** With the variables that only it is told. */
+function processOf({ spec: { process }, secrets }: RunPlanInput): Spec['process'] {
+  if (!secrets || secrets.env.length === 0) return process
+  const nameOf = (variable: string) => variable.split('=', 1)[0]
+  const names = new Set(secrets.env.map(nameOf))
+  return { ...process, env: [...process.env.filter((one) => !names.has(nameOf(one))), ...secrets.env] }
 }
 
 /** A fault as the plan's header has it. */
@@ -234,6 +257,7 @@ function writeEntrance(plan: PlanWriter, { spec, rootfs, cgroups, shared }: RunP
   if (shared.ipc !== undefined) plan.setns({ slot: shared.ipc, flags: CLONE.NEWIPC })
   plan.rootPropagation({ flags: MS.REC | MS.PRIVATE })
   trees.openImages()
+  trees.openSecrets()
   writeRootMount(plan, rootfs)
   plan.awaitRelease()
   for (const { join, version } of cgroups.directories) if (version === 1) plan.cgroupJoin({ path: join })
@@ -264,6 +288,7 @@ function writeFilesystems(
       if (mount.destination === '/dev') writeDevices(plan, spec)
     }
   }
+  trees.attachSecrets()
 }
 
 function joinNetwork(plan: PlanWriter, network: NetworkPlan): void {

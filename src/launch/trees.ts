@@ -14,6 +14,23 @@ export interface TreesInput {
   readonly slots: number
   /** The slot of the container whose /dev/shm is shared. */
   readonly sharedMemory: number | undefined
+  readonly secrets?: SecretsInput
+}
+
+/** A file that no disk ever has: in memory that only the container's mount namespace has. */
+export interface SecretFile {
+  /** Where its processes see it. */
+  readonly target: string
+  readonly content: Uint8Array
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface SecretsInput {
+  readonly files: readonly SecretFile[]
+  /** A directory of the host that nothing is needed of any more when they are made: they are made over it. */
+  readonly place: string
 }
 
 interface Image {
@@ -34,12 +51,14 @@ export class Trees {
   readonly #taken: readonly Mount[]
   readonly #owner: number
   readonly #images: readonly Image[]
+  readonly #secrets: readonly (SecretFile & { readonly path: string; readonly mount: Mount })[]
+  readonly #place: string
   readonly #firstSlot: number
 
   /** @param steps gets the steps that are about a mount, for messages about failed ones */
   constructor(
     plan: PlanWriter,
-    { mounts, images, directory, slots, sharedMemory }: TreesInput,
+    { mounts, images, directory, slots, sharedMemory, secrets }: TreesInput,
     steps: Map<number, Mount>,
   ) {
     this.#plan = plan
@@ -49,6 +68,12 @@ export class Trees {
     this.#taken = mounts.filter(({ type }) => type === 'shared')
     this.#owner = sharedMemory ?? 0
     this.#images = imagesOf(mounts, images, directory)
+    this.#place = secrets?.place ?? ''
+    this.#secrets = (secrets?.files ?? []).map((file, index) => ({
+      ...file,
+      path: `${this.#place}/${index}`,
+      mount: { type: 'secret', source: '', destination: file.target, options: secretOptions },
+    }))
   }
 
   makeDirectories(): void {
@@ -90,6 +115,23 @@ export class Trees {
       }
       for (const mount of mounts) this.#open(mount, path)
     }
+  }
+
+  /** After the binds, and likewise. What is never written to memory that is swapped is never on a disk. */
+  openSecrets(): void {
+    if (this.#secrets.length === 0) return
+    const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC
+    const target = this.#place
+    this.#plan.rootMount({ directory: '/', source: 'ramfs', target, fstype: 'ramfs', flags, data: 'mode=700' })
+    for (const { path, content, mode, uid, gid, mount } of this.#secrets) {
+      this.#plan.writeFile({ path, mode, data: content })
+      this.#plan.changeOwner({ path, uid, gid })
+      this.#open(mount, path)
+    }
+  }
+
+  attachSecrets(): void {
+    for (const { mount } of this.#secrets) this.attach(mount)
   }
 
   /** Attaches what was opened for a mount. */
@@ -137,6 +179,8 @@ export class Trees {
     return slot
   }
 }
+
+const secretOptions = ['ro', 'nosuid', 'nodev', 'noexec']
 
 const isShared = (option: string) => option === 'shared' || option === 'rshared'
 

@@ -35,6 +35,13 @@ const initEntries: readonly InitEntry[] = [
   { directory: '/etc', name: 'mtab', kind: 'mtab' },
 ]
 
+/** What every container has for its mounts, whatever its image has. */
+export const initPlaces: ReadonlySet<string> = new Set([
+  '/dev',
+  '/etc',
+  ...initEntries.map(({ directory, name }) => `${directory}/${name}`.replace('//', '/')),
+])
+
 const below = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
 
 /**
