@@ -27,9 +27,15 @@ export interface BuildResult {
   readonly output: BuildOutput | undefined
 }
 
+/** What a builder is awaited for, by its options. */
+type Built<Result, Otherwise> = Result extends BuildOutput ? BuildBuilder<Result> : BuildBuilder<Otherwise>
+
 /**
  * `docker build`, as data: every method returns a new builder with one option more, named like the command's long option.
  * Nothing happens before it is awaited, for the image, or iterated, for what happens on the way.
+ *
+ * A loop over its events gets all of the log: where it is slow, the programs of the build wait for it. Who awaits the result while
+ * the loop goes on does not wait; `lost` tells then what was more than 64 MiB ahead of the loop.
  *
  * @example
  * ```ts
@@ -40,14 +46,12 @@ export interface BuildResult {
 export class BuildBuilder<Result = Image> implements PromiseLike<Result>, AsyncIterable<BuildEvent> {
   readonly #actions: BuildActions
   readonly #request: BuildRequest
-  readonly #pick: (result: BuildResult) => Result
   #operation: Operation<BuildEvent, BuildResult> | undefined
 
   /** @internal */
-  constructor(actions: BuildActions, request: BuildRequest, pick: (result: BuildResult) => Result) {
+  constructor(actions: BuildActions, request: BuildRequest) {
     this.#actions = actions
     this.#request = Object.freeze({ ...request, options: Object.freeze({ ...request.options }) })
-    this.#pick = pick
   }
 
   /** A name for the image; may be called for several. */
@@ -75,13 +79,16 @@ export class BuildBuilder<Result = Image> implements PromiseLike<Result>, AsyncI
     return this.#with({ target: stage })
   }
 
-  /** `linux/arm64`, instead of this host's. Several make several images, and the result an array. */
-  platform(platform: string): this
-  platform(...platforms: readonly string[]): BuildBuilder<readonly Image[]>
-  platform(...platforms: readonly string[]): this | BuildBuilder<readonly Image[]> {
-    const options = { platform: [...(this.#options.platform ?? []), ...platforms] }
-    if (options.platform.length < 2) return this.#with(options)
-    return this.#become(options, ({ images }) => images)
+  /**
+   * `linux/arm64`, instead of this host's. Several make several images, and the result an array; so does an array. The last call
+   * counts.
+   */
+  platform(platform: string): Built<Result, Image>
+  platform(platforms: readonly string[]): Built<Result, readonly Image[]>
+  platform(...platforms: readonly [string, string, ...string[]]): Built<Result, readonly Image[]>
+  platform(...platforms: readonly (string | readonly string[])[]): BuildBuilder<unknown> {
+    const [platform = []] = platforms
+    return this.#become({ platform: platforms.length > 1 ? (platforms as readonly string[]) : platform })
   }
 
   /** A label of the image. */
@@ -200,9 +207,16 @@ export class BuildBuilder<Result = Image> implements PromiseLike<Result>, AsyncI
     return this.#with({ cgroupParent: path })
   }
 
-  /** Writes the result elsewhere, instead of making an image here. */
+  /**
+   * Writes the result elsewhere, instead of making an image here.
+   *
+   * @example
+   * ```ts
+   * await engine.build('./app').output({ type: 'local', dest: 'out' })
+   * ```
+   */
   output(output: OutputInput): BuildBuilder<BuildOutput> {
-    return this.#become({ output }, ({ output }) => output as BuildOutput)
+    return this.#become({ output })
   }
 
   /** Writes the image's ID to a file. */
@@ -254,7 +268,9 @@ export class BuildBuilder<Result = Image> implements PromiseLike<Result>, AsyncI
     onFulfilled?: ((result: Result) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
-    return this.#begun().then(this.#pick).then(onFulfilled, onRejected)
+    return this.#begun()
+      .then((result) => pick(this.#options, result) as Result)
+      .then(onFulfilled, onRejected)
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<BuildEvent, void, undefined> {
@@ -271,10 +287,16 @@ export class BuildBuilder<Result = Image> implements PromiseLike<Result>, AsyncI
   }
 
   #with(options: BuildOptions): this {
-    return this.#become(options, this.#pick) as this
+    return this.#become<Result>(options) as this
   }
 
-  #become<Other>(options: BuildOptions, pick: (result: BuildResult) => Other): BuildBuilder<Other> {
-    return new BuildBuilder(this.#actions, { ...this.#request, options: { ...this.#options, ...options } }, pick)
+  #become<Other>(options: BuildOptions): BuildBuilder<Other> {
+    return new BuildBuilder(this.#actions, { ...this.#request, options: { ...this.#options, ...options } })
   }
+}
+
+/** What is awaited of it, whichever way the options were given. */
+function pick({ output, platform }: BuildOptions, result: BuildResult): BuildOutput | Image | readonly Image[] {
+  if (output !== undefined) return result.output as BuildOutput
+  return typeof platform === 'object' ? result.images : (result.images[0] as Image)
 }

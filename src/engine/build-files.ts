@@ -63,6 +63,13 @@ export class BuildFiles implements AsyncDisposable {
     return this.#open(`named ${name}`, () => this.#openNamed(source))
   }
 
+  /** Whether the context leaves a path out; undefined also where it would have to be fetched to be asked. */
+  async isIgnored(): Promise<((path: string) => boolean) | undefined> {
+    const { context } = this.#request
+    const isHere = typeof context === 'string' && !isGitUrl(context) && !isHttpUrl(context)
+    return isHere || this.#opened.has('context') ? (await this.context()).isIgnored : undefined
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const opened of this.#opened.values()) {
       const context = await opened.catch(() => undefined)
@@ -84,27 +91,31 @@ export class BuildFiles implements AsyncDisposable {
 
   async #openMain(): Promise<BuildContext> {
     const { context, options } = this.#request
-    const outside = this.#fileOutside()
-    const ignore = outside === undefined ? undefined : await readIgnore(outside)
     const { temporaryDirectory } = this.#places
-    const common = { dockerfile: this.#fileInside(), ignore, signal: this.#signal }
-    if (context === undefined) return openText(Buffer.alloc(0), { temporaryDirectory, signal: this.#signal })
-    // What `-f -` gives is no file of the context.
-    if (options.dockerfile !== undefined && isStream(context))
-      return openStream(context, { ...common, temporaryDirectory })
-    return this.#openInput(context, common)
+    const signal = this.#signal
+    if (context === undefined) return openText(Buffer.from(options.dockerfile ?? ''), { temporaryDirectory, signal })
+    const outside = this.#fileOutside()
+    // A Dockerfile that is no file of the context has no ignore file there but the one for all.
+    const dockerfile = options.dockerfile === undefined && outside === undefined ? this.#fileInside() : ''
+    const ignore = outside === undefined ? undefined : await readIgnore(outside)
+    return this.#openInput(context, { dockerfile, ignore, signal })
   }
 
+  /** It has no Dockerfile, and only the ignore file for all. */
   #openNamed(source: string): Promise<BuildContext> {
-    return this.#openInput(source, { signal: this.#signal })
+    return this.#openInput(source, { dockerfile: '', signal: this.#signal })
   }
 
   #openInput(input: BuildInput, options: ContextOptions): Promise<BuildContext> {
     const { temporaryDirectory, cacheDirectory } = this.#places
-    if (isStream(input)) return openStream(input, { ...options, temporaryDirectory })
-    if (isGitUrl(input)) return openGit(input, { ...options, temporaryDirectory })
-    if (isHttpUrl(input)) return openUrl(input, { ...options, temporaryDirectory, download })
-    return openDirectory(resolve(input), { ...options, cacheDirectory })
+    const unpacked = { ...options, temporaryDirectory }
+    if (typeof input === 'string') {
+      if (isGitUrl(input)) return openGit(input, unpacked)
+      if (isHttpUrl(input)) return openUrl(input, { ...unpacked, download })
+      return openDirectory(resolve(input), { ...options, cacheDirectory })
+    }
+    if ('git' in input) return openGit(input.git, unpacked)
+    return openStream(input instanceof Uint8Array ? bytesOf(input) : input, unpacked)
   }
 
   /** Of the Dockerfile, in the context. */
@@ -123,7 +134,9 @@ export class BuildFiles implements AsyncDisposable {
   }
 }
 
-const isStream = (input: BuildInput): input is Exclude<BuildInput, string> => typeof input !== 'string'
+async function* bytesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes
+}
 
 export const download: OpenDownload = async (url, options) => {
   const { openDownload } = await import('../registry/download-url.js')

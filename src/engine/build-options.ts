@@ -3,9 +3,9 @@ import type { RunOptions } from '../spec/options.js'
 
 /**
  * Where the files of a build come from: a directory, a git repository (`https://host/repo.git#ref:directory`), an http URL of
- * an archive or a Dockerfile, or the bytes of one.
+ * an archive or a Dockerfile, or the bytes of one. A git repository whose URL does not say that it is one: `{ git: URL }`.
  */
-export type BuildInput = string | Readable | AsyncIterable<Uint8Array>
+export type BuildInput = string | Uint8Array | Readable | AsyncIterable<Uint8Array> | { readonly git: string }
 
 /** A secret: a value, a file of the host, or a variable of this process's environment. Never in the image, the cache or the output. */
 export interface SecretInput {
@@ -80,8 +80,8 @@ export interface BuildOptions extends BuildLimits {
   readonly buildArg?: Readonly<Record<string, string | undefined>>
   /** The stage that is wanted. Default: the last. */
   readonly target?: string
-  /** `linux/arm64`; several make several images. Default: this host's. */
-  readonly platform?: readonly string[]
+  /** `linux/arm64`; an array makes an array of images, one for each. Default: this host's. */
+  readonly platform?: string | readonly string[]
   readonly label?: Readonly<Record<string, string>>
   /** Of the image's manifest: `key`, or `manifest:key`, `index:key`. */
   readonly annotation?: Readonly<Record<string, string>>

@@ -8,20 +8,14 @@ import {
   type Solution,
   type SshSource,
   solve,
-  unusedArguments,
 } from '../build/index.js'
 import type { ContainerContext } from '../container/context.js'
-import {
-  type CheckResult,
-  checkDockerfile,
-  type Dockerfile,
-  GlobalScope,
-  parseDockerfile,
-  platformValues,
-} from '../dockerfile/index.js'
-import { BuildError, InvalidOptionError } from '../errors/index.js'
+import { type CheckResult, type Dockerfile, GlobalScope, parseDockerfile, platformValues } from '../dockerfile/index.js'
+import { InvalidOptionError } from '../errors/index.js'
 import type { ImageProgress } from '../image/index.js'
 import type { BuildRunResult } from './build-actions.js'
+import { buildArgsOf } from './build-arguments.js'
+import { checkFile, reportFindings } from './build-check.js'
 import { openBuildDirectory } from './build-directory.js'
 import { exportBuild } from './build-export.js'
 import { BuildFiles, download } from './build-files.js'
@@ -61,7 +55,7 @@ export async function runBuild(
   await using files = openFiles(contexts, request, directory.path, signal, report)
   const { file, text } = await files.dockerfile()
   const dockerfile = parseDockerfile(text, { file })
-  reportFindings(dockerfile, options, report)
+  await reportFindings(dockerfile, { files, options, stages: contexts.stages }, report)
   const settings = await settingsOf(options, files, epoch)
   await using host = await openBuildHost(contexts, directory, { options, report, signal })
   const stop = new AbortController()
@@ -123,8 +117,7 @@ export async function runCheck(
 ): Promise<CheckResult> {
   await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
   await using files = openFiles(contexts, request, directory.path, signal, () => undefined)
-  const { file, text } = await files.dockerfile()
-  return checkDockerfile(parseDockerfile(text, { file }), checkOptions(request.options))
+  return checkFile({ files, options: request.options, stages: contexts.stages })
 }
 
 function openFiles(
@@ -137,34 +130,6 @@ function openFiles(
   const cacheDirectory = `${stages.paths.root}/build/contexts`
   const onOpened = (name: string) => report({ kind: 'context', name, status: 'opened' })
   return new BuildFiles(request, { cacheDirectory, temporaryDirectory }, signal, onOpened)
-}
-
-/** @throws {BuildError} the file wants to be refused for them: `# check=error=true` */
-function reportFindings(dockerfile: Dockerfile, options: BuildOptions, report: OnBuildEvent): void {
-  const { findings, isError } = checkDockerfile(dockerfile, checkOptions(options))
-  for (const finding of findings) report({ kind: 'warning', finding })
-  const note = (rule: string, message: string) =>
-    report({ kind: 'warning', finding: { rule, message, lines: { first: 1, last: 1 } } })
-  const { syntax } = dockerfile.directives
-  if (syntax !== undefined)
-    note('SyntaxIgnored', `the frontend ${syntax} is not used: Dockerfiles are read by inboard itself`)
-  const unused = unusedArguments(dockerfile, Object.keys(options.buildArg ?? {}))
-  if (unused.length > 0) note('UnusedBuildArg', `One or more build-args [${unused.join(' ')}] were not consumed`)
-  if (!isError) return
-  const rules = [...new Set(findings.map(({ rule }) => rule))]
-  throw new BuildError(`lint violation found for rules: ${rules.join(', ')}`, {
-    code: 'DOCKERFILE_INVALID',
-    details: { file: dockerfile.file, line: findings[0]?.lines.first, rules },
-  })
-}
-
-function checkOptions(options: BuildOptions) {
-  return { buildArgs: buildArgsOf(options, undefined) }
-}
-
-function buildArgsOf({ buildArg = {} }: BuildOptions, epoch: number | undefined): Record<string, string> {
-  const given = Object.entries(buildArg).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  return { ...(epoch !== undefined && { SOURCE_DATE_EPOCH: String(epoch) }), ...Object.fromEntries(given) }
 }
 
 const imageScheme = 'docker-image://'

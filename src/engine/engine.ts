@@ -8,7 +8,9 @@ import type { ImageProgress } from '../image/index.js'
 import type { LoginOptions, RequestOptions } from '../registry/types.js'
 import type { RunOptions } from '../spec/options.js'
 import { BuildBuilder } from './build-builder.js'
-import type { BuildInput, BuildOptions } from './build-options.js'
+import type { PruneBuildCacheOptions, PrunedBuildCache } from './build-cache-prune.js'
+import type { BuildOutput } from './build-export.js'
+import type { BuildInput, BuildOptions, OutputInput } from './build-options.js'
 import type { Containers } from './containers.js'
 import type { DiskUsage } from './disk-usage.js'
 import type { EventListener, EventName } from './emitter.js'
@@ -103,6 +105,7 @@ export class Engine implements AsyncDisposable {
    *
    * @param context a directory, the URL of a git repository or of an archive, or the bytes of an archive or a Dockerfile; may be
    *   left out with a Dockerfile that is given as text
+   * @param options the same as the builder's methods
    * @throws {BuildError} with the Dockerfile's line and instruction; {ContextError}; {InvalidOptionError}; {RegistryError}
    *
    * @example
@@ -111,8 +114,17 @@ export class Engine implements AsyncDisposable {
    * for await (const event of engine.build('./app')) if (event.kind === 'step') console.log(event.step.name, event.status)
    * ```
    */
-  build(context?: BuildInput, options: BuildOptions = {}): BuildBuilder {
-    return new BuildBuilder(this.#root.builds, { context, options }, ({ images }) => images[0] as Image)
+  build(
+    context: BuildInput | undefined,
+    options: BuildOptions & { readonly output: OutputInput },
+  ): BuildBuilder<BuildOutput>
+  build(
+    context: BuildInput | undefined,
+    options: BuildOptions & { readonly platform: readonly string[] },
+  ): BuildBuilder<readonly Image[]>
+  build(context?: BuildInput, options?: BuildOptions & { readonly platform?: string }): BuildBuilder
+  build(context?: BuildInput, options: BuildOptions = {}): BuildBuilder<unknown> {
+    return new BuildBuilder(this.#root.builds, { context, options })
   }
 
   /**
@@ -154,7 +166,7 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * What images, containers and volumes take on the disk, as `docker system df` tells it: layers that several images have count
+   * What images, containers, volumes and the build cache take on the disk, as `docker system df` tells it: layers that several images have count
    * once. Looks at the files of containers and volumes, so it takes the longer the more there are.
    *
    * @example
@@ -218,7 +230,8 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Removes what is not used, as `docker system prune` does: containers that do not run, networks without containers, images
-   * without names; with `volumes` anonymous volumes, with `all` every image that no container is of.
+   * without names, what no image has of the build cache; with `volumes` anonymous volumes, with `all` every image that no
+   * container is of, and the whole build cache.
    *
    * @throws {InvalidOptionError} INVALID_OPTION for a filter that is none
    *
@@ -232,6 +245,25 @@ export class Engine implements AsyncDisposable {
     options.signal?.throwIfAborted()
     const { pruneSystem } = await import('./prune-system.js')
     return reporting('cannot prune', () => pruneSystem(this, options))
+  }
+
+  /**
+   * Removes what builds have left for those that come after them, as `docker builder prune` does: steps that no image has a
+   * layer of, and directories of cache mounts. What a build under way has stays.
+   *
+   * @param options `keepStorage`: so many bytes, or `10GB`, of what was used last stay; `all`: also what images have
+   * @throws {InvalidOptionError} INVALID_OPTION for a size or filter that is none
+   *
+   * @example
+   * ```ts
+   * const { spaceReclaimed } = await engine.pruneBuildCache({ all: true, keepStorage: '10GB', filters: { until: '48h' } })
+   * ```
+   */
+  async pruneBuildCache(options: PruneBuildCacheOptions = {}): Promise<PrunedBuildCache> {
+    this.#root.closing.signal.throwIfAborted()
+    options.signal?.throwIfAborted()
+    const { pruneBuildCache } = await import('./build-cache-prune.js')
+    return reporting('cannot prune the build cache', () => pruneBuildCache(this.#root.stages, options))
   }
 
   /**

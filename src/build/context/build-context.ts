@@ -48,6 +48,12 @@ export class BuildContext implements AsyncDisposable {
     this.#contents = new Contents(options)
   }
 
+  /** Whether a path is left out. Undefined where nothing is, or not everything below such a path (`!`): then nobody can say. */
+  get isIgnored(): ((path: string) => boolean) | undefined {
+    const { rules } = this.#options
+    return rules.isEmpty || rules.hasExceptions ? undefined : (path) => rules.excludes(path)
+  }
+
   /**
    * What a path leads to, symlinks followed within the context.
    *

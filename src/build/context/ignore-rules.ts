@@ -50,6 +50,10 @@ export class IgnoreRules {
     return new IgnoreRules([...this.#patterns, ...IgnoreRules.of(patterns).#patterns])
   }
 
+  get hasExceptions(): boolean {
+    return this.#exceptions.length > 0
+  }
+
   get isEmpty(): boolean {
     return this.#patterns.length === 0
   }
