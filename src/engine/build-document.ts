@@ -1,20 +1,49 @@
+import { sortAnnotations } from '../build/export/annotations.js'
 import { contentsKey, historyAsOf, type ImageContents, timeOf, writeDocument } from '../build/export/document.js'
-import type { StageResult } from '../build/stage-state.js'
-import type { ImageStore } from '../image/index.js'
+import { squashedHistory } from '../build/export/squash.js'
+import type { StageResult } from '../build/index.js'
+import { digestOf } from '../content/digest.js'
+import type { BuiltImage, ImageStore } from '../image/index.js'
+import type { BuildOptions } from './build-options.js'
 
-/** What decides on a document beside what was built. */
-export interface DocumentSettings {
-  readonly labels: Readonly<Record<string, string>>
+/** What decides on an image beside what was built. */
+export interface ImageSettings {
+  readonly options: Pick<BuildOptions, 'label' | 'annotation' | 'squash'>
   /** Seconds since 1970: `SOURCE_DATE_EPOCH`. */
   readonly epoch: number | undefined
 }
 
-/** The configuration document of what was built: of the time when an image like it was built first. */
-export function builtDocument(
+/** What was built as an image. */
+export function builtImage(
+  steps: Pick<ImageStore['steps'], 'imageTime'>,
+  result: StageResult,
+  settings: ImageSettings,
+): BuiltImage {
+  const { options } = settings
+  const { manifest: annotations } = sortAnnotations(options.annotation ?? {})
+  const { layers } = result.filesystem
+  const kept = result.base?.layers ?? 0
+  const write = (diffIds: readonly string[], history = result.history) =>
+    writeTimed(steps, { ...result, history }, diffIds, settings)
+  const squashed = (diffIds: readonly string[]) => {
+    const id = digestOf(write(layers.map(({ diffId }) => diffId)))
+    return write(diffIds, squashedHistory(result, id, diffIds.length > kept))
+  }
+  return {
+    layers,
+    ...(annotations && { annotations }),
+    ...(options.squash === true
+      ? { squashAbove: kept, document: squashed }
+      : { document: (diffIds) => write(diffIds) }),
+  }
+}
+
+/** The configuration document: of the time when an image like it was built first, or of the epoch. */
+function writeTimed(
   steps: Pick<ImageStore['steps'], 'imageTime'>,
   { platform, config, author, history, base }: StageResult,
   diffIds: readonly string[],
-  { labels, epoch }: DocumentSettings,
+  { options: { label: labels = {} }, epoch }: ImageSettings,
 ): Buffer {
   const contents: ImageContents = { platform, config, labels, author, history, diffIds }
   if (epoch === undefined) return writeDocument(contents, timeOf(steps.imageTime(contentsKey(contents))))

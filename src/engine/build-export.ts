@@ -1,48 +1,48 @@
-import type { BuildEvent, StageResult } from '../build/index.js'
+import { writeFile } from 'node:fs/promises'
+import type { BuildEvent } from '../build/index.js'
+import type { Digest } from '../content/digest.js'
+import { reporting } from '../errors/system.js'
 import type { BuildRunResult } from './build-actions.js'
-import { builtDocument, type DocumentSettings } from './build-document.js'
-import type { BuildOptions } from './build-options.js'
+import { builtImage } from './build-document.js'
+import { type OutputRequest, writeOutput } from './build-outputs.js'
+import { hostPlatformName } from './build-platforms.js'
 import type { ImagesContext } from './image.js'
 
-/** What a build has written elsewhere. */
-export interface BuildOutput {
-  readonly type: 'local' | 'tar' | 'oci' | 'docker'
-  /** Where; undefined: to a stream. */
-  readonly dest: string | undefined
-  /** Bytes that were written; undefined of a directory. */
-  readonly size?: number
-  /** Of the manifest, or of the index where there are several platforms; undefined of mere files. */
-  readonly digest?: string
-}
+export type { BuildOutput } from './build-outputs.js'
 
 /** What is to be made of what was built. */
-export interface ExportRequest {
-  /** One for each platform. */
-  readonly solved: readonly StageResult[]
-  readonly options: BuildOptions
-  /** Seconds since 1970. */
-  readonly epoch: number | undefined
-  readonly report: (event: BuildEvent) => void
-  readonly signal: AbortSignal
+export interface ExportRequest extends OutputRequest {
+  report(event: BuildEvent): void
 }
 
 /** Records what was built, or writes it where it is wanted. */
 export async function exportBuild(
-  { images: { store } }: { readonly images: ImagesContext },
-  { solved, options, epoch, report, signal }: ExportRequest,
+  { images }: { readonly images: ImagesContext },
+  request: ExportRequest,
 ): Promise<BuildRunResult> {
-  const settings: DocumentSettings = { labels: options.label ?? {}, epoch }
-  report({ kind: 'export', what: 'image', status: 'started' })
-  const ids: string[] = []
-  for (const result of solved) {
-    const { id } = await store.recordBuilt({
-      layers: result.filesystem.layers,
-      document: (diffIds) => builtDocument(store.steps, result, diffIds, settings),
-      references: options.tag ?? [],
-      signal,
-    })
+  const { options, report } = request
+  const { output } = options
+  const what = output?.type ?? 'image'
+  report({ kind: 'export', what, status: 'started' })
+  const result = output ? await writeOutput(images.store, output, request) : undefined
+  const ids = result?.ids ?? (await recordImages(images, request))
+  const { iidfile } = options
+  if (iidfile !== undefined)
+    await reporting(`cannot write the image's ID to ${iidfile}`, () => writeFile(iidfile, ids.join('\n')))
+  report({ kind: 'export', what, status: 'done' })
+  return result ? { ids: [], output: result.output } : { ids, output: undefined }
+}
+
+/** A name can only stand for one image: of several platforms for that of this host, else for the first. */
+async function recordImages({ store }: ImagesContext, request: OutputRequest): Promise<Digest[]> {
+  const { solved, options, signal } = request
+  const host = solved.findIndex(({ platform }) => platform === hostPlatformName())
+  const named = Math.max(0, host)
+  const ids: Digest[] = []
+  for (const [at, result] of solved.entries()) {
+    const references = at === named ? (options.tag ?? []) : []
+    const { id } = await store.recordBuilt({ ...builtImage(store.steps, result, request), references, signal })
     ids.push(id)
   }
-  report({ kind: 'export', what: 'image', status: 'done' })
-  return { ids, output: undefined }
+  return ids
 }

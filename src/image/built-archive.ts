@@ -28,6 +28,8 @@ export interface WriteBuiltRequest {
 }
 
 export interface WrittenBuild {
+  /** Of each image. */
+  readonly ids: readonly Digest[]
   /** Bytes that were written. */
   readonly size: number
   /** Of the manifest, or of the index that joins several. */
@@ -47,14 +49,15 @@ export async function writeBuilt(context: ImageContext, request: WriteBuiltReque
   const list = images.length > 1 ? { document: listOf(images, indexAnnotations), names } : undefined
   const annotations = list ? undefined : indexAnnotations
   const contents = { images, format, list, annotations }
+  const ids = images.map(({ config }) => config.digest)
   const { digest } = list?.document ?? (images[0] as ArchivedImage).manifest
   if (typeof target === 'object' && 'directory' in target) {
     const { directory } = target
     const write = () => writeLayoutDirectory(contents, context.content, directory, signal)
-    return { digest, size: await reporting('The image layout could not be written', write) }
+    return { ids, digest, size: await reporting('The image layout could not be written', write) }
   }
   const { size } = await writeCounted(writeArchive(contents, context.content), target, signal, onProgress)
-  return { digest, size }
+  return { ids, digest, size }
 }
 
 async function archivedImage(
