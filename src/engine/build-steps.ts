@@ -1,12 +1,13 @@
 import type { CacheDirectory, CacheDirectoryRequest, OnBuildEvent, StepOutcome, StepRequest } from '../build/index.js'
 import { filesystemOf } from '../build/index.js'
+import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { NotFoundError } from '../errors/index.js'
 import type { FoundStep, RecordedStep } from '../image/index.js'
-import type { BuildContexts } from './build.js'
-import { CacheDirectories } from './build-cache-directories.js'
+import { cacheDirectories } from './build-cache.js'
 import type { BuildDirectory } from './build-directory.js'
 import { BuildWorkspace, type WorkspaceLimits } from './build-workspace.js'
+import type { RunStages } from './run-actions.js'
 
 /**
  * What a build has of the records of steps. What it finds, or makes, stays until it is disposed of.
@@ -29,12 +30,12 @@ export interface BuildStepsOptions {
 }
 
 export async function openBuildSteps(
-  { stages, context }: Pick<BuildContexts, 'stages' | 'context'>,
+  { stages, context }: { readonly stages: RunStages; readonly context: ContainerContext },
   { id: build }: Pick<BuildDirectory, 'id'>,
   { options: limits }: BuildStepsOptions,
 ): Promise<BuildSteps> {
   const { steps } = stages.images
-  const directories = new CacheDirectories(`${stages.paths.root}/build/caches`, stages.buildCaches)
+  const directories = cacheDirectories(stages)
   /** Workspaces that are being removed. */
   const leaving = new Set<Promise<void>>()
 

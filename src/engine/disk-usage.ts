@@ -2,6 +2,7 @@ import type { ContainerSize } from '../container/context.js'
 import type { ImageUsage } from '../image/index.js'
 import { isLocal } from '../volume/volume-record.js'
 import type { Stages } from './assemble.js'
+import { type BuildCacheEntry, type BuildCacheRecord, listBuildCache, sizeOfCache } from './build-cache.js'
 import { isUp } from './container-filters.js'
 import type { ContainerSummary, Containers } from './containers.js'
 import { usageOf } from './volume-inspect.js'
@@ -13,18 +14,21 @@ export interface DiskUsage extends ImageUsage {
   readonly containers: readonly ContainerUsage[]
   /** Those of driver `local` without options, by name: others are not known to take anything of this disk. */
   readonly volumes: readonly VolumeUsage[]
+  /** What builds have left, what was used last first. */
+  readonly buildCache: readonly BuildCacheRecord[]
   /** The lines of `docker system df`. */
   readonly summary: {
     readonly images: UsageLine
     readonly containers: UsageLine
     readonly volumes: UsageLine
+    readonly buildCache: UsageLine
   }
 }
 
 /** How much there is of a kind of things. */
 export interface UsageLine {
   readonly total: number
-  /** Images with containers, containers that run, volumes that containers refer to. */
+  /** Images with containers, containers that run, volumes that containers refer to, records that a build under way has. */
   readonly active: number
   /** Bytes. */
   readonly size: number
@@ -45,21 +49,24 @@ export interface VolumeUsage extends VolumeSummary {
 
 /** Walks through the containers' and volumes' files one after the other, off the event loop. */
 export async function diskUsage(
-  stages: Pick<Stages, 'images' | 'volumes'>,
+  stages: Pick<Stages, 'images' | 'volumes' | 'paths' | 'buildCaches'>,
   { containers, volumes }: { readonly containers: Containers; readonly volumes: Volumes },
   signal: AbortSignal | undefined,
 ): Promise<DiskUsage> {
   const usages = (await containers.list({ all: true, size: true, ...(signal && { signal }) })) as ContainerUsage[]
   const images = await stages.images.usage()
   const volumeUsages = await volumesUsage(stages, volumes, signal)
-  return { ...images, containers: usages, volumes: volumeUsages, summary: summaryOf(images, usages, volumeUsages) }
+  const cache = await listBuildCache(stages, signal)
+  const buildCache = cache.map(({ chain: _, ...record }) => record)
+  const summary = { ...summaryOf(images, usages, volumeUsages), buildCache: cacheLine(cache) }
+  return { ...images, containers: usages, volumes: volumeUsages, buildCache, summary }
 }
 
 function summaryOf(
   { images, layersSize }: ImageUsage,
   containers: readonly ContainerUsage[],
   volumes: readonly VolumeUsage[],
-): DiskUsage['summary'] {
+): Omit<DiskUsage['summary'], 'buildCache'> {
   const used = images.filter((image) => image.containers > 0)
   // As Docker has it, what several images share is reclaimable.
   const own = sum(used.map(({ size, sharedSize }) => size - sharedSize))
@@ -72,6 +79,13 @@ function summaryOf(
       ({ size }) => size,
     ),
   }
+}
+
+/** Layers that images have are counted there. */
+function cacheLine(entries: readonly BuildCacheEntry[]): UsageLine {
+  const used = entries.filter(({ inUse }) => inUse)
+  const size = sizeOfCache(entries)
+  return { total: entries.length, active: used.length, size, reclaimable: size - sizeOfCache(used) }
 }
 
 function usageLine<Thing>(

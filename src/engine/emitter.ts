@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import {
   actionName,
+  type BuilderAction,
   type ContainerAction,
   type EngineEvent,
   type ImageAction,
@@ -22,6 +23,7 @@ export type EventName =
   | `image.${ImageAction}`
   | `network.${NetworkAction}`
   | `volume.${VolumeAction}`
+  | `builder.${BuilderAction}`
 
 /** The events that come under a name. */
 export type EventNamed<Name extends EventName> = Name extends 'event'

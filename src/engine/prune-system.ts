@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../errors/index.js'
 import type { LabelFilter, PruneImagesOptions, RemovedItem } from '../image/index.js'
+import type { PruneBuildCacheOptions, PrunedBuildCache } from './build-cache-prune.js'
 import type { Containers } from './containers.js'
 import type { Images } from './images.js'
 import type { Networks } from './networks.js'
@@ -7,7 +8,10 @@ import type { Volumes } from './volumes.js'
 
 /** Options of {@link Engine.prune}. */
 export interface PruneOptions {
-  /** Also images with names that no container is of. Default false: those without a name. */
+  /**
+   * Also images with names that no container is of, and all of the build cache. Default false: images without a name, and what no
+   * image has of the build cache.
+   */
   readonly all?: boolean
   /** Also anonymous volumes that no container refers to. Default false. */
   readonly volumes?: boolean
@@ -35,6 +39,8 @@ export interface Pruned {
   readonly volumes: readonly string[]
   /** What was done, in order, as {@link Images.remove} tells it. */
   readonly images: readonly RemovedItem[]
+  /** Ids of records of the build cache. */
+  readonly buildCache: readonly string[]
   /** Bytes. */
   readonly spaceReclaimed: number
 }
@@ -44,13 +50,15 @@ interface Prunable {
   readonly networks: Networks
   readonly volumes: Volumes
   readonly images: Images
+  pruneBuildCache(options: PruneBuildCacheOptions): Promise<PrunedBuildCache>
 }
 
 /** Removes what is not used, in Docker's order: what goes first may have kept the next in use. */
 export async function pruneSystem(
-  { containers, networks, volumes, images }: Prunable,
+  engine: Prunable,
   { all = false, volumes: withVolumes = false, filters = {}, signal }: PruneOptions,
 ): Promise<Pruned> {
+  const { containers, networks, volumes, images } = engine
   const { until, ...labels } = filters
   if (withVolumes && until !== undefined)
     throw new InvalidOptionError('The "until" filter is not supported with "--volumes": leave out one of them', {
@@ -63,12 +71,21 @@ export async function pruneSystem(
   const prunedVolumes = withVolumes ? await volumes.prune({ filters: labels, ...stop }) : nothing
   signal?.throwIfAborted()
   const prunedImages = await images.prune({ all, ...(filters satisfies PruneImagesOptions) })
+  // Nothing of it has a label.
+  const isCacheMeant = labels.label === undefined || labels.label.length === 0
+  const prunedCache = isCacheMeant
+    ? await engine.pruneBuildCache({ all, ...(until !== undefined && { filters: { until } }), ...stop })
+    : nothing
   return {
     containers: prunedContainers.deleted,
     networks: prunedNetworks,
     volumes: prunedVolumes.deleted,
     images: prunedImages.deleted,
-    spaceReclaimed: prunedContainers.spaceReclaimed + prunedVolumes.spaceReclaimed + prunedImages.spaceReclaimed,
+    buildCache: prunedCache.deleted,
+    spaceReclaimed: [prunedContainers, prunedVolumes, prunedImages, prunedCache].reduce(
+      (sum, { spaceReclaimed }) => sum + spaceReclaimed,
+      0,
+    ),
   }
 }
 

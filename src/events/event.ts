@@ -40,6 +40,9 @@ export type NetworkAction = 'connect' | 'create' | 'destroy' | 'disconnect' | 'p
 /** What happens to volumes. */
 export type VolumeAction = 'create' | 'destroy' | 'mount' | 'prune' | 'unmount'
 
+/** What happens to the build cache. */
+export type BuilderAction = 'prune'
+
 /** An event of one type of objects. */
 export interface EventOf<Type extends EventType, Action extends string> {
   readonly type: Type
@@ -66,6 +69,7 @@ export type EngineEvent =
   | EventOf<'network', NetworkAction>
   | EventOf<'volume', VolumeAction>
   | EventOf<'daemon', string>
+  | EventOf<'builder', BuilderAction>
 
 /** @param timeNano as a number, the message holds it only nearly */
 export function toEvent(message: EventMessage, timeNano: bigint): EngineEvent {

@@ -1,5 +1,5 @@
 /** What an event is about. */
-export type EventType = 'container' | 'image' | 'network' | 'volume' | 'daemon'
+export type EventType = 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'builder'
 
 /** Something that has happened, by Docker's names. @see https://docs.docker.com/reference/cli/docker/system/events/ */
 export interface EventDraft {

@@ -245,6 +245,7 @@ describe('the engine', () => {
       images: { total: 1, active: 1, size: layersSize, reclaimable: 0 },
       containers: { total: 3, active: 1, size: 6, reclaimable: 6 },
       volumes: { total: 1, active: 1, size: 0, reclaimable: 0 },
+      buildCache: { total: 0, active: 0, size: 0, reclaimable: 0 },
     })
   })
 
