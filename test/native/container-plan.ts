@@ -43,6 +43,8 @@ export interface ContainerPlan {
   /** What checks its health; without a timeout or failures that count, unless they are given. */
   readonly health?: { readonly argv: readonly string[]; readonly interval: number } & Partial<Health>
   readonly restart?: RestartPolicy
+  /** It does not outlive the connection that it is started with. */
+  readonly isBound?: boolean
   readonly mask?: readonly string[]
   readonly workingDirectory?: string
   readonly extra?: (plan: PlanWriter) => void
@@ -88,6 +90,7 @@ const readOnly = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysr
 function prepare(plan: PlanWriter, options: ContainerPlan): void {
   const { kind, flags } = options.stdio ?? { kind: 'pipes', flags: ['attached'] }
   plan.section('prepare')
+  if (options.isBound) plan.lifeline()
   if (options.runDirectory) plan.runDirectory({ path: options.runDirectory })
   for (const { path } of options.cgroups) plan.makeDirectory({ path, mode: 0o755, existOk: 0 })
   for (const { hierarchy, path } of options.cgroups) {
