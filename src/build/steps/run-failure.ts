@@ -1,4 +1,4 @@
-import { BuildError } from '../../errors/index.js'
+import { BuildError, type LaunchError } from '../../errors/index.js'
 import { quoted } from '../../errors/printable.js'
 import type { ProcessResult } from '../host.js'
 
@@ -7,11 +7,23 @@ const maxShownLength = 1000
 /** In BuildKit's words, also for one that was ended because it took more memory than it may. */
 export function processFailed(args: readonly string[], result: ProcessResult, output: string): BuildError {
   const { exitCode, signal, oomKilled } = result
-  const what = `process ${quoted(args.join(' '), maxShownLength)} did not complete successfully`
-  return new BuildError(`${what}: exit code: ${exitCode}${oomKilled ? ': cannot allocate memory' : ''}`, {
+  return new BuildError(`${unsuccessful(args)}: exit code: ${exitCode}${oomKilled ? ': cannot allocate memory' : ''}`, {
     code: 'BUILD_FAILED',
     details: { args, exitCode, oomKilled, output, ...(signal !== 0 && { signal }) },
   })
+}
+
+/** A program that is not there, or cannot be executed: Docker's exit code for that is as if a shell had looked for it. */
+export function notStarted(args: readonly string[], error: LaunchError): BuildError {
+  return new BuildError(`${unsuccessful(args)}: ${error.message}`, {
+    code: 'BUILD_FAILED',
+    cause: error,
+    details: { ...error.details, args, exitCode: error.exitCode, oomKilled: false, output: '' },
+  })
+}
+
+function unsuccessful(args: readonly string[]): string {
+  return `process ${quoted(args.join(' '), maxShownLength)} did not complete successfully`
 }
 
 /** What cannot be had that a step needs. */

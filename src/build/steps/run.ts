@@ -1,9 +1,10 @@
 import type { ExpandedRun } from '../../dockerfile/index.js'
+import { LaunchError } from '../../errors/index.js'
 import type { ProcessRequest, Workspace } from '../host.js'
 import type { KeyPart } from '../key.js'
 import { MountScope, type ReadyMount, type RunMount, runMounts } from '../mounts/index.js'
 import { describeRun, programOf, type RunProgram } from './run-command.js'
-import { notAllowed, processFailed } from './run-failure.js'
+import { notAllowed, notStarted, processFailed } from './run-failure.js'
 import { RunOutput } from './run-output.js'
 import { scriptMount } from './run-script.js'
 import type { FilesystemStep, StepContext } from './step.js'
@@ -93,7 +94,12 @@ async function execute(run: Run, workspace: Workspace): Promise<void> {
     context.log,
   )
   const request = requestOf(run, ready, output)
-  const result = await workspace.run(request).finally(() => output.end())
+  const result = await workspace
+    .run(request)
+    .catch((error: unknown) => {
+      throw error instanceof LaunchError ? notStarted(program.args, error) : error
+    })
+    .finally(() => output.end())
   context.signal.throwIfAborted()
   if (result.exitCode !== 0) throw processFailed(program.args, result, output.tail)
   for (const mount of ready) await mount.verify?.()
