@@ -211,6 +211,8 @@ export interface ContainerContext {
    */
   teardown(id: string, files: boolean): Promise<void>
   inspectImage(record: ContainerRecord): InspectImage
+  /** Whether it is a step of a build that is under way: not to be removed by whoever tidies up. */
+  isBuilding(id: string): boolean
   /** The host's. */
   readonly hostname: string
   /** The cgroups that it has, in all hierarchies; none while it does not run. */

@@ -44,8 +44,14 @@ export async function openBuildDirectory(
 }
 
 /** Whether somebody works on a build. */
-export function isBuildAlive(runRoot: string, build: string): boolean {
+function isBuildAlive(runRoot: string, build: string): boolean {
   return id.test(build) && native().isLocked(`${buildsOf(runRoot)}/${build}/lock`) === true
+}
+
+/** Whether a container is a step of a build that somebody works on. */
+export function isBuilding({ paths, workspaces }: Places, container: string): boolean {
+  const build = workspaces.buildOf(container)
+  return build !== undefined && isBuildAlive(paths.runRoot, build)
 }
 
 /** Removes what is left of builds that nobody works on any more. Microseconds when there is nothing. */

@@ -30,6 +30,7 @@ export async function pruneContainers(
   let spaceReclaimed = 0
   for (const summary of await listContainers(sources, { all: true })) {
     if (isUp(summary) || summary.state === 'removing' || !fits(summary)) continue
+    if (context.isBuilding(summary.id)) continue
     signal?.throwIfAborted()
     const size = await sizeOf(context, summary.id, signal)
     if (!(await isRemoved(new Container(context, summary).remove()))) continue

@@ -339,12 +339,13 @@ export class Engine implements AsyncDisposable {
     this.#root.closing.abort(
       new InvalidStateError('the engine is closed', { code: 'ENGINE_CLOSED', details: { root: this.root } }),
     )
+    // Builds end their containers by these connections.
+    await operationsOf(this.#root.closing.signal)
     await Promise.all(
       lives.map((live) => (this.#root.context.finishing.has(live.id) ? live.gone() : live.session.close())),
     )
     await Promise.all(this.#root.context.unfinished.values())
     await this.#root.feeders?.close()
-    await operationsOf(this.#root.closing.signal)
     await this.#root.stages.volumes.close()
     await this.#root.stages.images.settled()
     await this.#root.registries.close()

@@ -22,6 +22,7 @@ import { openWorkspaces } from '../store/workspaces.js'
 import { containerKnobs, type Stages } from './assemble.js'
 import { buildActions } from './build-actions.js'
 import type { BuildActions } from './build-builder.js'
+import { isBuilding } from './build-directory.js'
 import { openCgroupParents } from './cgroup-parents.js'
 import { markStopped, reconfigure, restoreLimits } from './container-changes.js'
 import { containerFiles } from './container-files.js'
@@ -228,6 +229,7 @@ function containerContext(
       const image = stages.images.resolve(record.image)
       return { config: image.config, graphDriver: graphDriver(stages, record) }
     },
+    isBuilding: (id) => isBuilding(stages, id),
     networking: (id) => containerNetworking(stages.networking, context.containers, id),
     files: (record) => containerFiles(stages, record),
     async mountRoot(id, signal) {
