@@ -1,12 +1,15 @@
 import { writeFile } from 'node:fs/promises'
+import { sortAnnotations } from '../build/export/annotations.js'
 import type { BuildEvent } from '../build/index.js'
 import type { Digest } from '../content/digest.js'
 import { reporting } from '../errors/system.js'
 import type { BuildRunResult } from './build-actions.js'
 import { builtImage } from './build-document.js'
-import { type OutputRequest, writeOutput } from './build-outputs.js'
+import type { OutputInput } from './build-options.js'
+import { type BuildOutput, type OutputRequest, writeOutput } from './build-outputs.js'
 import { hostPlatformName } from './build-platforms.js'
 import type { ImagesContext } from './image.js'
+import { pushImages, pushManifestList } from './push.js'
 
 export type { BuildOutput } from './build-outputs.js'
 
@@ -21,28 +24,63 @@ export async function exportBuild(
   request: ExportRequest,
 ): Promise<BuildRunResult> {
   const { options, report } = request
-  const { output } = options
-  const what = output?.type ?? 'image'
+  const what = options.output?.type ?? 'image'
   report({ kind: 'export', what, status: 'started' })
-  const result = output ? await writeOutput(images.store, output, request) : undefined
-  const ids = result?.ids ?? (await recordImages(images, request))
+  const { ids, output } = await exportTo(images, request)
   const { iidfile } = options
   if (iidfile !== undefined)
     await reporting(`cannot write the image's ID to ${iidfile}`, () => writeFile(iidfile, ids.join('\n')))
   report({ kind: 'export', what, status: 'done' })
-  return result ? { ids: [], output: result.output } : { ids, output: undefined }
+  return { ids: output && output.type !== 'image' ? [] : ids, output }
+}
+
+async function exportTo(images: ImagesContext, request: OutputRequest): Promise<BuildRunResult> {
+  const { output, tag = [] } = request.options
+  if (output === undefined) return { ids: await recordImages(images, request, tag), output: undefined }
+  if (output.type !== 'image') return writeOutput(images.store, output, request)
+  const names = [...new Set([...tag, ...namesOf(output)])]
+  const ids = await recordImages(images, request, names)
+  const digest = output.push === true ? await push(images, names, ids, request) : undefined
+  return { ids, output: { type: 'image', dest: names[0], ...(digest && { digest }) } }
+}
+
+function namesOf({ name = [] }: Extract<OutputInput, { readonly type: 'image' }>): readonly string[] {
+  return typeof name === 'string' ? [name] : name
 }
 
 /** A name can only stand for one image: of several platforms for that of this host, else for the first. */
-async function recordImages({ store }: ImagesContext, request: OutputRequest): Promise<Digest[]> {
-  const { solved, options, signal } = request
+async function recordImages(
+  { store }: ImagesContext,
+  request: OutputRequest,
+  names: readonly string[],
+): Promise<Digest[]> {
+  const { solved, signal } = request
   const host = solved.findIndex(({ platform }) => platform === hostPlatformName())
   const named = Math.max(0, host)
   const ids: Digest[] = []
   for (const [at, result] of solved.entries()) {
-    const references = at === named ? (options.tag ?? []) : []
+    const references = at === named ? names : []
     const { id } = await store.recordBuilt({ ...builtImage(store.steps, result, request), references, signal })
     ids.push(id)
   }
   return ids
+}
+
+/** @returns the digest that the registry has it under */
+async function push(
+  images: ImagesContext,
+  names: readonly string[],
+  ids: readonly Digest[],
+  { options, signal }: OutputRequest,
+): Promise<BuildOutput['digest']> {
+  const { index: annotations } = sortAnnotations(options.annotation ?? {})
+  const digests: string[] = []
+  for (const name of names) {
+    const pushed =
+      ids.length > 1
+        ? [await pushManifestList(images, name, ids, { signal, ...(annotations && { annotations }) })]
+        : await pushImages(images, name, { signal }, ids[0])
+    digests.push(...pushed.map(({ digest }) => digest))
+  }
+  return digests[0]
 }

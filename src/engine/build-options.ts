@@ -37,6 +37,8 @@ export type OutputInput =
   | { readonly type: 'oci'; readonly dest: string | NodeJS.WritableStream; readonly tar?: boolean }
   /** An archive for `docker load`. */
   | { readonly type: 'docker'; readonly dest: string | NodeJS.WritableStream }
+  /** An image here, by its names and these; `push`: each of them is pushed, several platforms as one list. */
+  | { readonly type: 'image'; readonly name?: string | readonly string[]; readonly push?: boolean }
 
 /** Where steps of other builds are looked for: an image's name, or more exactly. */
 export type CacheFromInput =

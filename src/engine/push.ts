@@ -8,13 +8,15 @@ import { Operation } from './operation.js'
 
 /** Options of a push of a manifest list. */
 export interface PushListOptions {
+  /** Of the list, which is an OCI index then: free text by names. Default: none. */
+  readonly annotations?: Readonly<Record<string, string>>
   /** Instead of what `login()` has stored for the registry. */
   readonly auth?: RegistryAuth
   readonly signal?: AbortSignal
 }
 
 /** Options of {@link Images.push} and {@link Image.push}. */
-export interface PushOptions extends PushListOptions {
+export interface PushOptions extends Omit<PushListOptions, 'annotations'> {
   /** All tags that the repository has here, as `docker push --all-tags`; the name has no tag then. Default: false. */
   readonly allTags?: boolean
 }
@@ -49,7 +51,7 @@ export function pushManifestList(
     () => name,
     options,
     (repository, reference, onProgress, signal) =>
-      context.store.pushList(repository, reference, images, { signal, onProgress }),
+      context.store.pushList(repository, reference, images, { signal, onProgress, annotations: options.annotations }),
   )
 }
 

@@ -1,13 +1,18 @@
 import { type Reference, withDefaultTag } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
 import { formatPlatform } from './documents/platform.js'
-import { type ListMember, writeList } from './documents/write-manifest.js'
+import { type Annotations, type ListMember, writeList } from './documents/write-manifest.js'
 import { invalidOption } from './image-errors.js'
 import type { ImageContext } from './load.js'
 import { type PushedImage, type PushRequest, putTag, tagBefore } from './push.js'
 import { recordPush, sendImage } from './push-image.js'
 import { BlobSender } from './push-sender.js'
 import type { ImageContent } from './types.js'
+
+export interface PushListRequest extends Pick<PushRequest, 'signal' | 'onProgress'> {
+  /** Of the list, which is an OCI index then. */
+  readonly annotations?: Annotations | undefined
+}
 
 /**
  * Brings images to a repository by their digests, then a list of them, by platform, under a name. To be called within a
@@ -20,7 +25,7 @@ export async function pushList(
   repository: Repository,
   reference: Reference,
   images: readonly ImageContent[],
-  { signal, onProgress = () => {} }: Pick<PushRequest, 'signal' | 'onProgress'>,
+  { signal, onProgress = () => {}, annotations }: PushListRequest,
 ): Promise<PushedImage> {
   const name = withDefaultTag(reference)
   verifyList(name, images)
@@ -34,7 +39,7 @@ export async function pushList(
     members.push({ mediaType, digest, size: bytes.length, platform: { os, architecture, variant } })
   }
   const before = await tagBefore(repository, name, signal)
-  return putTag(push, repository, name, writeList(members), before)
+  return putTag(push, repository, name, writeList(members, annotations), before)
 }
 
 function verifyList(name: Reference, images: readonly ImageContent[]): void {

@@ -33,7 +33,7 @@ import { isMendingNeeded, mendImages } from './mend.js'
 import { type PrunedImages, type PruneImagesOptions, pruneImages, pruneTargets } from './prune.js'
 import { confirmImage, type PulledImage, type PullOptions, pullImage } from './pull.js'
 import { type PushedImage, type PushRequest, pushImages } from './push.js'
-import { pushList } from './push-list.js'
+import { type PushListRequest, pushList } from './push-list.js'
 import { type RemoveImageOptions, removeImage } from './remove.js'
 import { type SavedArchive, type SaveRequest, saveImages } from './save.js'
 import { selectImages } from './save-names.js'
@@ -71,7 +71,7 @@ export interface ImageStore {
     repository: Repository,
     reference: Reference,
     images: readonly string[],
-    options?: Pick<PushRequest, 'signal' | 'onProgress'>,
+    options?: PushListRequest,
   ): Promise<PushedImage>
   /**
    * Writes images to an archive: `docker save`.
