@@ -14,23 +14,24 @@ import type { MountInput, RunOptions } from '../spec/options.js'
 import { removeWorkspace } from './build-directory.js'
 import { createContainer, type RunStages, runContainer } from './run-actions.js'
 
+const limitNames = [
+  'memory',
+  'memorySwap',
+  'cpus',
+  'cpuShares',
+  'cpuPeriod',
+  'cpuQuota',
+  'cpusetCpus',
+  'cpusetMems',
+  'pidsLimit',
+  'ulimit',
+  'shmSize',
+  'addHost',
+  'cgroupParent',
+] as const satisfies readonly (keyof RunOptions)[]
+
 /** What the programs of a build may use, as `docker build` has it. */
-export type WorkspaceLimits = Pick<
-  RunOptions,
-  | 'memory'
-  | 'memorySwap'
-  | 'cpus'
-  | 'cpuShares'
-  | 'cpuPeriod'
-  | 'cpuQuota'
-  | 'cpusetCpus'
-  | 'cpusetMems'
-  | 'pidsLimit'
-  | 'ulimit'
-  | 'shmSize'
-  | 'addHost'
-  | 'cgroupParent'
->
+export type WorkspaceLimits = Pick<RunOptions, (typeof limitNames)[number]>
 
 export interface WorkspaceRequest {
   /** The ID of the image that has the files that it begins with, and an empty configuration. */
@@ -193,7 +194,7 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
       mount: inputs.filter((input) => input !== undefined),
       ...(network !== 'default' && { network }),
       privileged,
-      ...this.#request.limits,
+      ...limitsOf(this.#request.limits),
     })
   }
 
@@ -231,4 +232,9 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
 
 function secretsOf({ secretEnv, mounts }: ProcessRequest) {
   return { env: secretEnv, files: mounts.filter((mount) => mount.kind === 'secret') }
+}
+
+/** Whatever else a build's options are. */
+function limitsOf(options: WorkspaceLimits): WorkspaceLimits {
+  return Object.fromEntries(limitNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])))
 }
