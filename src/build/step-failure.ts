@@ -1,5 +1,5 @@
 import type { Source } from '../dockerfile/index.js'
-import { BuildError, InboardError } from '../errors/index.js'
+import { BuildError, InboardError, UnsupportedHostError } from '../errors/index.js'
 import { printable } from '../errors/printable.js'
 
 const maxShownLength = 1000
@@ -14,9 +14,11 @@ export function failedAt(
   if (signal?.aborted && error === signal.reason) return error
   if (!(error instanceof InboardError)) return error
   if (error instanceof BuildError && error.line !== undefined) return error
-  return new BuildError(error.message, {
+  // What the host lacks is no fault of the Dockerfile's.
+  const Failure = error instanceof UnsupportedHostError ? UnsupportedHostError : BuildError
+  return new Failure(error.message, {
     code: error.code,
-    cause: error instanceof BuildError ? error.cause : error,
+    cause: error instanceof Failure ? error.cause : error,
     details: { ...error.details, file, line: lines.first, instruction: printable(original, maxShownLength) },
   })
 }

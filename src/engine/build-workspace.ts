@@ -12,6 +12,7 @@ import { chainIds } from '../layer/index.js'
 import { missingPlaces, removePlaces } from '../snapshot/mount-points.js'
 import type { MountInput, RunOptions } from '../spec/options.js'
 import { removeWorkspace } from './build-directory.js'
+import { verifyRunnable } from './build-platforms.js'
 import { createContainer, type RunStages, runContainer } from './run-actions.js'
 
 const limitNames = [
@@ -185,6 +186,7 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
   }
 
   async #runRequest(request: ProcessRequest): Promise<RunRequest> {
+    await verifyRunnable(formatPlatform(this.#image), (path) => this.#hasFile(path))
     const { args, env, user, directory, mounts, network, privileged, signal } = request
     const inputs = await Promise.all(mounts.map((mount) => this.#mountInput(mount, signal)))
     return this.#requestOf(args, signal, {
@@ -196,6 +198,11 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
       privileged,
       ...limitsOf(this.#request.limits),
     })
+  }
+
+  #hasFile(path: string): boolean {
+    using files = this.#stages.snapshots.files(this.#image.chain)
+    return files.lookup(path) !== undefined
   }
 
   async #mountInput(mount: ProcessMount, signal: AbortSignal): Promise<MountInput | undefined> {
