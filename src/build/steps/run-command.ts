@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import type { RunCommand } from '../../dockerfile/index.js'
+import { BuildError } from '../../errors/index.js'
 
 const defaultShell: readonly string[] = ['/bin/sh', '-c']
 
@@ -19,10 +20,14 @@ export interface RunProgram {
   readonly script?: Script
 }
 
-/** @param shell SHELL, if there was one */
+/**
+ * @param shell SHELL, if there was one
+ * @throws {BuildError} DOCKERFILE_INVALID for an empty list, in BuildKit's words
+ */
 export function programOf(command: RunCommand, shell: readonly string[] | undefined = defaultShell): RunProgram {
   switch (command.form) {
     case 'exec':
+      if (command.args.length === 0) throw new BuildError('arguments are required', { code: 'DOCKERFILE_INVALID' })
       return { args: command.args }
     case 'shell':
       return { args: [...shell, command.script] }

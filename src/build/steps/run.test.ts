@@ -199,6 +199,13 @@ describe('RUN is refused', () => {
     await expect(stepOf(text, { settings: { entitlements: new Set([entitlement]) } })).resolves.toBeDefined()
   })
 
+  test('without a program', async () => {
+    await expect(stepOf('RUN []')).rejects.toMatchObject({
+      code: 'DOCKERFILE_INVALID',
+      message: 'arguments are required',
+    })
+  })
+
   test('no host network by who has given it to all of them', async () => {
     await expect(stepOf('RUN --network=host make', { settings: { network: 'host' } })).resolves.toBeDefined()
   })
