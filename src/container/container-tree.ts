@@ -1,5 +1,6 @@
-import { closeSync, openSync, readdirSync } from 'node:fs'
+import { close, closeSync, openSync, readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { native, O_DIRECTORY, O_PATH, O_RDONLY } from '../host/index.js'
 import { noSuchContainer } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
@@ -18,6 +19,8 @@ export interface ContainerTree {
   /** Called once. */
   end(): Promise<void>
 }
+
+const closeLater = promisify(close)
 
 const stopped = new WeakMap<ContainerContext, Map<string, SharedTree<ContainerTree>>>()
 
@@ -82,7 +85,8 @@ function openThread(thread: string): Pick<ContainerTree, 'root' | 'end'> {
     const namespace = openSync(`${thread}/ns/mnt`, O_RDONLY)
     const end = async () => {
       closeSync(root)
-      closeSync(namespace)
+      // Letting go of an overlay writes out what was changed in it, which takes as long as that is: not on this thread.
+      await closeLater(namespace)
     }
     return { root, end }
   } catch (error) {
