@@ -1,4 +1,3 @@
-import { Gate } from '../content/gate.js'
 import {
   type Dockerfile,
   type ExpandedInstruction,
@@ -10,9 +9,8 @@ import {
 } from '../dockerfile/index.js'
 import { copyAll } from './base-context.js'
 import type { BuildContext } from './context/index.js'
-import { type Filesystem, filesystemOf, scratch } from './filesystem.js'
+import { filesystemOf, scratch } from './filesystem.js'
 import type { BaseImage, BuildHost } from './host.js'
-import { keyOf } from './key.js'
 import { originOf, type PlannedStage, type StagePlan } from './plan/stages.js'
 import type { BuildStep, OnBuildEvent } from './progress.js'
 import type { BuildSettings } from './settings.js'
@@ -20,6 +18,7 @@ import { Sources } from './sources.js'
 import { type StageOrigin, type StageResult, StageState } from './stage-state.js'
 import { failedAt } from './step-failure.js'
 import { StepNames } from './step-names.js'
+import { type SolvedStep, StepRunner } from './step-runner.js'
 import { createStep } from './steps/index.js'
 import type { FilesystemStep, StepContext, StepSource } from './steps/step.js'
 import { timed } from './timed.js'
@@ -40,13 +39,6 @@ export interface SolveRequest {
   readonly platform?: string | undefined
   readonly signal: AbortSignal
   readonly onEvent: OnBuildEvent
-}
-
-/** A step of a build, as caches know it. */
-export interface SolvedStep {
-  readonly keys: readonly string[]
-  readonly parent: Filesystem
-  readonly filesystem: Filesystem
 }
 
 export interface Solution extends StageResult {
@@ -70,26 +62,25 @@ export async function solve(request: SolveRequest): Promise<Solution> {
     await solver.settled()
     request.signal.throwIfAborted()
     if (failed.signal.aborted) throw failed.signal.reason
-    return { ...(await solver.result(request.plan.target.index)), steps: solver.steps }
+    return { ...(await solver.result(request.plan.target.index)), steps: solver.runner.done }
   } finally {
     await solver.sources.close()
   }
 }
 
 class Solver {
-  readonly steps: SolvedStep[] = []
   readonly sources: Sources
+  readonly runner: StepRunner
   readonly #request: SolveRequest
   readonly #signal: AbortSignal
-  readonly #gate: Gate
   readonly #results = new Map<number, Promise<StageResult>>()
   readonly #images = new Map<string, Promise<BaseImage>>()
 
   constructor(request: SolveRequest, signal: AbortSignal) {
     this.#request = request
     this.#signal = signal
-    this.#gate = new Gate(request.parallelism)
     this.sources = new Sources(request.host, signal)
+    this.runner = new StepRunner(request, signal)
   }
 
   result(index: number): Promise<StageResult> {
@@ -151,7 +142,7 @@ class Solver {
     const origin = emptyOrigin(stage.platform)
     const state = new StageState(origin, new Scope(this.#request.global))
     const work = await createStep(copyAll(name), this.#context(state, stage, step))
-    return { ...origin, filesystem: (await this.#files(work as FilesystemStep, state, stage, step)).filesystem }
+    return { ...origin, filesystem: (await this.runner.run(work as FilesystemStep, state, stage, step)).filesystem }
   }
 
   #image(reference: string, platform: string): Promise<BaseImage> {
@@ -178,7 +169,7 @@ class Solver {
     const work = await createStep(expanded, this.#context(state, stage, step))
     state.draft.apply(expanded)
     if (!work) return state.advance(expanded)
-    const { filesystem, createdAtMs } = await this.#files(work, state, stage, step)
+    const { filesystem, createdAtMs } = await this.runner.run(work, state, stage, step)
     state.advanceTo(work.createdBy, filesystem, createdAtMs)
   }
 
@@ -215,53 +206,6 @@ class Solver {
         return contextSource(() => settings.namedContext(origin.name) as Promise<BuildContext>)
       case 'scratch':
         return this.sources.of(scratch, stage.platform)
-    }
-  }
-
-  /** The files after a step: those that it has left before, in whatever build, or what it leaves now. */
-  async #files(work: FilesystemStep, state: StageState, stage: PlannedStage, step: BuildStep) {
-    const { host, onEvent, settings } = this.#request
-    const { filesystem: parent, platform } = state
-    const { kind, createdBy } = work
-    const keyFor = (what: string, part: Parameters<typeof keyOf>[0]) =>
-      keyOf({ kind, what, step: part, on: parent.key, platform, epoch: settings.epoch })
-    const isUncached = this.#request.isUncached(stage)
-    const quick = work.quickKey === undefined ? undefined : keyFor('quick', work.quickKey)
-    const known = quick === undefined || isUncached ? undefined : host.find(quick)
-    if (known && quick !== undefined) {
-      onEvent({ kind: 'step', step, status: 'cached' })
-      this.steps.push({ keys: [quick], parent, filesystem: known.filesystem })
-      return known
-    }
-    const keys = [keyFor('content', await work.key()), ...(quick === undefined ? [] : [quick])]
-    const began = performance.now()
-    let isStarted = false
-    const execute = (workspace: Parameters<FilesystemStep['execute']>[0]) => {
-      isStarted = true
-      onEvent({ kind: 'step', step, status: 'started' })
-      return this.#gate.run(() => work.execute(workspace), this.#signal)
-    }
-    const end = (status: 'done' | 'failed') =>
-      isStarted && onEvent({ kind: 'step', step, status, durationMs: performance.now() - began })
-    try {
-      const outcome = await host.step({
-        keys,
-        kind,
-        description: createdBy,
-        parent,
-        platform,
-        isUncached,
-        epoch: settings.epoch,
-        signal: this.#signal,
-        execute,
-      })
-      if (outcome.isCached) onEvent({ kind: 'step', step, status: 'cached' })
-      else end('done')
-      this.steps.push({ keys, parent, filesystem: outcome.filesystem })
-      return outcome
-    } catch (error) {
-      end('failed')
-      throw error
     }
   }
 }
