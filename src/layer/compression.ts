@@ -6,7 +6,7 @@ import { invalidLayer, isErrno } from './layer-errors.js'
 import type { TarLimits } from './tar-entry.js'
 import { unzstd } from './zstd.js'
 
-export type Compression = 'none' | 'gzip' | 'zstd' | 'xz'
+export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2'
 
 /**
  * Node's default of 16 KiB halves the speed of inflating. With a mark above the chunk's size the thread pool inflates a chunk while
@@ -20,14 +20,14 @@ const magicBytes = 6
 /**
  * How a blob is compressed, by its first bytes.
  *
- * @throws LayerError LAYER_INVALID for bzip2 and lz4, which no image format has
+ * @throws LayerError LAYER_INVALID for lz4, which nothing has that Docker reads
  */
 function detectCompression(head: Uint8Array): Compression {
   const hex = Buffer.from(head.subarray(0, magicBytes)).toString('hex')
   if (hex.startsWith('1f8b')) return 'gzip'
   if (hex.startsWith('28b52ffd') || /^5.2a4d18/.test(hex)) return 'zstd'
   if (hex === 'fd377a585a00') return 'xz'
-  if (hex.startsWith('425a68')) throw unsupported('bzip2')
+  if (hex.startsWith('425a68')) return 'bzip2'
   if (hex.startsWith('04224d18')) throw unsupported('lz4')
   return 'none'
 }
@@ -38,8 +38,8 @@ function unsupported(compression: string): Error {
 }
 
 /**
- * The decompressed bytes of a gzip, zstd, xz or plain archive, told apart by its first bytes; all gzip members, all zstd frames, all
- * xz streams. Of the limits `maxRatio` and `ratioFloorBytes` count here.
+ * The decompressed bytes of a gzip, zstd, xz, bzip2 or plain archive, told apart by its first bytes; all gzip members, all zstd frames,
+ * all xz and bzip2 streams. Of the limits `maxRatio` and `ratioFloorBytes` count here.
  *
  * @throws LayerError LAYER_INVALID when the compressed data is corrupt, truncated or of an unsupported kind; LAYER_TOO_LARGE
  */
@@ -47,32 +47,35 @@ export function decompress(
   source: AsyncIterable<Uint8Array>,
   limits: TarLimits = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  return decompressAny(source, limits, async (bytes) => (await import('./xz.js')).unxz(bytes))
+  return decompressAny(source, limits, async (bytes, compression) =>
+    compression === 'xz' ? (await import('./xz.js')).unxz(bytes) : (await import('./bzip2.js')).unbzip2(bytes),
+  )
 }
 
-/** As {@link decompress}, for layers, which are never compressed with xz. */
+/** As {@link decompress}, for layers, which are never compressed with xz or bzip2. */
 export function decompressLayer(
   source: AsyncIterable<Uint8Array>,
   limits: TarLimits,
 ): AsyncGenerator<Buffer, void, undefined> {
-  return decompressAny(source, limits, async () => {
-    throw unsupported('xz')
+  return decompressAny(source, limits, async (_, compression) => {
+    throw unsupported(compression)
   })
 }
 
-type Unxz = (source: AsyncIterable<Buffer>) => Promise<AsyncIterable<Buffer>>
+/** What only plain archives are compressed with. */
+type ExpandRare = (source: AsyncIterable<Buffer>, compression: 'xz' | 'bzip2') => Promise<AsyncIterable<Buffer>>
 
 async function* decompressAny(
   source: AsyncIterable<Uint8Array>,
   limits: TarLimits,
-  unxz: Unxz,
+  expandRare: ExpandRare,
 ): AsyncGenerator<Buffer, void, undefined> {
   const expansion = new Expansion(limits)
   const reader = new ByteReader(expansion.compressed(source))
   try {
     const compression = detectCompression(await reader.peek(magicBytes))
     if (compression === 'none') yield* reader.rest()
-    else yield* expansion.expanded(await expand(compression, reader, unxz))
+    else yield* expansion.expanded(await expand(compression, reader, expandRare))
   } finally {
     await reader.close()
   }
@@ -81,11 +84,11 @@ async function* decompressAny(
 async function expand(
   compression: Exclude<Compression, 'none'>,
   reader: ByteReader,
-  unxz: Unxz,
+  expandRare: ExpandRare,
 ): Promise<AsyncIterable<Buffer>> {
   if (compression === 'gzip') return gunzip(reader.rest())
   if (compression === 'zstd') return unzstd(reader)
-  return unxz(reader.rest())
+  return expandRare(reader.rest(), compression)
 }
 
 async function* gunzip(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {

@@ -29,6 +29,8 @@ export interface Trial {
   /** The container's root. */
   readonly root: string
   readonly context: string
+  /** Of the build. */
+  readonly temporary: string
   execute(): Promise<void>
 }
 
@@ -49,7 +51,8 @@ export async function tryInstruction(text: string, setting: Setting = {}): Promi
   if (step === undefined) throw new Error('no step')
   const fd = closingDescriptor(native().openat2(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0, 0))
   const workspace: Pick<Workspace, 'files'> = { files: (body) => body(fd) }
-  return { step, root, context, execute: () => step.execute(workspace as Workspace) }
+  const temporary = join(base, 'temporary')
+  return { step, root, context, temporary, execute: () => step.execute(workspace as Workspace) }
 }
 
 /** The same, done; the container's root. */
