@@ -42,6 +42,8 @@ export type { UpdateResult } from './container/update.js'
 export type { WaitCondition, WaitOptions } from './container/wait.js'
 export type { AwaitedState, WaitForOptions } from './container/wait-for.js'
 export type { Digest } from './content/digest.js'
+export { Autobuild, type WebhookHandler, type WebhookOptions } from './engine/autobuild.js'
+export type { AutobuildBuildOptions, AutobuildEvent, AutobuildOptions } from './engine/autobuild-options.js'
 export type { BuildCacheRecord } from './engine/build-cache.js'
 export type { PruneBuildCacheFilters, PruneBuildCacheOptions, PrunedBuildCache } from './engine/build-cache-prune.js'
 export type {

@@ -7,6 +7,8 @@ import { native } from '../host/index.js'
 import type { ImageProgress } from '../image/index.js'
 import type { LoginOptions, RequestOptions } from '../registry/types.js'
 import type { RunOptions } from '../spec/options.js'
+import { Autobuild } from './autobuild.js'
+import type { AutobuildOptions } from './autobuild-options.js'
 import { BuildBuilder } from './build-builder.js'
 import type { PruneBuildCacheOptions, PrunedBuildCache } from './build-cache-prune.js'
 import type { BuildOutput } from './build-export.js'
@@ -125,6 +127,22 @@ export class Engine implements AsyncDisposable {
   build(context?: BuildInput, options?: BuildOptions & { readonly platform?: string }): BuildBuilder
   build(context?: BuildInput, options: BuildOptions = {}): BuildBuilder<unknown> {
     return new BuildBuilder(this.#root.builds, { context, options })
+  }
+
+  /**
+   * Watches a branch of a git repository, and builds, and with `push` pushes, each new commit of it: automated builds. Begins at once.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION, INVALID_REFERENCE. What fails later is an event, `failed`, and is tried again.
+   *
+   * @example
+   * ```ts
+   * await using builds = engine.autobuild({ git: 'https://github.com/me/app.git', branch: 'main', image: 'me/app', push: true })
+   * for await (const event of builds) if (event.kind === 'pushed') console.log(event.commit, event.digest)
+   * ```
+   */
+  autobuild(options: AutobuildOptions): Autobuild {
+    this.#root.closing.signal.throwIfAborted()
+    return new Autobuild(this, options, this.#root.closing.signal)
   }
 
   /**

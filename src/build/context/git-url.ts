@@ -37,6 +37,20 @@ export function parseGitUrl(text: string): GitSource {
   return { url, ref: ref === '' ? undefined : ref, directory }
 }
 
+/**
+ * A repository and a branch, named apart from each other.
+ *
+ * @throws {ContextError} CONTEXT_INVALID for what is no URL of a repository, or no name of a branch
+ */
+export function verifyRepository(text: string, branch: string | undefined): { url: string; shown: string } {
+  if (text.includes('#'))
+    throw contextInvalid('a repository is named without #: the branch and the directory are options')
+  if (/^[./]/.test(text)) throw contextInvalid(`${text} is a path: a repository is had by http, https, git or ssh`)
+  if (branch === '' || branch?.includes(':')) throw contextInvalid(`invalid branch: ${JSON.stringify(branch)}`)
+  const { url } = parseGitUrl(branch === undefined ? text : `${text}#${branch}`)
+  return { url, shown: withoutUser(url) }
+}
+
 function verifyUrl(url: string, named: string): void {
   const host = URL.canParse(url) ? new URL(url).hostname : ''
   // ssh takes a host that begins so for an option.
