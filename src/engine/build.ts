@@ -73,7 +73,7 @@ export async function runBuild(
   signal.throwIfAborted()
   if (stop.signal.aborted) throw stop.signal.reason
   const solved = solutions.map((solution) => (solution as PromiseFulfilledResult<Solution>).value)
-  return exportBuild(contexts, { solved, options, epoch, report, signal })
+  return await exportBuild(contexts, { solved, options, epoch, report, signal })
 }
 
 interface PlatformBuild {
