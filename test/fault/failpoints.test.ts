@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
+import { isOfBuilds } from './support/build-points.js'
 import { isOfClones } from './support/clone-scenario.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { isOfLifecycle } from './support/lifecycle-scenario.js'
@@ -11,7 +12,7 @@ import { acknowledged, type Saying, scenario } from './support/scenario.js'
 import { isOfVolumes } from './support/volume-scenario.js'
 
 let points: readonly Point[]
-const isElsewhere = [isOfClones, isOfLifecycle, isOfNetworks, isOfVolumes]
+const isElsewhere = [isOfBuilds, isOfClones, isOfLifecycle, isOfNetworks, isOfVolumes]
 const names = failpointNames().filter((name) => !isElsewhere.some((isOf) => isOf(name)))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })

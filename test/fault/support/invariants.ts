@@ -213,6 +213,7 @@ async function unusable(engine: Engine): Promise<string[]> {
 
 async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<string[]> {
   for (const { id } of await engine.images.list()) await engine.images.remove(id, { force: true })
+  await engine.pruneBuildCache({ all: true })
   await engine.networks.prune()
   for (const { name } of await engine.volumes.list()) await (await engine.volumes.get(name)).remove()
   const left = (directory: string, ignored: RegExp) =>
@@ -224,7 +225,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
     ...left(join(root, 'content/sha256'), /^$/),
     ...left(join(root, 'snapshots'), /^(driver|lock|empty-init)$/),
     ...left(join(root, 'volumes'), /^\.layers$/),
-    ...left(runRoot, /^(engines|dns|networks|networks\.lock|volumes)$/),
+    ...left(runRoot, /^(engines|dns|networks|networks\.lock|volumes|builds)$/),
   ])
 }
 

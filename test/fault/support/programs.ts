@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failpoints } from '../../../src/errors/failpoint.js'
 import { type Container, Engine, InboardError } from '../../../src/index.js'
+import { buildPhases, type PhasePoint } from './build-points.js'
+import { type Building, buildOnce } from './build-program.js'
 import { churn } from './churn.js'
 import { cloneScenario } from './clone-scenario.js'
 import { type EventWriting, writeEvents } from './event-writer.js'
@@ -132,6 +134,20 @@ export const programs = {
     const began = performance.now()
     const { id } = await engine.pull(reference)
     say({ pulled: id, tookMs: performance.now() - began })
+    await engine.close()
+  },
+
+  /** One build. */
+  async build(building: Building) {
+    await buildOnce(building, say)
+  },
+
+  /** One build, or the removal of what it has left, to a failpoint. */
+  async buildToPoint({ roots, context, point }: { roots: Roots; context: string; point: PhasePoint }) {
+    const engine = await Engine.open(roots)
+    if (point.phase === 'prune') await buildPhases.build(engine, context)
+    arm(point, () => process.kill(process.pid, 'SIGKILL'))
+    await buildPhases[point.phase](engine, context)
     await engine.close()
   },
 
