@@ -53,6 +53,7 @@ describe.each(drivers)('a workspace on %s', (storageDriver) => {
       signal: new AbortController().signal,
       onOutput(stream, data) {
         output[stream] += data.toString()
+        return undefined
       },
       ...options,
     })
@@ -63,7 +64,11 @@ describe.each(drivers)('a workspace on %s', (storageDriver) => {
   async function started(workspace: BuildWorkspace, script: string, options: Partial<ProcessRequest> = {}) {
     let running: Promise<unknown> = Promise.resolve()
     await new Promise<void>((resolve, reject) => {
-      running = sh(workspace, script, { ...options, onOutput: () => resolve() })
+      const onOutput = () => {
+        resolve()
+        return undefined
+      }
+      running = sh(workspace, script, { ...options, onOutput })
       running.catch(reject)
     })
     return { running }
