@@ -1,3 +1,4 @@
+export type { BuildEvent, BuildStep, PullEvent } from './build/progress.js'
 export type { Attachment, AttachOptions, ExitResult, StartAttachedOptions } from './container/attach.js'
 export type { CommitOptions } from './container/commit.js'
 export { Container } from './container/container.js'
@@ -42,10 +43,26 @@ export type { UpdateResult } from './container/update.js'
 export type { WaitCondition, WaitOptions } from './container/wait.js'
 export type { AwaitedState, WaitForOptions } from './container/wait-for.js'
 export type { Digest } from './content/digest.js'
+export type { CheckResult } from './dockerfile/checks/check.js'
+export type { Finding, Lines } from './dockerfile/types.js'
 export { Autobuild, type WebhookHandler, type WebhookOptions } from './engine/autobuild.js'
 export type { AutobuildBuildOptions, AutobuildEvent, AutobuildOptions } from './engine/autobuild-options.js'
+export { BuildBuilder } from './engine/build-builder.js'
 export type { BuildCacheRecord } from './engine/build-cache.js'
 export type { PruneBuildCacheFilters, PruneBuildCacheOptions, PrunedBuildCache } from './engine/build-cache-prune.js'
+export type { BuildOutput } from './engine/build-export.js'
+export type {
+  BuildInput,
+  BuildLimits,
+  BuildOptions,
+  BuildRequest,
+  CacheFromInput,
+  CacheToInput,
+  Entitlement,
+  OutputInput,
+  SecretInput,
+  SshInput,
+} from './engine/build-options.js'
 export type {
   ContainerFilters,
   HealthFilter,

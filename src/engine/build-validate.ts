@@ -129,17 +129,7 @@ function verifyAnnotation(name: string): void {
     )
 }
 
-function verifyFlags({
-  noCache,
-  pull,
-  squash,
-  parallelism,
-  network,
-  allow,
-  iidfile,
-  signal,
-  ...rest
-}: BuildOptions): void {
+function verifyFlags({ noCache, pull, squash, parallelism, network, allow, iidfile, ...rest }: BuildOptions): void {
   for (const [option, value] of Object.entries({ noCache, pull, squash })) checkFlag(option, value)
   checkInteger('parallelism', parallelism, 1, maxParallelism)
   checkInteger('sourceDateEpoch', rest.sourceDateEpoch, 0, 2 ** 33 - 1)
@@ -160,8 +150,6 @@ function verifyFlags({
       )
   if (iidfile !== undefined && checkText('iidfile', iidfile) === '')
     throw invalidOption('iidfile', 'the path is empty', 'give the path of a file', iidfile)
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalidOption('signal', `invalid value for signal: ${typeof signal}`, 'give an AbortSignal')
 }
 
 /** They are those of containers. */

@@ -124,8 +124,16 @@ export class Engine implements AsyncDisposable {
     context: BuildInput | undefined,
     options: BuildOptions & { readonly platform: readonly string[] },
   ): BuildBuilder<readonly Image[]>
-  build(context?: BuildInput, options?: BuildOptions & { readonly platform?: string }): BuildBuilder
-  build(context?: BuildInput, options: BuildOptions = {}): BuildBuilder<unknown> {
+  build(
+    context?: BuildInput,
+    options?: BuildOptions & { readonly platform?: string; readonly output?: undefined },
+  ): BuildBuilder
+  build(
+    context: BuildInput | undefined,
+    options: BuildOptions,
+  ): BuildBuilder<BuildOutput> | BuildBuilder<readonly Image[]> | BuildBuilder
+  // biome-ignore lint/suspicious/noExplicitAny: whichever of them the options ask for.
+  build(context?: BuildInput, options: BuildOptions = {}): BuildBuilder<any> {
     return new BuildBuilder(this.#root.builds, { context, options })
   }
 
