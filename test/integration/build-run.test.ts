@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -253,6 +254,19 @@ describe('RUN --mount=type=bind', () => {
     await chmod(join(context, 'x'), 0o751)
     await chown(join(context, 'x'), 1000, 1000)
     expect(await logOf('RUN --mount=target=/c stat -c "%a %u %g" /c/x', { context })).toBe('751 0 0\n')
+  })
+
+  test('shows many files as well as few, and copies them once', async () => {
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`many/${at % 10}/${at}`, `${at}\n`]))
+    const context = await contextOf({ ...files, ...many })
+    const lines =
+      'RUN --mount=target=/c cat /c/many/*/* | sort -n | md5sum; ls -A /c; stat -c "%u %g" /c/many/3/3; touch /c/x || true'
+    const text = Array.from({ length: 500 }, (_, at) => `${at}\n`).join('')
+    const sum = createHash('md5').update(text).digest('hex')
+    const shown = `${sum}  -\n.dockerignore\ndir\nfile.txt\nmany\n0 0\ntouch: /c/x: Read-only file system\n`
+    expect(await logOf(lines, { context })).toBe(shown)
+    expect(await logOf(`${lines}; true`, { context })).toBe(shown)
+    expect(await logOf('RUN --mount=source=many,target=/m,rw rm -r /m/1; ls /m | wc -l', { context })).toBe('9\n')
   })
 
   test('leaves nothing of it in the image, not even its place', async () => {

@@ -3,11 +3,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mount } from '../../dockerfile/index.js'
 import { native } from '../../host/index.js'
+import type { Copied } from '../files/copied.js'
 import type { Filesystem } from '../filesystem.js'
 import type { ProcessMount } from '../host.js'
 import type { KeyPart } from '../key.js'
 import type { StepContext } from '../steps/step.js'
 import { copyTo } from './copy.js'
+import { isLittle, keepFiles } from './kept-files.js'
 import type { MountScope } from './mount-scope.js'
 import { type MountSource, mountSource } from './mount-source.js'
 import type { ReadyMount, RunMount } from './run-mount.js'
@@ -26,8 +28,10 @@ export async function bindMount(
     contentKey: async () => keyWith(await source.contentKey()),
     async ready(scope: MountScope): Promise<ReadyMount> {
       if (source.filesystem && readOnly) return { mounts: [await shown(source, target)] }
-      const copied = await copy(source, context, scope)
-      return { mounts: [{ kind: 'bind', source: copied, target, readOnly }] }
+      const copied = await source.copied()
+      if (readOnly && !isLittle(copied))
+        return { mounts: [{ kind: 'filesystem', ...(await keepFiles(copied, context)), target }] }
+      return { mounts: [{ kind: 'bind', source: await copy(copied, context, scope), target, readOnly }] }
     },
   }
 }
@@ -39,11 +43,14 @@ async function shown({ filesystem, found }: MountSource, target: string): Promis
   return { kind: 'filesystem', filesystem: filesystem as Filesystem, path: `/${path}`, target }
 }
 
-/** What is seen may be other than what is there: without what is excluded, owned by root; and nobody else may see what is written. */
-async function copy(source: MountSource, { host, signal }: StepContext, scope: MountScope): Promise<string> {
+/**
+ * A context is never seen as it is on the host, but as a build has it: without what is excluded, owned by root, as it was when
+ * the key was made of it. And nobody else may see what a program writes.
+ */
+async function copy(copied: Copied, { host, signal }: StepContext, scope: MountScope): Promise<string> {
   const directory = join(host.temporary, `mount-${randomUUID()}`)
   scope.defer(() => native().removeTree(directory))
   await mkdir(directory, { mode: 0o700 })
-  await copyTo(await source.copied(), directory, '/files', signal)
+  await copyTo(copied, directory, '/files', signal)
   return join(directory, 'files')
 }
