@@ -1,5 +1,5 @@
 import { closeSync, readSync } from 'node:fs'
-import { native, withDescriptor } from '../../host/index.js'
+import { withDescriptor } from '../../host/index.js'
 import { checksumOf } from './checksum.js'
 import { Contents } from './contents.js'
 import type { ContextEntry, Owner, TreeEntry } from './context-entry.js'
@@ -156,9 +156,4 @@ export async function readSmall(root: number, tree: ContextTree, path: string, m
       read = readSync(fd, bytes, length, bytes.length - length, null)
     return bytes.subarray(0, length)
   })
-}
-
-/** Of a file of the context that is open: what its user may not give it. */
-export function capabilityOf(fd: number): Uint8Array | undefined {
-  return native().getxattrAt(fd, '', 'security.capability')
 }
