@@ -13,10 +13,16 @@ export interface ImageSettings {
   readonly epoch: number | undefined
 }
 
+/** What a target has come to. */
+export interface BuiltStage extends StageResult {
+  /** What the configuration says of the steps of its making. */
+  readonly inlineCache?: object | undefined
+}
+
 /** What was built as an image. */
 export function builtImage(
   steps: Pick<ImageStore['steps'], 'imageTime'>,
-  result: StageResult,
+  result: BuiltStage,
   settings: ImageSettings,
 ): BuiltImage {
   const { options } = settings
@@ -41,11 +47,13 @@ export function builtImage(
 /** The configuration document: of the time when an image like it was built first, or of the epoch. */
 function writeTimed(
   steps: Pick<ImageStore['steps'], 'imageTime'>,
-  { platform, config, author, history, base }: StageResult,
+  { platform, config, author, history, base, inlineCache }: BuiltStage,
   diffIds: readonly string[],
-  { options: { label: labels = {} }, epoch }: ImageSettings,
+  { options: { label: labels = {}, squash = false }, epoch }: ImageSettings,
 ): Buffer {
-  const contents: ImageContents = { platform, config, labels, author, history, diffIds }
+  // The layers of a squashed image are not those of its steps.
+  const cache = squash ? undefined : inlineCache
+  const contents: ImageContents = { platform, config, labels, author, history, diffIds, cache }
   if (epoch === undefined) return writeDocument(contents, timeOf(steps.imageTime(contentsKey(contents))))
   const asOf = historyAsOf(history, base?.history ?? 0, epoch)
   return writeDocument({ ...contents, history: asOf }, timeOf(epoch * 1000))

@@ -35,8 +35,11 @@ export async function openBuildHost(
     step: steps.step,
     cacheDirectory: steps.cacheDirectory,
     steps,
-    view: ({ layers }, _platform, stop) =>
-      openFilesystemView(stages, layers.map(({ chainId }) => chainId).reverse(), stop),
+    async view(filesystem, platform, stop) {
+      await steps.fetch(filesystem, platform, stop)
+      const chain = filesystem.layers.map(({ chainId }) => chainId).reverse()
+      return openFilesystemView(stages, chain, stop)
+    },
     [Symbol.asyncDispose]: () => steps[Symbol.asyncDispose](),
   } satisfies BuildHost & AsyncDisposable & { steps: typeof steps }
 }

@@ -2,11 +2,10 @@ import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import { sortAnnotations } from '../build/export/annotations.js'
-import type { StageResult } from '../build/index.js'
 import { reporting } from '../errors/system.js'
 import { type ExportedFiles, type ImageStore, writeCounted } from '../image/index.js'
 import { extractPlain } from '../layer/index.js'
-import { builtImage, type ImageSettings } from './build-document.js'
+import { type BuiltStage, builtImage, type ImageSettings } from './build-document.js'
 import type { BuildOptions, OutputInput } from './build-options.js'
 
 /** What a build has written elsewhere. */
@@ -22,7 +21,7 @@ export interface BuildOutput {
 
 export interface OutputRequest extends ImageSettings {
   /** One for each platform. */
-  readonly solved: readonly StageResult[]
+  readonly solved: readonly BuiltStage[]
   readonly options: BuildOptions
   readonly signal: AbortSignal
 }

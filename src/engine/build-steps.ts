@@ -1,12 +1,26 @@
-import type { CacheDirectory, CacheDirectoryRequest, OnBuildEvent, StepOutcome, StepRequest } from '../build/index.js'
-import { filesystemOf } from '../build/index.js'
+import {
+  type CacheDirectory,
+  type CacheDirectoryRequest,
+  type Filesystem,
+  filesystemOf,
+  type OnBuildEvent,
+  type Solution,
+  type StepOutcome,
+  type StepRequest,
+  type Workspace,
+} from '../build/index.js'
 import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { NotFoundError } from '../errors/index.js'
-import type { FoundStep, RecordedStep } from '../image/index.js'
+import type { FoundStep, ImageLayer, RecordedStep } from '../image/index.js'
 import { cacheDirectories } from './build-cache.js'
+import { exportCache, gatherCache, inlineCacheOf } from './build-cache-export.js'
+import { importCaches } from './build-cache-import.js'
 import type { BuildDirectory } from './build-directory.js'
+import type { BuildOptions, CacheToInput } from './build-options.js'
+import { hostPlatformName } from './build-platforms.js'
 import { BuildWorkspace, type WorkspaceLimits } from './build-workspace.js'
+import type { ImagesContext } from './image.js'
 import type { RunStages } from './run-actions.js'
 
 /**
@@ -19,21 +33,44 @@ export interface BuildSteps extends AsyncDisposable {
   find(key: string): StepOutcome | undefined
   step(request: StepRequest): Promise<StepOutcome>
   cacheDirectory(request: CacheDirectoryRequest): Promise<CacheDirectory>
+  /** Has files brought here that only a cache has so far. @throws {DigestMismatchError}; {RegistryError} */
+  fetch(filesystem: Filesystem, platform: string, signal: AbortSignal): Promise<void>
+  /** What the configuration of an image says of the steps of its making. */
+  inlineCache(solution: SolvedFiles): object | undefined
+  /** Writes the caches that others are to find. @throws {RegistryError}; {AuthError}; {SyscallError} */
+  exportCaches(targets: readonly CacheToInput[], solutions: readonly SolvedFiles[], signal: AbortSignal): Promise<void>
   /** An image that the build is built from: it stays, whoever removes it. @throws {NotFoundError} `IMAGE_NOT_FOUND` */
   use(image: string): void
 }
 
+export interface BuildStepsContexts {
+  readonly stages: RunStages
+  readonly context: ContainerContext
+  readonly images: Pick<ImagesContext, 'openRegistries'>
+}
+
+/** A result of a build, and how it was come to. */
+export type SolvedFiles = Pick<Solution, 'steps' | 'filesystem' | 'platform'>
+
 export interface BuildStepsOptions {
-  readonly options: WorkspaceLimits
+  readonly options: WorkspaceLimits & Pick<BuildOptions, 'cacheFrom' | 'platform'>
   readonly report: OnBuildEvent
   readonly signal: AbortSignal
 }
 
 export async function openBuildSteps(
-  { stages, context }: { readonly stages: RunStages; readonly context: ContainerContext },
+  { stages, context, images }: BuildStepsContexts,
   { id: build }: Pick<BuildDirectory, 'id'>,
-  { options: limits }: BuildStepsOptions,
+  { options, report, signal: stop }: BuildStepsOptions,
 ): Promise<BuildSteps> {
+  const { cacheFrom: sources = [], platform: platforms = hostPlatformName(), ...limits } = options
+  const registries = () => images.openRegistries()
+  const warn = (message: string) =>
+    void report({ kind: 'warning', finding: { rule: 'CacheNotImported', message, lines: { first: 1, last: 1 } } })
+  const imported =
+    sources.length === 0
+      ? undefined
+      : await importCaches({ sources, platforms: [platforms].flat(), registries, warn, signal: stop })
   const { steps } = stages.images
   const directories = cacheDirectories(stages)
   /** Workspaces that are being removed. */
@@ -46,13 +83,36 @@ export async function openBuildSteps(
     return gone
   }
 
+  const find = (keys: readonly string[]): FoundStep | undefined => steps.find(build, keys) ?? findElsewhere(keys)
+
+  const findElsewhere = (keys: readonly string[]): FoundStep | undefined => {
+    const step = imported?.find(keys)
+    return step && steps.has(step.base) ? { ...step, isFound: true } : undefined
+  }
+
+  const fetch = async (layers: readonly ImageLayer[], platform: string, signal: AbortSignal) => {
+    if (!imported || steps.has(layers)) return
+    await steps.fetch(build, layers, platform, { originOf: (layer) => imported.originOf(layer), signal })
+  }
+
+  /** What a program has mounted of other filesystems may be elsewhere. */
+  const lent = (workspace: BuildWorkspace, platform: string, signal: AbortSignal): Workspace => ({
+    files: (body) => workspace.files(body),
+    async run(request) {
+      for (const mount of request.mounts)
+        if (mount.kind === 'filesystem') await fetch(mount.filesystem.layers, platform, signal)
+      return workspace.run(request)
+    },
+  })
+
   const make = async (request: StepRequest): Promise<RecordedStep> => {
     const { parent, platform, kind, keys, description, epoch, signal } = request
+    await fetch(parent.layers, platform, signal)
     const image = await steps.hidden(build, parent.layers, platform, signal)
     const workspace = new BuildWorkspace(stages, context, { image, build, limits, signal })
     try {
       failpoint('build.execute')
-      await request.execute(workspace)
+      await request.execute(lent(workspace, platform, signal))
       const step = await steps.making(async (content) => {
         const layer = await workspace.pack({ epoch, signal, content })
         signal.throwIfAborted()
@@ -73,16 +133,27 @@ export async function openBuildSteps(
     const { keys, isUncached, signal } = request
     signal.throwIfAborted()
     const work = { make: () => make(request), signal }
-    return isUncached ? { ...(await work.make()), isFound: false } : steps.once(build, keys, work)
+    if (isUncached) return { ...(await work.make()), isFound: false }
+    return find(keys) ?? (await steps.once(build, keys, work))
   }
 
   return {
     find(key) {
-      const found = steps.find(build, [key])
+      const found = find([key])
       return found && outcomeOf(found)
     },
     step: async (request) => outcomeOf(await step(request)),
     cacheDirectory: (request) => directories.take(request),
+    fetch: ({ layers }, platform, signal) => fetch(layers, platform, signal),
+    inlineCache: (solution) => inlineCacheOf({ steps, imported }, solution),
+    async exportCaches(targets, solutions, signal) {
+      const contents = (mode: 'min' | 'max') => gatherCache({ steps, imported }, solutions, mode)
+      const fetchAll = async () => {
+        for (const { steps: solved, platform } of solutions)
+          for (const { filesystem } of solved) await fetch(filesystem.layers, platform, signal)
+      }
+      for (const target of targets) await exportCache(target, { steps, contents, fetch: fetchAll, registries, signal })
+    },
     use(image) {
       if (steps.keep(build, image)) return
       throw new NotFoundError(`No such image: ${image}`, { code: 'IMAGE_NOT_FOUND', details: { image } })

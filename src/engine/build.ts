@@ -17,9 +17,10 @@ import type { BuildRunResult } from './build-actions.js'
 import { buildArgsOf } from './build-arguments.js'
 import { checkFile, reportFindings } from './build-check.js'
 import { openBuildDirectory } from './build-directory.js'
+import type { BuiltStage } from './build-document.js'
 import { exportBuild } from './build-export.js'
 import { BuildFiles, download } from './build-files.js'
-import { openBuildHost } from './build-host.js'
+import { type OpenBuildHost, openBuildHost } from './build-host.js'
 import type { BuildOptions, BuildRequest, SecretInput, SshInput } from './build-options.js'
 import { hostPlatformName, platformName } from './build-platforms.js'
 import type { ImagesContext } from './image.js'
@@ -73,7 +74,17 @@ export async function runBuild(
   signal.throwIfAborted()
   if (stop.signal.aborted) throw stop.signal.reason
   const solved = solutions.map((solution) => (solution as PromiseFulfilledResult<Solution>).value)
-  return await exportBuild(contexts, { solved, options, epoch, report, signal })
+  for (const { filesystem, platform } of solved) await host.steps.fetch(filesystem, platform, signal)
+  const { cacheTo = [] } = options
+  const isInline = cacheTo.some(({ type }) => type === 'inline')
+  const built = solved.map((solution) => (isInline ? withInlineCache(solution, host) : solution))
+  const result = await exportBuild(contexts, { solved: built, options, epoch, report, signal })
+  await host.steps.exportCaches(cacheTo, solved, signal)
+  return result
+}
+
+function withInlineCache(solution: Solution, { steps }: OpenBuildHost): BuiltStage {
+  return { ...solution, inlineCache: steps.inlineCache(solution) }
 }
 
 interface PlatformBuild {
@@ -81,7 +92,7 @@ interface PlatformBuild {
   readonly platform: string
   readonly platforms: readonly string[]
   readonly settings: BuildSettings
-  readonly host: Awaited<ReturnType<typeof openBuildHost>>
+  readonly host: OpenBuildHost
   readonly epoch: number | undefined
   readonly report: OnBuildEvent
   readonly signal: AbortSignal

@@ -4,6 +4,7 @@ export type { BuiltImage, RecordBuiltRequest } from './built.js'
 export type { WriteBuiltRequest, WrittenBuild } from './built-archive.js'
 export type { ExportedFiles } from './built-files.js'
 export type { CommitImageRequest } from './commit.js'
+export { parseConfig } from './documents/config.js'
 export {
   formatPlatform,
   hostPlatform,
@@ -21,10 +22,13 @@ export type { ImageProgress, LayerStatus } from './progress.js'
 export { throttled } from './progress.js'
 export type { PrunedImages, PruneImagesOptions } from './prune.js'
 export type { PulledImage } from './pull.js'
+export { resolveManifest } from './pull-manifest.js'
 export type { PushedImage } from './push.js'
 export type { RemoveImageOptions } from './remove.js'
 export { type SavedArchive, type SaveOptions, writeCounted } from './save.js'
 export type { SaveTarget } from './save-target.js'
+export { blobPath } from './step-layout.js'
+export type { LayerOrigin } from './step-transfer.js'
 export type { FoundStep, ImageSteps, RecordedStep, StepLayer } from './steps.js'
 export { type ImageStore, type OpenImagesOptions, openImages } from './store.js'
 export type {

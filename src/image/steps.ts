@@ -3,6 +3,7 @@ import type { Content } from '../content/content.js'
 import { type Digest, digestOf } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
 import { NotFoundError } from '../errors/index.js'
+import type { Repository } from '../registry/types.js'
 import { type BuildStepLine, type BuildStepRow, openBuildStepStore } from '../store/build-steps.js'
 import type { Database } from '../store/database.js'
 import type { LayerRow, NewSnapshot } from '../store/images.js'
@@ -10,6 +11,8 @@ import type { Collection } from './collection.js'
 import { parsePlatform, platformObject } from './documents/platform.js'
 import { verifyDepth } from './layers.js'
 import type { ImageContext } from './load.js'
+import { type CacheLayout, saveLayers } from './step-layout.js'
+import { type DescribeCache, type FetchOptions, fetchLayers, pushLayers } from './step-transfer.js'
 import type { ImageLayer } from './types.js'
 
 /** A layer that a step has made: its blob and its snapshot are in place. */
@@ -33,6 +36,23 @@ export interface RecordedStep {
 export interface FoundStep extends RecordedStep {
   /** It was done before, or by somebody else. */
   readonly isFound: boolean
+}
+
+/** A step as caches tell it. */
+export interface ToldStep {
+  /** All that it is found under. */
+  readonly keys: readonly string[]
+  readonly kind: string
+  readonly description: string
+  /** ms */
+  readonly createdAtMs: number
+}
+
+export interface PushTarget {
+  readonly repository: Repository
+  readonly tag: string
+  readonly describe: DescribeCache
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface StepWork {
@@ -70,6 +90,16 @@ export interface ImageSteps {
    * @throws {NotFoundError} `CONTENT_NOT_FOUND` when one of the layers is gone
    */
   hidden(build: string, layers: readonly ImageLayer[], platform: string, signal?: AbortSignal): Promise<string>
+  /** Whether all of these layers are here. */
+  has(layers: readonly ImageLayer[]): boolean
+  /** Makes layers that are somewhere else ones that are here; they stay for the build. @throws as {@link fetchLayers} */
+  fetch(build: string, layers: readonly ImageLayer[], platform: string, options: FetchOptions): Promise<void>
+  /** Brings layers and a document about them to a registry. @throws as {@link pushLayers} */
+  push(layers: readonly ImageLayer[], target: PushTarget): Promise<Digest>
+  /** Writes them to a directory of the host. */
+  save(layers: readonly ImageLayer[], directory: string, layout: CacheLayout, signal?: AbortSignal): Promise<Digest>
+  /** What is told of a step, for caches elsewhere; it is not used by that. */
+  recorded(keys: readonly string[]): ToldStep | undefined
   /** Keeps an image for the build, whoever removes it; false when there is none. */
   keep(build: string, image: string): boolean
   /** Runs what makes layers, and records them, with collectors kept away. */
@@ -110,8 +140,8 @@ export function openImageSteps(context: ImageContext, collection: Collection, da
   /** A layer's blob may have been replaced by another one meanwhile: of a push. */
   const present = (layer: ImageLayer): LayerRow => {
     const row = toRow(layer)
-    const candidates = [row, ...records.layerBlobs(layer.diffId).map((other) => ({ ...row, ...other }))]
-    const found = candidates.find(isHere)
+    const others = records.layerBlobs(layer.diffId).map((other) => ({ ...row, ...other }))
+    const found = (row.blob === null ? [...others, row] : [row, ...others]).find(isHere)
     if (found) return found
     throw new NotFoundError(`The layer ${layer.diffId} is gone: it was removed while a build needed it.`, {
       code: 'CONTENT_NOT_FOUND',
@@ -187,6 +217,25 @@ export function openImageSteps(context: ImageContext, collection: Collection, da
         store.pin(build, id)
         return id
       }, signal),
+    has: (layers) => layers.every((layer) => isHere(toRow(layer))),
+    fetch: (build, layers, platform, options) =>
+      making(async () => {
+        const stored = await fetchLayers(context, layers, options)
+        failpoint('steps.fetched')
+        const made = stored.map(({ snapshot, isMade }) => ({ ...snapshot, isMade }))
+        const rows = stored.map(({ row }) => row)
+        put(rows, made, platform, (id) => store.pin(build, id))
+      }, options.signal),
+    push: (layers, { repository, tag, describe, signal }) =>
+      making(() => pushLayers(context, layers.map(present), repository, tag, describe, signal), signal),
+    save: (layers, directory, layout, signal) =>
+      making(() => saveLayers(context, layers.map(present), directory, layout, signal), signal),
+    recorded(keys) {
+      const row = findRow(keys)
+      if (!row) return undefined
+      const { kind, description, created_at: createdAtMs } = row
+      return { keys: store.keysOf(row.id), kind, description, createdAtMs }
+    },
     keep: (build, image) =>
       transaction(() => {
         const isThere = records.getUsed(image) !== undefined

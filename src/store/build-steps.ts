@@ -32,6 +32,8 @@ export interface BuildStepLine extends BuildStepRow {
 /** The tables of what builds have done, and of what they are doing. */
 export interface BuildStepStore {
   find(key: string): BuildStepRow | undefined
+  /** All that it is found under. */
+  keysOf(id: string): string[]
   /** All of its keys lead to it from now on; steps that no key leads to any more are forgotten. */
   put(step: BuildStepRow, keys: readonly string[]): void
   /** It was found: by more keys than are known so far, maybe. */
@@ -57,6 +59,7 @@ export function openBuildStepStore(database: Database): BuildStepStore {
   const byKey = prepare<[string], BuildStepRow>(
     'SELECT build_steps.* FROM build_step_keys JOIN build_steps ON id = step WHERE key = ?',
   )
+  const keysOf = prepare<[string], { key: string }>('SELECT key FROM build_step_keys WHERE step = ? ORDER BY key')
   const insert = prepare<[BuildStepRow], never>(
     `INSERT INTO build_steps (id, image, kind, description, size, created_at, used_at, uses)
        VALUES ($id, $image, $kind, $description, $size, $created_at, $used_at, $uses)`,
@@ -91,6 +94,7 @@ export function openBuildStepStore(database: Database): BuildStepStore {
 
   return {
     find: (key) => byKey.get(key),
+    keysOf: (id) => keysOf.all(id).map(({ key }) => key),
     put: (step, keys) => transaction(() => put(step, keys)),
     use: (id, at, keys) =>
       transaction(() => {

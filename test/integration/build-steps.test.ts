@@ -27,7 +27,7 @@ afterAll(async () => {
 /** The records of steps, as a build has them that is under way. */
 async function openBuild(): Promise<BuildSteps> {
   const { stages, root: opened } = root
-  const contexts = { stages, context: opened.context }
+  const contexts = { stages, context: opened.context, images: { openRegistries: opened.registries.open } }
   const directory = await openBuildDirectory(stages, opened.context)
   const { signal } = new AbortController()
   const steps = await openBuildSteps(contexts, directory, { options: {}, report: () => undefined, signal })

@@ -1,5 +1,6 @@
 import type { HistoryEntry } from '../../image/index.js'
 import type { ImageRunConfig } from '../../spec/options.js'
+import { inlineCacheField } from '../cache/index.js'
 import { keyOf } from '../key.js'
 import { orderedConfig } from './run-config.js'
 
@@ -15,6 +16,8 @@ export interface ImageContents {
   readonly history: readonly HistoryEntry[]
   /** Bottom first. */
   readonly diffIds: readonly string[]
+  /** What other builds can take of it. */
+  readonly cache?: object | undefined
 }
 
 /**
@@ -36,7 +39,7 @@ export function writeDocument(contents: ImageContents, created: string): Buffer 
 }
 
 function documentOf(
-  { platform, config, labels, author, history, diffIds }: ImageContents,
+  { platform, config, labels, author, history, diffIds, cache }: ImageContents,
   created: string | undefined,
 ): object {
   const [os, architecture, variant] = platform.split('/')
@@ -49,6 +52,7 @@ function documentOf(
     config: orderedConfig(config, labels),
     rootfs: { type: 'layers', diff_ids: diffIds },
     history: history.map((entry) => ({ created, ...entry })),
+    ...(cache && { [inlineCacheField]: cache }),
   }
 }
 
