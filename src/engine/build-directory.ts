@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs'
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs'
 import type { ContainerContext } from '../container/context.js'
 import { remove } from '../container/remove.js'
+import { awaitCleared } from '../container/run-directory.js'
 import { failpoint } from '../errors/failpoint.js'
 import { isAbandoned, native } from '../host/index.js'
 import type { Stages } from './assemble.js'
@@ -13,7 +14,7 @@ export interface BuildDirectory extends AsyncDisposable {
   readonly path: string
 }
 
-type Places = Pick<Stages, 'images' | 'paths' | 'workspaces'>
+type Places = Pick<Stages, 'images' | 'paths' | 'volumes' | 'workspaces'>
 
 const id = /^[0-9a-f]{32}$/
 
@@ -55,20 +56,22 @@ export function isBuilding({ paths, workspaces }: Places, container: string): bo
 }
 
 /** Removes what is left of builds that nobody works on any more. Microseconds when there is nothing. */
-export async function sweepBuilds({ images, paths, workspaces }: Places, context: ContainerContext): Promise<void> {
+export async function sweepBuilds(stages: Places, context: ContainerContext): Promise<void> {
+  const { images, paths, workspaces } = stages
   // Containers first: what they have mounted of a build's files is in use until then.
   for (const build of workspaces.builds())
     if (!isBuildAlive(paths.runRoot, build))
-      for (const container of workspaces.of(build)) await removeWorkspace(context, container)
+      for (const container of workspaces.of(build)) await removeWorkspace(stages, context, container)
   for (const build of images.steps.builds()) if (!isBuildAlive(paths.runRoot, build)) await images.steps.release(build)
   for (const name of namesIn(buildsOf(paths.runRoot))) await sweepDirectory(buildsOf(paths.runRoot), name)
 }
 
 /** Whether it runs or not. What cannot be removed now is found by the next who looks. */
-export async function removeWorkspace(context: ContainerContext, container: string): Promise<void> {
+export async function removeWorkspace(stages: Places, context: ContainerContext, container: string): Promise<void> {
   failpoint('workspace.remove')
   try {
-    await remove(context, container, { force: true, volumes: true })
+    if (!(await removeEnded(stages, context, container)))
+      await remove(context, container, { force: true, volumes: true })
   } catch (error) {
     const { code = '' } = error as { code?: string }
     if (!notNow.has(code)) throw error
@@ -77,6 +80,23 @@ export async function removeWorkspace(context: ContainerContext, container: stri
 
 /** It is gone, somebody else removes it, or something is in the way. */
 const notNow: ReadonlySet<string> = new Set(['CONTAINER_NOT_FOUND', 'CONTAINER_IN_USE', 'CLEANUP_FAILED'])
+
+/** One of which nothing runs, in one transaction: nobody can begin anything with it then. What is left of it is nobody's. */
+async function removeEnded({ paths, volumes }: Places, context: ContainerContext, id: string): Promise<boolean> {
+  const record = context.containers.get(id)
+  if (!record || existsSync(`${paths.runRoot}/${id}`)) return false
+  const isRemoved = volumes.store.transaction(() => context.containers.beginRemove(id, true) && context.delete(record))
+  if (!isRemoved) return false
+  try {
+    // Somebody may have copied its files.
+    await awaitCleared(context, id)
+    failpoint('workspace.files')
+    await native().removeTree(`${paths.containers}/${id}`)
+  } catch {
+    context.lookAgain(id, undefined)
+  }
+  return true
+}
 
 function namesIn(directory: string): string[] {
   try {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { ProcessMount, ProcessRequest, ProcessResult, Workspace } from '../build/host.js'
 import { openContainerTree } from '../container/container-tree.js'
@@ -6,6 +7,7 @@ import type { RunRequest } from '../container/run-builder.js'
 import type { Content } from '../content/content.js'
 import type { Digest } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
+import { native } from '../host/index.js'
 import { layerTar } from '../image/documents/media-types.js'
 import { formatPlatform, type ImageContent } from '../image/index.js'
 import { chainIds } from '../layer/index.js'
@@ -141,15 +143,15 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
    * @returns undefined: nothing was changed
    */
   async pack({ epoch, signal, content }: PackRequest): Promise<PackedLayer | undefined> {
+    // Nobody has it mounted: its program has ended, and its mounts with that; or its tree was given back.
     if (this.#container === undefined) return undefined
-    // Nobody has it mounted any more.
-    await this.#live?.gone()
     const { snapshots, paths } = this.#stages
     const { chain, layers } = this.#image
     const directory = `${paths.containers}/${this.#container}`
     failpoint('workspace.pack')
     const [own = '', ...base] = snapshots.layers(chain, directory)
     removePlaces(own, this.#places, base)
+    if (isUntouched(own)) return undefined
     let size = 0
     const blob = await content.ingestMade(async (path) => {
       const packed = await snapshots.packChanges(chain, directory, path, { signal, settle: { latest: epoch } })
@@ -169,7 +171,7 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     if (this.#container === undefined) return
     this.#kill()
     await this.#live?.gone()
-    await removeWorkspace(this.#context, this.#container)
+    await removeWorkspace(this.#stages, this.#context, this.#container)
   }
 
   get #image(): ImageContent {
@@ -244,4 +246,9 @@ function secretsOf({ secretEnv, mounts }: ProcessRequest) {
 /** Whatever else a build's options are. */
 function limitsOf(options: WorkspaceLimits): WorkspaceLimits {
   return Object.fromEntries(limitNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])))
+}
+
+/** Of a writable layer: nothing was written. Files that are whole are never without any. */
+function isUntouched(own: string): boolean {
+  return !existsSync(own) || native().isEmptyDirectory(own)
 }
