@@ -96,7 +96,7 @@ const copiedBefore = 1_600_000_000
 /** `file 644 0:0 "a\n" @1000000000`: what was made while it was built has no time. */
 function describe({ header, content }: FileNode): string {
   const { type, mode = 0, uid = 0, gid = 0, mtime } = header
-  const pax: Readonly<Record<string, string>> = header.pax ?? {}
+  const pax = (header.pax ?? {}) as Readonly<Record<string, string>>
   // What the reader leaves there: numbers that are too large for the header, and fractions of seconds.
   const seconds = Math.floor(Number(pax.mtime ?? (mtime?.getTime() ?? 0) / 1000))
   const words = [type, (mode & 0o7777).toString(8), `${pax.uid ?? uid}:${pax.gid ?? gid}`]
@@ -145,6 +145,21 @@ function contentAt(entries: ReadonlyMap<string, LayerEntry>, name: string): Buff
 async function entriesOf(archive: Buffer): Promise<LayerEntry[]> {
   const entries: LayerEntry[] = []
   const reader = Readable.from([archive]).pipe(extract())
-  for await (const entry of reader) entries.push({ header: entry.header, content: await buffer(entry) })
+  for await (const entry of reader) entries.push(expanded(entry.header, await buffer(entry)))
   return entries
+}
+
+/** A file with holes, as GNU tar's format 1.0 has it: its name and size are attributes, and before its data stands where that goes. */
+function expanded(header: Header, stored: Buffer): LayerEntry {
+  const { 'GNU.sparse.name': name, 'GNU.sparse.realsize': size } = header.pax ?? {}
+  if (name === undefined || size === undefined) return { header, content: stored }
+  const numbers = stored.toString('latin1').split('\n', 1 + 2 * Number.parseInt(stored.toString('latin1', 0, 20), 10))
+  const content = Buffer.alloc(Number(size))
+  let from = 512 * Math.ceil((numbers.join('\n').length + 1) / 512)
+  for (let at = 1; at < numbers.length; at += 2) {
+    const [offset, length] = [Number(numbers[at]), Number(numbers[at + 1])]
+    stored.copy(content, offset, from, from + length)
+    from += length
+  }
+  return { header: { ...header, name }, content }
 }
