@@ -13,6 +13,7 @@ import {
 } from '../host/index.js'
 import { ifThere } from './layered-directory.js'
 import type { DigestedFiles, DigestFilesRequest } from './plain-jobs.js'
+import { isLayerXattr } from './xattrs.js'
 
 const digestWords = 8
 const chunkBytes = 256 * 1024
@@ -62,7 +63,7 @@ function digestFile({ root, resolve, path, chunk, checkpoint }: One) {
   })
 }
 
-/** The content's SHA-256; with capabilities that of it and them. */
+/** The content's SHA-256; with capabilities and other attributes that of it and them. */
 function digestContent(fd: number, chunk: Buffer, checkpoint: () => void): Buffer {
   const hash = createHash('sha256')
   for (;;) {
@@ -72,7 +73,12 @@ function digestContent(fd: number, chunk: Buffer, checkpoint: () => void): Buffe
     hash.update(chunk.subarray(0, length))
   }
   const content = hash.digest()
-  const capability = native().getxattrAt(fd, '', 'security.capability')
-  if (capability === undefined) return content
-  return createHash('sha256').update(content).update(capability).digest()
+  const names = native().listxattrAt(fd, '').filter(isLayerXattr).sort()
+  if (names.length === 0) return content
+  const both = createHash('sha256').update(content)
+  for (const name of names) {
+    const value = native().getxattrAt(fd, '', name) ?? Buffer.alloc(0)
+    both.update(`${name} ${value.length} `).update(value)
+  }
+  return both.digest()
 }

@@ -209,12 +209,16 @@ export class Placer {
   }
 
   #attributes(place: number, stat: Stat, permissions = stat.mode & 0o7777): Attributes {
-    const xattrs = this.#native
-      .listxattrAt(place, '')
-      .filter(isLayerXattr)
-      .map((name) => [name, this.#native.getxattrAt(place, '', name) ?? Buffer.alloc(0)] as const)
-    const mode = changeMode(this.#request.mode, permissions, (stat.mode & S_IFMT) === S_IFDIR)
+    const isDirectory = (stat.mode & S_IFMT) === S_IFDIR
+    const mode = changeMode(this.#request.mode, permissions, isDirectory)
+    // Those of a context's directories are in no key.
+    const xattrs = isDirectory && this.#from.owner !== undefined ? [] : this.#xattrs(place)
     return { owner: this.#ownerOf(stat), mode, mtime: stat.mtime, xattrs }
+  }
+
+  #xattrs(place: number) {
+    const names = this.#native.listxattrAt(place, '').filter(isLayerXattr)
+    return names.map((name) => [name, this.#native.getxattrAt(place, '', name) ?? Buffer.alloc(0)] as const)
   }
 
   #ownerOf({ uid, gid }: Stat): Owner {

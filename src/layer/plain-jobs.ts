@@ -47,7 +47,7 @@ export interface DigestFilesRequest {
 
 /** In the order of the paths. */
 export interface DigestedFiles {
-  /** SHA-256 of content and capabilities, 8 words each. */
+  /** SHA-256 of content and extended attributes, 8 words each. */
   readonly digests: Uint32Array
   /** What each was when its content had been read (`ScannedEntry`). */
   readonly fingerprints: Uint32Array

@@ -89,7 +89,7 @@ export class BuildContext implements AsyncDisposable {
   }
 
   /**
-   * SHA-256 of what is copied: its names, kinds, modes, owners, targets, sizes, contents and capabilities; not its times.
+   * SHA-256 of what is copied: its names, kinds, modes, owners, targets, sizes, contents and files' extended attributes; not its times.
    *
    * @throws {ContextError} CONTEXT_CHANGED for files that are written to while they are read
    */

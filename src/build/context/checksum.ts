@@ -8,7 +8,7 @@ const headWords = 10
 
 /**
  * SHA-256 over what is copied, in its order: names, kinds, modes, owners, devices, symlinks' targets, sizes, contents and
- * capabilities. Times do not count, nor does where the context is. The entries have their digests.
+ * files' extended attributes. Times do not count, nor does where the context is. The entries have their digests.
  */
 export function checksumOf(files: readonly SourceFile[]): `sha256:${string}` {
   const writer = new WordWriter()

@@ -1,4 +1,4 @@
-/** SHA-256 of a file's content and capabilities: eight words among others, as there are very many. */
+/** SHA-256 of a file's content and extended attributes: eight words among others, as there are very many. */
 export interface ContentDigest {
   readonly words: Uint32Array
   readonly at: number

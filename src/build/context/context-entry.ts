@@ -61,7 +61,7 @@ export class TreeEntry implements ContextEntry {
   /** Whether it is excluded itself, and there for what is in it. */
   isImplied = false
   listing: Promise<ContextDirectory> | undefined
-  /** Of a file's content and capabilities, when it is known. */
+  /** Of a file's content and extended attributes, when it is known. */
   digest: ContentDigest | undefined
   readonly path: string
   readonly kind: ContextKind

@@ -49,7 +49,9 @@ export async function verifyUnchanged(root: number, entries: readonly TreeEntry[
   for (const entry of entries) {
     if (entry.kind === 'directory') continue
     const directory = entry.path.slice(0, Math.max(0, entry.path.lastIndexOf('/')))
-    directories.set(directory, [...(directories.get(directory) ?? []), entry])
+    const files = directories.get(directory)
+    if (files === undefined) directories.set(directory, [entry])
+    else files.push(entry)
   }
   await Promise.all([...directories].map(([path, files]) => verifyDirectory(root, path, files, maxEntries)))
 }

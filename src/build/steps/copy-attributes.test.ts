@@ -178,6 +178,21 @@ describe('what they are', () => {
     expect(() => stat('socket')).toThrow('ENOENT')
   })
 
+  it('keeps attributes of files, which their key counts', async () => {
+    const context = makeFiles({ f: 'x' })
+    const set = (value: string) => native().setxattrAt(AT_FDCWD, join(context, 'f'), 'user.kind', Buffer.from(value))
+    const keyNow = async () => (await tryInstruction('COPY f /f', { context })).step.key()
+    const plain = await keyNow()
+    set('one')
+    const one = await keyNow()
+    set('two')
+    const two = await keyNow()
+    expect(new Set([plain, one, two].map((key) => JSON.stringify(key))).size).toBe(3)
+    const root = await done('COPY f /f', { context })
+    const value = native().getxattrAt(AT_FDCWD, join(root, 'f'), 'user.kind')
+    expect(Buffer.from(value ?? []).toString()).toBe('two')
+  })
+
   it('copies large files and names that are not UTF-8', async () => {
     const context = temporaryDirectory('/dev/shm')
     const content = Buffer.alloc(3_000_000, 'abcdefg')
