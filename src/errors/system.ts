@@ -12,8 +12,17 @@ const hints: Readonly<Record<string, string>> = {
   EPERM: 'run as root',
 }
 
+/** What failed first, of what `await using` throws when the undoing fails as well. */
+function firstFailure(error: unknown): unknown {
+  let first = error
+  // Compiled code has one of its own where the runtime has none.
+  while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first) first = first.suppressed
+  return first
+}
+
 /** A failed system call, as Node or the addon throws it, as an error of ours; anything else is returned as it is. */
-export function systemError(what: string, error: unknown): unknown {
+export function systemError(what: string, thrown: unknown): unknown {
+  const error = firstFailure(thrown)
   if (error instanceof InboardError || !(error instanceof Error) || !('syscall' in error)) return error
   const { code, syscall, path, message } = error as NodeJS.ErrnoException
   const hint = hints[code ?? '']
