@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto'
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { BuildOptions } from '../../src/engine/build-options.js'
 import type { BuildError } from '../../src/index.js'
-import { buildLeaks } from '../support/build-leaks.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
+import { startEngineProcess } from '../support/engine-process.js'
 
 const execute = promisify(execFile)
 
@@ -17,7 +18,7 @@ beforeAll(async () => {
   host = await testEngine(['busybox', 'debian'])
 }, 120_000)
 afterAll(async () => {
-  const left = [...(await host.leaks()), ...buildLeaks(host.directory)]
+  const left = await host.leaks()
   await host[Symbol.asyncDispose]()
   expect(left).toEqual([])
 })
@@ -54,6 +55,23 @@ async function failureOf(lines: string, given?: Given): Promise<BuildError> {
   const failure = await build(`FROM busybox\n${lines}\n`, given).catch((error: unknown) => error)
   expect(failure).toBeInstanceOf(Error)
   return failure as BuildError
+}
+
+/** A process of its own that builds a RUN, which has said `waiting`. */
+async function builderOf(run: string, options: BuildOptions = {}) {
+  const request = JSON.stringify({ ...options, dockerfile: `FROM busybox\nRUN ${run}\n` })
+  const roots = { root: join(host.directory, 'root'), runRoot: join(host.directory, 'run') }
+  const builder = startEngineProcess(
+    roots,
+    `for await (const event of engine.build(undefined, ${request})) if (event.kind === 'log') console.log(String(event.data))`,
+  )
+  onTestFinished(async () => {
+    builder.kill('SIGKILL')
+    // The next build removes what it has left.
+    await logOf('RUN true')
+  })
+  for await (const line of createInterface(builder.stdout)) if (line.includes('waiting')) return builder
+  throw new Error('the builder has ended')
 }
 
 /** What an image has, as its own container sees it. */
@@ -424,6 +442,15 @@ describe('RUN --mount=type=cache', () => {
     )
   })
 
+  test('locked is waited for also when another process has it, until that is killed', async () => {
+    const mount = '--mount=type=cache,id=elsewhere,sharing=locked,target=/c'
+    const builder = await builderOf(`${mount} echo waiting | tee /c/f; while ! test -e /stop; do sleep 0.1; done`)
+    const mine = logOf(`RUN ${mount} cat /c/f`)
+    expect(await Promise.race([mine, logOf('RUN sleep 1').then(() => 'it has to wait')])).toBe('it has to wait')
+    builder.kill('SIGKILL')
+    expect(await mine).toBe('waiting\n')
+  })
+
   test('never waits for itself, nor two for each other', async () => {
     const locked = (id: string, target: string) => `--mount=type=cache,sharing=locked,id=${id},target=${target}`
     expect(await logOf(`RUN ${locked('x', '/1')} ${locked('x', '/2')} touch /1/f; ls /2`)).toBe('f\n')
@@ -530,6 +557,24 @@ describe('RUN --mount=type=secret', () => {
     expect(await filesWith(control)).toContain('/control\n')
   })
 
+  test('is gone with a builder that is killed', async () => {
+    const builder = await builderOf(
+      '--mount=type=secret,id=key,env=KEY,target=/s echo waiting; while ! test -e /stop; do sleep 0.1; done',
+      { secret },
+    )
+    expect(await programsWith(value)).toBeGreaterThan(0)
+    builder.kill('SIGKILL')
+    await expect.poll(() => programsWith(value)).toBe(0)
+    expect(await filesWith(value)).toBe('')
+  })
+
+  /** How many processes have a text among their variables. */
+  async function programsWith(text: string): Promise<number> {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+    const variables = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')))
+    return variables.filter((found) => found.includes(text)).length
+  }
+
   /** The files below the test's directory that have a text, compressed or not. */
   async function filesWith(text: string): Promise<string> {
     // What comes and goes meanwhile is not to be complained about.
@@ -616,7 +661,7 @@ describe('a build that is stopped', () => {
     }
     await expect(loop()).rejects.toThrow('stopped')
     expect(await host.engine.containers.list({ all: true })).toEqual([])
-    expect([...(await host.leaks()), ...buildLeaks(host.directory)]).toEqual([])
+    expect(await host.leaks()).toEqual([])
     // Nobody has the cache any more.
     expect(await logOf('RUN --mount=type=cache,target=/k,sharing=locked echo free')).toBe('free\n')
   })

@@ -108,7 +108,7 @@ describe('a forwarded agent', () => {
   test('that answers with more than a message may have, or not at all, fails for the client', async () => {
     const path = join(await temporaryDirectory(), 'liar')
     const answers = [uint32(0x7fffffff), uint32(0), Buffer.of()]
-    const server = createServer((socket) => socket.on('error', () => {}).end(answers.shift()))
+    const server = createServer((socket) => socket.on('error', () => {}).end(answers.shift() ?? Buffer.of()))
     onTestFinished(() => void server.close())
     await new Promise<void>((resolve) => server.listen(path, resolve))
     const forwarded = await open({ socket: path })
