@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 
 /** A git repository, served over HTTP on loopback. */
 export interface GitRepository extends AsyncDisposable {
-  /** Without `.git` at its end. */
+  /** Without `.git` at its end, which may be put there. */
   readonly url: string
   readonly directory: string
   /** Writes files and commits them to a branch. @returns the commit */
@@ -23,6 +23,7 @@ export async function serveRepository(files: Readonly<Record<string, string>>): 
   const root = mkdtempSync('/tmp/ib-git-')
   const directory = join(root, 'app')
   mkdirSync(directory)
+  symlinkSync('app', `${directory}.git`)
   const git = (...args: string[]) =>
     execFileSync('git', [...settings.flatMap((one) => ['-c', one]), ...args], {
       cwd: directory,

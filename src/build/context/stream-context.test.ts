@@ -110,7 +110,7 @@ describe('a URL', () => {
     expect(await namesOf(closing(await openUrl(`${url}/text`, { download })), ['.'])).toEqual(['', 'Dockerfile'])
     const limits = { maxDownloadBytes: 10 }
     await expect(openUrl(`${url}/c.tgz`, { download, limits })).rejects.toThrow(/more than the 10 bytes/)
-    await expect(openUrl(`${url}/none`, { download })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+    await expect(openUrl(`${url}/none`, { download })).rejects.toMatchObject({ code: 'CONTEXT_UNAVAILABLE' })
   })
 
   test('is downloaded for ADD with its name, time and digest', async () => {
