@@ -196,6 +196,7 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
       user,
       workdir: directory,
       mount: inputs.filter((input) => input !== undefined),
+      tmpfs: mounts.flatMap(tmpfsInput),
       ...(network !== 'default' && { network }),
       privileged,
       ...limitsOf(this.#request.limits),
@@ -212,14 +213,13 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     switch (kind) {
       case 'bind':
         return { type: 'bind', source: mount.source, target, readOnly: mount.readOnly }
-      case 'tmpfs':
-        return { type: 'tmpfs', target, ...(mount.sizeBytes && { tmpfsOptions: { size: mount.sizeBytes } }) }
       case 'filesystem': {
         const { images } = this.#stages
         const platform = formatPlatform(this.#image)
         const source = await images.steps.hidden(this.#request.build, mount.filesystem.layers, platform, signal)
         return { type: 'image', source, target, imageOptions: { subpath: mount.path.replace(/^\/+/, '') } }
       }
+      case 'tmpfs':
       case 'secret':
         return undefined
       default:
@@ -237,6 +237,13 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
     this.#stages.workspaces.insert(id, this.#request.build)
     this.#container = id
   }
+}
+
+/** Programs are run from there, as BuildKit has it. */
+function tmpfsInput(mount: ProcessMount) {
+  if (mount.kind !== 'tmpfs') return []
+  const options = ['exec', 'dev', ...(mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`])].join(',')
+  return [{ target: mount.target, options }]
 }
 
 function secretsOf({ secretEnv, mounts }: ProcessRequest) {

@@ -68,10 +68,10 @@ async function openVolumes({ volumes }: Pick<Stages, 'volumes'>, record: Contain
 }
 
 function planOf(stages: Stages, record: ContainerRecord, volumes: ReadonlyMap<string, string>): LaunchPlan {
-  const { images, snapshots, paths } = stages
+  const { images, snapshots, paths, workspaces } = stages
   const directory = `${paths.containers}/${record.id}`
   return compileView({
-    rootfs: snapshots.rootfs(images.resolve(record.image).chain, directory),
+    rootfs: snapshots.rootfs(images.resolve(record.image).chain, directory, { volatile: workspaces.has(record.id) }),
     mounts: keptMounts(record.mounts, { volume: ({ volume }) => volumes.get(volume) ?? stages.volumes.path(volume) }),
     images: imageRoots(stages, record),
     directory,

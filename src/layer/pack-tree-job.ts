@@ -64,7 +64,7 @@ export function packChangesJob(
   checkpoint: () => void,
 ): PackChangesResult {
   const isUpper = comparison.format === 'overlay'
-  if (settle && isUpper) settleUpper(native(), comparison.own, settle.latest, checkpoint)
+  if (settle && isUpper) settleUpper(native(), comparison, settle.latest, checkpoint)
   let contentSize = 0
   const packed = packFile(path, (output) => {
     const packer = new EntryPacker(native(), output, checkpoint, { ...layerForm, latest: settle?.latest })

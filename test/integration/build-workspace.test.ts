@@ -191,9 +191,9 @@ describe.each(drivers)('a workspace on %s', (storageDriver) => {
     ]
     const workspace = await open()
     const script = `cat /mnt/a/b/file /one/file /from/directory/deep/file /from/file; touch /mnt/a/b/x; touch /from/file
-      echo kept > /root/.cache/x/kept; head -c 2m /dev/zero > /scratch/zero; echo gone > /dev/shm/gone`
+      echo kept > /root/.cache/x/kept; head -c 2m /dev/zero > /scratch/zero; cp /bin/busybox /dev/shm && /dev/shm/busybox echo runs; echo gone > /dev/shm/gone`
     const { stdout, stderr } = await sh(workspace, script, { mounts })
-    expect(stdout).toBe('of the hostof the hostother\nother\n')
+    expect(stdout).toBe('of the hostof the hostother\nother\nruns\n')
     expect(stderr).toMatch(/\/mnt\/a\/b\/x: Read-only[\s\S]*\/from\/file: Read-only[\s\S]*head: /)
     expect(readFileSync(join(host, 'writable/kept'), 'utf8')).toBe('kept\n')
     expect(await pack(workspace)).toBeUndefined()
@@ -273,6 +273,24 @@ describe.each(drivers)('a workspace on %s', (storageDriver) => {
       )
     expect(told(adopted)).toBe(told(extracted))
     expect(told(adopted)).toContain('user.own="kept"')
+    const names = execFileSync('tar', ['-tf', blob], { encoding: 'utf8' }).split('\n')
+    expect(names.filter((name) => name.includes('.wh.'))).toEqual(
+      storageDriver === 'overlay' ? ['bin/.wh.vi', 'home/.wh..wh..opq'] : ['bin/.wh.vi'],
+    )
+  })
+
+  it('goes with its build', async () => {
+    const other = await openBuildDirectory(root.stages, root.root.context)
+    const image = root.stages.images.resolve('busybox').id
+    const { signal } = new AbortController()
+    const workspace = new BuildWorkspace(root.stages, root.root.context, { image, build: other.id, limits: {}, signal })
+    await workspace.files(async () => {})
+    const [record] = root.root.context.containers.list()
+    expect(root.root.context.isBuilding(record?.id ?? '')).toBe(true)
+    await other[Symbol.asyncDispose]()
+    expect(root.root.context.isBuilding(record?.id ?? '')).toBe(false)
+    await (await openBuildDirectory(root.stages, root.root.context))[Symbol.asyncDispose]()
+    expect(containersOf()).toEqual([])
   })
 
   it('is killed by its signal', async () => {
