@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import {
   type BuildSettings,
@@ -61,6 +62,8 @@ export async function runBuild(
   await using host = await openBuildHost(contexts, directory, { options, report, signal })
   const stop = new AbortController()
   const stopped = AbortSignal.any([stop.signal, signal])
+  // Every step listens, and every batch of files that is read.
+  setMaxListeners(0, signal, stopped)
   const solutions = await Promise.allSettled(
     platforms.map((platform) =>
       solvePlatform(dockerfile, { options, platform, platforms, settings, host, epoch, report, signal: stopped }).catch(
@@ -128,7 +131,7 @@ export async function runCheck(
 ): Promise<CheckResult> {
   await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
   await using files = openFiles(contexts, request, directory.path, signal, () => undefined)
-  return checkFile({ files, options: request.options, stages: contexts.stages })
+  return await checkFile({ files, options: request.options, stages: contexts.stages })
 }
 
 function openFiles(
