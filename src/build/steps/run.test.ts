@@ -199,6 +199,15 @@ describe('RUN is refused', () => {
     await expect(stepOf(text, { settings: { entitlements: new Set([entitlement]) } })).resolves.toBeDefined()
   })
 
+  test.each(['tmpfs,target', 'secret,id=a,target', 'ssh,target', 'bind,target', 'cache,target'])(
+    'with a mount inside /proc: %s',
+    async (mount) => {
+      const expected = '"/proc/sys" cannot be mounted because it is inside /proc'
+      await expect(stepOf(`RUN --mount=type=${mount}=/proc/sys make`)).rejects.toThrow(expected)
+      await expect(stepOf(`WORKDIR /proc\nRUN --mount=type=${mount}=x/../sys make`)).rejects.toThrow(expected)
+    },
+  )
+
   test('without a program', async () => {
     await expect(stepOf('RUN []')).rejects.toMatchObject({
       code: 'DOCKERFILE_INVALID',
