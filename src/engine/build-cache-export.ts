@@ -62,7 +62,8 @@ function tell({ steps, imported }: StepSources, { keys }: SolvedStep): Told | un
   const told = steps.recorded(keys) ?? imported?.find(keys)
   if (!told) return undefined
   const { kind, description, createdAtMs } = told
-  const all = [...new Set([...keys, ...told.keys])].slice(0, maxKeys)
+  // Sorted: what an image says of its making is the same whichever was found first.
+  const all = [...new Set([...keys, ...told.keys])].sort().slice(0, maxKeys)
   return { keys: all, kind: kind as StepKind, description, createdAtMs }
 }
 

@@ -3,7 +3,7 @@ import { contentsKey, historyAsOf, type ImageContents, timeOf, writeDocument } f
 import { squashedHistory } from '../build/export/squash.js'
 import type { StageResult } from '../build/index.js'
 import { digestOf } from '../content/digest.js'
-import type { BuiltImage, ImageStore } from '../image/index.js'
+import type { BuiltImage, HistoryEntry, ImageStore } from '../image/index.js'
 import type { BuildOptions } from './build-options.js'
 
 /** What decides on an image beside what was built. */
@@ -54,7 +54,19 @@ function writeTimed(
   // The layers of a squashed image are not those of its steps.
   const cache = squash ? undefined : inlineCache
   const contents: ImageContents = { platform, config, labels, author, history, diffIds, cache }
-  if (epoch === undefined) return writeDocument(contents, timeOf(steps.imageTime(contentsKey(contents))))
+  if (epoch === undefined) {
+    const own = lastTime(history.slice(base?.history ?? 0))
+    return writeDocument(contents, timeOf(steps.imageTime(contentsKey(contents), own)))
+  }
   const asOf = historyAsOf(history, base?.history ?? 0, epoch)
   return writeDocument({ ...contents, history: asOf }, timeOf(epoch * 1000))
+}
+
+/**
+ * When the last files of a build were made: then the image was made, wherever it is built again from what a cache has of it.
+ * Undefined: it has made none.
+ */
+function lastTime(history: readonly HistoryEntry[]): number | undefined {
+  const times = history.flatMap(({ created }) => (created === undefined ? [] : [Date.parse(created)]))
+  return times.length === 0 ? undefined : Math.max(...times)
 }

@@ -112,8 +112,8 @@ export interface ImageSteps {
   release(build: string): Promise<void>
   /** Builds that something is kept for. */
   builds(): string[]
-  /** When an image with the same content was built first, in ms: now, if none was. */
-  imageTime(key: string): number
+  /** When an image with the same content was built first, in ms: at `now`, if none was. */
+  imageTime(key: string, now?: number): number
   /** Forgets those times that no build has asked for since a moment, in ms. */
   forgetImageTimes(before: number): void
   /** All steps, those used last first. */
@@ -261,7 +261,7 @@ export function openImageSteps(context: ImageContext, collection: Collection, da
       await collection.sweep()
     },
     builds: store.pinning,
-    imageTime: (key) => store.imageTime(key, Date.now()),
+    imageTime: (key, now = Date.now()) => store.imageTime(key, now),
     list: store.list,
     forgetImageTimes: store.forgetImageTimes,
     remove: (ids) =>
