@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import {
   type Dockerfile,
   type ExpandedInstruction,
@@ -54,7 +55,10 @@ export interface Solution extends StageResult {
  */
 export async function solve(request: SolveRequest): Promise<Solution> {
   const failed = new AbortController()
-  const solver = new Solver(request, AbortSignal.any([failed.signal, request.signal]))
+  const signal = AbortSignal.any([failed.signal, request.signal])
+  // Every step listens.
+  setMaxListeners(0, signal)
+  const solver = new Solver(request, signal)
   try {
     const stages = request.plan.stages.map((stage) => solver.result(stage.index))
     for (const stage of stages) stage.catch((error) => failed.abort(error))

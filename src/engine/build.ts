@@ -19,7 +19,7 @@ import { buildArgsOf } from './build-arguments.js'
 import { checkFile, reportFindings } from './build-check.js'
 import { openBuildDirectory } from './build-directory.js'
 import type { BuiltStage } from './build-document.js'
-import { exportBuild } from './build-export.js'
+import { exportBuild, forgetId } from './build-export.js'
 import { BuildFiles, download } from './build-files.js'
 import { type OpenBuildHost, openBuildHost } from './build-host.js'
 import type { BuildOptions, BuildRequest, SecretInput, SshInput } from './build-options.js'
@@ -53,6 +53,7 @@ export async function runBuild(
   const { options } = request
   const epoch = epochOf(options)
   const platforms = [...new Set([options.platform ?? hostPlatformName()].flat().map(platformName))]
+  await forgetId(options)
   await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
   await using files = openFiles(contexts, request, directory.path, signal, report)
   const { file, text } = await files.dockerfile()
