@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../../host/fixture.js'
 import { archive, describeTree, hardlink, member, symlink } from '../../layer/fixture.js'
 import { openDownload } from '../../registry/download-url.js'
+import { repository } from '../context/git-fixture.js'
 import { attributesOf, done, filesOf, type Setting, tryInstruction } from './fixture.js'
 
 const tar = archive(
@@ -189,6 +190,36 @@ describe('what is downloaded', () => {
     ['ADD http://127.0.0.1:1/a /a', '127.0.0.1:1'],
   ])('%s fails', async (text, message) => {
     await expect(done(text, { context: { a: '' }, settings })).rejects.toThrow(message)
+  })
+})
+
+describe('a git repository', () => {
+  it('is copied as its commit has it, from the directory that is named, without what git keeps', async () => {
+    const { url, first } = await repository()
+    const root = await done(`ADD --exclude=out ${url}#v1 /at`)
+    expect(filesOf(root)).toEqual({
+      ...prefixed('at', { Dockerfile: 'FROM a', 'sub/': '', 'sub/f': '1', '.dockerignore': 'ignored', ignored: '' }),
+    })
+    expect(filesOf(await done(`ADD ${url}#v1:sub /at`))).toEqual(prefixed('at', { f: '1' }))
+    expect(filesOf(await done(`ADD --chown=3 --keep-git-dir ${url} /at`))['at/.git/HEAD']).toBe(`${first}\n`)
+  })
+
+  it('is known by its commit, and needs not be fetched then', async () => {
+    const { url, first, other } = await repository()
+    const quickKeyOf = async (text: string) => (await tryInstruction(text)).step.quickKey
+    expect(await quickKeyOf(`ADD ${url}#v1 /at`)).toBeUndefined()
+    expect(await quickKeyOf(`ADD git://127.0.0.1:1/gone.git#${first} /at`)).toEqual(
+      await quickKeyOf(`ADD ${url}#${first} /at`),
+    )
+    const keys = await Promise.all(
+      ['#v1', '', '#other'].map(async (ref) => (await tryInstruction(`ADD ${url}${ref} /at`)).step.key()),
+    )
+    expect(keys[0]).toEqual(keys[1])
+    expect(keys[0]).not.toEqual(keys[2])
+    await done(`ADD --checksum=${other} ${url}#other /at`)
+    await expect(done(`ADD --checksum=${first} ${url}#other /at`)).rejects.toThrow(
+      `expected checksum to match ${first}, got ${other}`,
+    )
   })
 })
 
