@@ -69,6 +69,9 @@ export interface PackRequest {
 /** The tar of nothing. */
 const emptyLayer = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
 
+/** As BuildKit's: a name of each container's own would be found in what programs make. */
+const hostname = 'buildkitsandbox'
+
 const attached = { attached: true, rows: 0, columns: 0 }
 
 /** A container as a step of a build. It is made when it is first needed, and ends with this process. */
@@ -195,6 +198,7 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
       env,
       user,
       workdir: directory,
+      hostname,
       mount: inputs.filter((input) => input !== undefined),
       tmpfs: mounts.flatMap(tmpfsInput),
       ...(network !== 'default' && { network }),
