@@ -9,7 +9,7 @@ import { newPlace, type Place } from './support/place.js'
 
 const megabyte = 2 ** 20
 /** What a build needs of the disk: its files, and a layer's archive of each. */
-const needed = 2 * (6 + 12) * megabyte
+const needed = 2 * (4 + 8) * megabyte
 
 let place: Place
 let engine: Engine
@@ -66,7 +66,7 @@ test('wherever the disk becomes full in a build, the same one has all of its fil
   const ends = new Map<string, number>()
   const wrong: string[] = []
   for (const left of amountsLeft()) {
-    const content = randomBytes(6 * megabyte)
+    const content = randomBytes(4 * megabyte)
     writeContext(content)
     occupy(ballast, left)
     const end = await endOf(engine.build(`${place.directory}/context`).tag('built'))

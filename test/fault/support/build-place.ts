@@ -113,21 +113,28 @@ export async function newBuildPlace(): Promise<BuildPlace> {
 
 /** What is wrong after a build was disturbed: what it has left, and what the next ones of the same come to. */
 export async function wrongAfterwards(engine: Engine, place: BuildPlace, turn: number): Promise<string[]> {
-  const wrong = await settled(() => leftOfBuilds(engine, place))
+  return [...(await leftOfBuilds(engine, place)), ...(await wrongBuilds(engine, place, turn))]
+}
+
+/** What is wrong with builds that take the steps that are there, and that take none. */
+export async function wrongBuilds(engine: Engine, place: BuildPlace, turn: number): Promise<string[]> {
   await engine.build(place.context).tag('again')
-  wrong.push(...(await wrongFiles(engine, 'again', turn)))
+  const wrong = await wrongFiles(engine, 'again', turn)
   await engine.build(place.context).tag('anew').noCache()
   wrong.push(...(await wrongFiles(engine, 'anew', turn)))
   await engine.images.prune()
   return wrong
 }
 
-async function leftOfBuilds(engine: Engine, { roots }: BuildPlace): Promise<string[]> {
-  const containers = await engine.containers.list({ all: true })
-  return [
-    ...containers.map(({ id, state }) => `left: container ${id}, ${state}`),
-    ...(await inconsistencies(engine, roots)),
-  ]
+/** What nobody works on any more. */
+export function leftOfBuilds(engine: Engine, { roots }: BuildPlace): Promise<string[]> {
+  return settled(async () => {
+    const containers = await engine.containers.list({ all: true })
+    return [
+      ...containers.map(({ id, state }) => `left: container ${id}, ${state}`),
+      ...(await inconsistencies(engine, roots)),
+    ]
+  })
 }
 
 /** Removes all that builds have left for the next ones. */
