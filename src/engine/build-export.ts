@@ -1,11 +1,11 @@
-import { writeFile } from 'node:fs/promises'
+import { lstat, rm, writeFile } from 'node:fs/promises'
 import { sortAnnotations } from '../build/export/annotations.js'
 import type { BuildEvent } from '../build/index.js'
 import type { Digest } from '../content/digest.js'
 import { reporting } from '../errors/system.js'
 import type { BuildRunResult } from './build-actions.js'
 import { builtImage } from './build-document.js'
-import type { OutputInput } from './build-options.js'
+import type { BuildOptions, OutputInput } from './build-options.js'
 import { type BuildOutput, type OutputRequest, writeOutput } from './build-outputs.js'
 import { hostPlatformName } from './build-platforms.js'
 import type { ImagesContext } from './image.js'
@@ -16,6 +16,14 @@ export type { BuildOutput } from './build-outputs.js'
 /** What is to be made of what was built. */
 export interface ExportRequest extends OutputRequest {
   report(event: BuildEvent): void
+}
+
+/** Removes the file with the ID of an earlier image: a build that fails leaves none. */
+export async function forgetId({ iidfile }: Pick<BuildOptions, 'iidfile'>): Promise<void> {
+  if (iidfile === undefined) return
+  const found = await lstat(iidfile).catch(() => undefined)
+  // A device or a pipe only takes it.
+  if (found?.isFile()) await reporting(`cannot remove ${iidfile}`, () => rm(iidfile, { force: true }))
 }
 
 /** Records what was built, or writes it where it is wanted. */

@@ -53,6 +53,12 @@ describe('an image', () => {
     expect(history.every(({ createdAt }) => createdAt !== undefined)).toBe(true)
   })
 
+  it('has no file with an ID when it could not be built', async () => {
+    await writeFile(at('iid'), 'of another build')
+    await expect(build('FROM busybox\nRUN exit 3\n').iidfile(at('iid'))).rejects.toMatchObject({ code: 'BUILD_FAILED' })
+    expect(await names(directory)).toEqual([])
+  })
+
   it('is the same when nothing has changed, and takes its names along', async () => {
     const first = await build().tag('same:1')
     const again = await build().tag('same:1', 'same:2')
