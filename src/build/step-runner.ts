@@ -41,6 +41,14 @@ export class StepRunner {
 
   /** The files after a step: those that it has left before, in whatever build, or what it leaves now. */
   async run(work: FilesystemStep, state: StageState, stage: PlannedStage, step: BuildStep): Promise<StepOutcome> {
+    try {
+      return await this.#find(work, state, stage, step)
+    } finally {
+      await work.dispose?.()
+    }
+  }
+
+  async #find(work: FilesystemStep, state: StageState, stage: PlannedStage, step: BuildStep): Promise<StepOutcome> {
     const { host, onEvent } = this.#options
     const parent = state.filesystem
     const quick = work.quickKey === undefined ? undefined : this.#key(work, state, 'quick', work.quickKey)

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { temporaryDirectory } from '../../host/fixture.js'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { openDescriptors, temporaryDirectory } from '../../host/fixture.js'
 import { archive, describeTree, hardlink, member, symlink } from '../../layer/fixture.js'
 import { openDownload } from '../../registry/download-url.js'
 import { repository } from '../context/git-fixture.js'
@@ -170,14 +170,22 @@ describe('what is downloaded', () => {
     expect(requests).toHaveLength(before)
   })
 
-  it('is removed from where it was kept when the step has been done', async () => {
+  it('is removed from where it was kept, whether the step was done or found', async () => {
     const { url } = await serve()
+    const before = openDescriptors()
     const trial = await tryInstruction(`ADD ${url}/f /f`, { settings })
     await trial.step.key()
     expect(readdirSync(trial.temporary)).toHaveLength(1)
     await trial.execute()
+    await trial.step.dispose?.()
     expect(readdirSync(trial.temporary)).toEqual([])
     expect(readFileSync(join(trial.root, 'f'), 'utf8')).toBe('content')
+    const { step, temporary } = await tryInstruction(`ADD ${url}/f ${url}/f /d/`, { settings })
+    await step.key()
+    await step.dispose?.()
+    expect(readdirSync(temporary)).toEqual([])
+    // Those of the two roots, until the test ends.
+    await vi.waitFor(() => expect(openDescriptors()).toBe(before + 2))
   })
 
   it.each([
@@ -206,14 +214,16 @@ describe('a git repository', () => {
 
   it('is known by its commit, and needs not be fetched then', async () => {
     const { url, first, other } = await repository()
+    const keyOf = async (text: string) => {
+      const { step } = await tryInstruction(text)
+      return await step.key().finally(() => step.dispose?.())
+    }
     const quickKeyOf = async (text: string) => (await tryInstruction(text)).step.quickKey
     expect(await quickKeyOf(`ADD ${url}#v1 /at`)).toBeUndefined()
     expect(await quickKeyOf(`ADD git://127.0.0.1:1/gone.git#${first} /at`)).toEqual(
       await quickKeyOf(`ADD ${url}#${first} /at`),
     )
-    const keys = await Promise.all(
-      ['#v1', '', '#other'].map(async (ref) => (await tryInstruction(`ADD ${url}${ref} /at`)).step.key()),
-    )
+    const keys = await Promise.all(['#v1', '', '#other'].map((ref) => keyOf(`ADD ${url}${ref} /at`)))
     expect(keys[0]).toEqual(keys[1])
     expect(keys[0]).not.toEqual(keys[2])
     await done(`ADD --checksum=${other} ${url}#other /at`)

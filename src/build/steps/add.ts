@@ -26,9 +26,10 @@ export function addStep(instruction: AddInstruction, context: StepContext): File
   const placement = placementOf(instruction, context.state.draft.config.WorkingDir ?? '/')
   const groups = groupsOf(instruction)
   verifyChecksum(instruction, groups)
+  const fetched: Copied[] = []
   let reading: Promise<readonly Copied[]> | undefined
   const read = () => {
-    reading ??= readGroups(instruction, groups, context)
+    reading ??= readGroups(instruction, groups, context, fetched)
     return reading
   }
   const { exclude, unpack, keepGitDir } = instruction
@@ -39,10 +40,9 @@ export function addStep(instruction: AddInstruction, context: StepContext): File
     createdBy: historyOf(instruction),
     ...(quick.every((part) => part !== undefined) && { quickKey: { ...key, quick } }),
     key: async () => ({ ...key, copied: (await read()).map((copied) => copied.key) }),
-    execute: async (workspace) => {
-      const copied = await read()
-      await place(workspace, placement, copied, context.signal)
-      for (const one of copied) await one.dispose()
+    execute: async (workspace) => place(workspace, placement, await read(), context.signal),
+    dispose: async () => {
+      for (const one of fetched) await one.dispose()
     },
   }
 }
@@ -76,10 +76,10 @@ async function readGroups(
   instruction: AddInstruction,
   groups: readonly Group[],
   context: StepContext,
+  fetched: Copied[],
 ): Promise<readonly Copied[]> {
-  const copied: Copied[] = []
-  for (const group of groups) copied.push(await readGroup(group, instruction, context))
-  return [...copied, copiedTexts(instruction.sources)]
+  for (const group of groups) fetched.push(await readGroup(group, instruction, context))
+  return [...fetched, copiedTexts(instruction.sources)]
 }
 
 async function readGroup(group: Group, instruction: AddInstruction, context: StepContext): Promise<Copied> {

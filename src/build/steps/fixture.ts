@@ -59,7 +59,11 @@ export async function tryInstruction(text: string, setting: Setting = {}): Promi
 export async function done(text: string, setting: Setting = {}): Promise<string> {
   const trial = await tryInstruction(text, setting)
   await trial.step.key()
-  await trial.execute()
+  try {
+    await trial.execute()
+  } finally {
+    await trial.step.dispose?.()
+  }
   return trial.root
 }
 

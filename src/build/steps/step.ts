@@ -15,6 +15,8 @@ export interface FilesystemStep {
   /** All that decides on the result beside the files that there are: what is read by its content. Called when nothing is known by `quickKey`. */
   key(): Promise<KeyPart>
   execute(workspace: Workspace): Promise<void>
+  /** Gives back what was fetched for the key. Called at the end, whether or not anything else was. */
+  dispose?(): Promise<void>
 }
 
 /** Where `from` leads. */
