@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { Engine, InboardError } from '../../src/index.js'
-import { newBuildPlace, writeContext, wrongAfterwards } from './support/build-place.js'
+import { leftOfBuilds, newBuildPlace, writeContext, wrongBuilds } from './support/build-place.js'
 import { buildPhases, isOfBuilds, type PhasePoint, pointsOfBuilds, turnOf } from './support/build-points.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { arm } from './support/programs.js'
