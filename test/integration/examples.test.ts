@@ -48,3 +48,27 @@ test('the lifecycle example watches a service that fails and is started again', 
     'what happened: create, start, health_status: healthy, extract-to-dir, top, die, start, health_status: healthy, archive-path, kill, kill, die, stop, destroy',
   ])
 })
+
+test('the build example tells what it finds and does, and builds from the cache when it does so again', async () => {
+  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/build.ts')])
+  const [found, ...lines] = stdout.trim().split('\n')
+  expect(found).toBe('13: MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label')
+  expect(lines[0]).toMatch(/^! MaintainerDeprecated \(line 13\)/)
+  expect(lines.slice(1, -5).sort()).toEqual([
+    '✓ [names 1/2] FROM tools AS names',
+    '✓ [names 2/2] RUN echo $NAME >/name',
+    '✓ [stage-2 1/4] FROM tools',
+    '✓ [stage-2 2/4] COPY --from=words /greeting /',
+    '✓ [stage-2 3/4] COPY --from=names /name /',
+    '✓ [stage-2 4/4] COPY greet.sh /bin/greet',
+    '✓ [words 1/2] FROM tools AS words',
+    '✓ [words 2/2] RUN echo hello >/greeting',
+  ])
+  expect(lines.slice(-5)).toEqual([
+    'built greeting:1',
+    'hello',
+    'inboard',
+    expect.stringMatching(/^again in \d+ ms: the same image$/),
+    'wrote its files into a directory',
+  ])
+})
