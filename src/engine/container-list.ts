@@ -18,6 +18,8 @@ export interface ListSources {
   readonly context: ContainerContext
   readonly list: ContainerList
   readonly images: Pick<ImageStore, 'resolve' | 'list'>
+  /** Whether a container is a step of a build. */
+  isWorkspace(id: string): boolean
 }
 
 /** A container as it is now. */

@@ -30,6 +30,8 @@ export async function pruneContainers(
   let spaceReclaimed = 0
   for (const summary of await listContainers(sources, { all: true })) {
     if (isUp(summary) || summary.state === 'removing' || !fits(summary)) continue
+    // It goes with its build.
+    if (sources.isWorkspace(summary.id)) continue
     if (context.isBuilding(summary.id)) continue
     signal?.throwIfAborted()
     const size = await sizeOf(context, summary.id, signal)

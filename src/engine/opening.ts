@@ -158,7 +158,7 @@ function handles(stages: Stages, context: ContainerContext, database: Database, 
   const pull = (reference: string, options: PullOptions) => pulling(forImages, reference, options)
   return {
     images: new Images(forImages),
-    containers: new Containers({ context, list, images: stages.images }),
+    containers: new Containers({ context, list, images: stages.images, isWorkspace: stages.workspaces.has }),
     networks: new Networks({ stages, containers: context }),
     volumes: new Volumes({ stages, containers: context }),
     actions: runActions({ ...stages, pull }, context),

@@ -42,7 +42,7 @@ export async function saveLayers(
     for (const bytes of documents) await put(blobPath(directory, digestOf(bytes)), (path) => writeNew(path, bytes))
     const digest = digestOf(manifest.bytes)
     await put(join(directory, 'oci-layout'), (path) => writeNew(path, Buffer.from('{"imageLayoutVersion":"1.0.0"}')))
-    failpoint('cache.index')
+    failpoint('exchange.index')
     await replace(join(directory, 'index.json'), index({ digest, size: manifest.bytes.length }))
     const kept = new Set<Digest>([...blobs.map((blob) => blob.digest), ...documents.map(digestOf)])
     for (const gone of old) if (!kept.has(gone)) await rm(blobPath(directory, gone), { force: true })

@@ -110,7 +110,7 @@ export async function pushLayers(
   const { config, manifest } = describe(blobs)
   const read = (offset: number) => only(config.subarray(offset))
   await sender.send({ blob: { digest: digestOf(config), size: config.length }, read, report: () => {} }, signal)
-  failpoint('cache.manifest')
+  failpoint('exchange.manifest')
   const digest = await repository.putManifest(tag, manifest.mediaType, manifest.bytes, { signal })
   // So that they are not compressed again for the next.
   context.records.putRemoteLayers(

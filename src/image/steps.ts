@@ -221,7 +221,7 @@ export function openImageSteps(context: ImageContext, collection: Collection, da
     fetch: (build, layers, platform, options) =>
       making(async () => {
         const stored = await fetchLayers(context, layers, options)
-        failpoint('steps.fetched')
+        failpoint('exchange.fetched')
         const made = stored.map(({ snapshot, isMade }) => ({ ...snapshot, isMade }))
         const rows = stored.map(({ row }) => row)
         put(rows, made, platform, (id) => store.pin(build, id))
@@ -258,7 +258,8 @@ export function openImageSteps(context: ImageContext, collection: Collection, da
       failpoint('steps.release')
       store.unpin(build)
       disk.syncLater()
-      await collection.sweep()
+      // What cannot be removed now is found by the next.
+      await collection.sweep().catch(() => {})
     },
     builds: store.pinning,
     imageTime: (key, now = Date.now()) => store.imageTime(key, now),

@@ -12,7 +12,9 @@ import { acknowledged, type Saying, scenario } from './support/scenario.js'
 import { isOfVolumes } from './support/volume-scenario.js'
 
 let points: readonly Point[]
-const isElsewhere = [isOfBuilds, isOfClones, isOfLifecycle, isOfNetworks, isOfVolumes]
+/** Of caches of builds elsewhere: `build-cache.test.ts`. */
+const isOfExchanges = (name: string) => name.startsWith('exchange.')
+const isElsewhere = [isOfBuilds, isOfClones, isOfExchanges, isOfLifecycle, isOfNetworks, isOfVolumes]
 const names = failpointNames().filter((name) => !isElsewhere.some((isOf) => isOf(name)))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })

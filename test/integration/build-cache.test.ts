@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { failpoints } from '../../src/errors/failpoint.js'
 import type { BuildEvent, Image } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 import { startRegistry, type TestRegistry } from '../support/registry.js'
@@ -21,6 +22,7 @@ beforeEach(async () => {
   directory = mkdtempSync('/tmp/ib-cache-')
 }, 60_000)
 afterEach(async () => {
+  failpoints.clear()
   for (const { leaks } of [one, two]) expect(await leaks()).toEqual([])
   await one[Symbol.asyncDispose]()
   await two[Symbol.asyncDispose]()
@@ -204,6 +206,41 @@ describe('a cache elsewhere', () => {
     await build(one, { cacheTo: [{ type: 'local', dest, mode: 'max' }] })
     expect(statuses(await build(two, { cacheFrom: [{ type: 'local', src: dest }] }))).toEqual(cached)
     expect(statuses(await build(two))).toEqual(done)
+  })
+})
+
+describe('when something fails', () => {
+  const failAt = (point: string) =>
+    failpoints.set(point, () => {
+      throw new Error('here')
+    })
+
+  it.each(['exchange.index', 'exchange.manifest'])('at %s, the cache is the one before', async (point) => {
+    const cacheTo = [
+      { type: 'local', dest: join(directory, 'cache'), mode: 'max' },
+      { type: 'registry', ref: `${registry.host}/cache/failing`, mode: 'max' },
+    ] as const
+    await build(one, { cacheTo })
+    failAt(point)
+    await expect(build(one, { noCache: true, cacheTo })).rejects.toThrow('here')
+    failpoints.clear()
+    for (const source of [{ type: 'local', src: cacheTo[0].dest } as const, cacheTo[1].ref]) {
+      const { steps, warnings } = await build(two, { cacheFrom: [source], target: 'tools' })
+      expect([steps.length, warnings]).toEqual([1, []])
+    }
+    await build(one, { cacheTo })
+    expect(statuses(await build(two, { cacheFrom: [cacheTo[1].ref] }))).toEqual(cached)
+  })
+
+  it('while layers of a cache are fetched, nothing of them is left, and the next build has them', async () => {
+    const dest = join(directory, 'cache')
+    await build(one, { cacheTo: [{ type: 'local', dest, mode: 'max' }] })
+    const cacheFrom = [{ type: 'local', src: dest }] as const
+    failAt('exchange.fetched')
+    await expect(build(two, { cacheFrom })).rejects.toThrow('here')
+    failpoints.clear()
+    expect(readdirSync(join(two.engine.root, 'content/sha256'))).toHaveLength(1)
+    expect(statuses(await build(two, { cacheFrom }))).toEqual(cached)
   })
 })
 
