@@ -7,3 +7,8 @@ export function unknownTarget(target: string): BuildError {
     details: { target },
   })
 }
+
+/** In BuildKit's words. */
+export function invalidStageIndex(index: string): BuildError {
+  return new BuildError(`invalid stage index ${index}`, { code: 'DOCKERFILE_INVALID', details: { index } })
+}

@@ -8,6 +8,8 @@ import {
   parseInstructions,
   Scope,
 } from '../dockerfile/index.js'
+import { defaultPath } from '../spec/environment.js'
+import type { ImageRunConfig } from '../spec/options.js'
 import { copyAll } from './base-context.js'
 import type { BuildContext } from './context/index.js'
 import { filesystemOf, scratch } from './filesystem.js'
@@ -135,7 +137,8 @@ class Solver {
       return { ...image, platform, filesystem: filesystemOf(layers), base: extent }
     }
     try {
-      return { origin: await timed(onEvent, step, begin) }
+      const origin = await timed(onEvent, step, begin)
+      return { origin: { ...origin, config: withPath(origin.config) } }
     } catch (error) {
       throw failedAt(error, dockerfile.file, stage.stage, this.#signal)
     }
@@ -212,6 +215,14 @@ class Solver {
         return this.sources.of(scratch, stage.platform)
     }
   }
+}
+
+/** As with Docker, programs of a build are found, whatever its image says of PATH. */
+function withPath(config: ImageRunConfig): ImageRunConfig {
+  const env = config.Env ?? []
+  return env.some((variable) => variable.startsWith('PATH='))
+    ? config
+    : { ...config, Env: [...env, `PATH=${defaultPath}`] }
 }
 
 function emptyOrigin(platform: string): StageOrigin {

@@ -80,7 +80,7 @@ function envFileError(path: string, problem: string, line: number): InvalidOptio
 }
 
 /** Docker's search path for programs where the image says nothing. */
-const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 export interface EnvironmentInput {
   readonly hostname: string

@@ -73,9 +73,12 @@ describe('what a stage is built from', () => {
   })
 })
 
-test('a number is a stage before, and else an image', () => {
+test('a number is a stage before, and nothing else', () => {
   const dockerfile = parseDockerfile('FROM a\nFROM b\nFROM c')
   const origin = (from: string) => originOf(dockerfile, from, 2, new Map())
   expect(origin('1')).toEqual({ kind: 'stage', index: 1 })
-  expect(origin('2')).toEqual({ kind: 'image', reference: '2' })
+  expect(() => origin('2')).toThrow('invalid stage index 2')
+  expect(() => plan('FROM a\nCOPY --from=1 x y')).toThrow(
+    expect.objectContaining({ line: 2, code: 'DOCKERFILE_INVALID' }),
+  )
 })

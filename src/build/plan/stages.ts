@@ -1,6 +1,6 @@
 import { type Dockerfile, expandFrom, type GlobalScope, type Instruction, type Stage } from '../../dockerfile/index.js'
 import { parsePlatform } from '../../spec/platform.js'
-import { unknownTarget } from '../build-errors.js'
+import { invalidStageIndex, unknownTarget } from '../build-errors.js'
 import { failedAt } from '../step-failure.js'
 
 /** Where files come from: another stage, an image, or what was given under a name. */
@@ -57,10 +57,9 @@ export function planStages(dockerfile: Dockerfile, global: GlobalScope, options:
     needed.add(index)
     const { stage, base } = planned[index] as PlannedStage
     if (base.kind === 'stage') need(base.index)
-    for (const from of stage.instructions.flatMap(sourcesOf)) {
-      const origin = originOf(dockerfile, from, index, options.contexts)
-      if (origin.kind === 'stage') need(origin.index)
-    }
+    for (const instruction of stage.instructions)
+      for (const origin of originsOf(dockerfile, instruction, index, options.contexts))
+        if (origin.kind === 'stage') need(origin.index)
   }
   need(target.index)
   const stages = planned.filter(({ index }) => needed.has(index))
@@ -95,7 +94,24 @@ function platformAt(text: string, file: string, stage: Stage): string {
   }
 }
 
-/** What `--from` means in a stage: only stages before it are seen. */
+function originsOf(
+  dockerfile: Dockerfile,
+  instruction: Instruction,
+  before: number,
+  contexts: NamedContexts,
+): Origin[] {
+  try {
+    return sourcesOf(instruction).map((from) => originOf(dockerfile, from, before, contexts))
+  } catch (error) {
+    throw failedAt(error, dockerfile.file, instruction)
+  }
+}
+
+/**
+ * What `--from` means in a stage: only stages before it are seen.
+ *
+ * @throws {BuildError} `DOCKERFILE_INVALID` a number that no stage before has: it never names an image
+ */
 export function originOf(
   dockerfile: Pick<Dockerfile, 'stages'>,
   from: string,
@@ -105,8 +121,9 @@ export function originOf(
   const given = contextNamed(from, contexts)
   if (given) return given
   if (from === 'scratch') return { kind: 'scratch' }
-  const number = /^\d{1,9}$/.test(from) ? Number(from) : undefined
-  const index = number !== undefined && number < before ? number : stageNamed(dockerfile, from, before)
+  const number = /^\d+$/.test(from) ? Number(from) : undefined
+  if (number !== undefined && number >= before) throw invalidStageIndex(from)
+  const index = number ?? stageNamed(dockerfile, from, before)
   return index === undefined ? { kind: 'image', reference: from } : { kind: 'stage', index }
 }
 
