@@ -96,7 +96,7 @@ const copiedBefore = 1_600_000_000
 /** `file 644 0:0 "a\n" @1000000000`: what was made while it was built has no time. */
 function describe({ header, content }: FileNode): string {
   const { type, mode = 0, uid = 0, gid = 0, mtime } = header
-  const pax = (header.pax ?? {}) as Readonly<Record<string, string>>
+  const pax = attributesOf(header)
   // What the reader leaves there: numbers that are too large for the header, and fractions of seconds.
   const seconds = Math.floor(Number(pax.mtime ?? (mtime?.getTime() ?? 0) / 1000))
   const words = [type, (mode & 0o7777).toString(8), `${pax.uid ?? uid}:${pax.gid ?? gid}`]
@@ -108,6 +108,8 @@ function describe({ header, content }: FileNode): string {
   for (const [name, value] of attributes) words.push(`${name.slice(13)}=${Buffer.from(value).toString('hex')}`)
   return words.join(' ')
 }
+
+const attributesOf = ({ pax }: Header) => (pax ?? {}) as Readonly<Record<string, string>>
 
 function contentOf(content: Buffer): string {
   const text = content.toString()
@@ -151,7 +153,7 @@ async function entriesOf(archive: Buffer): Promise<LayerEntry[]> {
 
 /** A file with holes, as GNU tar's format 1.0 has it: its name and size are attributes, and before its data stands where that goes. */
 function expanded(header: Header, stored: Buffer): LayerEntry {
-  const { 'GNU.sparse.name': name, 'GNU.sparse.realsize': size } = header.pax ?? {}
+  const { 'GNU.sparse.name': name, 'GNU.sparse.realsize': size } = attributesOf(header)
   if (name === undefined || size === undefined) return { header, content: stored }
   const numbers = stored.toString('latin1').split('\n', 1 + 2 * Number.parseInt(stored.toString('latin1', 0, 20), 10))
   const content = Buffer.alloc(Number(size))
