@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { dockerArchive, stream, tar } from '../../test/support/archives.js'
 import { type TestStore, testStore } from '../../test/support/image-store.js'
+import { failpoints } from '../errors/failpoint.js'
 import type { WriteBuiltRequest } from './built-archive.js'
 import type { ImageLayer } from './types.js'
 
@@ -18,6 +19,7 @@ beforeEach(async () => {
   layers = store.images.get(image?.id as string).layers
 })
 afterEach(() => {
+  failpoints.clear()
   store[Symbol.dispose]()
   rmSync(directory, { recursive: true, force: true })
 })
@@ -70,6 +72,20 @@ describe('writing what was built', () => {
     const again = await write({ target })
     expect(readFileSync(path).equals(whole)).toBe(true)
     expect(again.size).toBeLessThan(size)
+  })
+
+  it.each([1, 2, 3, 4])('leaves a layout as it was, and nothing half made, when it fails at file %i', async (nth) => {
+    const target = { directory: at('layout') }
+    await write({ target })
+    const before = [readFileSync(at('layout/index.json')), (await store.images.load(at('layout')))[0]]
+    let left = nth
+    failpoints.set('exchange.layout', () => {
+      if (--left === 0) throw new Error('failed here')
+    })
+    await expect(write({ target, images: [imageFor('s390x')] })).rejects.toThrow('failed here')
+    expect([readFileSync(at('layout/index.json')), (await store.images.load(at('layout')))[0]]).toEqual(before)
+    const names = readdirSync(at('layout'), { recursive: true, encoding: 'utf8' })
+    expect(names.filter((name) => /(^|\/)\./.test(name))).toEqual([])
   })
 
   it('leaves nothing when it is stopped in the middle', async () => {

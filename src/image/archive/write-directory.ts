@@ -6,8 +6,8 @@ import { failpoint } from '../../errors/failpoint.js'
 import { type ArchiveContents, type ArchiveFile, archiveFileBytes, archiveFiles } from './write-archive.js'
 
 /**
- * Writes an OCI image layout as a directory: into one that is there, or a new one. Blobs come first, so that whoever reads
- * `index.json` finds all that it names; blobs that are there stay.
+ * Writes an OCI image layout as a directory: into one that is there, or a new one. `index.json` comes last, so that whoever
+ * reads it finds all that it names; blobs that are there stay.
  *
  * @returns bytes that were written
  * @see https://github.com/opencontainers/image-spec/blob/main/image-layout.md
@@ -20,7 +20,9 @@ export async function writeLayoutDirectory(
 ): Promise<number> {
   await mkdir(join(directory, 'blobs/sha256'), { recursive: true, mode: 0o755 })
   let size = 0
-  for (const file of archiveFiles(contents)) {
+  const files = archiveFiles(contents)
+  const isIndex = ({ name }: ArchiveFile) => name === 'index.json'
+  for (const file of [...files.filter((one) => !isIndex(one)), ...files.filter(isIndex)]) {
     const path = join(directory, file.name)
     if (file.name.startsWith('blobs/') && (await hasSize(path, file.size))) continue
     await writeAside(path, file, content, signal)
@@ -47,7 +49,7 @@ async function writeAside(
       signal?.throwIfAborted()
       for (let done = 0; done < chunk.length; ) done += (await handle.write(chunk, done)).bytesWritten
     }
-    failpoint('layout.publish')
+    failpoint('exchange.layout')
     await rename(aside, path)
   } catch (error) {
     await rm(aside, { force: true })
