@@ -83,7 +83,8 @@ function nameOf(source: CacheFromInput): string {
 }
 
 class Imported implements ImportedCaches {
-  readonly #steps = new Map<string, ImportedStep>()
+  readonly #steps = new Map<string, { readonly cache: Cache; readonly step: CachedStep }>()
+  readonly #layers = new Map<Cache, readonly ImageLayer[]>()
   readonly #origins = new Map<string, LayerOrigin>()
 
   constructor(caches: readonly Cache[]) {
@@ -92,25 +93,28 @@ class Imported implements ImportedCaches {
 
   find(keys: readonly string[]): ImportedStep | undefined {
     for (const key of keys) {
-      const step = this.#steps.get(key)
-      if (step) return step
+      const found = this.#steps.get(key)
+      if (found) return this.#stepOf(found.cache, found.step)
     }
     return undefined
+  }
+
+  #stepOf(cache: Cache, { layer: top, ...step }: CachedStep): ImportedStep {
+    const all = this.#layers.get(cache) ?? layersOf(cache)
+    this.#layers.set(cache, all)
+    const layers = chainTo(cache.document.layers, top).map((at) => all[at] as ImageLayer)
+    return { ...step, layers, base: layers.filter(({ blob }) => blob === undefined) }
   }
 
   originOf({ diffId, blob }: ImageLayer): LayerOrigin | undefined {
     return this.#origins.get(`${diffId} ${blob}`)
   }
 
-  #add({ document, blobs, originOf }: Cache): void {
-    const known = new Map<number, readonly ImageLayer[]>()
-    for (const { layer: top, ...step } of document.steps) {
-      const layers = known.get(top) ?? layersTo(document, blobs, top)
-      known.set(top, layers)
-      const base = layers.filter(({ blob }) => blob === undefined)
-      // Of several caches the first counts.
-      for (const key of step.keys) if (!this.#steps.has(key)) this.#steps.set(key, { ...step, layers, base })
-    }
+  #add(cache: Cache): void {
+    const { document, blobs, originOf } = cache
+    // Of several caches the first counts.
+    for (const step of document.steps)
+      for (const key of step.keys) if (!this.#steps.has(key)) this.#steps.set(key, { cache, step })
     for (const { diffId, blob: at } of document.layers) {
       const blob = blobs[at]
       if (blob) this.#origins.set(`${diffId} ${blob.digest}`, originOf(blob))
@@ -118,14 +122,15 @@ class Imported implements ImportedCaches {
   }
 }
 
-function layersTo({ layers }: CacheDocument, blobs: readonly CacheBlob[], top: number): ImageLayer[] {
-  const numbers = chainTo(layers, top)
-  const cached = numbers.map((at) => layers[at] as CacheDocument['layers'][number])
-  const chain = chainIds(cached.map(({ diffId }) => diffId))
-  return cached.map(({ diffId, blob: at }, position) => {
-    const blob = blobs[at]
-    return { diffId, chainId: chain[position] as string, blob: blob?.digest, mediaType: blob?.mediaType }
-  })
+/** Each is on top of an earlier one. */
+function layersOf({ document, blobs }: Cache): ImageLayer[] {
+  const layers: ImageLayer[] = []
+  for (const { diffId, parent, blob: at } of document.layers) {
+    const below = layers[parent]
+    const chainId = chainIds(below ? [below.chainId, diffId] : [diffId]).at(-1) as string
+    layers.push({ diffId, chainId, blob: blobs[at]?.digest, mediaType: blobs[at]?.mediaType })
+  }
+  return layers
 }
 
 async function readCaches(source: CacheFromInput, request: ImportRequest): Promise<Cache[]> {

@@ -190,6 +190,21 @@ describe('while a build is under way', () => {
     await images.load(imageArchive('busybox'))
   })
 
+  it('the containers of its steps stay when containers are pruned', async () => {
+    const build = await openBuild()
+    const pruned: string[] = []
+    const { filesystem } = await build.step(
+      shell('', {
+        execute: (workspace) =>
+          workspace.files(async () => {
+            pruned.push(...(await root.root.containers.prune()).deleted)
+          }),
+      }),
+    )
+    expect(pruned).toEqual([])
+    expect(filesystem).toEqual(busybox)
+  })
+
   it('an image that is not here cannot be kept', async () => {
     const build = await openBuild()
     expect(() => build.use(`sha256:${'0'.repeat(64)}`)).toThrow(expect.objectContaining({ code: 'IMAGE_NOT_FOUND' }))
