@@ -1,7 +1,12 @@
 import { DigestMismatchError } from '../../errors/index.js'
-import { type GitOptions, openGit, parseGitUrl } from '../context/index.js'
+import { type GitOptions, isGitUrl, openGit, parseGitUrl } from '../context/index.js'
 import type { KeyPart } from '../key.js'
 import { type Copied, copiedOf } from './copied.js'
+
+/** Whether a source of COPY or ADD is a repository: what could be a path of the context as well is one. */
+export function isRepository(source: string): boolean {
+  return isGitUrl(source) && !source.startsWith('github.com/')
+}
 
 export interface CheckoutOptions extends GitOptions {
   readonly keepGitDir: boolean | undefined

@@ -1,13 +1,13 @@
 import type { AddInstruction } from '../../dockerfile/index.js'
 import { BuildError } from '../../errors/index.js'
-import { isGitUrl, isHttpUrl } from '../context/index.js'
+import { isHttpUrl } from '../context/index.js'
 import { addedArchives } from '../files/archives.js'
 import { type Copied, copiedOf, copiedTexts } from '../files/copied.js'
 import { downloaded, quickDownloadKey } from '../files/downloaded.js'
 import { historyOf } from '../files/history.js'
 import { place } from '../files/place.js'
 import { placementOf } from '../files/placement.js'
-import { checkedOut, quickCheckoutKey } from '../files/repository.js'
+import { checkedOut, isRepository, quickCheckoutKey } from '../files/repository.js'
 import type { KeyPart } from '../key.js'
 import type { FilesystemStep, StepContext } from './step.js'
 
@@ -53,7 +53,7 @@ function groupsOf({ sources }: AddInstruction): Group[] {
     if (source.kind !== 'path') continue
     const { path } = source
     const last = groups.at(-1)
-    if (isGitUrl(path)) groups.push({ kind: 'git', url: path })
+    if (isRepository(path)) groups.push({ kind: 'git', url: path })
     else if (isHttpUrl(path)) groups.push({ kind: 'url', url: path })
     else if (last?.kind === 'local') last.paths.push(path)
     else groups.push({ kind: 'local', paths: [path] })

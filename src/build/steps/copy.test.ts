@@ -15,6 +15,7 @@ describe('where COPY puts files', () => {
     ['COPY a ../c', { workdir: '/w/v', root: { 'w/x': '' } }, { 'w/': '', 'w/x': '', 'w/c': 'A' }],
     ['COPY dir /d', {}, { 'd/': '', 'd/x': 'X', 'd/sub/': '', 'd/sub/y': 'Y', 'd/link': '-> ../a' }],
     ['COPY dir/ /', { root: { x: 'old' } }, { x: 'X', 'sub/': '', 'sub/y': 'Y', link: '-> ../a' }],
+    ['COPY github.com/x /', { context: { 'github.com/x/f': '' } }, { f: '' }],
     ['COPY pointer /p', {}, { p: 'X' }],
     ['COPY pointer /p/', {}, { 'p/': '', 'p/pointer': 'X' }],
     ['COPY ["a", "/with space/"]', {}, { 'with space/': '', 'with space/a': 'A' }],

@@ -1,10 +1,11 @@
 import type { CopyInstruction } from '../../dockerfile/index.js'
 import { BuildError } from '../../errors/index.js'
-import { isGitUrl, isHttpUrl } from '../context/index.js'
+import { isHttpUrl } from '../context/index.js'
 import { type Copied, copiedOf, copiedTexts } from '../files/copied.js'
 import { historyOf } from '../files/history.js'
 import { place } from '../files/place.js'
 import { type Placement, placementOf } from '../files/placement.js'
+import { isRepository } from '../files/repository.js'
 import type { KeyPart } from '../key.js'
 import type { FilesystemStep, StepContext, StepSource } from './step.js'
 
@@ -50,7 +51,7 @@ async function readSources(
 }
 
 function verifyLocal(path: string): void {
-  const what = isGitUrl(path) ? 'a git ref' : isHttpUrl(path) ? 'a URL' : undefined
+  const what = isRepository(path) ? 'a git ref' : isHttpUrl(path) ? 'a URL' : undefined
   if (what === undefined) return
   throw new BuildError(`source can't be ${what} for COPY`, { code: 'DOCKERFILE_INVALID', details: { path } })
 }
