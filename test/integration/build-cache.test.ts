@@ -1,6 +1,13 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  parseCacheIndex,
+  parseCacheManifest,
+  writeCacheIndex,
+  writeCacheManifest,
+} from '../../src/build/cache/index.js'
+import { type Digest, digestOf } from '../../src/content/digest.js'
 import { failpoints } from '../../src/errors/failpoint.js'
 import type { BuildEvent, Image } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -264,6 +271,22 @@ describe('a cache that was tampered with', () => {
     await expect(building).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
     const names = (await two.engine.images.list()).flatMap(({ repoTags }) => repoTags)
     expect(names).toEqual(['busybox:latest'])
+  })
+
+  it('is refused when a layer is not what the cache says that it is', async () => {
+    const dest = await cache()
+    const read = (digest: Digest) => readFileSync(join(blobs(dest), digest.slice(7)))
+    const put = (bytes: Buffer) => {
+      writeFileSync(join(blobs(dest), digestOf(bytes).slice(7)), bytes)
+      return { digest: digestOf(bytes), size: bytes.length }
+    }
+    const { digest } = parseCacheIndex(readFileSync(join(dest, 'index.json')))
+    const { config, layers } = parseCacheManifest(read(digest)) as Parameters<typeof writeCacheManifest>[0]
+    const swapped = writeCacheManifest({ config, layers: layers.toReversed() })
+    writeFileSync(join(dest, 'index.json'), writeCacheIndex(put(swapped.bytes)))
+    const building = build(two, { cacheFrom: [{ type: 'local', src: dest }] })
+    await expect(building).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+    expect(statuses(await build(two))).toEqual(done)
   })
 
   it('is refused when a document is not what its digest says, and the build goes on without', async () => {
