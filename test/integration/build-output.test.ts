@@ -337,6 +337,30 @@ CMD ["x"]
   })
 })
 
+describe('a full disk', () => {
+  beforeEach(async () => {
+    await mkdir(at('disk'))
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'inboard-test', at('disk')])
+  })
+  afterEach(() => run('umount', ['--lazy', at('disk')]))
+
+  it.each([
+    { type: 'local', dest: 'out' },
+    { type: 'tar', dest: 'out.tar' },
+    { type: 'oci', dest: 'out.tar' },
+    { type: 'oci', dest: 'layout', tar: false },
+    { type: 'docker', dest: 'out.tar' },
+  ] as const)('is told, and leaves no half of an archive: %o', async (output) => {
+    const dest = join(at('disk'), output.dest)
+    await expect(build().output({ ...output, dest })).rejects.toMatchObject({
+      code: 'SYSCALL_FAILED',
+      details: { errno: 'ENOSPC' },
+    })
+    expect((await names(at('disk'))).filter((name) => /\.tar|index\.json|(^|\/)\./.test(name))).toEqual([])
+    expect((await build()).id).toMatch(/^sha256:/)
+  })
+})
+
 describe('another platform', () => {
   it('needs nothing of the host when no program is run', async () => {
     const image = await build('FROM scratch\nCOPY a /a\nCMD ["/a"]\n').platform('linux/loong64').tag('foreign:1')
