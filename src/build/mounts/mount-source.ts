@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { BuildContext, ContextEntry } from '../context/index.js'
 import { type Copied, copiedFrom, inDockersWords } from '../files/copied.js'
 import type { Filesystem } from '../filesystem.js'
@@ -21,10 +22,12 @@ export interface MountSource {
 /** @param from a stage's name or number, an image or a named context; undefined: the main context */
 export async function mountSource(
   from: string | undefined,
-  path: string,
+  written: string,
   { source: sourceOf }: StepContext,
 ): Promise<MountSource> {
   const source = await sourceOf(from)
+  // As BuildKit: above the root there is the root.
+  const path = posix.join('/', written)
   const { filesystem } = source
   const quickKey = filesystem && { filesystem: filesystem.key, path }
   const found = async () => {
@@ -42,8 +45,6 @@ export async function mountSource(
     return listed
   }
   // To read all of an image costs more than what it could save.
-  const contentKey = async () => (quickKey && isRoot(path) ? quickKey : (await copied()).key)
+  const contentKey = async () => (quickKey && path === '/' ? quickKey : (await copied()).key)
   return { filesystem, quickKey, contentKey, found, copied }
 }
-
-const isRoot = (path: string) => /^[./]*$/.test(path) && !path.includes('..')
