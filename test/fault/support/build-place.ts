@@ -117,7 +117,7 @@ export async function wrongAfterwards(engine: Engine, place: BuildPlace, turn: n
 }
 
 /** What is wrong with builds that take the steps that are there, and that take none. */
-export async function wrongBuilds(engine: Engine, place: BuildPlace, turn: number): Promise<string[]> {
+async function wrongBuilds(engine: Engine, place: BuildPlace, turn: number): Promise<string[]> {
   await engine.build(place.context).tag('again')
   const wrong = await wrongFiles(engine, 'again', turn)
   await engine.build(place.context).tag('anew').noCache()
@@ -127,7 +127,7 @@ export async function wrongBuilds(engine: Engine, place: BuildPlace, turn: numbe
 }
 
 /** What nobody works on any more. */
-export function leftOfBuilds(engine: Engine, { roots }: BuildPlace): Promise<string[]> {
+function leftOfBuilds(engine: Engine, { roots }: BuildPlace): Promise<string[]> {
   return settled(async () => {
     const containers = await engine.containers.list({ all: true })
     return [

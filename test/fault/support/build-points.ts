@@ -20,7 +20,7 @@ export interface PhasePoint extends Point {
 /** Of a turn that has nothing in common with the one before it. */
 export const turnOf = (count: number) => 3 * count
 
-/** Of each failpoint that a phase passes one call, of all that it makes in whatever order steps are done. */
+/** Of each failpoint that a phase passes one call, of the first half: how many there are is a matter of time as well. */
 export async function pointsOfBuilds(names: readonly string[], random: Random): Promise<PhasePoint[]> {
   using place = await newBuildPlace()
   const engine = await Engine.open(place.roots)
@@ -29,7 +29,7 @@ export async function pointsOfBuilds(names: readonly string[], random: Random): 
   return (Object.keys(buildPhases) as BuildPhase[]).flatMap((phase) =>
     names.flatMap((name) => {
       const least = Math.min(...rounds.map((calls) => calls.get(`${phase} ${name}`) ?? 0))
-      return least === 0 ? [] : [{ phase, name, call: 1 + random.below(least) }]
+      return least === 0 ? [] : [{ phase, name, call: 1 + random.below(Math.ceil(least / 2)) }]
     }),
   )
 }
