@@ -10,7 +10,7 @@ export const buildPhases = {
   prune: (engine: Engine, _context: string): PromiseLike<unknown> => pruneBuilds(engine),
 }
 
-export type BuildPhase = keyof typeof buildPhases
+type BuildPhase = keyof typeof buildPhases
 
 /** A call of a failpoint, counted from the beginning of the phase. */
 export interface PhasePoint extends Point {
