@@ -463,6 +463,19 @@ describe('RUN --mount=type=cache', () => {
     expect(await mine).toBe('waiting\n')
   })
 
+  test('is waited for no longer than the build goes on', async () => {
+    const mount = '--mount=type=cache,id=waited,sharing=locked,target=/c'
+    const [held, waiting] = [new AbortController(), new AbortController()]
+    const holder = logOf(`RUN ${mount} sleep 1000`, { signal: held.signal })
+    await expect.poll(() => host.engine.containers.list()).toHaveLength(1)
+    const waiter = logOf(`RUN ${mount} true`, { signal: waiting.signal })
+    expect(await Promise.race([waiter, logOf('RUN sleep 0.5').then(() => 'it has to wait')])).toBe('it has to wait')
+    waiting.abort(new Error('no more'))
+    await expect(waiter).rejects.toThrow('no more')
+    held.abort(new Error('enough'))
+    await expect(holder).rejects.toThrow('enough')
+  })
+
   test('never waits for itself, nor two for each other', async () => {
     const locked = (id: string, target: string) => `--mount=type=cache,sharing=locked,id=${id},target=${target}`
     expect(await logOf(`RUN ${locked('x', '/1')} ${locked('x', '/2')} touch /1/f; ls /2`)).toBe('f\n')

@@ -18,7 +18,7 @@ export async function cacheMount(mount: CacheMount, context: StepContext): Promi
   return {
     quickKey: source === undefined || source.quickKey !== undefined ? keyWith(source?.quickKey) : undefined,
     ...(source && { contentKey: async () => keyWith(await source.contentKey()) }),
-    lock: id,
+    lock: () => nameOf(mount, source),
     async ready(scope: MountScope): Promise<ReadyMount> {
       const name = await nameOf(mount, source)
       const { path } = await scope.cache(name, () =>

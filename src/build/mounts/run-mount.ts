@@ -22,7 +22,7 @@ export interface RunMount {
   /** The same, with what is read by its content. Absent: it decides no more than {@link quickKey} says. */
   contentKey?(): Promise<KeyPart>
   /** What others may wait for: all programs take those in one order, and so never wait for each other in a circle. */
-  readonly lock?: string
+  lock?(): Promise<string>
   /** Makes it ready for the program. */
   ready(scope: MountScope): Promise<ReadyMount>
 }

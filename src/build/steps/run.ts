@@ -107,8 +107,9 @@ async function execute(run: Run, workspace: Workspace): Promise<void> {
 
 /** One after the other, in an order that all programs keep to. */
 async function readyMounts({ context, program, mounts }: Run, scope: MountScope): Promise<ReadyMount[]> {
+  const named = await Promise.all(mounts.map(async (mount) => ({ mount, lock: (await mount.lock?.()) ?? '' })))
   const ready: ReadyMount[] = []
-  for (const mount of [...mounts].sort((a, b) => ((a.lock ?? '') < (b.lock ?? '') ? -1 : 1)))
+  for (const { mount } of named.sort((a, b) => (a.lock < b.lock ? -1 : Number(a.lock > b.lock))))
     ready.push(await mount.ready(scope))
   if (program.script) ready.push(await scriptMount(program.script, context.host.temporary, scope))
   return ready
