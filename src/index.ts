@@ -47,7 +47,7 @@ export type { CheckResult } from './dockerfile/checks/check.js'
 export type { Finding, Lines } from './dockerfile/types.js'
 export { Autobuild, type WebhookHandler, type WebhookOptions } from './engine/autobuild.js'
 export type { AutobuildBuildOptions, AutobuildEvent, AutobuildOptions } from './engine/autobuild-options.js'
-export { BuildBuilder } from './engine/build-builder.js'
+export { BuildBuilder, type Built } from './engine/build-builder.js'
 export type { BuildCacheRecord } from './engine/build-cache.js'
 export type { PruneBuildCacheFilters, PruneBuildCacheOptions, PrunedBuildCache } from './engine/build-cache-prune.js'
 export type { BuildOutput } from './engine/build-export.js'
@@ -136,6 +136,7 @@ export {
   VolumeError,
 } from './errors/index.js'
 export type {
+  BuilderAction,
   ContainerAction,
   EngineEvent,
   EventOf,

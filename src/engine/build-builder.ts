@@ -27,8 +27,8 @@ export interface BuildResult {
   readonly output: BuildOutput | undefined
 }
 
-/** What a builder is awaited for, by its options. */
-type Built<Result, Otherwise> = Result extends BuildOutput ? BuildBuilder<Result> : BuildBuilder<Otherwise>
+/** The builder that another option makes: an output stays what is awaited. */
+export type Built<Result, Otherwise> = Result extends BuildOutput ? BuildBuilder<Result> : BuildBuilder<Otherwise>
 
 /**
  * `docker build`, as data: every method returns a new builder with one option more, named like the command's long option.
