@@ -200,7 +200,7 @@ function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void
     plan.deviceFilter({ cgroup: cgroups.unified, program: cgroups.deviceFilter })
   plan.stdio({
     kind: stdio.tty ? stdioKinds.tty : stdioKinds.pipes,
-    flags: flagsOf(stdio),
+    flags: flagsOf(input),
     rows: stdio.rows,
     columns: stdio.columns,
     slotIn: 0,
@@ -242,8 +242,10 @@ const policyCodes = {
   'unless-stopped': restartPolicies.unlessStopped,
 } as const
 
-function flagsOf(stdio: RunStdio): number {
+/** Of what is bound, whoever it is bound to reads the output: it is printed no faster than that. */
+function flagsOf({ stdio, isBound }: RunPlanInput): number {
   return (
+    (isBound ? stdioFlags.backpressure : 0) |
     (stdio.stdin ? stdioFlags.stdin : 0) |
     (stdio.attached ? stdioFlags.attached : 0) |
     (stdio.stdinOnce ? stdioFlags.stdinOnce : 0)

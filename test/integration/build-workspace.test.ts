@@ -7,6 +7,7 @@ import type { ProcessMount, ProcessRequest } from '../../src/build/host.js'
 import { type BuildDirectory, openBuildDirectory } from '../../src/engine/build-directory.js'
 import { BuildWorkspace, type PackedLayer, type WorkspaceLimits } from '../../src/engine/build-workspace.js'
 import { openFilesystemView } from '../../src/engine/filesystem-view.js'
+import { faults } from '../../src/engine/launcher.js'
 import type { ImageLayer } from '../../src/image/index.js'
 import { extractLayer } from '../../src/layer/index.js'
 import { type TestRoot, testRoot } from '../support/open-root.js'
@@ -291,6 +292,48 @@ describe.each(drivers)('a workspace on %s', (storageDriver) => {
     expect(root.root.context.isBuilding(record?.id ?? '')).toBe(false)
     await (await openBuildDirectory(root.stages, root.root.context))[Symbol.asyncDispose]()
     expect(containersOf()).toEqual([])
+  })
+
+  it('has its program wait while nobody takes what it prints', async () => {
+    const workspace = await open()
+    const total = 64 * 1024 * 1024
+    let taken = 0
+    let release = () => {}
+    const room = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const onOutput = (_stream: string, data: Buffer) => {
+      taken += data.length
+      return room
+    }
+    const running = sh(workspace, '', { args: ['head', '-c', String(total), '/dev/zero'], onOutput })
+    const written: number[] = []
+    const isHeld = () => {
+      const [live] = root.root.context.live.values()
+      written.push(Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${live?.session.start?.pid}/io`, 'utf8'))?.[1]))
+      return written.length > 10 && written.at(-1) === written.at(-10)
+    }
+    await expect.poll(() => root.root.context.live.size).toBe(1)
+    await expect.poll(isHeld, { interval: 50, timeout: 20_000 }).toBe(true)
+    expect(written.at(-1)).toBeLessThan(total / 4)
+    release()
+    expect(await running).toMatchObject({ exitCode: 0 })
+    expect(taken).toBe(total)
+  })
+
+  it('says at which step its files cannot be shown, and leaves nothing', async () => {
+    const layers = busybox.map(({ chainId }) => chainId).reverse()
+    const show = () => openFilesystemView(root.stages, layers, new AbortController().signal)
+    await (await show())[Symbol.asyncDispose]()
+    const steps = faults.steps.length
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    for (let step = 1; step < steps; step++)
+      for (const kind of ['error', 'kill'] as const) {
+        faults.next = { step, kind }
+        await expect(show()).rejects.toMatchObject({ name: 'LaunchError' })
+      }
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(mounts)
+    await (await show())[Symbol.asyncDispose]()
   })
 
   it('is killed by its signal', async () => {
