@@ -43,7 +43,7 @@ export function compareWithDocker(group: BuildGroupName): void {
         return fact === undefined || isDeepStrictEqual(wantedOf(fact, other), wantedOf(fact, undefined))
       })
       expect(same).toEqual([])
-      console.log(`builds, ${group}: ${shareOf([group])}; of all groups ${shareOf()}`)
+      console.log(`builds, ${group}: ${shareOf([group])}`)
     })
 
     it.each(cases)('$name', async (one) => {

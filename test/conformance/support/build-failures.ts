@@ -5,6 +5,7 @@ const kinds: readonly (readonly [RegExp, string])[] = [
   [/returned a non-zero code: (\d+)/, 'exit'],
   [/exec: .*: (?:executable file not found|stat .*: no such file)/, 'exit 127'],
   [/exec: .*: permission denied/, 'exit 126'],
+  [/invalid (?:from flag value|stage index) (\d+)/, 'no stage'],
   [/registry-1\.docker\.io/, 'asks a registry'],
   [
     /file not found in build context|failed to compute cache key: .* not found|stat \S+: file does not exist/,

@@ -5,7 +5,7 @@ import type { Difference } from './difference.js'
 export const fileDifferences: readonly Difference[] = [
   {
     reason:
-      'A directory that is copied gives its time to the one that it goes to, as with BuildKit (and directories that an ignored one consists of keep theirs); the classic builder leaves them that of the step.',
+      'A directory that is copied gives its time to the one that it goes to, as with BuildKit (one that is ignored but for files below it keeps its own); the classic builder gives them that of the step.',
     cases: {
       scopes: { 'COPY from a stage keeps owner, mode and time': { files: { '/d': 'directory 755 0:0 @1000000000' } } },
       settings: {
@@ -55,6 +55,7 @@ export const fileDifferences: readonly Difference[] = [
         'names of one file': { files: { '/all': 'directory 755 0:0 @1000000000' } },
         'a fifo': { files: { '/d': 'directory 755 0:0 @1000000000' } },
         'chown by name': { files: { '/got': 'directory 755 1:1 @1000000000' } },
+        'chown without a user file': { files: { '/d': 'directory 755 1:2 @1000000000' } },
         'chown into directories that are there': { files: { '/d': 'directory 755 0:0 @1000000000' } },
       },
       add: {

@@ -28,3 +28,11 @@ export function shareOf(groups: readonly BuildGroupName[] = buildGroups): string
   const differing = sum((group) => Object.keys(differencesOf(group)).length)
   return `${all - differing} of ${all} equal (${(((all - differing) / all) * 100).toFixed(1)} %), ${differing} differ as explained`
 }
+
+/** Why they differ, and how many cases do for each reason. */
+export function reasons(): string[] {
+  return differences.map(({ reason, cases }) => {
+    const count = Object.values(cases).reduce((total, group) => total + Object.keys(group).length, 0)
+    return `${count}: ${reason}`
+  })
+}

@@ -39,8 +39,6 @@ export const languageDifferences: readonly Difference[] = [
           history: ['(ENV)', '(LABEL)'],
           files: {},
         },
-        'braces that are not closed': { error: 'failed to process "${a": syntax error: missing \'}\'' },
-        'an unknown modifier': { error: 'failed to process "${a:x}": unsupported modifier (:x) in substitution' },
       },
     },
   },
