@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -114,6 +116,18 @@ describe('several steps that want one directory', () => {
     expect(await isWaiting(another)).toBe(true)
     await release(held)
     await another
+  })
+
+  it('have it once the process that had it is killed', async () => {
+    const first = await take('go', 'locked')
+    await release(first)
+    const lock = join(first.path, '../lock')
+    const holder = spawn('flock', ['--exclusive', '--no-fork', lock, 'sh', '-c', 'echo held; exec sleep 1000'])
+    await once(holder.stdout, 'data')
+    const second = take('go', 'shared')
+    expect(await isWaiting(second)).toBe(true)
+    holder.kill('SIGKILL')
+    expect((await second).path).toBe(first.path)
   })
 
   it('stop waiting when they are aborted', async () => {
