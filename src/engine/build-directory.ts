@@ -12,6 +12,8 @@ export interface BuildDirectory extends AsyncDisposable {
   readonly id: string
   /** For whatever the build alone needs; gone with it. */
   readonly path: string
+  /** The same, for what may be large: on the disk of the root, where the other may be on a tmpfs. Made by who needs it. */
+  readonly unpacked: string
 }
 
 type Places = Pick<Stages, 'images' | 'paths' | 'volumes' | 'workspaces'>
@@ -19,6 +21,8 @@ type Places = Pick<Stages, 'images' | 'paths' | 'volumes' | 'workspaces'>
 const id = /^[0-9a-f]{32}$/
 
 const buildsOf = (runRoot: string) => `${runRoot}/builds`
+
+const unpackedOf = (root: string) => `${root}/build/unpacked`
 
 /** Begins a build. What others have left that nobody works on any more is removed first. */
 export async function openBuildDirectory(
@@ -41,7 +45,16 @@ export async function openBuildDirectory(
     await endBuild(path, lock)
     throw error
   }
-  return { id: build, path: `${path}/files`, [Symbol.asyncDispose]: () => endBuild(path, lock) }
+  const unpacked = `${unpackedOf(stages.paths.root)}/${build}`
+  return {
+    id: build,
+    path: `${path}/files`,
+    unpacked,
+    async [Symbol.asyncDispose]() {
+      await native().removeTree(unpacked)
+      await endBuild(path, lock)
+    },
+  }
 }
 
 /** Whether somebody works on a build. */
@@ -63,6 +76,8 @@ export async function sweepBuilds(stages: Places, context: ContainerContext): Pr
     if (!isBuildAlive(paths.runRoot, build))
       for (const container of workspaces.of(build)) await removeWorkspace(stages, context, container)
   for (const build of images.steps.builds()) if (!isBuildAlive(paths.runRoot, build)) await images.steps.release(build)
+  for (const name of namesIn(unpackedOf(paths.root)))
+    if (!isBuildAlive(paths.runRoot, name)) await native().removeTree(`${unpackedOf(paths.root)}/${name}`)
   for (const name of namesIn(buildsOf(paths.runRoot))) await sweepDirectory(buildsOf(paths.runRoot), name)
 }
 

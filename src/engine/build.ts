@@ -55,7 +55,7 @@ export async function runBuild(
   const platforms = [...new Set([options.platform ?? hostPlatformName()].flat().map(platformName))]
   await forgetId(options)
   await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
-  await using files = openFiles(contexts, request, directory.path, signal, report)
+  await using files = openFiles(contexts, request, directory.unpacked, signal, report)
   const { file, text } = await files.dockerfile()
   const dockerfile = parseDockerfile(text, { file })
   await reportFindings(dockerfile, { files, options, stages: contexts.stages }, report)
@@ -131,7 +131,7 @@ export async function runCheck(
   signal: AbortSignal,
 ): Promise<CheckResult> {
   await using directory = await openBuildDirectory(contexts.stages, contexts.context, signal)
-  await using files = openFiles(contexts, request, directory.path, signal, () => undefined)
+  await using files = openFiles(contexts, request, directory.unpacked, signal, () => undefined)
   return await checkFile({ files, options: request.options, stages: contexts.stages })
 }
 

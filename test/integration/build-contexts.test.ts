@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { createReadStream, mkdirSync, readdirSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -251,4 +251,12 @@ test('contexts that were unpacked are gone with their builds', async () => {
   await expect(engine.build(tar).file('none')).rejects.toThrow()
   const left = execFileSync('find', [place.directory, '-name', 'inboard-context-*'], { encoding: 'utf8' })
   expect(left).toBe('')
+})
+
+test('what a build that was killed has unpacked is removed by the next', async () => {
+  const left = join(place.directory, 'root/build/unpacked', '0'.repeat(32), 'inboard-context-x')
+  mkdirSync(left, { recursive: true })
+  writeFileSync(join(left, 'a'), '')
+  await engine.build().dockerfile('FROM busybox\n')
+  expect(readdirSync(join(place.directory, 'root/build/unpacked'))).toEqual([])
 })

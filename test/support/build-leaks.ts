@@ -9,6 +9,7 @@ export function buildLeaks(directory: string): string[] {
   try {
     return [
       ...namesIn(join(directory, 'run/builds')).map((name) => `directory of build ${name}`),
+      ...namesIn(join(directory, 'root/build/unpacked')).map((name) => `unpacked context of build ${name}`),
       ...column("SELECT 'workspace ' || container || ' of build ' || build FROM workspaces"),
       ...column("SELECT 'image ' || image || ' that build ' || build || ' has used' FROM build_uses"),
     ]
