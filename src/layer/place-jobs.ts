@@ -35,6 +35,8 @@ interface FilesOf {
   readonly resolve: number
   /** Whose they are; as the filesystem says when absent. */
   readonly owner?: Owner | undefined
+  /** Whether nobody can change them: then what was listed as a file is opened as one. */
+  readonly isFixed: boolean
 }
 
 /** Anything but a directory. */

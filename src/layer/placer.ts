@@ -5,6 +5,7 @@ import {
   O_CREAT,
   O_EXCL,
   O_NOFOLLOW,
+  O_NONBLOCK,
   O_PATH,
   O_RDONLY,
   O_WRONLY,
@@ -34,6 +35,14 @@ interface Attributes {
   readonly mode: number
   readonly mtime: Time
   readonly xattrs: readonly (readonly [name: string, value: Uint8Array])[]
+}
+
+/** How the file that is copied was opened. */
+interface Opened {
+  /** Whether not as a place only. */
+  readonly isReadable?: boolean
+  /** In place of those that it has. */
+  readonly permissions?: number | undefined
 }
 
 /** Directories get theirs when all that is in them is made, which would change their times. */
@@ -86,7 +95,7 @@ export class Placer {
 
   /** Anything but a directory, at a path whose directory is there. */
   placeFile({ path, permissions }: PlacedFile, at: string): void {
-    this.#opened(path, (place, stat) => this.#place(place, stat, at, permissions))
+    this.#opened(path, (place, stat) => this.#place(place, stat, at, { permissions }))
   }
 
   /** What is in a directory, in one that is there. */
@@ -106,11 +115,17 @@ export class Placer {
   }
 
   #placeEntry(path: string, kind: keyof typeof types, at: string): void {
-    this.#opened(path, (place, stat) => {
-      if ((stat.mode & S_IFMT) !== types[kind]) throw changed(path)
-      if (types[kind] === S_IFDIR) this.#placeDirectory(place, stat, kind, at)
-      else this.#place(place, stat, at)
-    })
+    const isReadable = this.#from.isFixed && kind === placedKinds.file
+    const flags = isReadable ? O_RDONLY | O_NONBLOCK | O_NOFOLLOW : O_PATH | O_NOFOLLOW
+    this.#opened(
+      path,
+      (place, stat) => {
+        if ((stat.mode & S_IFMT) !== types[kind]) throw changed(path)
+        if (types[kind] === S_IFDIR) this.#placeDirectory(place, stat, kind, at)
+        else this.#place(place, stat, at, { isReadable })
+      },
+      flags,
+    )
   }
 
   #placeDirectory(place: number, stat: Stat, kind: keyof typeof types, at: string): void {
@@ -123,7 +138,7 @@ export class Placer {
     this.#pending.push({ path: at, attributes: this.#attributes(place, stat, permissions), mtime: stat.mtime })
   }
 
-  #place(place: number, stat: Stat, at: string, permissions?: number): void {
+  #place(place: number, stat: Stat, at: string, opened: Opened): void {
     const type = stat.mode & S_IFMT
     const key = `${stat.dev}:${stat.ino}`
     const first = stat.nlink > 1 ? this.#linked.get(key) : undefined
@@ -132,7 +147,7 @@ export class Placer {
       return
     }
     if (stat.nlink > 1) this.#linked.set(key, at)
-    if (type === S_IFREG) this.#copyFile(place, stat, at, permissions)
+    if (type === S_IFREG) this.#copyFile(place, stat, at, opened)
     else if (type === S_IFLNK) this.#copyLink(place, stat, at)
     else if (type !== S_IFDIR) this.#copyNode(place, stat, at)
     else throw changed(at)
@@ -159,10 +174,10 @@ export class Placer {
     })
   }
 
-  #copyFile(place: number, stat: Stat, at: string, permissions?: number): void {
+  #copyFile(place: number, stat: Stat, at: string, { permissions, isReadable = false }: Opened): void {
     const attributes = this.#attributes(place, stat, permissions)
     // Through the place: the very file that was looked at.
-    const source = openSync(`/proc/self/fd/${place}`, O_RDONLY)
+    const source = isReadable ? place : openSync(`/proc/self/fd/${place}`, O_RDONLY)
     try {
       const isSmall = stat.size <= smallBytes && stat.blocks * 512 >= stat.size && attributes.xattrs.length === 0
       this.#target.make(at, (to, name) => {
@@ -170,7 +185,7 @@ export class Placer {
         else this.#writeLarge(source, stat, to, name, attributes)
       })
     } finally {
-      closeSync(source)
+      if (!isReadable) closeSync(source)
     }
   }
 
@@ -225,10 +240,14 @@ export class Placer {
     return this.#request.owner ?? this.#from.owner ?? { uid, gid }
   }
 
-  /** Opens a file as a place only: no device is ever opened, and no symlink followed. */
-  #opened<Result>(path: string, use: (place: number, stat: Stat) => Result): Result {
+  /** Opens a file, by default as a place only: no device is ever opened, and no symlink followed. */
+  #opened<Result>(
+    path: string,
+    use: (place: number, stat: Stat) => Result,
+    flags: number = O_PATH | O_NOFOLLOW,
+  ): Result {
     const { root, resolve } = this.#from
-    const place = ifThere(() => this.#native.openat2(root, path, O_PATH | O_NOFOLLOW, 0, resolve))
+    const place = ifThere(() => this.#native.openat2(root, path, flags, 0, resolve))
     if (place === undefined) throw changed(path)
     return withDescriptor(place, () => use(place, this.#native.statAt(place, '') as Stat))
   }

@@ -23,8 +23,21 @@ export interface BuildContextOptions {
   readonly signal: AbortSignal | undefined
   /** Where it came from: of a git repository the commit. */
   readonly commit?: string | undefined
+  /** Whether nobody else can change its files. Default false. */
+  readonly isFixed?: boolean
   /** What is removed with it. */
   readonly dispose?: () => Promise<void>
+}
+
+export interface ContextPlace {
+  /** A descriptor of the directory. */
+  readonly root: number
+  /** How names are opened in it: openat2(2). */
+  readonly resolve: number
+  /** Whose files count as; as the filesystem says when absent. */
+  readonly owner: Owner | undefined
+  /** Whether nobody else can change them. */
+  readonly isFixed: boolean
 }
 
 /**
@@ -98,10 +111,10 @@ export class BuildContext implements AsyncDisposable {
     return checksumOf(files)
   }
 
-  /** Where its files are, for who copies them: a descriptor of the directory, how names are opened in it, and whose they count as. */
-  get place(): { readonly root: number; readonly resolve: number; readonly owner: Owner | undefined } {
-    const { root, owner } = this.#options
-    return { root, resolve: beneath, owner }
+  /** Where its files are, for who copies them. */
+  get place(): ContextPlace {
+    const { root, owner, isFixed = false } = this.#options
+    return { root, resolve: beneath, owner, isFixed }
   }
 
   /** A descriptor of a file of {@link files}, which the caller closes. @throws {ContextError} CONTEXT_CHANGED */
@@ -121,9 +134,10 @@ export class BuildContext implements AsyncDisposable {
   }
 
   /** @throws {ContextError} CONTEXT_CHANGED when a file or symlink of these is not as it was when it was listed */
-  verifyUnchanged(files: readonly SourceFile[]): Promise<void> {
+  async verifyUnchanged(files: readonly SourceFile[]): Promise<void> {
+    if (this.#options.isFixed) return
     const entries = files.map(({ entry }) => entry as TreeEntry)
-    return verifyUnchanged(this.#options.root, entries, this.#options.limits.maxEntries)
+    await verifyUnchanged(this.#options.root, entries, this.#options.limits.maxEntries)
   }
 
   /** Keeps the digests for later builds, closes the directory, removes it where it was made for the context. */

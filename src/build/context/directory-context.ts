@@ -47,7 +47,7 @@ export function openDirectory(path: string, options: ContextOptions = {}): Promi
 }
 
 /**
- * The files of a container's or an image's root, with the owners that they have there.
+ * The files of a container's or an image's root, which nobody changes meanwhile, with the owners that they have there.
  *
  * @param root a descriptor, which stays the caller's
  */
@@ -62,6 +62,7 @@ export async function openFiles(
     root: fd,
     rules: IgnoreRules.none,
     owner: undefined,
+    isFixed: true,
     cache,
     limits,
     signal: options.signal,
@@ -83,7 +84,9 @@ export async function openWith(path: string, options: ContextOptions, nature: Co
         : IgnoreRules.parse(options.ignore)
     const { dev, ino } = fstatSync(fd)
     const cache = StatCache.open(cachePath(options.cacheDirectory, `${dev} ${ino} ${realpathSync(path)}`))
-    return new BuildContext({ ...nature, root: fd, rules: rules.with(hidden), cache, limits, signal })
+    // What is removed with it was made for it alone.
+    const isFixed = nature.dispose !== undefined
+    return new BuildContext({ ...nature, isFixed, root: fd, rules: rules.with(hidden), cache, limits, signal })
   } catch (error) {
     closeSync(fd)
     throw error

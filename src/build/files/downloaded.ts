@@ -21,7 +21,7 @@ export async function downloaded(url: string, options: AddUrlOptions & { readonl
   const { name, path, digest, size, mtimeMs } = file
   const isExtracted = options.unpack && (await isArchiveAt(path))
   const root = native().openat2(AT_FDCWD, dirname(path), O_PATH | O_DIRECTORY, 0, 0)
-  const place = { root, resolve: 0, owner, path: basename(path) }
+  const place = { root, resolve: 0, owner, isFixed: true, path: basename(path) }
   const placed: PlacedSource = isExtracted
     ? { kind: 'archive', ...place, owner: undefined, limits: {} }
     : { kind: 'file', ...place, name }

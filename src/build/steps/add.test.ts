@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { openDescriptors, temporaryDirectory } from '../../host/fixture.js'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryDirectory } from '../../host/fixture.js'
 import { archive, describeTree, hardlink, member, symlink } from '../../layer/fixture.js'
 import { openDownload } from '../../registry/download-url.js'
 import { repository } from '../context/git-fixture.js'
@@ -172,7 +172,6 @@ describe('what is downloaded', () => {
 
   it('is removed from where it was kept, whether the step was done or found', async () => {
     const { url } = await serve()
-    const before = openDescriptors()
     const trial = await tryInstruction(`ADD ${url}/f /f`, { settings })
     await trial.step.key()
     expect(readdirSync(trial.temporary)).toHaveLength(1)
@@ -184,8 +183,7 @@ describe('what is downloaded', () => {
     await step.key()
     await step.dispose?.()
     expect(readdirSync(temporary)).toEqual([])
-    // Those of the two roots, until the test ends.
-    await vi.waitFor(() => expect(openDescriptors()).toBe(before + 2))
+    expect([trial.temporary, temporary].flatMap(descriptorsBelow)).toEqual([])
   })
 
   it.each([
@@ -232,6 +230,18 @@ describe('a git repository', () => {
     )
   })
 })
+
+/** What this process has open of a directory. */
+function descriptorsBelow(directory: string): string[] {
+  const targets = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return targets.filter((target) => target.startsWith(directory))
+}
 
 function prefixed(directory: string, files: Record<string, string>): Record<string, string> {
   const parents = directory.split('/').map((_, at, names) => [`${names.slice(0, at + 1).join('/')}/`, ''])
