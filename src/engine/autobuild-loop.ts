@@ -14,7 +14,7 @@ import type { Report } from './operation.js'
 export type AutobuildEngine = Pick<Engine, 'build' | 'images'>
 
 /** The label that says of which commit an image is. @see https://github.com/opencontainers/image-spec/blob/main/annotations.md */
-export const revisionLabel = 'org.opencontainers.image.revision'
+const revisionLabel = 'org.opencontainers.image.revision'
 const sourceLabel = 'org.opencontainers.image.source'
 
 const checkTimeoutMs = 120_000

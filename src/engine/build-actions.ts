@@ -14,7 +14,7 @@ export interface BuildRunResult {
 }
 
 /** Of what happens in a build nothing is dropped but how far a base image is on its way. */
-export const keepingLogs: Keeping<BuildEvent> = {
+const keepingLogs: Keeping<BuildEvent> = {
   sizeOf(event) {
     if (event.kind === 'log') return event.data.length
     return event.kind === 'pull' ? undefined : 0
