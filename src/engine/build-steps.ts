@@ -4,7 +4,6 @@ import {
   type Filesystem,
   filesystemOf,
   type OnBuildEvent,
-  type Solution,
   type StepOutcome,
   type StepRequest,
   type Workspace,
@@ -14,8 +13,7 @@ import { failpoint } from '../errors/failpoint.js'
 import { NotFoundError } from '../errors/index.js'
 import type { FoundStep, ImageLayer, RecordedStep } from '../image/index.js'
 import { cacheDirectories } from './build-cache.js'
-import { exportCache, gatherCache, inlineCacheOf } from './build-cache-export.js'
-import { importCaches } from './build-cache-import.js'
+import { openCachesElsewhere, type SolvedFiles } from './build-caches-elsewhere.js'
 import type { BuildDirectory } from './build-directory.js'
 import type { BuildOptions, CacheToInput } from './build-options.js'
 import { hostPlatformName } from './build-platforms.js'
@@ -49,9 +47,6 @@ export interface BuildStepsContexts {
   readonly images: Pick<ImagesContext, 'openRegistries'>
 }
 
-/** A result of a build, and how it was come to. */
-export type SolvedFiles = Pick<Solution, 'steps' | 'filesystem' | 'platform'>
-
 export interface BuildStepsOptions {
   readonly options: WorkspaceLimits & Pick<BuildOptions, 'cacheFrom' | 'platform'>
   readonly report: OnBuildEvent
@@ -64,14 +59,16 @@ export async function openBuildSteps(
   { options, report, signal: stop }: BuildStepsOptions,
 ): Promise<BuildSteps> {
   const { cacheFrom: sources = [], platform: platforms = hostPlatformName(), ...limits } = options
-  const registries = () => images.openRegistries()
-  const warn = (message: string) =>
-    void report({ kind: 'warning', finding: { rule: 'CacheNotImported', message, lines: { first: 1, last: 1 } } })
-  const imported =
-    sources.length === 0
-      ? undefined
-      : await importCaches({ sources, platforms: [platforms].flat(), registries, warn, signal: stop })
   const { steps } = stages.images
+  const caches = await openCachesElsewhere({
+    build,
+    steps,
+    sources,
+    platforms: [platforms].flat(),
+    registries: () => images.openRegistries(),
+    report,
+    signal: stop,
+  })
   const directories = cacheDirectories(stages)
   /** Workspaces that are being removed. */
   const leaving = new Set<Promise<void>>()
@@ -83,36 +80,16 @@ export async function openBuildSteps(
     return gone
   }
 
-  const find = (keys: readonly string[]): FoundStep | undefined => steps.find(build, keys) ?? findElsewhere(keys)
-
-  const findElsewhere = (keys: readonly string[]): FoundStep | undefined => {
-    const step = imported?.find(keys)
-    return step && steps.has(step.base) ? { ...step, isFound: true } : undefined
-  }
-
-  const fetch = async (layers: readonly ImageLayer[], platform: string, signal: AbortSignal) => {
-    if (!imported || steps.has(layers)) return
-    await steps.fetch(build, layers, platform, { originOf: (layer) => imported.originOf(layer), signal })
-  }
-
-  /** What a program has mounted of other filesystems may be elsewhere. */
-  const lent = (workspace: BuildWorkspace, platform: string, signal: AbortSignal): Workspace => ({
-    files: (body) => workspace.files(body),
-    async run(request) {
-      for (const mount of request.mounts)
-        if (mount.kind === 'filesystem') await fetch(mount.filesystem.layers, platform, signal)
-      return workspace.run(request)
-    },
-  })
+  const find = (keys: readonly string[]): FoundStep | undefined => steps.find(build, keys) ?? caches.find(keys)
 
   const make = async (request: StepRequest): Promise<RecordedStep> => {
     const { parent, platform, kind, keys, description, epoch, signal } = request
-    await fetch(parent.layers, platform, signal)
+    await caches.fetch(parent.layers, platform, signal)
     const image = await steps.hidden(build, parent.layers, platform, signal)
     const workspace = new BuildWorkspace(stages, context, { image, build, limits, signal })
     try {
       failpoint('build.execute')
-      await request.execute(lent(workspace, platform, signal))
+      await request.execute(lent(workspace, (layers) => caches.fetch(layers, platform, signal)))
       const step = await steps.making(async (content) => {
         const layer = await workspace.pack({ epoch, signal, content })
         signal.throwIfAborted()
@@ -124,7 +101,8 @@ export async function openBuildSteps(
       void leave(workspace)
       return step
     } catch (error) {
-      await leave(workspace)
+      // What of it cannot be removed now is found by the next build.
+      await leave(workspace).catch(() => {})
       throw error
     }
   }
@@ -144,16 +122,9 @@ export async function openBuildSteps(
     },
     step: async (request) => outcomeOf(await step(request)),
     cacheDirectory: (request) => directories.take(request),
-    fetch: ({ layers }, platform, signal) => fetch(layers, platform, signal),
-    inlineCache: (solution) => inlineCacheOf({ steps, imported }, solution),
-    async exportCaches(targets, solutions, signal) {
-      const contents = (mode: 'min' | 'max') => gatherCache({ steps, imported }, solutions, mode)
-      const fetchAll = async () => {
-        for (const { steps: solved, platform } of solutions)
-          for (const { filesystem } of solved) await fetch(filesystem.layers, platform, signal)
-      }
-      for (const target of targets) await exportCache(target, { steps, contents, fetch: fetchAll, registries, signal })
-    },
+    fetch: ({ layers }, platform, signal) => caches.fetch(layers, platform, signal),
+    inlineCache: caches.inlineCache,
+    exportCaches: caches.export,
     use(image) {
       if (steps.keep(build, image)) return
       throw new NotFoundError(`No such image: ${image}`, { code: 'IMAGE_NOT_FOUND', details: { image } })
@@ -167,4 +138,15 @@ export async function openBuildSteps(
 
 function outcomeOf({ layers, createdAtMs, isFound }: FoundStep): StepOutcome {
   return { filesystem: filesystemOf(layers), createdAtMs, isCached: isFound }
+}
+
+/** What a program has mounted of other filesystems may be elsewhere. */
+function lent(workspace: BuildWorkspace, fetch: (layers: readonly ImageLayer[]) => Promise<void>): Workspace {
+  return {
+    files: (body) => workspace.files(body),
+    async run(request) {
+      for (const mount of request.mounts) if (mount.kind === 'filesystem') await fetch(mount.filesystem.layers)
+      return workspace.run(request)
+    },
+  }
 }
