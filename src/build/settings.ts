@@ -12,6 +12,8 @@ export interface BuildSettings {
   readonly ssh: ReadonlyMap<string, SshSource>
   /** Of RUN without `--network`. */
   readonly network: 'default' | 'none' | 'host'
+  /** `--add-host`: what names are is part of what RUN sees. */
+  readonly hosts: readonly string[]
   /** What RUN may ask for. */
   readonly entitlements: ReadonlySet<'network.host' | 'security.insecure'>
   /** Seconds since the epoch: no file is newer. */

@@ -165,6 +165,7 @@ async function settingsOf(options: BuildOptions, files: BuildFiles, epoch: numbe
     secrets: new Map(secrets),
     ssh: new Map(await Promise.all(agents)),
     network: options.network ?? 'default',
+    hosts: options.addHost ?? [],
     entitlements: new Set(options.allow ?? []),
     epoch,
     download,

@@ -46,6 +46,7 @@ const nothing: BuildSettings = {
   secrets: new Map(),
   ssh: new Map(),
   network: 'default',
+  hosts: [],
   entitlements: new Set(),
   epoch: undefined,
   download: () => Promise.reject(new Error('nothing is downloaded')),
@@ -138,6 +139,13 @@ describe('the key of RUN', () => {
   test('is that of the network that RUN has by default', async () => {
     const host = { settings: { network: 'none' } } as const
     expect(await keyFor('RUN make', host)).toBe(await keyFor('RUN --network=none make'))
+  })
+
+  test('has the hosts that were added', async () => {
+    const hosts = (...hosts: string[]) => keyFor('RUN make', { settings: { hosts } })
+    expect(await hosts('db:10.0.0.1')).not.toBe(await hosts())
+    expect(await hosts('db:10.0.0.1')).not.toBe(await hosts('db:10.0.0.2'))
+    expect(await hosts()).toBe(await keyFor('RUN make'))
   })
 })
 

@@ -72,6 +72,7 @@ async function contentKeyOf(run: Run): Promise<KeyPart> {
 function keyPart(run: Run, mounts: readonly KeyPart[]): KeyPart {
   const { program, env, args, user, directory, network, privileged } = run
   const { script } = program
+  const { hosts } = run.context.settings
   return {
     args: program.args,
     ...(script && { script: { path: script.path, content: script.content } }),
@@ -81,6 +82,7 @@ function keyPart(run: Run, mounts: readonly KeyPart[]): KeyPart {
     directory,
     network,
     privileged,
+    hosts: hosts.length > 0 ? hosts : undefined,
     mounts,
   }
 }
