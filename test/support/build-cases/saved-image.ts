@@ -32,7 +32,7 @@ const parsed = new Map<string, Promise<LayerEntry[]>>()
 
 /** What an image's archive, as `docker save` writes it, has beyond that of its base. */
 export async function factOf(archive: Buffer, base: Buffer): Promise<ImageFact> {
-  const [image, below] = [await open(archive), await open(base)]
+  const [image, below] = [await open(archive), await openOnce(base)]
   const isBasedOn = image.document.rootfs.diff_ids?.[0] === below.document.rootfs.diff_ids?.[0]
   const first = isBasedOn ? below.document.history.length : 0
   const { author } = image.document
@@ -93,8 +93,17 @@ function describeAll(files: Files): Map<string, string> {
 /** Before it, nothing but a context was made. */
 const copiedBefore = 1_600_000_000
 
+/** What a layer has is described once, as it is parsed once. */
+const described = new WeakMap<FileNode, string>()
+
+function describe(node: FileNode): string {
+  const text = described.get(node) ?? textOf(node)
+  described.set(node, text)
+  return text
+}
+
 /** `file 644 0:0 "a\n" @1000000000`: what was made while it was built has no time. */
-function describe({ header, content }: FileNode): string {
+function textOf({ header, content }: FileNode): string {
   const { type, mode = 0, uid = 0, gid = 0, mtime } = header
   const pax = attributesOf(header)
   // What the reader leaves there: numbers that are too large for the header, and fractions of seconds.
@@ -115,6 +124,15 @@ function contentOf(content: Buffer): string {
   const text = content.toString()
   if (content.length <= 80 && Buffer.from(text).equals(content)) return JSON.stringify(text)
   return `${content.length} bytes ${createHash('sha256').update(content).digest('hex').slice(0, 12)}`
+}
+
+/** Those that all images have. */
+const opened = new WeakMap<Buffer, ReturnType<typeof open>>()
+
+function openOnce(archive: Buffer): ReturnType<typeof open> {
+  const known = opened.get(archive) ?? open(archive)
+  opened.set(archive, known)
+  return known
 }
 
 async function open(archive: Buffer) {
