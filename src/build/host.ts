@@ -106,7 +106,7 @@ export type StepKind = 'run' | 'copy' | 'add' | 'workdir'
 
 /** What a step has come to. */
 export interface StepOutcome {
-  /** That of the parent when nothing was changed; else a layer more, and the first of the step's keys as it was recorded first. */
+  /** That of the parent when nothing was changed; else a layer more. */
   readonly filesystem: Filesystem
   /** When it was done, in ms. */
   readonly createdAtMs: number
