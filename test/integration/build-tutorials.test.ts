@@ -12,6 +12,7 @@ import { pip, tutorialPackages, uwsgi } from '../support/tutorial-packages.js'
 // what apt-get, gem and pip install there comes from files in the image.
 let host: TestEngine
 let engine: Engine
+const contexts: string[] = []
 beforeAll(async () => {
   host = await testEngine(['busybox', 'flask'])
   engine = host.engine
@@ -33,6 +34,7 @@ beforeAll(async () => {
     .tag(...names)
 })
 afterAll(async () => {
+  for (const directory of contexts) await rm(directory, { recursive: true })
   const left = await host.leaks()
   await host[Symbol.asyncDispose]()
   expect(left).toEqual([])
@@ -41,7 +43,7 @@ afterAll(async () => {
 /** A directory with these files; a text that begins with `#!` is a program. */
 async function contextOf(files: Readonly<Record<string, string>>): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'build-tutorials-'))
-  afterAll(() => rm(directory, { recursive: true, force: true }))
+  contexts.push(directory)
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(directory, name)), { recursive: true })
     await writeFile(join(directory, name), text)
