@@ -138,6 +138,8 @@ export interface BuildHost {
   cacheDirectory(request: CacheDirectoryRequest): Promise<CacheDirectory>
   /** A directory of this build alone, on a tmpfs where the run directory is one; gone with the build, however that ends. */
   readonly temporary: string
+  /** Likewise, on the disk of the root, for what may be large; made by the first who needs it. */
+  readonly unpacked: string
 }
 
 export interface CacheDirectoryRequest {

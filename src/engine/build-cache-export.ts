@@ -100,17 +100,23 @@ class Gathering implements CacheContents {
   }
 }
 
-/** What the configuration of an image says of the steps of its making; undefined: there were none. */
+/**
+ * What the configuration of an image says of the steps of its making; undefined: there were none.
+ *
+ * @param epoch seconds since 1970 that all of them are of then: `SOURCE_DATE_EPOCH`
+ */
 export function inlineCacheOf(
   sources: StepSources,
   solution: Pick<Solution, 'steps' | 'filesystem'>,
+  epoch: number | undefined,
 ): object | undefined {
   const { steps, filesystem } = solution
   const cached = steps
     .filter((step) => isBelow(step.filesystem, filesystem))
     .flatMap((step) => {
       const told = tell(sources, step)
-      return told ? [{ ...told, layer: step.filesystem.layers.length - 1 }] : []
+      const time = epoch !== undefined && { createdAtMs: epoch * 1000 }
+      return told ? [{ ...told, ...time, layer: step.filesystem.layers.length - 1 }] : []
     })
   return cached.length === 0 ? undefined : inlineCache(cached)
 }

@@ -14,7 +14,7 @@ export interface CachesElsewhere {
   /** Has layers brought here that only a cache has so far. @throws {DigestMismatchError}; {RegistryError} */
   fetch(layers: readonly ImageLayer[], platform: string, signal: AbortSignal): Promise<void>
   /** What the configuration of an image says of the steps of its making. */
-  inlineCache(solution: SolvedFiles): object | undefined
+  inlineCache(solution: SolvedFiles, epoch: number | undefined): object | undefined
   /** @throws {RegistryError}; {AuthError}; {SyscallError} */
   export(targets: readonly CacheToInput[], solutions: readonly SolvedFiles[], signal: AbortSignal): Promise<void>
 }
@@ -51,7 +51,7 @@ export async function openCachesElsewhere(request: CachesRequest): Promise<Cache
       return step && steps.has(step.base) ? { ...step, isFound: true } : undefined
     },
     fetch,
-    inlineCache: (solution) => inlineCacheOf({ steps, imported }, solution),
+    inlineCache: (solution, epoch) => inlineCacheOf({ steps, imported }, solution, epoch),
     async export(targets, solutions, signal) {
       const contents = (mode: 'min' | 'max') => gatherCache({ steps, imported }, solutions, mode)
       const fetchAll = (own: readonly ImageLayer[]) => fetchOwn(own, solutions, signal)

@@ -26,6 +26,7 @@ export async function openBuildHost(
   return {
     platform: hostPlatformName(),
     temporary: directory.path,
+    unpacked: directory.unpacked,
     async image(request: BaseImageRequest) {
       const image = await baseImage(contexts, request)
       steps.use(image.id)

@@ -34,7 +34,7 @@ export interface BuildSteps extends AsyncDisposable {
   /** Has files brought here that only a cache has so far. @throws {DigestMismatchError}; {RegistryError} */
   fetch(filesystem: Filesystem, platform: string, signal: AbortSignal): Promise<void>
   /** What the configuration of an image says of the steps of its making. */
-  inlineCache(solution: SolvedFiles): object | undefined
+  inlineCache(solution: SolvedFiles, epoch: number | undefined): object | undefined
   /** Writes the caches that others are to find. @throws {RegistryError}; {AuthError}; {SyscallError} */
   exportCaches(targets: readonly CacheToInput[], solutions: readonly SolvedFiles[], signal: AbortSignal): Promise<void>
   /** An image that the build is built from: it stays, whoever removes it. @throws {NotFoundError} `IMAGE_NOT_FOUND` */

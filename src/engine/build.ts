@@ -81,14 +81,14 @@ export async function runBuild(
   for (const { filesystem, platform } of solved) await host.steps.fetch(filesystem, platform, signal)
   const { cacheTo = [] } = options
   const isInline = cacheTo.some(({ type }) => type === 'inline')
-  const built = solved.map((solution) => (isInline ? withInlineCache(solution, host) : solution))
+  const built = solved.map((solution) => (isInline ? withInlineCache(solution, host, epoch) : solution))
   const result = await exportBuild(contexts, { solved: built, options, epoch, report, signal })
   await host.steps.exportCaches(cacheTo, solved, signal)
   return result
 }
 
-function withInlineCache(solution: Solution, { steps }: OpenBuildHost): BuiltStage {
-  return { ...solution, inlineCache: steps.inlineCache(solution) }
+function withInlineCache(solution: Solution, { steps }: OpenBuildHost, epoch: number | undefined): BuiltStage {
+  return { ...solution, inlineCache: steps.inlineCache(solution, epoch) }
 }
 
 interface PlatformBuild {

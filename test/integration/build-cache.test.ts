@@ -191,6 +191,17 @@ describe('a cache elsewhere', () => {
     expect(first.image.id).not.toBe(again.image.id)
   })
 
+  it('in an image is the same whenever its steps were done, when nothing is later than a time', async () => {
+    const steps = 'FROM busybox\nRUN echo same > /same\nCOPY --from=busybox /bin/busybox /copied'
+    const options = { dockerfile: steps, sourceDateEpoch: 1e9 }
+    const inline = { ...options, cacheTo: [{ type: 'inline' } as const] }
+    const first = await build(one, inline)
+    const found = await build(one, inline)
+    const anew = await build(two, { ...inline, noCache: true })
+    expect([found.image.id, anew.image.id]).toEqual([first.image.id, first.image.id])
+    expect((await build(two, options)).image.id).not.toBe(first.image.id)
+  })
+
   it('that cannot be had is told, and the build goes on', async () => {
     const cacheFrom = [`${registry.host}/no/such`, { type: 'local', src: join(directory, 'none') } as const]
     const { warnings, steps } = await build(two, { cacheFrom })

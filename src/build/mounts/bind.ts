@@ -48,9 +48,10 @@ async function shown({ filesystem, found }: MountSource, target: string): Promis
  * the key was made of it. And nobody else may see what a program writes.
  */
 async function copy(copied: Copied, { host, signal }: StepContext, scope: MountScope): Promise<string> {
-  const directory = join(host.temporary, `mount-${randomUUID()}`)
+  // The first may be memory.
+  const directory = join(isLittle(copied) ? host.temporary : host.unpacked, `mount-${randomUUID()}`)
   scope.defer(() => native().removeTree(directory))
-  await mkdir(directory, { mode: 0o700 })
+  await mkdir(directory, { mode: 0o700, recursive: true })
   await copyTo(copied, directory, '/files', signal)
   return join(directory, 'files')
 }

@@ -85,7 +85,7 @@ async function readGroups(
 async function readGroup(group: Group, instruction: AddInstruction, context: StepContext): Promise<Copied> {
   const { exclude, checksum, keepGitDir, unpack } = instruction
   const { settings, host, signal } = context
-  const options = { temporaryDirectory: host.temporary, download: settings.download, checksum, signal }
+  const options = { temporaryDirectory: host.unpacked, download: settings.download, checksum, signal }
   switch (group.kind) {
     case 'url':
       return downloaded(group.url, { ...options, unpack: unpack === true })

@@ -84,7 +84,7 @@ function contextOf(state: StageState, directory: string, { stage, settings = {} 
     return { filesystem: { key: 'stage', layers: [] }, files: async () => files }
   }
   return {
-    host: { temporary: join(base, 'temporary') } as BuildHost,
+    host: { temporary: join(base, 'temporary'), unpacked: join(base, 'temporary') } as BuildHost,
     settings: settings as BuildSettings,
     state,
     signal: new AbortController().signal,
