@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { Engine } from '../../src/index.js'
-import { newBuildPlace, pruneBuilds, writeContext, wrongAfterwards } from './support/build-place.js'
+import { locksReleased, newBuildPlace, pruneBuilds, writeContext, wrongAfterwards } from './support/build-place.js'
 import { type PhasePoint, pointsOfBuilds, turnOf } from './support/build-points.js'
 import { failpointNames, violations } from './support/invariants.js'
 import { startProgram } from './support/program.js'
@@ -22,6 +22,7 @@ test('a process killed at any failpoint that a build passes leaves nothing, and 
     const { ended } = await startProgram('buildToPoint', { roots: place.roots, context: place.context, point })
     const { signal, stderr } = await ended
     const found = signal === 'SIGKILL' ? [] : [`was not killed: ${stderr}`]
+    locksReleased(place)
     const engine = await Engine.open(place.roots)
     found.push(...(await wrongAfterwards(engine, place, turn)))
     await pruneBuilds(engine)

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/index.js'
-import { type BuildPlace, hasOldData, newBuildPlace, writeContext, wrongAfterwards } from './support/build-place.js'
+import {
+  type BuildPlace,
+  hasOldData,
+  locksReleased,
+  newBuildPlace,
+  writeContext,
+  wrongAfterwards,
+} from './support/build-place.js'
 import { violations } from './support/invariants.js'
 import { runProgram, startProgram } from './support/program.js'
 import { Random, seed } from './support/random.js'
@@ -26,6 +33,7 @@ test('a building process killed at random moments leaves nothing but what the ne
     await ended
     clearTimeout(timer)
     if (said.some(isBuilt)) finished++
+    locksReleased(place)
     const engine = await Engine.open(place.roots)
     wrong.push(...(await wrongAfterwards(engine, place, turn)).map((what) => `killed after ${after} ms: ${what}`))
     await engine.close()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/index.js'
-import { newBuildPlace, writeContext, wrongAfterwards, wrongFiles } from './support/build-place.js'
+import { locksReleased, newBuildPlace, writeContext, wrongAfterwards, wrongFiles } from './support/build-place.js'
 import { violations } from './support/invariants.js'
 import { startProgram } from './support/program.js'
 import { Random, seed } from './support/random.js'
@@ -31,6 +31,7 @@ test('processes that build the same come to the same files, though some are kill
     const ends = await Promise.all(survivors.map(({ ended }) => ended))
     wrong.push(...ends.flatMap(({ code, stderr }) => (code === 0 ? [] : [`turn ${turn}: ${code} ${stderr}`])))
     await Promise.all(victims.map(({ ended }) => ended))
+    locksReleased(place)
     const engine = await Engine.open(place.roots)
     const ids = survivors.map(({ said }) => (said.at(-1) as { built?: string }).built)
     if (new Set(ids).size > 1) wrong.push(`turn ${turn}: several images ${ids.join()}`)

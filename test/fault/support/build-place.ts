@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Engine } from '../../../src/index.js'
 import { tar } from '../../support/archives.js'
@@ -135,6 +136,20 @@ function leftOfBuilds(engine: Engine, { roots }: BuildPlace): Promise<string[]> 
       ...(await inconsistencies(engine, roots)),
     ]
   })
+}
+
+/**
+ * Waits until nobody holds the locks of builds and steps any more: a child that the killed process was making has copies of
+ * its descriptors until it executes a program of its own.
+ */
+export function locksReleased({ roots }: BuildPlace): void {
+  const builds = `${roots.runRoot}/builds`
+  const ingest = `${roots.root}/content/ingest`
+  const locks = [
+    ...(existsSync(builds) ? readdirSync(builds).map((name) => `${builds}/${name}/lock`) : []),
+    ...readdirSync(ingest).map((name) => `${ingest}/${name}`),
+  ]
+  for (const lock of locks.filter((path) => existsSync(path))) execFileSync('flock', ['--wait', '30', lock, 'true'])
 }
 
 /** Removes all that builds have left for the next ones. */
