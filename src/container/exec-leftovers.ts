@@ -1,5 +1,5 @@
-import { closeSync, constants, openSync } from 'node:fs'
-import { native } from '../host/index.js'
+import { closeSync } from 'node:fs'
+import { claimLock } from '../host/index.js'
 import type { ContainerContext } from './context.js'
 import { execRecord, observeExec, observeExecs } from './exec-record.js'
 
@@ -12,7 +12,7 @@ const rememberedExecs = 256
  */
 export async function clearLostExec(context: ContainerContext, container: string, exec: string): Promise<void> {
   const record = context.containers.get(container)
-  const lock = claim(execRecord(context.runRoot, container, exec))
+  const lock = claimLock(execRecord(context.runRoot, container, exec))
   if (lock === undefined) return
   try {
     const now = observeExec(context, container, exec)
@@ -46,17 +46,4 @@ export async function forgetOldExecs(context: ContainerContext, container: strin
     .sort((a, b) => Number(b.at - a.at))
   for (const { id } of record ? ended.slice(rememberedExecs) : [])
     await context.clearExec(record as NonNullable<typeof record>, id, 'ended')
-}
-
-function claim(path: string): number | undefined {
-  let lock: number
-  try {
-    lock = openSync(path, constants.O_RDONLY)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-  if (native().flock(lock, 'exclusive', false)) return lock
-  closeSync(lock)
-  return undefined
 }

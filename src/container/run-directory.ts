@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, existsSync, openSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, renameSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import { CleanupError } from '../errors/index.js'
-import { native } from '../host/index.js'
+import { native, openThere } from '../host/index.js'
 import type { ContainerContext } from './context.js'
 
 // A run directory appears with its lock held (it is made aside and renamed), and is renamed away by whoever holds the
@@ -135,7 +135,7 @@ function renamed(from: string, to: string): boolean {
 
 async function claim(runRoot: string, id: string, files: boolean): Promise<number | undefined> {
   const path = `${runDirectory(runRoot, id)}/lock`
-  const lock = openLock(path)
+  const lock = openThere(path)
   if (lock === undefined) {
     // A supervisor was killed while it removed the directory: that of a container that never runs again.
     if (files) await native().removeTree(runDirectory(runRoot, id))
@@ -144,15 +144,6 @@ async function claim(runRoot: string, id: string, files: boolean): Promise<numbe
   if (native().flock(lock, 'exclusive', false) && isStill(lock, path)) return lock
   closeSync(lock)
   return undefined
-}
-
-function openLock(path: string): number | undefined {
-  try {
-    return openSync(path, constants.O_RDONLY)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 function isStill(fd: number, path: string): boolean {

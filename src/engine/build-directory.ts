@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import type { ContainerContext } from '../container/context.js'
 import { remove } from '../container/remove.js'
 import { awaitCleared } from '../container/run-directory.js'
 import { failpoint } from '../errors/failpoint.js'
-import { isAbandoned, native } from '../host/index.js'
+import { claimLock, isAbandoned, native } from '../host/index.js'
 import type { Stages } from './assemble.js'
 
 /** A build under way: known by a directory whose lock is held as long as somebody works on it. */
@@ -128,22 +128,8 @@ async function sweepDirectory(builds: string, name: string): Promise<void> {
     if (name.startsWith(goneMark) || isAbandoned(name)) await native().removeTree(path)
     return
   }
-  const lock = claim(`${path}/lock`)
+  const lock = claimLock(`${path}/lock`)
   if (lock !== undefined) await endBuild(path, lock)
-}
-
-/** The lock of a build that nobody works on. */
-function claim(path: string): number | undefined {
-  let lock: number
-  try {
-    lock = openSync(path, constants.O_RDONLY)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-  if (native().flock(lock, 'exclusive', false)) return lock
-  closeSync(lock)
-  return undefined
 }
 
 const goneMark = '.gone-'

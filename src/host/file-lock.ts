@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { binaries } from './addon.js'
 
-const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants
+const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants
 const retryMs = 2
 const namespacePatienceMs = 5000
 
@@ -42,6 +42,28 @@ export async function withNetworkNamespaceLock<Result>(
     return await body()
   } finally {
     closeSync(namespace)
+  }
+}
+
+/**
+ * The lock of a file that is there, if nobody has it.
+ *
+ * @returns a descriptor that holds it until it is closed
+ */
+export function claimLock(path: string): number | undefined {
+  const lock = openThere(path)
+  if (lock === undefined || binaries().native.flock(lock, 'exclusive', false)) return lock
+  closeSync(lock)
+  return undefined
+}
+
+/** Opens a file for its lock; undefined: it is gone. */
+export function openThere(path: string): number | undefined {
+  try {
+    return openSync(path, O_RDONLY)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 
