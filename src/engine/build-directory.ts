@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
 import { remove } from '../container/remove.js'
 import { awaitCleared } from '../container/run-directory.js'
 import { failpoint } from '../errors/failpoint.js'
-import { claimLock, isAbandoned, native } from '../host/index.js'
+import { claimLock, isAbandoned, native, processStart, readTextFile } from '../host/index.js'
 import type { Stages } from './assemble.js'
 
 /** A build under way: known by a directory whose lock is held as long as somebody works on it. */
@@ -39,6 +40,7 @@ export async function openBuildDirectory(
   const path = `${builds}/${build}`
   const lock = native().makeLockedDirectory(path)
   try {
+    writeFileSync(`${path}/owner`, owner(process.pid), { mode: 0o600 })
     // Beside the lock, which no file of the build can take the place of.
     mkdirSync(`${path}/files`, { mode: 0o700 })
   } catch (error) {
@@ -68,9 +70,27 @@ export function isBuilding({ paths, workspaces }: Places, container: string): bo
   return build !== undefined && isBuildAlive(paths.runRoot, build)
 }
 
+const owner = (pid: number) => `${pid} ${processStart(pid)}`
+
+const copiesMs = 2000
+
+/**
+ * A child that a killed process was making has copies of its descriptors, and with them the locks of its builds, until it
+ * executes a program of its own.
+ */
+async function awaitCopies(runRoot: string, build: string): Promise<void> {
+  const isDead = () => {
+    const recorded = readTextFile(`${buildsOf(runRoot)}/${build}/owner`)
+    return recorded !== undefined && recorded !== owner(Number.parseInt(recorded, 10))
+  }
+  const deadline = performance.now() + copiesMs
+  while (isBuildAlive(runRoot, build) && isDead() && performance.now() < deadline) await delay(2)
+}
+
 /** Removes what is left of builds that nobody works on any more. Microseconds when there is nothing. */
 export async function sweepBuilds(stages: Places, context: ContainerContext): Promise<void> {
   const { images, paths, workspaces } = stages
+  for (const name of namesIn(buildsOf(paths.runRoot))) await awaitCopies(paths.runRoot, name)
   // Containers first: what they have mounted of a build's files is in use until then.
   for (const build of workspaces.builds())
     if (!isBuildAlive(paths.runRoot, build))

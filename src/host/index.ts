@@ -13,6 +13,7 @@ export * from './limits.js'
 export * from './mount-flags.js'
 export type * from './native.js'
 export * from './probe.js'
+export * from './process-start.js'
 export * from './scan.js'
 export * from './text-file.js'
 

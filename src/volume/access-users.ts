@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { processStart } from '../host/index.js'
 import type { VolumeStore } from '../store/volumes.js'
 import type { UnderWay } from './under-way.js'
 
@@ -16,7 +16,7 @@ export interface AccessUser {
 }
 
 export function newAccess(underWay: UnderWay): AccessUser {
-  const container = `access-${process.pid}-${startOf(process.pid)}-${++accessed}`
+  const container = `access-${process.pid}-${processStart(process.pid)}-${++accessed}`
   accesses.add(container)
   const end = underWay.begin()
   const forget = () => {
@@ -31,20 +31,10 @@ export const isAccess = (user: string) => accessName.test(user)
 /** Whether nobody is left who would end it. */
 export function isDeadAccess(user: string): boolean {
   const [, pid, start] = accessName.exec(user) ?? []
-  return startOf(Number(pid)) !== start || (Number(pid) === process.pid && !accesses.has(user))
+  return processStart(Number(pid)) !== start || (Number(pid) === process.pid && !accesses.has(user))
 }
 
 /** Whether somebody reads or writes a volume's files without a container. */
 export function isAccessed(store: Pick<VolumeStore, 'mountsOf'>, name: string): boolean {
   return store.mountsOf(name).some(({ container }) => isAccess(container) && !isDeadAccess(container))
-}
-
-/** When a process began, in ticks since the host did: with it a pid means one process. @see proc_pid_stat(5) */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
-  }
 }

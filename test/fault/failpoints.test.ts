@@ -12,8 +12,8 @@ import { acknowledged, type Saying, scenario } from './support/scenario.js'
 import { isOfVolumes } from './support/volume-scenario.js'
 
 let points: readonly Point[]
-/** Of caches of builds elsewhere: `build-cache.test.ts`. */
-const isOfExchanges = (name: string) => name.startsWith('exchange.')
+/** Of what registries and repositories are needed for: `build-cache.test.ts`, `autobuild.test.ts`. */
+const isOfExchanges = (name: string) => name.startsWith('exchange.') || name.startsWith('autobuild.')
 const isElsewhere = [isOfBuilds, isOfClones, isOfExchanges, isOfLifecycle, isOfNetworks, isOfVolumes]
 const names = failpointNames().filter((name) => !isElsewhere.some((isOf) => isOf(name)))
 let registry: Awaited<ReturnType<typeof startRepository>>

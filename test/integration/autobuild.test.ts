@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { failpoints } from '../../src/errors/failpoint.js'
 import type { Autobuild, AutobuildEvent, AutobuildOptions, Engine } from '../../src/index.js'
 import { testEngine } from '../support/engine.js'
 import { serveRepository } from '../support/git-repository.js'
@@ -162,6 +163,23 @@ test('who begins again builds nothing again, and pushes what was not pushed', as
   expect((await image.inspect()).RepoDigests).toEqual([`${registry.host}/app@${digest}`])
   const fourth = watching(other, { ...options, push: true })
   expect((await fourth.next('checked')).isBuilt).toBe(true)
+})
+
+test('a commit that was built when something failed is only pushed', async () => {
+  await using registry = await startRegistry()
+  await using repository = await serveRepository({ Dockerfile: dockerfile, version: '1' })
+  await using place = await testEngine()
+  onTestFinished(() => failpoints.clear())
+  failpoints.set('autobuild.built', () => {
+    failpoints.clear()
+    throw new Error('failed once')
+  })
+  const options = { git: repository.url, branch: 'main', image: `${registry.host}/app`, push: true }
+  const { builds, next, seen } = watching(place.engine, options)
+  expect((await next('failed')).error.message).toContain('failed once')
+  builds.trigger()
+  await next('pushed')
+  expect(seen.filter(({ kind }) => kind === 'building')).toHaveLength(1)
 })
 
 test('a webhook is for those who know the secret', async () => {
