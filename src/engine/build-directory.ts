@@ -95,7 +95,11 @@ export async function sweepBuilds(stages: Places, context: ContainerContext): Pr
   for (const build of workspaces.builds())
     if (!isBuildAlive(paths.runRoot, build))
       for (const container of workspaces.of(build)) await removeWorkspace(stages, context, container)
-  for (const build of images.steps.builds()) if (!isBuildAlive(paths.runRoot, build)) await images.steps.release(build)
+  const builds = new Set([
+    ...images.steps.builds(),
+    ...namesIn(buildsOf(paths.runRoot)).filter((name) => id.test(name)),
+  ])
+  for (const build of builds) if (!isBuildAlive(paths.runRoot, build)) await images.steps.release(build, true)
   for (const name of namesIn(unpackedOf(paths.root)))
     if (!isBuildAlive(paths.runRoot, name)) await native().removeTree(`${unpackedOf(paths.root)}/${name}`)
   for (const name of namesIn(buildsOf(paths.runRoot))) await sweepDirectory(buildsOf(paths.runRoot), name)

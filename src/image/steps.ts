@@ -108,8 +108,12 @@ export interface ImageSteps {
   once(build: string, keys: readonly string[], work: StepWork): Promise<FoundStep>
   /** Records a step, in one transaction; within {@link making}. It stays for the build. @throws {LayerError} `TOO_MANY_LAYERS` */
   record(build: string, step: NewStep): RecordedStep
-  /** The build is over: what it has left gets to the disk, and what nobody needs goes. */
-  release(build: string): Promise<void>
+  /**
+   * The build is over: what it has left gets to the disk, and what nobody needs goes.
+   *
+   * @param isAbandoned nobody has ended it: its process was killed. Default false.
+   */
+  release(build: string, isAbandoned?: boolean): Promise<void>
   /** Builds that something is kept for. */
   builds(): string[]
   /** When an image with the same content was built first, in ms: at `now`, if none was. */
@@ -254,9 +258,11 @@ export function openImageSteps(context: ImageContext, collection: Collection, da
       })
       return { layers: rows.map(toLayer), createdAtMs }
     },
-    async release(build) {
+    async release(build, isAbandoned = false) {
       failpoint('steps.release')
-      store.unpin(build)
+      // Who was killed may have left what no mark tells of yet: a claim.
+      if (isAbandoned) await collection.change(async () => store.unpin(build))
+      else store.unpin(build)
       disk.syncLater()
       // What cannot be removed now is found by the next.
       await collection.sweep().catch(() => {})

@@ -10,7 +10,9 @@ const chosen = seed()
 let points: readonly PhasePoint[]
 
 beforeAll(async () => {
-  points = await pointsOfBuilds(failpointNames(), new Random(chosen))
+  // The first claim of a build is there before anything tells of garbage.
+  const first: PhasePoint = { phase: 'build', name: 'collection.mark', call: 1 }
+  points = [first, ...(await pointsOfBuilds(failpointNames(), new Random(chosen)))]
 })
 
 test('a process killed at any failpoint that a build passes leaves nothing, and the next build is right', async () => {
@@ -24,7 +26,7 @@ test('a process killed at any failpoint that a build passes leaves nothing, and 
     const found = signal === 'SIGKILL' ? [] : [`was not killed: ${stderr}`]
     locksReleased(place)
     const engine = await Engine.open(place.roots)
-    found.push(...(await wrongAfterwards(engine, place, turn)))
+    found.push(...(await wrongAfterwards(engine, place, turn, count % 4 === 0)))
     await pruneBuilds(engine)
     await engine.close()
     wrong.push(...found.map((what) => `${point.phase} ${point.name} ${point.call}: ${what}`))

@@ -112,17 +112,27 @@ export async function newBuildPlace(): Promise<BuildPlace> {
   return { ...place, context: `${place.directory}/context` }
 }
 
-/** What is wrong after a build was disturbed: what it has left, and what the next ones of the same come to. */
-export async function wrongAfterwards(engine: Engine, place: BuildPlace, turn: number): Promise<string[]> {
-  return [...(await leftOfBuilds(engine, place)), ...(await wrongBuilds(engine, place, turn))]
+/**
+ * What is wrong after a build was disturbed: what it has left, and what the next ones of the same come to.
+ *
+ * @param isAnew whether one is done as well that takes none of the steps that are there
+ */
+export async function wrongAfterwards(
+  engine: Engine,
+  place: BuildPlace,
+  turn: number,
+  isAnew = true,
+): Promise<string[]> {
+  return [...(await leftOfBuilds(engine, place)), ...(await wrongBuilds(engine, place, turn, isAnew))]
 }
 
-/** What is wrong with builds that take the steps that are there, and that take none. */
-async function wrongBuilds(engine: Engine, place: BuildPlace, turn: number): Promise<string[]> {
+async function wrongBuilds(engine: Engine, place: BuildPlace, turn: number, isAnew: boolean): Promise<string[]> {
   await engine.build(place.context).tag('again')
   const wrong = await wrongFiles(engine, 'again', turn)
-  await engine.build(place.context).tag('anew').noCache()
-  wrong.push(...(await wrongFiles(engine, 'anew', turn)))
+  if (isAnew) {
+    await engine.build(place.context).tag('anew').noCache()
+    wrong.push(...(await wrongFiles(engine, 'anew', turn)))
+  }
   await engine.images.prune()
   return wrong
 }
