@@ -183,25 +183,29 @@ describe('RUN --mount=type=cache', () => {
     expect(second.log).toBe('stage\n1\n5 6\nseed\nseed.txt\n')
   })
 
-  /** Two builds at once, each of which says when it begins and ends with the cache. */
-  async function together(sharing: string, id: string) {
+  /** Two builds at once, each of which says when it begins and ends with the cache, and does in between what is told. */
+  async function together(mounts: string, between: string) {
     const script = (name: string) =>
-      `RUN --mount=type=cache,id=${id},sharing=${sharing},target=/c echo begin >> /c/log; sleep 1; echo end >> /c/log; cat /c/log; echo ${name} >/dev/null`
+      `RUN ${mounts} echo begin >> /c/log; touch /c/${name}; ${between}; echo end >> /c/log; cat /c/log`
     const logs = await Promise.all([logOf(script('one')), logOf(script('two'))])
     return logs.map((log) => log.trim().split('\n').join(' ')).sort((a, b) => a.length - b.length)
   }
 
   test('locked is one step’s at a time', async () => {
-    expect(await together('locked', 'l')).toEqual(['begin end', 'begin end begin end'])
+    const mount = '--mount=type=cache,id=l,sharing=locked,target=/c'
+    expect(await together(mount, 'sleep 1')).toEqual(['begin end', 'begin end begin end'])
   })
 
   test('shared is everybody’s', async () => {
-    const [first] = await together('shared', 'sh')
+    const mount = '--mount=type=cache,id=sh,sharing=shared,target=/c'
+    const [first] = await together(mount, 'until test -e /c/one -a -e /c/two; do sleep 0.1; done')
     expect(first).toMatch(/^begin begin end/)
   })
 
   test('private is each one’s own, and kept', async () => {
-    expect(await together('private', 'p')).toEqual(['begin end', 'begin end'])
+    const mounts = '--mount=type=cache,id=p,sharing=private,target=/c --mount=type=cache,id=meeting,target=/m'
+    const meeting = 'echo >> /m/here; until test $(wc -l < /m/here) = 2; do sleep 0.1; done'
+    expect(await together(mounts, meeting)).toEqual(['begin end', 'begin end'])
     expect(await logOf('RUN --mount=type=cache,id=p,sharing=private,target=/c cat /c/log')).toBe(
       'begin end '.repeat(1).trim().split(' ').join('\n').concat('\n'),
     )
