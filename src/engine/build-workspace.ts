@@ -9,6 +9,7 @@ import type { Digest } from '../content/digest.js'
 import { failpoint } from '../errors/failpoint.js'
 import { native } from '../host/index.js'
 import { layerTar } from '../image/documents/media-types.js'
+import { emptyLayer } from '../image/empty-layer.js'
 import { formatPlatform, type ImageContent } from '../image/index.js'
 import { chainIds } from '../layer/index.js'
 import { missingPlaces, removePlaces } from '../snapshot/mount-points.js'
@@ -65,9 +66,6 @@ export interface PackRequest {
   /** That of the images. */
   readonly content: Pick<Content, 'ingestMade' | 'path'>
 }
-
-/** The tar of nothing. */
-const emptyLayer = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
 
 /** As BuildKit's: a name of each container's own would be found in what programs make. */
 const hostname = 'buildkitsandbox'
