@@ -1,18 +1,14 @@
 import { setMaxListeners } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import {
   type BuildSettings,
   type NamedContexts,
   type OnBuildEvent,
   planStages,
-  type SecretSource,
   type Solution,
-  type SshSource,
   solve,
 } from '../build/index.js'
 import type { ContainerContext } from '../container/context.js'
 import { type CheckResult, type Dockerfile, GlobalScope, parseDockerfile, platformValues } from '../dockerfile/index.js'
-import { InvalidOptionError } from '../errors/index.js'
 import type { ImageProgress } from '../image/index.js'
 import type { BuildRunResult } from './build-actions.js'
 import { buildArgsOf } from './build-arguments.js'
@@ -20,10 +16,11 @@ import { checkFile, reportFindings } from './build-check.js'
 import { openBuildDirectory } from './build-directory.js'
 import type { BuiltStage } from './build-document.js'
 import { exportBuild, forgetId } from './build-export.js'
-import { BuildFiles, download } from './build-files.js'
+import { BuildFiles } from './build-files.js'
 import { type OpenBuildHost, openBuildHost } from './build-host.js'
-import type { BuildOptions, BuildRequest, SecretInput, SshInput } from './build-options.js'
+import type { BuildOptions, BuildRequest } from './build-options.js'
 import { hostPlatformName, platformName } from './build-platforms.js'
+import { epochOf, settingsOf } from './build-settings.js'
 import type { ImagesContext } from './image.js'
 import type { Operation } from './operation.js'
 import type { PullOptions } from './pull.js'
@@ -156,58 +153,4 @@ function contextsOf({ buildContext = {} }: BuildOptions): NamedContexts {
       source.startsWith(imageScheme) ? source.slice(imageScheme.length) : undefined,
     ]),
   )
-}
-
-async function settingsOf(options: BuildOptions, files: BuildFiles, epoch: number | undefined): Promise<BuildSettings> {
-  const secrets = (options.secret ?? []).map((secret) => [secret.id, secretOf(secret)] as const)
-  const agents = (options.ssh ?? []).map(async (agent) => [agent.id ?? 'default', await agentOf(agent)] as const)
-  return {
-    secrets: new Map(secrets),
-    ssh: new Map(await Promise.all(agents)),
-    network: options.network ?? 'default',
-    hosts: options.addHost ?? [],
-    entitlements: new Set(options.allow ?? []),
-    epoch,
-    download,
-    context: () => files.context(),
-    namedContext: (name) => files.named(name),
-  }
-}
-
-function secretOf({ id, value, file, env }: SecretInput): SecretSource {
-  if (value !== undefined) return { value: Buffer.from(value) }
-  if (file !== undefined) return { file }
-  const variable = process.env[env ?? id]
-  if (variable !== undefined) return { value: Buffer.from(variable) }
-  throw new InvalidOptionError(`the secret ${id} has no value: give value, file or env`, {
-    code: 'INVALID_OPTION',
-    details: { option: 'secret', id },
-  })
-}
-
-async function agentOf({ socket, keys }: SshInput): Promise<SshSource> {
-  if (keys !== undefined && keys.length > 0) return { keys: await Promise.all(keys.map(keyOf)) }
-  const path = socket ?? process.env.SSH_AUTH_SOCK
-  if (path !== undefined) return { socket: path }
-  throw new InvalidOptionError('there is no ssh agent: set SSH_AUTH_SOCK, or give a socket or keys', {
-    code: 'INVALID_OPTION',
-    details: { option: 'ssh' },
-  })
-}
-
-async function keyOf(key: string | Uint8Array): Promise<Uint8Array> {
-  if (typeof key !== 'string') return key
-  return key.startsWith('-----BEGIN') ? Buffer.from(key) : readFile(key)
-}
-
-/** @see https://reproducible-builds.org/specs/source-date-epoch/ */
-function epochOf({ sourceDateEpoch, buildArg = {} }: BuildOptions): number | undefined {
-  const given = sourceDateEpoch ?? buildArg.SOURCE_DATE_EPOCH ?? process.env.SOURCE_DATE_EPOCH
-  if (given === undefined || given === '') return undefined
-  const seconds = Number(given)
-  if (Number.isSafeInteger(seconds) && seconds >= 0 && seconds < 2 ** 33) return seconds
-  throw new InvalidOptionError(`invalid SOURCE_DATE_EPOCH: ${given}`, {
-    code: 'INVALID_OPTION',
-    details: { option: 'sourceDateEpoch', value: given },
-  })
 }
