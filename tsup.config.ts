@@ -52,6 +52,14 @@ async function loadedLater({ esbuild }: Parameters<Plugin['setup']>[0]): Promise
   return new Set(behind.filter((path) => path !== engine && !withPackage.has(path)).map((path) => resolve(path)))
 }
 
+/** The command-line program uses the package as anyone does: what it imports of it is dist/index.js. */
+const overThePackage: Plugin = {
+  name: 'over-the-package',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './index.js', external: true }))
+  },
+}
+
 export default defineConfig([
   {
     ...common,
@@ -67,4 +75,5 @@ export default defineConfig([
   },
   // A program of its own, the same for both builds: what runs on the worker threads that read and write layers.
   { ...common, entry: { 'layer-worker': 'src/layer/layer-worker.ts' }, format: ['esm'] },
+  { ...common, entry: { cli: 'src/cli/main.ts' }, format: ['esm'], esbuildPlugins: [overThePackage] },
 ])

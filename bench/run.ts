@@ -1,3 +1,4 @@
+import { api } from './api.js'
 import { build } from './build.js'
 import { images } from './images.js'
 import { lifecycle } from './lifecycle.js'
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, (options: readonly string[]) => Promise<v
   volumes,
   lifecycle,
   build,
+  api,
 }
 
 const [name = '', ...options] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-export type { BuildEvent, BuildStep, PullEvent } from './build/progress.js'
+export type { BuildEvent, BuildStep, PlanEvent, PullEvent } from './build/progress.js'
 export type { Attachment, AttachOptions, ExitResult, StartAttachedOptions } from './container/attach.js'
 export type { CommitOptions } from './container/commit.js'
 export { Container } from './container/container.js'
@@ -6,6 +6,7 @@ export type { ContainerSize } from './container/context.js'
 export type { ContainerArchiveOptions, ContainerCopyOptions, ContainerExtractOptions } from './container/copy.js'
 export type { ExecOptions, ExecProcess, ExecResult } from './container/exec.js'
 export { ExecBuilder } from './container/exec-builder.js'
+export type { ExecStartOptions } from './container/exec-created.js'
 export type { Exec } from './container/exec-handle.js'
 export type { ExecInspect } from './container/exec-inspect.js'
 export type { ExportOptions } from './container/export.js'
@@ -50,10 +51,13 @@ export type { AutobuildBuildOptions, AutobuildEvent, AutobuildOptions } from './
 export { BuildBuilder, type Built } from './engine/build-builder.js'
 export type { BuildCacheRecord } from './engine/build-cache.js'
 export type { PruneBuildCacheFilters, PruneBuildCacheOptions, PrunedBuildCache } from './engine/build-cache-prune.js'
+export type { BuildAuth } from './engine/build-credentials.js'
 export type { BuildOutput } from './engine/build-export.js'
 export type {
   BuildInput,
+  BuildLender,
   BuildLimits,
+  BuildNetwork,
   BuildOptions,
   BuildRequest,
   CacheFromInput,
@@ -61,6 +65,7 @@ export type {
   Entitlement,
   OutputInput,
   SecretInput,
+  SshAgent,
   SshInput,
 } from './engine/build-options.js'
 export type {
@@ -70,8 +75,23 @@ export type {
   PruneContainersFilters,
 } from './engine/container-filters.js'
 export type { PruneContainersOptions, PrunedContainers } from './engine/container-prune.js'
-export type { ContainerMount, ContainerSummary, Containers, ListOptions } from './engine/containers.js'
-export type { ContainerUsage, DiskUsage, UsageLine, VolumeUsage } from './engine/disk-usage.js'
+export type {
+  ContainerMount,
+  ContainerSummary,
+  ContainerSummaryEndpoint,
+  Containers,
+  ListOptions,
+} from './engine/containers.js'
+export type {
+  ContainerUsage,
+  DiskUsage,
+  DiskUsageOptions,
+  DiskUsageType,
+  UsageLine,
+  VolumeUsage,
+} from './engine/disk-usage.js'
+export type { Diagnosis } from './engine/doctor.js'
+export type { HostCheck, HostCheckName } from './engine/doctor-check.js'
 export type { EventListener, EventName, EventNamed } from './engine/emitter.js'
 export { Engine } from './engine/engine.js'
 export type { EventsOptions } from './engine/events.js'
@@ -79,11 +99,17 @@ export type { Image } from './engine/image.js'
 export type { Images, RegistryRequestOptions, SearchImagesOptions } from './engine/images.js'
 export type { ImportSource } from './engine/import-source.js'
 export type { EngineInfo } from './engine/info.js'
+export type { RegistryConfig, RegistryIndex } from './engine/info-registries.js'
 export type { LogDriver, LogDriverCall, LoggedContainer } from './engine/log-drivers.js'
 export { type DisconnectOptions, Network } from './engine/network.js'
 export { type NetworkBlueprint, NetworkBuilder } from './engine/network-builder.js'
 export type { NetworkFilters, PruneNetworksFilters } from './engine/network-filters.js'
-export type { NetworkInspect, NetworkInspectContainer, NetworkIpamConfig } from './engine/network-inspect.js'
+export type {
+  NetworkInspect,
+  NetworkInspectContainer,
+  NetworkIpam,
+  NetworkIpamConfig,
+} from './engine/network-inspect.js'
 export type {
   ListNetworksOptions,
   NetworkSummary,
@@ -149,6 +175,8 @@ export type { EventMessage } from './events/line.js'
 export type { EventType } from './events/types.js'
 export type {
   ArchiveSource,
+  DistributionInspect,
+  DistributionPlatform,
   FromHostOptions,
   HostFileInput,
   ImageFilters,
@@ -160,6 +188,7 @@ export type {
   ImageUsage,
   ImportOptions,
   LabelFilter,
+  LayerProgress,
   LayerStatus,
   ListImagesOptions,
   LoadOptions,
@@ -185,6 +214,8 @@ export type {
   SearchOptions,
   SearchResult,
 } from './registry/types.js'
+export type { ApiServer } from './server/api-server.js'
+export type { ServeOptions, TcpOptions } from './server/options.js'
 export type { Change } from './snapshot/index.js'
 export type {
   ConnectOptions,
@@ -206,6 +237,7 @@ export type {
   ImageRunConfig,
   LinkInput,
   MountInput,
+  NetworkInput,
   PortInput,
   Propagation,
   PullPolicy,

@@ -16,8 +16,9 @@ export class Coprocess implements AsyncDisposable {
   private readonly child
   private readonly lines
 
-  constructor(command: readonly string[]) {
-    this.child = spawn('unshare', apart(command), { stdio: ['pipe', 'pipe', 'inherit'] })
+  /** @param stderr ignored: for programs that warn each time */
+  constructor(command: readonly string[], stderr: 'inherit' | 'ignore' = 'inherit') {
+    this.child = spawn('unshare', apart(command), { stdio: ['pipe', 'pipe', stderr] })
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
   }
 

@@ -57,10 +57,13 @@ export interface ProcessRequest {
   readonly user: string
   readonly directory: string
   readonly mounts: readonly ProcessMount[]
-  readonly network: 'default' | 'none' | 'host'
+  /** `default`, `none`, `host`, the name of a network, or `container:NAME`. */
+  readonly network: string
   /** `--security=insecure` */
   readonly privileged: boolean
   readonly signal: AbortSignal
+  /** Told before the program starts: the ID of the container that it runs in. */
+  onContainer?(id: string): void
   /** A promise: no more of it before that resolves. */
   onOutput(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> | undefined
 }

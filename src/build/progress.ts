@@ -11,6 +11,8 @@ export interface BuildStep {
   readonly line: number | undefined
   /** As Docker shows it: `[build 2/5] RUN make`. */
   readonly name: string
+  /** As it is written: `RUN make`. */
+  readonly instruction: string
   /** What it is done for, of several platforms; else undefined. */
   readonly platform?: string
 }
@@ -22,12 +24,31 @@ export interface PullEvent {
   readonly progress: ImageProgress
 }
 
+/** What will be done. */
+export interface PlanEvent {
+  readonly kind: 'plan'
+  /** The ARGs in front of the first FROM, as they are written. */
+  readonly args: readonly string[]
+  /** Of all stages that the target needs, in the order of the Dockerfile, also those that make no files. */
+  readonly steps: readonly BuildStep[]
+  /** What it is done for, of several platforms; else undefined. */
+  readonly platform?: string
+}
+
 /** What happens while an image is built. */
 export type BuildEvent =
   /** Where the files come from that the build may read; `name` of the main one is `context`. */
   | { readonly kind: 'context'; readonly name: string; readonly status: 'opened' }
+  | PlanEvent
   | { readonly kind: 'step'; readonly step: BuildStep; readonly status: 'started' | 'cached' }
   | { readonly kind: 'step'; readonly step: BuildStep; readonly status: 'done' | 'failed'; readonly durationMs: number }
+  /** The program of a RUN is about to start in this container, which goes with the step. */
+  | { readonly kind: 'container'; readonly step: BuildStep; readonly id: string }
+  /**
+   * An instruction is done, whether or not it makes files. `id` is what the stage has come to: after FROM the image's ID, '' for
+   * `scratch`, else a digest that no image has; of FROM also: how many triggers of the image come next, as steps of their own.
+   */
+  | { readonly kind: 'result'; readonly step: BuildStep; readonly id: string; readonly triggers?: number }
   | { readonly kind: 'log'; readonly step: BuildStep; readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }
   | PullEvent
   /** What the checks have found, or is done otherwise than the Dockerfile asks. */

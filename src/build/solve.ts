@@ -113,7 +113,11 @@ class Solver {
     const scope = new Scope(global, { env: origin.config.Env ?? [], ...(parent && { parent }) })
     const { OnBuild: triggers, ...config } = origin.config
     const state = new StageState({ ...origin, config }, scope)
-    for (const instruction of (triggers ?? []).flatMap((text) => parseInstructions(text).instructions))
+    const triggered = (triggers ?? []).flatMap((text) => parseInstructions(text).instructions)
+    const { onEvent } = this.#request
+    const { length } = triggered
+    onEvent({ kind: 'result', step: from, id: state.id, ...(length > 0 && { triggers: length }) })
+    for (const instruction of triggered)
       await this.#instruction(instruction, state, stage, names.next(instruction, true))
     for (const instruction of stage.stage.instructions)
       await this.#instruction(instruction, state, stage, names.next(instruction))
@@ -170,6 +174,7 @@ class Solver {
     } catch (error) {
       throw failedAt(error, dockerfile.file, instruction, this.#signal)
     }
+    this.#request.onEvent({ kind: 'result', step, id: state.id })
   }
 
   async #apply(expanded: ExpandedInstruction, state: StageState, stage: PlannedStage, step: BuildStep): Promise<void> {
@@ -188,6 +193,7 @@ class Solver {
       state,
       signal: this.#signal,
       source: (from) => this.#source(from, stage),
+      started: (id) => void onEvent({ kind: 'container', step, id }),
       log: (stream, data) => onEvent({ kind: 'log', step, stream, data }),
       warn: (rule, message) => {
         const line = step.line ?? 1
@@ -226,7 +232,7 @@ function withPath(config: ImageRunConfig): ImageRunConfig {
 }
 
 function emptyOrigin(platform: string): StageOrigin {
-  return { filesystem: scratch, config: {}, author: '', history: [], platform }
+  return { id: '', filesystem: scratch, config: {}, author: '', history: [], platform }
 }
 
 function contextSource(files: () => Promise<BuildContext>): StepSource {

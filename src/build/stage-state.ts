@@ -3,6 +3,7 @@ import type { HistoryEntry } from '../image/index.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import { describe } from './describe.js'
 import type { Filesystem } from './filesystem.js'
+import { keyOf } from './key.js'
 
 /** How much of a stage is of the image that it began with. */
 export interface BaseExtent {
@@ -14,6 +15,8 @@ export interface BaseExtent {
 
 /** What a stage has come to when all of its instructions are done. */
 export interface StageResult {
+  /** Of the image that it began with, and all that was done since; '' at the beginning of nothing. */
+  readonly id: string
   readonly filesystem: Filesystem
   readonly config: ImageRunConfig
   readonly author: string
@@ -36,11 +39,13 @@ export class StageState {
   readonly platform: string
   readonly draft: ImageDraft
   filesystem: Filesystem
+  #id: string
   readonly #author: string
   readonly #history: HistoryEntry[]
   readonly #base: BaseExtent | undefined
 
-  constructor({ filesystem, config, author, history, platform, base }: StageOrigin, scope: Scope) {
+  constructor({ id, filesystem, config, author, history, platform, base }: StageOrigin, scope: Scope) {
+    this.#id = id
     this.scope = scope
     this.platform = platform
     this.draft = new ImageDraft(config)
@@ -50,9 +55,16 @@ export class StageState {
     this.#base = base
   }
 
+  /** What it has come to: another one after every instruction. */
+  get id(): string {
+    return this.#id
+  }
+
   /** An instruction is done that has changed no file. */
   advance(instruction: ExpandedInstruction): void {
-    this.#history.push({ created_by: describe(instruction, this.draft), comment, ...this.#by(), empty_layer: true })
+    const createdBy = describe(instruction, this.draft)
+    this.#history.push({ created_by: createdBy, comment, ...this.#by(), empty_layer: true })
+    this.#identify(createdBy)
   }
 
   /** An instruction is done that has left these files. */
@@ -61,13 +73,27 @@ export class StageState {
     this.filesystem = filesystem
     const created = new Date(createdAtMs).toISOString()
     const entry = { created_by: createdBy, comment, ...this.#by() }
+    this.#identify(createdBy)
     this.#history.push(isEmpty ? { ...entry, empty_layer: true } : { created, ...entry })
   }
 
   result(): StageResult {
     const { filesystem, scope, platform, draft } = this
     const author = draft.author ?? this.#author
-    return { filesystem, scope, platform, author, config: draft.config, history: this.#history, base: this.#base }
+    return {
+      id: this.#id,
+      filesystem,
+      scope,
+      platform,
+      author,
+      config: draft.config,
+      history: this.#history,
+      base: this.#base,
+    }
+  }
+
+  #identify(createdBy: string): void {
+    this.#id = keyOf({ on: this.#id, createdBy, files: this.filesystem.key })
   }
 
   #by(): { author?: string } {

@@ -5,6 +5,14 @@ import type { BuildStep } from './progress.js'
 /** Instructions that are counted. */
 const makesFiles: ReadonlySet<string> = new Set(['FROM', 'RUN', 'COPY', 'ADD', 'WORKDIR'])
 
+/** All steps of a plan, in the order of the Dockerfile; triggers of images are not known yet. */
+export function stepsOf(plan: StagePlan, platform: string | undefined): BuildStep[] {
+  return plan.stages.flatMap((planned) => {
+    const names = new StepNames(plan, planned, platform)
+    return [planned.stage, ...planned.stage.instructions].map((instruction) => names.next(instruction))
+  })
+}
+
 /** Steps of a stage as they are shown: `[build 2/5] RUN make`. */
 export class StepNames {
   readonly #stage: PlannedStage
@@ -13,6 +21,7 @@ export class StepNames {
   readonly #total: number
   #count = 0
   #position = 0
+  #triggers = 0
 
   constructor(plan: StagePlan, stage: PlannedStage, platform: string | undefined) {
     this.#stage = stage
@@ -26,11 +35,13 @@ export class StepNames {
   next({ kind, original, lines }: Instruction | Stage, isTrigger = false): BuildStep {
     if (makesFiles.has(kind) && !isTrigger) this.#count++
     const place = `${this.#label} ${this.#count}/${this.#total}`.trim()
+    const id = isTrigger ? `${this.#stage.index}.0.${++this.#triggers}` : `${this.#stage.index}.${this.#position++}`
     return {
-      id: `${this.#stage.index}.${this.#position++}`,
+      id,
       stage: this.#stage.label,
       line: isTrigger ? undefined : lines.first,
       name: `[${place}] ${original}`,
+      instruction: original,
       ...(this.#platform !== undefined && { platform: this.#platform }),
     }
   }

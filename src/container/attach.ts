@@ -1,7 +1,8 @@
 import { InvalidStateError } from '../errors/index.js'
 import type { ExitedFrame, RestartingFrame } from '../launch/protocol.gen.js'
 import type { Session } from '../launch/session.js'
-import type { Outcome } from '../store/containers.js'
+import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { linkedSignal } from './abortable.js'
 import { proxySignals } from './attach-signals.js'
 import type { ContainerContext, Live } from './context.js'
 import { parseDetachKeys } from './detach-keys.js'
@@ -14,6 +15,7 @@ import { signalName } from './signals.js'
 import { refusal } from './states.js'
 import type { SessionOutput, SessionStreams } from './streams.js'
 import { waitEnded } from './wait.js'
+import type { StreamSession } from './waiting-session.js'
 
 /** How a program ended: its own exit code, or 128 + the signal that killed it. */
 export interface ExitResult {
@@ -22,6 +24,8 @@ export interface ExitResult {
   readonly signal: string | undefined
   /** The kernel killed it for lack of memory. */
   readonly oomKilled: boolean
+  /** Why it could not be started (again). */
+  readonly error?: string
 }
 
 /** What an attachment that a start is made with can be told; the sizes are those of the terminal at the start. */
@@ -40,6 +44,11 @@ export interface AttachOptions {
   readonly stdout?: boolean
   /** Default true. */
   readonly stderr?: boolean
+  /**
+   * Also to a container that does not run: its streams are those of its next start, from the first byte on if this process
+   * starts it. `exit` rejects when that start fails. Default false: that is refused.
+   */
+  readonly waitForStart?: boolean
   /**
    * What lets go of the container when it is written to a terminal's `stdin`: characters, and `ctrl-` with a letter or one of
    * `@[\]^_`, separated by commas. Default `ctrl-p,ctrl-q`.
@@ -83,6 +92,10 @@ export interface Attachment extends SessionStreams {
   readonly exit: Promise<ExitResult>
   /** true: the container was let go of, by detach keys, `detach()` or the signal, and runs on; false: the program has ended. */
   readonly detached: Promise<boolean>
+  /** The program has a terminal, whose output is all in `stdout`. */
+  readonly tty: boolean
+  /** The end of `stdin` is the program's, of which nobody else has it attached. */
+  readonly stdinOnce: boolean
   /** Sets the size of the terminal. */
   resize(rows: number, columns: number): void
   /** Lets go; the streams end, and the container runs on. */
@@ -112,9 +125,13 @@ export async function attach(context: ContainerContext, id: string, options: Att
   await context.events.told()
   const ended = programEnd(session).then(async (end) => resultOf(end ? outcomeOf(end) : await waitEnded(context, id)))
   const before = options.logs ? { before: replay(context, id, attached.logBytes, options) } : {}
-  const signal = options.signal ? AbortSignal.any([options.signal, context.closing]) : context.closing
-  const attachment = attachmentOf(context, id, session, ended, { ...options, tty, stdin, signal, ...before })
-  attachment.detached.then(() => session.close())
+  const { signal, unlink } = linkedSignal(options.signal, context.closing)
+  const input = { ...options, tty, stdin, stdinOnce: isStdinOnce(record), signal, ...before }
+  const attachment = attachmentOf(context, id, session, ended, input)
+  attachment.detached.then(() => {
+    unlink()
+    session.close()
+  })
   return attachment
 }
 
@@ -126,7 +143,12 @@ export function attachLive(context: ContainerContext, live: Live, options: LiveA
 export interface LiveAttachOptions extends StartAttachedOptions {
   readonly tty: boolean
   readonly stdin: boolean
+  readonly stdinOnce: boolean
 }
+
+/** Whether the end of the input that somebody has attached is the program's. */
+export const isStdinOnce = ({ config }: Pick<ContainerRecord, 'config'>): boolean =>
+  config.interactive && (config.stdinOnce ?? config.attached)
 
 /** How the program has ended, also if it is started again; when the store knows, if it is not. */
 export async function firstEnd(live: Live): Promise<ExitResult> {
@@ -134,18 +156,20 @@ export async function firstEnd(live: Live): Promise<ExitResult> {
   return resultOf(end?.type === 'restarting' ? outcomeOf(end) : await live.ended())
 }
 
-interface AttachmentInput extends Pick<AttachOptions, 'detachKeys' | 'sigProxy' | 'signal'> {
+export interface AttachmentInput extends Pick<AttachOptions, 'detachKeys' | 'sigProxy' | 'signal'> {
   readonly tty: boolean
   readonly stdin: boolean
+  readonly stdinOnce: boolean
   readonly before?: (output: SessionOutput) => Promise<void>
 }
 
-function attachmentOf(
+/** The attachment that a session makes. */
+export function attachmentOf(
   context: ContainerContext,
   id: string,
-  session: Session,
+  session: StreamSession,
   ended: Promise<ExitResult>,
-  { tty, stdin, detachKeys, sigProxy, signal, before }: AttachmentInput,
+  { tty, stdin, stdinOnce, detachKeys, sigProxy, signal, before }: AttachmentInput,
 ): Attachment {
   const streams = new SessionAttachment(session, ended.then(ignore, ignore), {
     stdin,
@@ -174,14 +198,14 @@ function attachmentOf(
   // Who reads only the streams must not be ended by an engine that is closed meanwhile.
   exit.catch(ignore)
   const { stdin: input, stdout, stderr } = streams
-  return { stdin: input, stdout, stderr, exit, detached, resize, detach }
+  return { stdin: input, stdout, stderr, exit, detached, tty, stdinOnce, resize, detach }
 }
 
 const streamBits = (stdin: boolean, { stdout = true, stderr = true }: AttachOptions) =>
   (stdin ? 1 : 0) | (stdout ? 2 : 0) | (stderr ? 4 : 0)
 
 /** The end of the program that runs now, also of one that is started again; undefined when the connection has ended before. */
-function programEnd(session: Session): Promise<ExitedFrame | RestartingFrame | undefined> {
+export function programEnd(session: Session): Promise<ExitedFrame | RestartingFrame | undefined> {
   return new Promise((resolve) => {
     if (session.restarting) return resolve(session.restarting)
     const unwatch = session.watch({
@@ -195,7 +219,7 @@ function programEnd(session: Session): Promise<ExitedFrame | RestartingFrame | u
 }
 
 /** Everything that was logged up to there. */
-function replay(
+export function replay(
   context: ContainerContext,
   id: string,
   endBytes: number,
@@ -231,5 +255,6 @@ export function resultOf(outcome: Outcome | undefined): ExitResult {
     exitCode: outcome?.exitCode ?? 137,
     signal: outcome?.signal ? signalName(outcome.signal) : undefined,
     oomKilled: outcome?.oomKilled ?? false,
+    ...(outcome?.error && { error: outcome.error }),
   }
 }

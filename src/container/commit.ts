@@ -1,10 +1,10 @@
 import type { Image } from '../engine/image.js'
 import { failpoint } from '../errors/failpoint.js'
 import type { PackResult } from '../snapshot/index.js'
-import { mergeHealthcheck } from '../spec/health.js'
 import type { ImageRunConfig } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
-import type { ContainerContext, InspectImage } from './context.js'
+import { committedConfig, filledUp } from './committed-config.js'
+import type { ContainerContext } from './context.js'
 import { whileThere } from './files.js'
 import { freezeRunning } from './freeze-running.js'
 import { presentFor } from './present.js'
@@ -17,6 +17,8 @@ export interface CommitOptions {
   readonly message?: string
   /** Dockerfile instructions for its configuration, such as `CMD ["redis-server"]`; `docker commit --change`. */
   readonly changes?: readonly string[]
+  /** The image's configuration before the changes: it is filled up with the container's. */
+  readonly config?: ImageRunConfig
   /** A running container stands still while its files are read. Default true. */
   readonly pause?: boolean
   /** Stops the work; nothing of it is left. */
@@ -28,10 +30,10 @@ export async function commit(
   context: ContainerContext,
   record: ContainerRecord,
   reference: string | undefined,
-  { author, message, changes, pause = true, signal }: CommitOptions,
+  { author, message, changes, config: given = {}, pause = true, signal }: CommitOptions,
 ): Promise<Image> {
   await presentFor(context, record.id, 'commit', signal)
-  const config = committedConfig(record, context.inspectImage(record))
+  const config = filledUp(given, committedConfig(record, context.inspectImage(record)))
   return context.commitImage({
     parent: record.image,
     reference,
@@ -61,30 +63,3 @@ function packStill(
     return await context.files(record).packChanges(file, { signal })
   })
 }
-
-/** What of a container's configuration becomes its image's, as `docker commit` has it: builds of its image are over. */
-function committedConfig({ config }: ContainerRecord, { config: image }: InspectImage): ImageRunConfig {
-  const own = new Set(config.env.map(nameOf))
-  const entrypoint = config.entrypoint ?? image.Entrypoint
-  const command = config.command.length > 0 ? config.command : config.entrypoint ? [] : (image.Cmd ?? [])
-  const user = config.user || image.User
-  const directory = config.workdir || image.WorkingDir
-  const stopSignal = config.stopSignal ?? image.StopSignal
-  const stopTimeout = config.stopTimeout ?? image.StopTimeout
-  const healthcheck = mergeHealthcheck(config.healthcheck, image.Healthcheck)
-  return {
-    ...(user && { User: user }),
-    ...(image.ExposedPorts && { ExposedPorts: image.ExposedPorts }),
-    Env: [...config.env, ...(image.Env ?? []).filter((variable) => !own.has(nameOf(variable)))],
-    ...(entrypoint && { Entrypoint: entrypoint }),
-    ...(command.length > 0 && { Cmd: command }),
-    ...(image.Volumes && { Volumes: image.Volumes }),
-    ...(directory && { WorkingDir: directory }),
-    Labels: { ...image.Labels, ...config.labels },
-    ...(stopSignal !== undefined && { StopSignal: String(stopSignal) }),
-    ...(stopTimeout !== undefined && { StopTimeout: stopTimeout }),
-    ...(healthcheck && { Healthcheck: healthcheck }),
-  }
-}
-
-const nameOf = (variable: string) => variable.split('=', 1)[0]

@@ -10,15 +10,18 @@ import type { UpdateOptions } from '../spec/update.js'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import type { ArchiveSource } from '../volume/archive.js'
 import type { CopiedArchive } from '../volume/copy-out.js'
+import type { PathStat } from '../volume/copy-place.js'
 import {
   type Attachment,
   type AttachOptions,
   attach,
   attachLive,
   type ExitResult,
+  isStdinOnce,
   resultOf,
   type StartAttachedOptions,
 } from './attach.js'
+import { attachBeforeStart } from './attach-before-start.js'
 import type { CommitOptions } from './commit.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import type { ContainerArchiveOptions, ContainerCopies, ContainerCopyOptions, ContainerExtractOptions } from './copy.js'
@@ -43,6 +46,7 @@ import type { ContainerProcesses } from './top.js'
 import type { UpdateResult } from './update.js'
 import { type WaitOptions, wait } from './wait.js'
 import type { AwaitedState, WaitForOptions } from './wait-for.js'
+import { isAwaited } from './waiting-attachments.js'
 
 /**
  * A container: a handle on what the store knows under its id. Any number of handles, in any number of processes, may exist
@@ -64,21 +68,39 @@ export class Container {
   /**
    * Starts a created or exited container; one that runs is left alone.
    *
+   * @returns whether it did that: false when it ran already
    * @throws {LaunchError} with Docker's exit code, when the program cannot be started
    */
-  async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+  async start({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
     signal?.throwIfAborted()
     this.#record()
-    await this.#act('start', () => start(this.#context, this.id, detachedStreams))
+    const live = await this.#act('start', () => start(this.#context, this.id, detachedStreams))
+    return live !== undefined
   }
 
   /** Starts it with its streams attached from the first byte; attaches to one that runs. */
   async startAttached(options: StartAttachedOptions = {}): Promise<Attachment> {
-    const { tty, interactive: stdin } = this.#record().config
+    const record = this.#record()
     parseDetachKeys(options.detachKeys ?? '')
+    if (isAwaited(this.#context, this.id)) return this.#startShared(options)
+    const { tty, interactive: stdin } = record.config
     const streams = { attached: true, rows: options.rows ?? 0, columns: options.columns ?? 0 }
     const live = await this.#act('start', () => start(this.#context, this.id, streams))
-    return live ? attachLive(this.#context, live, { ...options, tty, stdin }) : this.attach(options)
+    if (!live) return this.attach(options)
+    return attachLive(this.#context, live, { ...options, tty, stdin, stdinOnce: isStdinOnce(record) })
+  }
+
+  /** Others have attached before. */
+  async #startShared({ rows = 0, columns = 0, ...options }: StartAttachedOptions): Promise<Attachment> {
+    const attachment = await this.attach({ ...options, waitForStart: true })
+    if (rows > 0 && columns > 0) attachment.resize(rows, columns)
+    try {
+      await this.start()
+      return attachment
+    } catch (error) {
+      attachment.detach()
+      throw error
+    }
   }
 
   /**
@@ -315,8 +337,8 @@ export class Container {
   /** Gives it another name. @throws {InvalidOptionError} INVALID_NAME; {ConflictError} NAME_IN_USE */
   async rename(name: string): Promise<void> {
     this.#record()
-    checkContainerName(name)
-    await this.#act('rename', () => this.#context.rename(this.id, name))
+    const checked = checkContainerName(name)
+    await this.#act('rename', () => this.#context.rename(this.id, checked))
   }
 
   /**
@@ -340,7 +362,7 @@ export class Container {
 
   /**
    * Attaches to the first process, whoever started it: to its output from now on (with `logs`, from the beginning), and to its
-   * stdin when it is interactive.
+   * stdin when it is interactive. With `waitForStart` also to one that does not run: several may, and share its next start.
    *
    * @throws {InvalidStateError} INVALID_STATE when it is stopped, paused or waits to be started again
    * @throws {InvalidOptionError} INVALID_OPTION for detach keys that cannot be
@@ -354,7 +376,8 @@ export class Container {
    */
   async attach(options: AttachOptions = {}): Promise<Attachment> {
     this.#record()
-    return this.#act('attach to', () => attach(this.#context, this.id, options))
+    const attachTo = options.waitForStart ? attachBeforeStart : attach
+    return this.#act('attach to', () => attachTo(this.#context, this.id, options))
   }
 
   /**
@@ -451,6 +474,20 @@ export class Container {
    */
   async copyFrom(source: string, target: string, options: ContainerCopyOptions = {}): Promise<CopiedFiles> {
     return this.#copy('copy from', options.signal, (copies) => copies.copyFrom(source, target, options))
+  }
+
+  /**
+   * What is at a path of it, as Docker's `docker cp` asks it: a symlink is told itself, unless it is to be followed.
+   *
+   * @throws {NotFoundError} FILE_NOT_FOUND, CONTAINER_NOT_FOUND; {InvalidOptionError}; {LaunchError}
+   *
+   * @example
+   * ```ts
+   * const { size, mode } = await container.stat('/etc/passwd')
+   * ```
+   */
+  async stat(path: string, options: ContainerArchiveOptions = {}): Promise<PathStat> {
+    return this.#copy('look into', options.signal, (copies) => copies.stat(path, options))
   }
 
   /**

@@ -66,11 +66,16 @@ export interface ExecRequest {
   readonly workdir: string
   readonly tty: boolean
   readonly stdin: boolean
+  /** What `inspect()` tells of its output. */
+  readonly stdout: boolean
+  readonly stderr: boolean
   readonly privileged: boolean
   /** Nobody reads it. */
   readonly detached: boolean
   /** Only the whole of its output is wanted: its streams may end before anybody listens. */
   readonly gathered: boolean
+  /** That it was created has been told already. */
+  readonly isTold: boolean
   /** '': Docker's. */
   readonly detachKeys: string
   readonly rows: number
@@ -119,6 +124,8 @@ export interface ContainerContext {
    * transaction that is under way, if there is one.
    */
   tell(record: ContainerRecord, action: string, extra?: Readonly<Record<string, string>>): void
+  /** Records that an exec was created, which is not started yet. */
+  tellExecCreated(record: ContainerRecord, request: ExecRequest): void
   /** Calls `listener` after transactions of whichever process; returns what ends it. */
   onCommit(listener: () => void): () => void
   /**

@@ -1,6 +1,7 @@
 import type { CopiedFiles } from '../engine/volume-files.js'
 import type { ArchiveSource } from '../volume/archive.js'
 import type { CopiedArchive } from '../volume/copy-out.js'
+import type { PathStat } from '../volume/copy-place.js'
 
 /** Options of {@link Container.copyTo} and {@link Container.copyFrom}. */
 export interface ContainerCopyOptions {
@@ -26,6 +27,8 @@ export interface ContainerExtractOptions {
    * way is removed, a directory with all that is in it. Default true.
    */
   readonly noOverwriteDirNonDir?: boolean | undefined
+  /** Take an archive that has no end-of-archive marker, as some that programs in Go make. Default false. */
+  readonly toleratesMissingEnd?: boolean | undefined
   /** The files get the container's user, if it was given one. Default false: they have the archive's owners, by number. */
   readonly archive?: boolean | undefined
   /** Stops it; what was extracted stays. */
@@ -36,6 +39,7 @@ export interface ContainerExtractOptions {
 export interface ContainerCopies {
   copyTo(source: string, target: string, options: ContainerCopyOptions): Promise<CopiedFiles>
   copyFrom(source: string, target: string, options: ContainerCopyOptions): Promise<CopiedFiles>
+  stat(path: string, options: ContainerArchiveOptions): Promise<PathStat>
   archive(path: string, options: ContainerArchiveOptions): Promise<CopiedArchive>
   extract(tar: ArchiveSource, path: string, options: ContainerExtractOptions): Promise<CopiedFiles>
 }

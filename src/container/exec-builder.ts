@@ -115,6 +115,17 @@ export class ExecBuilder implements PromiseLike<ExecResult> {
     return detachExec(this.#context, this.#id, this.#command, this.#options)
   }
 
+  /**
+   * Makes it known, and starts nothing: {@link Exec.start} does, or {@link Exec.detach}, in this process. It is forgotten when
+   * the run of the container is over; of more than 1024 that nobody starts, the oldest first.
+   *
+   * @throws {InvalidStateError} INVALID_STATE when the container does not run, is paused, or waits to be started again
+   */
+  async create(): Promise<Exec> {
+    const { createExec } = await import('./exec-created.js')
+    return createExec(this.#context, this.#id, this.#command, this.#options)
+  }
+
   // biome-ignore lint/suspicious/noThenProperty: awaiting the builder runs it, by design
   then<A = ExecResult, B = never>(
     onFulfilled?: ((value: ExecResult) => A | PromiseLike<A>) | null,

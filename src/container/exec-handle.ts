@@ -3,15 +3,18 @@ import { InvalidStateError, NotFoundError } from '../errors/index.js'
 import type { Exit, Session } from '../launch/session.js'
 import type { ContainerContext } from './context.js'
 import { connectIn } from './dialogue.js'
+import type { ExecProcess } from './exec.js'
+import type { ExecStartOptions } from './exec-created.js'
 import { type ExecInspect, inspectExec, type TellableExec } from './exec-inspect.js'
 import { clearLostExec } from './exec-leftovers.js'
-import { execSocket, execsDirectory, isExecId, observeExec, observeExecs } from './exec-record.js'
+import { type CreatedExec, entryOf, findPlace, resizeCreated } from './exec-memory.js'
+import { execSocket, execsDirectory, isExecId, type ObservedExec, observeExec, observeExecs } from './exec-record.js'
 import { signalNumber } from './signals.js'
 
 const SIGKILL = 9
 
 /**
- * A process that was started in a container by `exec()`, in whichever process: a handle on what its record tells. What it
+ * A process that was created or started in a container by `exec()`, in whichever process: a handle on what its record tells. What it
  * has left is there as long as this run of the container.
  *
  * @example
@@ -34,6 +37,24 @@ export class Exec {
     this.id = id
   }
 
+  /**
+   * Starts one that `create()` has made, in the same process, and gives its streams: see {@link ExecBuilder.start}.
+   *
+   * @throws {ConflictError} EXEC_STARTED the second time; {InvalidStateError} INVALID_STATE; {LaunchError}
+   */
+  async start(options: ExecStartOptions = {}): Promise<ExecProcess> {
+    this.#context.closing.throwIfAborted()
+    const { startCreated } = await import('./exec-created.js')
+    return startCreated(this.#context, this.id, options)
+  }
+
+  /** Starts one that `create()` has made, and leaves it to itself: see {@link ExecBuilder.detach}. @throws as {@link start} */
+  async detach(options: ExecStartOptions = {}): Promise<void> {
+    this.#context.closing.throwIfAborted()
+    const { detachCreated } = await import('./exec-created.js')
+    await detachCreated(this.#context, this.id, options)
+  }
+
   /** What Docker's API tells of it. @throws {NotFoundError} EXEC_NOT_FOUND when the run of the container is over, or many later ones have ended */
   async inspect(): Promise<ExecInspect> {
     return inspectExec(this.containerId, this.id, await this.#observe())
@@ -50,11 +71,12 @@ export class Exec {
   }
 
   /**
-   * Sets the size of its terminal; one without is left as it is.
+   * Sets the size of its terminal, also of one that is not started yet; one without is left as it is.
    *
    * @throws {InvalidStateError} INVALID_STATE when it has ended
    */
   async resize(rows: number, columns: number): Promise<void> {
+    if (resizeCreated(this.#context, this.id, rows, columns)) return
     await this.#ask((session) => {
       session.send({ type: 'resize', rows, columns })
       // Answered, so that it was done.
@@ -67,7 +89,8 @@ export class Exec {
     for (;;) {
       signal?.throwIfAborted()
       const now = await this.#observe()
-      if (now.status === 'exited') return now.exitCode
+      if ('exitCode' in now) return now.exitCode
+      if (now.status === 'created') throw notRunning(this.containerId, this.id, 'created')
       const session = await this.#connect()
       const exit = session && (await exitOf(session, signal))
       if (exit) return (exit.signaled ? 128 : 0) + exit.status
@@ -78,27 +101,36 @@ export class Exec {
   /** Once it is known whether one that is being started runs. */
   async #observe(): Promise<TellableExec> {
     const { closing } = this.#context
-    closing.throwIfAborted()
     for (;;) {
-      const now = isRunning(this.#context, this.containerId)
-        ? observeExec(this.#context, this.containerId, this.id)
-        : undefined
+      closing.throwIfAborted()
+      const now = this.#look()
       if (!now) throw noSuchExec(this.id)
       if (now.status === 'lost') {
         await clearLostExec(this.#context, this.containerId, this.id)
-        throw noSuchExec(this.id)
-      }
-      if (now.status !== 'starting') return now
+        if (!entryOf(this.#context, this.id)) throw noSuchExec(this.id)
+      } else if ('config' in now) return now
       await delay(2, undefined, { signal: closing })
     }
   }
 
+  /** The record counts, as long as there is one. */
+  #look(): ObservedExec | CreatedExec | undefined {
+    const { state } = entryOf(this.#context, this.id) ?? {}
+    const hasRecord = (state?.status ?? 'begun') === 'begun' || state?.status === 'over'
+    const recorded =
+      hasRecord && isRunning(this.#context, this.containerId)
+        ? observeExec(this.#context, this.containerId, this.id)
+        : undefined
+    return recorded ?? state
+  }
+
   async #ask(request: (session: Session) => Promise<number | undefined>): Promise<void> {
     const now = await this.#observe()
+    if (now.status === 'created') throw notRunning(this.containerId, this.id, 'created')
     const session = now.status === 'running' ? await this.#connect() : undefined
     try {
       const errno = session && (await session.hold(request(session)))
-      if (errno !== 0) throw notRunning(this.containerId, this.id)
+      if (errno !== 0) throw notRunning(this.containerId, this.id, 'exited')
     } finally {
       session?.close()
     }
@@ -136,15 +168,27 @@ export async function listExecs(context: ContainerContext, container: string): P
 
 /** @throws {NotFoundError} EXEC_NOT_FOUND */
 export async function findExec(context: ContainerContext, container: string, id: string): Promise<Exec> {
-  if (!isExecId(id) || !isRunning(context, container) || !observeExec(context, container, id)) throw noSuchExec(id)
+  const isThere =
+    entryOf(context, id)?.container === container ||
+    (isExecId(id) && isRunning(context, container) && observeExec(context, container, id) !== undefined)
+  if (!isThere) throw noSuchExec(id)
   return new Exec(context, container, id)
+}
+
+/** The same of whichever container. @throws {NotFoundError} EXEC_NOT_FOUND */
+export async function findExecAnywhere(context: ContainerContext, id: string): Promise<Exec> {
+  const container = findPlace(context, id)
+  if (container === undefined) throw noSuchExec(id)
+  return findExec(context, container, id)
 }
 
 const noSuchExec = (id: string) =>
   new NotFoundError(`No such exec instance: ${id}`, { code: 'EXEC_NOT_FOUND', details: { exec: id } })
 
-const notRunning = (container: string, exec: string) =>
-  new InvalidStateError(`exec ${exec} is not running: it has ended`, {
+function notRunning(container: string, exec: string, from: 'created' | 'exited'): InvalidStateError {
+  const why = from === 'created' ? 'it has not been started' : 'it has ended'
+  return new InvalidStateError(`exec ${exec} is not running: ${why}`, {
     code: 'INVALID_STATE',
-    details: { container, exec, from: 'exited', to: 'exited' },
+    details: { container, exec, from, to: 'exited' },
   })
+}

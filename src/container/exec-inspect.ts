@@ -1,4 +1,5 @@
 import { parseDetachKeys } from './detach-keys.js'
+import type { CreatedExec } from './exec-memory.js'
 import type { ExecConfig, ObservedExec } from './exec-record.js'
 
 /** `GET /exec/ID/json`: Docker's field names and forms. */
@@ -22,12 +23,12 @@ export interface ExecInspect {
   readonly ContainerID: string
   /** Bytes in base64; '' when the default was not changed. */
   readonly DetachKeys: string
-  /** As the host sees it; also when it has ended. 0 while it is being started. */
+  /** As the host sees it; also when it has ended. 0 while it is not started. */
   readonly Pid: number
 }
 
 /** An exec that there is something to tell about. */
-export type TellableExec = Extract<ObservedExec, { config: ExecConfig }>
+export type TellableExec = Extract<ObservedExec | CreatedExec, { config: ExecConfig }>
 
 export function inspectExec(container: string, exec: string, observed: TellableExec): ExecInspect {
   const { config, pid } = observed
@@ -35,7 +36,7 @@ export function inspectExec(container: string, exec: string, observed: TellableE
   return {
     ID: exec,
     Running: observed.status === 'running',
-    ExitCode: observed.status === 'exited' ? observed.exitCode : null,
+    ExitCode: 'exitCode' in observed ? observed.exitCode : null,
     ProcessConfig: {
       tty: config.tty,
       entrypoint,

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { failpoint } from '../errors/failpoint.js'
 import { native, readTextFile } from '../host/index.js'
-import type { ContainerContext } from './context.js'
+import type { ContainerContext, ExecRequest } from './context.js'
 import { runDirectory } from './run-directory.js'
 
 // An exec has one file in `exec` of its container's run directory, and that goes with the directory. Its supervisor holds the
@@ -19,6 +19,12 @@ export interface ExecConfig {
   readonly openStderr: boolean
   /** What was asked for; '' Docker's. */
   readonly detachKeys: string
+}
+
+/** What an exec's record tells of what was asked for. */
+export function configOf(request: ExecRequest): ExecConfig {
+  const { command, tty, privileged, user, stdin, stdout, stderr, detachKeys } = request
+  return { command, tty, privileged, user, openStdin: stdin, openStdout: stdout, openStderr: stderr, detachKeys }
 }
 
 /** An exec as its record tells it. */

@@ -35,6 +35,9 @@ export interface ExecOptions {
   readonly stdin?: string | Uint8Array | Readable
   /** Keep stdin open for writing (`start()`). Default false. */
   readonly interactive?: boolean
+  /** Whether `inspect()` says that its output is attached. Default true, unless it is detached. */
+  readonly stdout?: boolean
+  readonly stderr?: boolean
   readonly rows?: number
   readonly columns?: number
   /** What lets go of the process when it is written to its terminal's `stdin`. Default `ctrl-p,ctrl-q`. */
@@ -69,7 +72,7 @@ export interface ExecProcess extends SessionStreams {
 }
 
 /** A process that runs, its container, and when it ends. */
-interface Started {
+export interface Started {
   readonly record: ContainerRecord
   readonly exec: Exec
   readonly live: LiveExec
@@ -86,7 +89,8 @@ export async function startExec(
   return startWith(context, id, requestOf(command, options, 'streams'), options)
 }
 
-async function startWith(
+/** The same of a request. */
+export async function startWith(
   context: ContainerContext,
   id: string,
   request: ExecRequest,
@@ -121,10 +125,21 @@ export async function detachExec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<Exec> {
-  const started = await launch(context, id, requestOf(command, options, 'nothing'), options.signal)
+  const started = await launchDetached(context, id, requestOf(command, options, 'nothing'), options)
+  return started.exec
+}
+
+/** The same of a request. */
+export async function launchDetached(
+  context: ContainerContext,
+  id: string,
+  request: ExecRequest,
+  options: ExecOptions,
+): Promise<Started> {
+  const started = await launch(context, id, request, options.signal)
   killedBy(options.signal, started)
   started.live.session.unref()
-  return started.exec
+  return started
 }
 
 /** Runs a process to its end and gathers its output. @throws the signal's reason when aborted, after the process was killed */
@@ -161,7 +176,8 @@ function newExecId(): string {
 /** What the caller has of an exec once it runs. */
 type Wanted = 'streams' | 'output' | 'nothing'
 
-function requestOf(command: readonly string[], options: ExecOptions, wanted: Wanted): ExecRequest {
+/** What is to be started, checked. @throws {InvalidOptionError} INVALID_OPTION */
+export function requestOf(command: readonly string[], options: ExecOptions, wanted: Wanted): ExecRequest {
   if (command.length === 0 || command.some((word) => typeof word !== 'string'))
     throw new InvalidOptionError(
       'No exec command specified: give the program and its arguments as an array of strings',
@@ -178,9 +194,12 @@ function requestOf(command: readonly string[], options: ExecOptions, wanted: Wan
     workdir: options.workdir ?? '',
     tty,
     stdin: wanted !== 'nothing' && (stdin !== undefined || interactive || tty),
+    stdout: wanted !== 'nothing' && (options.stdout ?? true),
+    stderr: wanted !== 'nothing' && (options.stderr ?? true),
     privileged: options.privileged ?? false,
     detached: wanted === 'nothing',
     gathered: wanted === 'output',
+    isTold: false,
     detachKeys: options.detachKeys ?? '',
     rows: options.rows ?? 0,
     columns: options.columns ?? 0,

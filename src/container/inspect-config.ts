@@ -48,13 +48,13 @@ export function inspectConfig(
     Hostname: hostname,
     Domainname: config.domainname,
     User: config.user || image.User || '',
-    AttachStdin: config.interactive && config.attached,
-    AttachStdout: config.attached,
-    AttachStderr: config.attached,
+    AttachStdin: isAttachedTo(config, 'stdin'),
+    AttachStdout: isAttachedTo(config, 'stdout'),
+    AttachStderr: isAttachedTo(config, 'stderr'),
     ...(exposedPorts.length > 0 && { ExposedPorts: Object.fromEntries(exposedPorts.map((name) => [name, {}])) }),
     Tty: config.tty,
     OpenStdin: config.interactive,
-    StdinOnce: config.interactive && config.attached,
+    StdinOnce: config.stdinOnce ?? (config.interactive && config.attached),
     Env: environment(config, image),
     Cmd: config.command.length > 0 ? config.command : config.entrypoint ? null : (image.Cmd ?? null),
     ...(healthcheck && { Healthcheck: healthcheck }),
@@ -68,6 +68,10 @@ export function inspectConfig(
     ...(stopSignal ? { StopSignal: stopSignal } : {}),
     ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
   }
+}
+
+function isAttachedTo({ attachedTo, attached, interactive }: ContainerConfig, stream: string): boolean {
+  return attachedTo ? attachedTo.includes(stream) : attached && (stream !== 'stdin' || interactive)
 }
 
 /** Its own, and its image's. */

@@ -1,4 +1,4 @@
-import { maskedPaths, readonlyPaths } from '../spec/kernel-paths.js'
+import { hiddenPaths } from '../spec/kernel-paths.js'
 import type { ContainerConfig, DeviceRate, PortBinding } from '../spec/options.js'
 import { inspectMountOptions } from './inspect-mount-options.js'
 import { type InspectHostPort, sortedByKey } from './inspect-network.js'
@@ -68,14 +68,14 @@ function security(config: ContainerConfig) {
     GroupAdd: unlessEmpty(config.groupAdd),
     SecurityOpt: securityOpt(config),
     ...(Object.keys(config.sysctls).length > 0 && { Sysctls: config.sysctls }),
-    ...hiddenPaths(config),
+    ...inspectHiddenPaths(config),
   }
 }
 
 /** Docker tells of a privileged container that nothing is said about them, and of one without them that there are none. */
-function hiddenPaths({ privileged, security }: ContainerConfig) {
-  if (privileged) return { MaskedPaths: null, ReadonlyPaths: null }
-  if (security.systemPathsUnconfined) return { MaskedPaths: [], ReadonlyPaths: [] }
+function inspectHiddenPaths(config: ContainerConfig) {
+  if (config.privileged) return { MaskedPaths: null, ReadonlyPaths: null }
+  const { maskedPaths, readonlyPaths } = hiddenPaths(config)
   return { MaskedPaths: maskedPaths, ReadonlyPaths: readonlyPaths }
 }
 

@@ -43,10 +43,11 @@ function longForm(mount: ConfiguredMount): Record<string, unknown> {
 
 const readOnlyOf = ({ readOnly }: { readonly readOnly: boolean }) => filled({ ReadOnly: readOnly })
 
-function bindOptions({ propagation, recursive }: ConfiguredBind): Record<string, unknown> {
+function bindOptions({ propagation, recursive, createSource }: ConfiguredBind): Record<string, unknown> {
   return given('BindOptions', {
     Propagation: propagation === 'rprivate' ? '' : propagation,
     NonRecursive: recursive === 'disabled',
+    CreateMountpoint: createSource,
     ReadOnlyNonRecursive: recursive === 'writable',
     ReadOnlyForceRecursive: recursive === 'readonly',
   })

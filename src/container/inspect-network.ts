@@ -131,7 +131,11 @@ function inspectEndpoint({ id, name, hostname }: NetworkedContainer, endpoint: C
   }
 }
 
-function addressesOf({ active, definition }: ContainerEndpoint): InspectAddresses {
+/** What it has there while it runs. */
+export function addressesOf({
+  active,
+  definition,
+}: Pick<ContainerEndpoint, 'active' | 'definition'>): InspectAddresses {
   if (!active) return noAddresses
   const ipv4 = placeOf(active.ipv4, definition)
   const ipv6 = placeOf(active.ipv6, definition)

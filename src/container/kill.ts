@@ -36,11 +36,17 @@ export async function kill(context: ContainerContext, id: string, signal: string
  * Sends a signal as somebody who stops the container: who does not have it started again after a reboot. Where the signal is
  * the one that stops it, it is not started again at all, and goes on if it is paused.
  *
+ * @param isStop it is stopped, whatever the signal
  * @returns false: it has ended meanwhile
  */
-export async function send(context: ContainerContext, { record, status }: Present, signal: number): Promise<boolean> {
+export async function send(
+  context: ContainerContext,
+  { record, status }: Present,
+  signal: number,
+  isStop = false,
+): Promise<boolean> {
   const { id } = record
-  const final = isFinal(context, record, signal)
+  const final = isStop || isFinal(context, record, signal)
   context.markStopped(record, status === 'restarting' ? undefined : signal)
   const everyone = signal === SIGKILL
   const errno = await askSupervisor(context, id, (session) => session.signal(signal, { everyone, final }))

@@ -92,13 +92,16 @@ export interface Place {
   offset: number
 }
 
+/** What is read at once, and with its entries kept by each of hundreds of followers who do not go on: a longer entry takes more. */
+const usualBlock = 32 * 1024
+
 /** The entries from a place on, as many as are there now; the place moves behind them. */
 export async function* entriesFrom(
   place: Place,
   format: LogFormat,
   end = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<TimedEntry[], void, void> {
-  const block = Buffer.allocUnsafe(longestEntry)
+  let block = Buffer.allocUnsafe(usualBlock)
   const content = await place.file.content()
   for (;;) {
     const length = Math.min(block.length, end - place.offset)
@@ -107,7 +110,9 @@ export async function* entriesFrom(
     const { entries, taken } = format.decode(block.subarray(0, bytesRead))
     place.offset += taken
     if (entries.length > 0) yield entries
-    if (taken === 0) return
+    if (taken > 0) continue
+    if (bytesRead < block.length || block.length >= longestEntry) return
+    block = Buffer.allocUnsafe(Math.min(2 * block.length, longestEntry))
   }
 }
 

@@ -25,6 +25,27 @@ export class Logs implements AsyncIterable<LogEntry> {
     yield* readLogs(this.#context, this.#id, this.#options)
   }
 
+  /** The same with as many entries at once as are there: less work for who passes many on. */
+  async *batches(): AsyncGenerator<readonly LogEntry[], void, void> {
+    const { readLogBatches } = await import('./logs.js')
+    yield* readLogBatches(this.#context, this.#id, this.#options)
+  }
+
+  /**
+   * Whether there is a log that can be read by these options, without reading any of it.
+   *
+   * @throws {InvalidStateError} LOGS_UNREADABLE, INVALID_STATE; {InvalidOptionError} INVALID_OPTION
+   */
+  async check(): Promise<void> {
+    const { checkLogs } = await import('./logs.js')
+    await checkLogs(this.#context, this.#id, this.#options)
+  }
+
+  /** Whether it is a terminal's output, which is all of one stream. */
+  get tty(): boolean {
+    return this.#context.containers.get(this.#id)?.config.tty ?? false
+  }
+
   /** What the program wrote to stdout. */
   get stdout(): Readable {
     return this.#stream({ stderr: false })

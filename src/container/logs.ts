@@ -77,11 +77,7 @@ export async function* readLogBatches(
   id: string,
   options: ReadLogsOptions = {},
 ): AsyncGenerator<LogEntry[], void, void> {
-  const filter = new Filter(options)
-  const tail = checkTail(options.tail)
-  const observed = await settledNow(context, id)
-  if (observed) mayDo('logs', statusOf(observed), id)
-  const source = logSource(context, id)
+  const { filter, tail, source } = await checkLogs(context, id, options)
   const joiner = options.whole ? new LineJoiner() : undefined
   for await (const entries of allEntries(context, id, source, { ...options, tail }, filter.untilNs)) {
     options.signal?.throwIfAborted()
@@ -93,6 +89,15 @@ export async function* readLogBatches(
   }
   const rest = joiner?.rest() ?? []
   if (rest.length > 0) yield rest
+}
+
+/** @throws what reading the log would throw at once */
+export async function checkLogs(context: ContainerContext, id: string, options: LogsOptions) {
+  const filter = new Filter(options)
+  const tail = checkTail(options.tail)
+  const observed = await settledNow(context, id)
+  if (observed) mayDo('logs', statusOf(observed), id)
+  return { filter, tail, source: logSource(context, id) }
 }
 
 type TailedOptions = Omit<ReadLogsOptions, 'tail'> & { readonly tail: number | undefined }

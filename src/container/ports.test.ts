@@ -71,7 +71,12 @@ test.each<[readonly ContainerPort[], string]>([
   expect(formatPorts(given)).toBe(line)
 })
 
-const networking = (isReachable: boolean) => ({ endpoints: [{ isReachable }], ports: [bound(80, 8080)] })
+const networking = (isReachable: boolean) => ({
+  endpoints: [{ active: isReachable ? place : undefined }],
+  ports: [bound(80, 8080)],
+})
+
+const place = { id: 'e'.repeat(64), ipv4: '172.17.0.2', mac: '02:42:ac:11:00:02', hostInterface: '', interface: 'eth0' }
 
 test('exposed ports are listed with the published ones, while it is on a network', () => {
   expect(reachablePorts(networking(true), ['80/tcp', '53/udp'])).toEqual([

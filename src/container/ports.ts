@@ -1,6 +1,6 @@
 import { InvalidOptionError, NotFoundError } from '../errors/index.js'
 import type { BoundPort } from '../network/definition.js'
-import type { ContainerNetworking } from './networking.js'
+import type { ContainerEndpoint } from './networking.js'
 
 /** Where a port of a container is reached from. */
 export interface HostPort {
@@ -55,7 +55,7 @@ export function portAddresses(container: string, ports: readonly BoundPort[], wa
 
 /** Published and exposed ports, as a list shows them: none while it runs on no network with interfaces. */
 export function reachablePorts({ endpoints, ports }: Reachable, exposed: readonly string[]): ContainerPort[] {
-  if (!endpoints.some(({ isReachable }) => isReachable)) return []
+  if (!isReachable(endpoints)) return []
   const published = new Set(ports.map(nameOf))
   const others = exposed.filter((name) => !published.has(name)).map(exposedPort)
   const bound = ports.map(({ protocol, port, hostAddress, hostPort }) => ({ port, protocol, hostAddress, hostPort }))
@@ -64,11 +64,11 @@ export function reachablePorts({ endpoints, ports }: Reachable, exposed: readonl
 
 /** What a list knows of a container's networks. */
 interface Reachable {
-  readonly endpoints: readonly { readonly isReachable: boolean }[]
+  readonly endpoints: readonly Pick<ContainerEndpoint, 'active'>[]
   readonly ports: readonly BoundPort[]
 }
 
-export function isReachable(endpoints: ContainerNetworking['endpoints']): boolean {
+export function isReachable(endpoints: readonly Pick<ContainerEndpoint, 'active'>[]): boolean {
   return endpoints.some(({ active }) => active?.ipv4 !== undefined || active?.ipv6 !== undefined)
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { type ContainerStatus, statusOf } from './inspect-state.js'
+import { launchOver } from './launching.js'
 import type { Observed } from './observe.js'
 import { settle } from './settle.js'
 import { mayDo, type Verb } from './states.js'
@@ -29,8 +30,8 @@ export async function present(context: ContainerContext, id: string, signal?: Ab
     const record = observed?.status === 'running' ? before : context.containers.get(id)
     if (!observed || !record) throw noSuchContainer(id)
     if (observed.status !== 'starting') return { record, observed, status: statusOf(observed) }
-    // Nothing tells when its supervisor has a socket: it is the matter of a moment.
-    await delay(2, undefined, { signal })
+    // Nothing tells when another process's supervisor has a socket: it is the matter of a moment.
+    if (!(await launchOver(context, id, signal))) await delay(2, undefined, { signal })
   }
 }
 

@@ -5,15 +5,15 @@ import type { ContainerRecord } from '../store/containers.js'
 import { abortable } from './abortable.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import { askSupervisor } from './dialogue.js'
-import { stopSignalOf } from './kill.js'
 import { type Present, presentFor } from './present.js'
 import { signalNumber } from './signals.js'
 import { start } from './start.js'
 import { isAlive } from './states.js'
-import { end, patienceWith, type StopOptions, within } from './stop.js'
+import { end, patienceWith, type StopOptions, stoppingSignal, within } from './stop.js'
 
 /** Stops it, if it runs, and starts it. */
 export async function restart(context: ContainerContext, id: string, options: StopOptions): Promise<void> {
+  if (options.stopSignal !== undefined) signalNumber(options.stopSignal)
   const now = (await presentFor(context, id, 'restart', options.signal)) as Present
   const isAgain = now.record.config.rm && (await restartInRun(context, now, options))
   if (!isAgain) {
@@ -49,7 +49,7 @@ async function again(
   session: Session,
   options: StopOptions,
 ): Promise<StartedFrame | undefined> {
-  const stopSignal = signalNumber(stopSignalOf(context, record) ?? 'SIGTERM')
+  const stopSignal = stoppingSignal(context, record, options)
   let unwatch = () => {}
   const next = new Promise<void>((resolve) => {
     unwatch = session.watch({ onRestarting: () => resolve() })

@@ -122,7 +122,7 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
     const streams = { attached: true, rows: options.rows ?? 0, columns: options.columns ?? 0 }
     const { container, live } = await this.#actions.run(this.#request, streams)
     const { tty = false, interactive: stdin = false } = this.#request.options
-    return { ...this.#actions.attach(live, { ...options, tty, stdin }), container }
+    return { ...this.#actions.attach(live, { ...options, tty, stdin, stdinOnce: stdin }), container }
   }
 
   // biome-ignore lint/suspicious/noThenProperty: awaiting the builder runs it, by design

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
-import type { Session } from '../launch/session.js'
 import { DetachScanner } from './detach-keys.js'
 import { noInput, SessionOutput, type SessionStreams, sessionInput } from './streams.js'
+import type { StreamSession } from './waiting-session.js'
 
 export interface SessionAttachmentOptions {
   readonly stdin: boolean
@@ -20,7 +20,7 @@ export class SessionAttachment implements SessionStreams {
   readonly stderr: SessionOutput['stderr']
   /** true: it was let go of; false: the program has ended before. */
   readonly detached: Promise<boolean>
-  readonly #session: Session
+  readonly #session: StreamSession
   readonly #output: SessionOutput
   readonly #begun: Promise<void>
   readonly #onLetGo: (() => void) | undefined
@@ -28,7 +28,11 @@ export class SessionAttachment implements SessionStreams {
   #isOver = false
 
   /** @param ended resolves when the program has ended, after its last output */
-  constructor(session: Session, ended: Promise<unknown>, { stdin, keys, before, onLetGo }: SessionAttachmentOptions) {
+  constructor(
+    session: StreamSession,
+    ended: Promise<unknown>,
+    { stdin, keys, before, onLetGo }: SessionAttachmentOptions,
+  ) {
     this.#session = session
     this.#onLetGo = onLetGo
     this.#output = new SessionOutput(session)

@@ -20,6 +20,7 @@ export async function settle(
     if (isOver(observed) && existsSync(runDirectory(context.runRoot, record.id))) await clearLeft(context, record)
     return observed
   }
+  if (await ownEnd(context, record.id, observed)) return again(context, record.id)
   if (observed.supervisor === 'lost') await recordLoss(context, record, observed.outcome)
   else {
     await context.retireEndpoints(record)
@@ -28,8 +29,29 @@ export async function settle(
     recordEnd(context, record, observed.outcome, isLeftToIt || isTold(context, record.id))
     await clearLeft(context, record)
   }
-  const now = context.containers.get(record.id)
+  return again(context, record.id)
+}
+
+function again(context: ContainerContext, id: string): Exclude<Observed, { status: 'ended' }> | undefined {
+  const now = context.containers.get(id)
   return now && (observe(context, now) as Exclude<Observed, { status: 'ended' }>)
+}
+
+/** So long what a supervisor has said before it went can take to be read. */
+const readingMs = 1000
+
+/**
+ * How a run of this process's own has ended that looks lost: its supervisor has said so before it went, with all that it had
+ * made, and that is not recorded yet.
+ */
+export async function ownEnd(context: ContainerContext, id: string, observed: Observed): Promise<Outcome | undefined> {
+  const live = context.live.get(id)
+  if (!live || observed.status !== 'ended' || observed.supervisor !== 'lost') return undefined
+  const patience = new AbortController()
+  const late = delay(readingMs, undefined, { signal: patience.signal }).catch(() => undefined)
+  const exit = await Promise.race([live.session.exited, late])
+  patience.abort()
+  return exit ? live.end : undefined
 }
 
 /** How long a supervisor needs at most to tell how a run has ended, or to know that it cannot. */

@@ -5,13 +5,16 @@ import { type InvalidStateError, LaunchError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import type { Session } from '../launch/session.js'
 import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
+import { firstEnd } from './attach.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
 import { statusOf } from './inspect-state.js'
+import { launching } from './launching.js'
 import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
 import { clearHeld, clearRun, isCopied, lockRunDirectory, runDirectory } from './run-directory.js'
 import { clearSoon, isTold, recordEnd, recordLoss, settle } from './settle.js'
 import { mayDo } from './states.js'
+import { attachedStreams, lookForStart, takeWaiting } from './waiting-attachments.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
 
@@ -27,9 +30,9 @@ export async function start(context: ContainerContext, id: string, streams: Star
   for (const deadline = performance.now() + otherProcessMs; ; ) {
     const lock = lockRunDirectory(context.runRoot, id)
     if (lock !== undefined) {
-      const record = await begin(context, id, lock)
-      if (record && streams.attached) context.tell(record, 'attach')
-      if (record) return launch(context, record, lock, streams)
+      const live = await launching(context, id, () => startLocked(context, id, lock, streams))
+      lookForStart(context, id)
+      if (live) return live
     }
     const record = context.containers.get(id)
     const now = record && (await settle(context, record))
@@ -40,6 +43,18 @@ export async function start(context: ContainerContext, id: string, streams: Star
     // Another process is between two of its steps: nothing tells when it has done the next.
     if (lock === undefined && !(await clearRun(context, id, record.config.rm))) await delay(2)
   }
+}
+
+/** Undefined when another process was first. */
+async function startLocked(
+  context: ContainerContext,
+  id: string,
+  lock: number,
+  streams: StartStreams,
+): Promise<Live | undefined> {
+  const record = await begin(context, id, lock)
+  if (record && streams.attached) context.tell(record, 'attach')
+  return record && launch(context, record, lock, streams)
 }
 
 /** The record in phase `started`; undefined, with the run directory removed, when another process was first. */
@@ -61,10 +76,16 @@ export async function launch(
   lock: number,
   streams: StartStreams,
 ): Promise<Live> {
+  // Who has the streams already shares them with nobody.
+  const waiting = streams.attached ? undefined : takeWaiting(context, record.id)
   try {
-    return follow(context, record, await context.launch(record, lock, streams))
+    const given = waiting ? attachedStreams(streams, waiting) : streams
+    const live = follow(context, record, await context.launch(record, lock, given))
+    waiting?.begin({ session: live.session, ended: firstEnd(live) })
+    return live
   } catch (error) {
     await recordFailure(context, record, error).catch(() => context.lookAgain(record.id, record))
+    waiting?.fail(error)
     throw error
   } finally {
     closeSync(lock)

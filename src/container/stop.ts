@@ -10,6 +10,8 @@ import { waitEnded } from './wait.js'
 export interface StopOptions {
   /** How long the program has to end after the stop signal, in ms. Default: the container's stopTimeout, else 10,000. Negative: for ever. */
   readonly timeoutMs?: number
+  /** What asks the program to end, as a name or number, instead of the container's stop signal. */
+  readonly stopSignal?: string | number
   /** Stops waiting; what was sent stays sent. */
   readonly signal?: AbortSignal
 }
@@ -20,6 +22,7 @@ const longestMs = 2 ** 31 - 1
 
 /** Asks the program to end, then makes it. One that does not run is stopped already. */
 export async function stop(context: ContainerContext, id: string, options: StopOptions): Promise<void> {
+  if (options.stopSignal !== undefined) signalNumber(options.stopSignal)
   const now = await presentFor(context, id, 'stop', options.signal)
   if (now) await end(context, now, options)
 }
@@ -30,13 +33,20 @@ export async function end(context: ContainerContext, now: Present, options: Stop
   const { record } = now
   const ended = waitEnded(context, record.id, signal)
   ended.catch(() => {})
-  if (await send(context, now, signalNumber(stopSignalOf(context, record) ?? 'SIGTERM'))) {
+  if (await send(context, now, stoppingSignal(context, record, options), true)) {
     const isInTime = await within(ended, patienceWith(record, options))
     if (!isInTime) await send(context, { ...now, status: 'running' }, signalNumber('SIGKILL'))
   }
   await ended
   context.tell(record, 'stop')
 }
+
+/** What asks the program to end. */
+export const stoppingSignal = (
+  context: ContainerContext,
+  record: ContainerRecord,
+  { stopSignal }: StopOptions,
+): number => signalNumber(stopSignal ?? stopSignalOf(context, record) ?? 'SIGTERM')
 
 /** How long the program has, in ms. */
 export const patienceWith = ({ config: { stopTimeout } }: ContainerRecord, { timeoutMs }: StopOptions): number =>

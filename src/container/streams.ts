@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream'
-import type { Session } from '../launch/session.js'
 import type { DetachScanner } from './detach-keys.js'
+import type { StreamSession } from './waiting-session.js'
 
 /** The streams of an attached session. */
 export interface SessionStreams {
@@ -17,12 +17,12 @@ export interface SessionStreams {
 export class SessionOutput {
   readonly stdout: Readable
   readonly stderr: Readable
-  readonly #session: Session
+  readonly #session: StreamSession
   readonly #full = new Set<Readable>()
   #isLive = false
   #onRoom: (() => void) | undefined
 
-  constructor(session: Session) {
+  constructor(session: StreamSession) {
     this.#session = session
     this.stdout = this.#stream()
     this.stderr = this.#stream()
@@ -90,7 +90,7 @@ export interface Detaching {
 const stdinFrameBytes = 32 * 1024
 
 /** The program's stdin: a write is done when the supervisor's socket took it. */
-export function sessionInput(session: Session, detaching?: Detaching): Writable {
+export function sessionInput(session: StreamSession, detaching?: Detaching): Writable {
   const send = (bytes: Buffer) => {
     for (let at = 0; at < bytes.length; at += stdinFrameBytes)
       session.send({ type: 'stdin', data: bytes.subarray(at, at + stdinFrameBytes) })

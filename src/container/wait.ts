@@ -6,9 +6,10 @@ import { abortable, linkedSignal } from './abortable.js'
 import type { ContainerContext } from './context.js'
 import { connect, listenToSupervisor, liveOf } from './dialogue.js'
 import { statusOf } from './inspect-state.js'
+import { launchOver } from './launching.js'
 import { observe, outcomeOf } from './observe.js'
 import { awaitCleared } from './run-directory.js'
-import { settle } from './settle.js'
+import { ownEnd, settle } from './settle.js'
 import { isAlive } from './states.js'
 
 /**
@@ -66,7 +67,7 @@ async function reach(
     hasEnded ||= before !== undefined && hasRunSince(before, record)
     outcome = now.outcome ?? outcome
     before = record
-    if (observed.status === 'starting') await delay(momentMs, undefined, { signal })
+    if (observed.status === 'starting') await started(context, id, signal)
     else if (isAlive(statusOf(observed))) {
       const end = await nextEnd(context, id, signal)
       if (end && condition !== 'removed') return end
@@ -77,14 +78,21 @@ async function reach(
   }
 }
 
+/** Of another process's start nothing tells when it is over: that is a matter of a moment. */
+async function started(context: ContainerContext, id: string, signal: AbortSignal): Promise<void> {
+  if (!(await launchOver(context, id, signal))) await delay(momentMs, undefined, { signal })
+}
+
 /** What is true of a container, and how it has ended last; undefined when there is none. `observed`: not of one that is gone by now. */
 async function look(context: ContainerContext, id: string) {
   const record = context.containers.get(id)
   if (!record) return undefined
   const seen = observe(context, record)
-  const observed = await settle(context, record)
+  const own = seen.status === 'ended' ? await ownEnd(context, id, seen) : undefined
+  const current = own ? context.containers.get(id) : record
+  const observed = current && (await settle(context, current))
   const now = context.containers.get(id) ?? record
-  return { record: now, observed, outcome: seen.status === 'ended' ? seen.outcome : now.outcome }
+  return { record: now, observed, outcome: own ?? (seen.status === 'ended' ? seen.outcome : now.outcome) }
 }
 
 /** Whether a run has ended between two looks, of which the first saw at most its beginning. What could not be started has not. */

@@ -90,7 +90,7 @@ export function assemble(
       tty: config.tty,
       stdin: config.interactive,
       attached: streams.attached,
-      stdinOnce: config.interactive && config.attached,
+      stdinOnce: config.interactive && (config.stdinOnce ?? config.attached),
       rows: streams.rows,
       columns: streams.columns,
     },

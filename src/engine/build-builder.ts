@@ -1,7 +1,10 @@
 import type { BuildEvent } from '../build/index.js'
 import type { CheckResult } from '../dockerfile/index.js'
+import type { BuildAuth } from './build-credentials.js'
 import type { BuildOutput } from './build-export.js'
 import type {
+  BuildLender,
+  BuildNetwork,
   BuildOptions,
   BuildRequest,
   CacheFromInput,
@@ -116,6 +119,20 @@ export class BuildBuilder<Result = Image> implements PromiseLike<Result>, AsyncI
     return this.#with({ pull: is })
   }
 
+  /**
+   * Credentials for registries, of this build alone, instead of what `login()` has stored.
+   *
+   * @param auth by host, or a function that is asked for those of a host
+   *
+   * @example
+   * ```ts
+   * await engine.build('./app').auth({ 'reg.local:5000': { username: 'me', password: 'secret' } })
+   * ```
+   */
+  auth(auth: BuildAuth): this {
+    return this.#with({ auth })
+  }
+
   /** Where steps of other builds are looked for. What cannot be had is a warning. */
   cacheFrom(...sources: readonly CacheFromInput[]): this {
     return this.#with({ cacheFrom: [...(this.#options.cacheFrom ?? []), ...sources] })
@@ -141,8 +158,20 @@ export class BuildBuilder<Result = Image> implements PromiseLike<Result>, AsyncI
     return this.#with({ ssh: [...(this.#options.ssh ?? []), agent] })
   }
 
-  /** The network of RUN without `--network`. */
-  network(mode: 'default' | 'none' | 'host'): this {
+  /**
+   * Somebody who has further secrets and agents, and is asked for them when a RUN needs one.
+   *
+   * @example
+   * ```ts
+   * await engine.build('./app').lender({ secret: async (id) => (await vault.read(id)) ?? undefined })
+   * ```
+   */
+  lender(lender: BuildLender): this {
+    return this.#with({ lender })
+  }
+
+  /** The network of RUN without `--network`: `none`, `host`, a network by its name, or `container:NAME`. */
+  network(mode: BuildNetwork): this {
     return this.#with({ network: mode })
   }
 

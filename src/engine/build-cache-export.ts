@@ -15,6 +15,7 @@ import type { ImageLayer, ImageSteps } from '../image/index.js'
 import { parseReference, withDefaultTag } from '../reference/reference.js'
 import type { Registries } from '../registry/types.js'
 import { blobsOfLayout, type ImportedCaches } from './build-cache-import.js'
+import type { BuildCredentials } from './build-credentials.js'
 import type { CacheToInput } from './build-options.js'
 
 /** What knows of steps that were done. */
@@ -127,6 +128,7 @@ export interface ExportCacheRequest {
   /** Has layers brought here that only a cache has so far. */
   fetch(layers: readonly ImageLayer[]): Promise<void>
   registries(): Promise<Registries>
+  readonly credentials: BuildCredentials
   readonly signal: AbortSignal
 }
 
@@ -142,7 +144,7 @@ export async function exportCache(target: CacheToInput, request: ExportCacheRequ
     return
   }
   const reference = withDefaultTag(parseReference(target.ref))
-  const repository = (await request.registries()).repository(reference)
+  const repository = (await request.registries()).repository(reference, await request.credentials(reference))
   await steps.push(own, { repository, tag: reference.tag as string, describe, signal })
 }
 

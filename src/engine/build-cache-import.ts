@@ -27,6 +27,7 @@ import {
 import { chainIds } from '../layer/index.js'
 import { parseReference, withDefaultTag } from '../reference/reference.js'
 import type { Registries, Repository } from '../registry/types.js'
+import type { BuildCredentials } from './build-credentials.js'
 import type { CacheFromInput } from './build-options.js'
 
 /** A step that a cache elsewhere knows of. */
@@ -49,6 +50,7 @@ export interface ImportRequest {
   /** Of the build: an image's name may stand for one for each. */
   readonly platforms: readonly string[]
   registries(): Promise<Registries>
+  readonly credentials: BuildCredentials
   /** What cannot be had is no failure. */
   warn(message: string): void
   readonly signal: AbortSignal
@@ -136,7 +138,7 @@ function layersOf({ document, blobs }: Cache): ImageLayer[] {
 async function readCaches(source: CacheFromInput, request: ImportRequest): Promise<Cache[]> {
   if (typeof source !== 'string' && source.type === 'local') return [await readLocal(source.src)]
   const reference = parseReference(typeof source === 'string' ? source : source.ref)
-  const repository = (await request.registries()).repository(reference)
+  const repository = (await request.registries()).repository(reference, await request.credentials(reference))
   const { signal } = request
   const tag = reference.digest ?? (withDefaultTag(reference).tag as string)
   const { bytes } = await repository.manifest(tag, { signal })

@@ -3,6 +3,7 @@ import type { FoundStep, ImageLayer, ImageSteps } from '../image/index.js'
 import type { Registries } from '../registry/types.js'
 import { exportCache, gatherCache, inlineCacheOf } from './build-cache-export.js'
 import { type ImportedCaches, importCaches } from './build-cache-import.js'
+import type { BuildCredentials } from './build-credentials.js'
 import type { CacheFromInput, CacheToInput } from './build-options.js'
 
 /** A result of a build, and how it was come to. */
@@ -25,12 +26,13 @@ export interface CachesRequest {
   readonly sources: readonly CacheFromInput[]
   readonly platforms: readonly string[]
   registries(): Promise<Registries>
+  readonly credentials: BuildCredentials
   readonly report: OnBuildEvent
   readonly signal: AbortSignal
 }
 
 export async function openCachesElsewhere(request: CachesRequest): Promise<CachesElsewhere> {
-  const { build, steps, registries } = request
+  const { build, steps, registries, credentials } = request
   const imported = await importedBy(request)
 
   const fetch = async (layers: readonly ImageLayer[], platform: string, signal: AbortSignal) => {
@@ -55,7 +57,8 @@ export async function openCachesElsewhere(request: CachesRequest): Promise<Cache
     async export(targets, solutions, signal) {
       const contents = (mode: 'min' | 'max') => gatherCache({ steps, imported }, solutions, mode)
       const fetchAll = (own: readonly ImageLayer[]) => fetchOwn(own, solutions, signal)
-      for (const target of targets) await exportCache(target, { steps, contents, fetch: fetchAll, registries, signal })
+      for (const target of targets)
+        await exportCache(target, { steps, contents, fetch: fetchAll, registries, credentials, signal })
     },
   }
 }

@@ -3,7 +3,9 @@ import { sortAnnotations } from '../build/export/annotations.js'
 import type { BuildEvent } from '../build/index.js'
 import type { Digest } from '../content/digest.js'
 import { reporting } from '../errors/system.js'
+import { parseReference } from '../reference/reference.js'
 import type { BuildRunResult } from './build-actions.js'
+import { credentialsOf } from './build-credentials.js'
 import { builtImage } from './build-document.js'
 import type { BuildOptions, OutputInput } from './build-options.js'
 import { type BuildOutput, type OutputRequest, writeOutput } from './build-outputs.js'
@@ -82,12 +84,15 @@ async function push(
   { options, signal }: OutputRequest,
 ): Promise<BuildOutput['digest']> {
   const { index: annotations } = sortAnnotations(options.annotation ?? {})
+  const credentials = credentialsOf(options.auth, signal)
   const digests: string[] = []
   for (const name of names) {
+    const auth = await credentials(parseReference(name))
+    const own = { signal, ...(auth && { auth }) }
     const pushed =
       ids.length > 1
-        ? [await pushManifestList(images, name, ids, { signal, ...(annotations && { annotations }) })]
-        : await pushImages(images, name, { signal }, ids[0])
+        ? [await pushManifestList(images, name, ids, { ...own, ...(annotations && { annotations }) })]
+        : await pushImages(images, name, own, ids[0])
     digests.push(...pushed.map(({ digest }) => digest))
   }
   return digests[0]

@@ -1,6 +1,8 @@
 import type { BaseImage, BaseImageRequest, BuildHost, OnBuildEvent } from '../build/index.js'
 import { type ImageContent, matchesPlatform } from '../image/index.js'
+import { parseReference } from '../reference/reference.js'
 import type { BuildContexts } from './build.js'
+import { type BuildCredentials, credentialsOf } from './build-credentials.js'
 import type { BuildDirectory } from './build-directory.js'
 import type { BuildOptions } from './build-options.js'
 import { hostPlatformName, platformName } from './build-platforms.js'
@@ -22,13 +24,14 @@ export async function openBuildHost(
   { options, report, signal }: BuildHostOptions,
 ) {
   const { stages } = contexts
-  const steps = await openBuildSteps(contexts, directory, { options, report, signal })
+  const credentials = credentialsOf(options.auth, signal)
+  const steps = await openBuildSteps(contexts, directory, { options, credentials, report, signal })
   return {
     platform: hostPlatformName(),
     temporary: directory.path,
     unpacked: directory.unpacked,
     async image(request: BaseImageRequest) {
-      const image = await baseImage(contexts, request)
+      const image = await baseImage(contexts, request, credentials)
       steps.use(image.id)
       return image
     },
@@ -46,13 +49,18 @@ export async function openBuildHost(
 }
 
 /** The image of FROM: one that is here and for the platform, unless the registry is to be asked. */
-async function baseImage({ stages }: BuildContexts, request: BaseImageRequest): Promise<BaseImage> {
+async function baseImage(
+  { stages }: BuildContexts,
+  request: BaseImageRequest,
+  credentials: BuildCredentials,
+): Promise<BaseImage> {
   const { reference, platform, isFresh } = request
   if (!isFresh) {
     const image = imageHere(stages.images, reference, platform)
     if (image) return baseOf(image)
   }
-  const pulling = stages.pull(reference, { platform, signal: request.signal })
+  const auth = await credentials(parseReference(reference))
+  const pulling = stages.pull(reference, { platform, signal: request.signal, ...(auth && { auth }) })
   for await (const progress of pulling) request.onPull({ kind: 'pull', reference, progress })
   await pulling
   return baseOf(stages.images.resolve(reference))

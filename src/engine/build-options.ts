@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { RunOptions } from '../spec/options.js'
+import type { BuildAuth } from './build-credentials.js'
 
 /**
  * Where the files of a build come from: a directory, a git repository (`https://host/repo.git#ref:directory`), an http URL of
@@ -27,6 +28,20 @@ export interface SshInput {
   readonly keys?: readonly (string | Uint8Array)[]
 }
 
+/** Has secrets and agents for a build, by the ids that its RUNs mount them by; asked when a RUN needs one that was not given. */
+export interface BuildLender {
+  /** undefined: there is none. What it is is in no image, no cache and no output. */
+  secret?(id: string, signal: AbortSignal): Promise<Uint8Array | undefined>
+  /** undefined: there is none. */
+  agent?(id: string, signal: AbortSignal): Promise<SshAgent | undefined>
+}
+
+/** An ssh agent, however it is reached. */
+export interface SshAgent {
+  /** Answers a message of the agent protocol; both are without their lengths. */
+  answer(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
+}
+
 /** What the result of a build is written to, instead of becoming an image here. */
 export type OutputInput =
   /** The files, into a directory of the host. */
@@ -51,6 +66,9 @@ export type CacheToInput =
   | { readonly type: 'inline' }
   | { readonly type: 'registry'; readonly ref: string; readonly mode?: 'min' | 'max' }
   | { readonly type: 'local'; readonly dest: string; readonly mode?: 'min' | 'max' }
+
+/** `none`, `host`, the name of a network, or `container:NAME` for that of a container. */
+export type BuildNetwork = 'default' | 'none' | 'host' | (string & {})
 
 export type Entitlement = 'network.host' | 'security.insecure'
 
@@ -93,14 +111,21 @@ export interface BuildOptions extends BuildLimits {
   readonly noCacheFilter?: readonly string[]
   /** Registries are asked for newer base images. */
   readonly pull?: boolean
+  /**
+   * Credentials for registries, of this build alone: by host, or a function that is asked for them. Default: what `login()` has
+   * stored.
+   */
+  readonly auth?: BuildAuth
   readonly cacheFrom?: readonly CacheFromInput[]
   readonly cacheTo?: readonly CacheToInput[]
   /** Further contexts by name: a directory, a git or http URL, or `docker-image://NAME`. */
   readonly buildContext?: Readonly<Record<string, string>>
   readonly secret?: readonly SecretInput[]
   readonly ssh?: readonly SshInput[]
+  /** Asked for the secrets and agents that `secret` and `ssh` do not have. Default: there are no others. */
+  readonly lender?: BuildLender
   /** Of RUN without `--network`. Default: `default`, the bridge. */
-  readonly network?: 'default' | 'none' | 'host'
+  readonly network?: BuildNetwork
   /** What RUN may ask for. Default: nothing. */
   readonly allow?: readonly Entitlement[]
   readonly output?: OutputInput

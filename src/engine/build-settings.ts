@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { BuildSettings, SecretSource, SshSource } from '../build/index.js'
+import type { BuildSettings, GivenById, SecretSource, SshSource } from '../build/index.js'
 import { InvalidOptionError } from '../errors/index.js'
 import { type BuildFiles, download } from './build-files.js'
 import type { BuildOptions, SecretInput, SshInput } from './build-options.js'
@@ -9,12 +9,16 @@ export async function settingsOf(
   options: BuildOptions,
   files: BuildFiles,
   epoch: number | undefined,
+  signal: AbortSignal,
 ): Promise<BuildSettings> {
   const secrets = (options.secret ?? []).map((secret) => [secret.id, secretOf(secret)] as const)
   const agents = (options.ssh ?? []).map(async (agent) => [agent.id ?? 'default', await agentOf(agent)] as const)
   return {
-    secrets: new Map(secrets),
-    ssh: new Map(await Promise.all(agents)),
+    secrets: orLent(new Map(secrets), async (id) => {
+      const value = await options.lender?.secret?.(id, signal)
+      return value && { value }
+    }),
+    ssh: orLent(new Map(await Promise.all(agents)), (id) => options.lender?.agent?.(id, signal)),
     network: options.network ?? 'default',
     hosts: options.addHost ?? [],
     entitlements: new Set(options.allow ?? []),
@@ -23,6 +27,14 @@ export async function settingsOf(
     context: () => files.context(),
     namedContext: (name) => files.named(name),
   }
+}
+
+/** What was given counts. */
+function orLent<Source>(
+  given: ReadonlyMap<string, Source>,
+  lend: (id: string) => Promise<Source | undefined> | undefined,
+): GivenById<Source> {
+  return { size: given.size, get: (id) => given.get(id) ?? lend(id) }
 }
 
 function secretOf({ id, value, file, env }: SecretInput): SecretSource {

@@ -14,6 +14,7 @@ import { NotFoundError } from '../errors/index.js'
 import type { FoundStep, ImageLayer, RecordedStep } from '../image/index.js'
 import { cacheDirectories } from './build-cache.js'
 import { openCachesElsewhere, type SolvedFiles } from './build-caches-elsewhere.js'
+import type { BuildCredentials } from './build-credentials.js'
 import type { BuildDirectory } from './build-directory.js'
 import type { BuildOptions, CacheToInput } from './build-options.js'
 import { hostPlatformName } from './build-platforms.js'
@@ -49,6 +50,7 @@ export interface BuildStepsContexts {
 
 export interface BuildStepsOptions {
   readonly options: WorkspaceLimits & Pick<BuildOptions, 'cacheFrom' | 'platform'>
+  readonly credentials: BuildCredentials
   readonly report: OnBuildEvent
   readonly signal: AbortSignal
 }
@@ -56,7 +58,7 @@ export interface BuildStepsOptions {
 export async function openBuildSteps(
   { stages, context, images }: BuildStepsContexts,
   { id: build }: Pick<BuildDirectory, 'id'>,
-  { options, report, signal: stop }: BuildStepsOptions,
+  { options, credentials, report, signal: stop }: BuildStepsOptions,
 ): Promise<BuildSteps> {
   const { cacheFrom: sources = [], platform: platforms = hostPlatformName(), ...limits } = options
   const { steps } = stages.images
@@ -66,6 +68,7 @@ export async function openBuildSteps(
     sources,
     platforms: [platforms].flat(),
     registries: () => images.openRegistries(),
+    credentials,
     report,
     signal: stop,
   })

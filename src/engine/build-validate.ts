@@ -22,6 +22,7 @@ export async function verifyBuild({ context, options }: BuildRequest, host: Host
   verifyCaches(options)
   verifyOutput(options)
   verifyAgents(options)
+  verifyAuth(options)
   await verifySecrets(options)
 }
 
@@ -133,11 +134,11 @@ function verifyFlags({ noCache, pull, squash, parallelism, network, allow, iidfi
   for (const [option, value] of Object.entries({ noCache, pull, squash })) checkFlag(option, value)
   checkInteger('parallelism', parallelism, 1, maxParallelism)
   checkInteger('sourceDateEpoch', rest.sourceDateEpoch, 0, 2 ** 33 - 1)
-  if (network !== undefined && !['default', 'none', 'host'].includes(network))
+  if (network !== undefined && !/^(container:)?[a-zA-Z0-9][\w.-]*$/.test(checkText('network', network)))
     throw invalidOption(
       'network',
       `network mode ${network} is not supported by builds`,
-      "use 'default', 'none' or 'host'",
+      "use 'default', 'none', 'host', a network's name, or 'container:NAME'",
       network,
     )
   for (const entitlement of checkTexts('allow', allow))
@@ -232,6 +233,11 @@ async function verifySecrets({ secret = [] }: BuildOptions): Promise<void> {
     else if (value === undefined && process.env[env ?? id] === undefined)
       throw invalidOption('secret', `the secret ${id} has no value`, 'give value, file or env', id)
   }
+}
+
+function verifyAuth({ auth }: BuildOptions): void {
+  if (auth === undefined || typeof auth === 'function' || (typeof auth === 'object' && auth !== null)) return
+  throw invalidOption('auth', `invalid value for auth: ${typeof auth}`, 'give credentials by host, or a function')
 }
 
 function verifyUnique(option: string, ids: readonly string[]): void {

@@ -99,7 +99,10 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
       this.#context,
       await this.#runRequest(request),
       { ...attached, secrets: secretsOf(request) },
-      this.#onRecorded,
+      (recorded) => {
+        this.#onRecorded(recorded)
+        request.onContainer?.(recorded.id)
+      },
     )
     this.#live = live
     live.session.listen({
@@ -196,7 +199,8 @@ export class BuildWorkspace implements Workspace, AsyncDisposable {
       env,
       user,
       workdir: directory,
-      hostname,
+      // Who shares a network has the name that belongs to it.
+      ...(!network.startsWith('container:') && { hostname }),
       mount: inputs.filter((input) => input !== undefined),
       tmpfs: mounts.flatMap(tmpfsInput),
       ...(network !== 'default' && { network }),

@@ -6,6 +6,7 @@ import {
   planStages,
   type Solution,
   solve,
+  stepsOf,
 } from '../build/index.js'
 import type { ContainerContext } from '../container/context.js'
 import { type CheckResult, type Dockerfile, GlobalScope, parseDockerfile, platformValues } from '../dockerfile/index.js'
@@ -56,7 +57,7 @@ export async function runBuild(
   const { file, text } = await files.dockerfile()
   const dockerfile = parseDockerfile(text, { file })
   await reportFindings(dockerfile, { files, options, stages: contexts.stages }, report)
-  const settings = await settingsOf(options, files, epoch)
+  const settings = await settingsOf(options, files, epoch, signal)
   await using host = await openBuildHost(contexts, directory, { options, report, signal })
   const stop = new AbortController()
   const stopped = AbortSignal.any([stop.signal, signal])
@@ -102,9 +103,16 @@ interface PlatformBuild {
 async function solvePlatform(dockerfile: Dockerfile, build: PlatformBuild): Promise<Solution> {
   const { options, platform, platforms, settings, host, report, signal } = build
   const { target } = options
+  const shown = platforms.length > 1 ? platform : undefined
   const predefined = platformValues({ target: platform, build: host.platform, ...(target && { stage: target }) })
   const global = new GlobalScope(dockerfile, { buildArgs: buildArgsOf(options, build.epoch), predefined })
   const plan = planStages(dockerfile, global, { target, platform, contexts: contextsOf(options) })
+  report({
+    kind: 'plan',
+    args: dockerfile.metaArgs.map(({ original }) => original),
+    steps: stepsOf(plan, shown),
+    ...(shown !== undefined && { platform: shown }),
+  })
   const filter = new Set((options.noCacheFilter ?? []).map((name) => name.toLowerCase()))
   return solve({
     dockerfile,
@@ -115,7 +123,7 @@ async function solvePlatform(dockerfile: Dockerfile, build: PlatformBuild): Prom
     isUncached: ({ stage, label }) => options.noCache === true || filter.has(stage.name ?? label),
     isFresh: options.pull === true,
     parallelism: options.parallelism ?? defaultParallelism,
-    platform: platforms.length > 1 ? platform : undefined,
+    platform: shown,
     signal,
     onEvent: report,
   })

@@ -12,7 +12,8 @@ import type { ContainerRecord } from '../store/containers.js'
 import type { ArchiveSource } from '../volume/archive.js'
 import { copyIn, putArchive } from '../volume/copy-in.js'
 import { type CopiedArchive, copyOut, getArchive } from '../volume/copy-out.js'
-import type { CopyPlace } from '../volume/copy-rules.js'
+import { find, type PathStat, pathStat } from '../volume/copy-place.js'
+import { type CopyPlace, verifyPath } from '../volume/copy-rules.js'
 import { containerUser, type Stages } from './assemble.js'
 import { verifyWritable } from './container-places.js'
 import { Operation } from './operation.js'
@@ -49,10 +50,22 @@ class Copies implements ContainerCopies {
   }
 
   extract(tar: ArchiveSource, path: string, options: ContainerExtractOptions): Promise<CopiedFiles> {
-    const { archive, noOverwriteDirNonDir, signal } = options
+    const { archive, noOverwriteDirNonDir, toleratesMissingEnd, signal } = options
     return this.#working('extract-to-dir', signal, (place, stop) =>
-      putArchive(tar, place, path, { owner: this.#owner(archive), noOverwriteDirNonDir, signal: stop }),
+      putArchive(tar, place, path, {
+        owner: this.#owner(archive),
+        noOverwriteDirNonDir,
+        toleratesMissingEnd,
+        signal: stop,
+      }),
     )
+  }
+
+  stat(path: string, { followLink = false, signal }: ContainerArchiveOptions): Promise<PathStat> {
+    return this.#inTree(signal, async (place, stop) => {
+      verifyPath(path)
+      return pathStat(await find(place, path, { followLink, signal: stop }), path)
+    })
   }
 
   archive(path: string, { followLink, signal }: ContainerArchiveOptions): Promise<CopiedArchive> {

@@ -22,6 +22,8 @@ const summary: Candidate['summary'] = {
   health: 'starting',
   exitCode: undefined,
   labels: { stage: 'ci', owner: 'me' },
+  networkMode: 'bridge',
+  endpoints: [],
   networks: ['net'],
   ports: [],
   mounts: [

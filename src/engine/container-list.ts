@@ -2,6 +2,7 @@ import type { ContainerContext } from '../container/context.js'
 import { containerHealth } from '../container/health.js'
 import { exposedPortsOf, labelsOf } from '../container/inspect-config.js'
 import { inspectMounts } from '../container/inspect-mounts.js'
+import { addressesOf } from '../container/inspect-network.js'
 import { lifeOf, type Settled } from '../container/inspect-state.js'
 import { type Observed, observe } from '../container/observe.js'
 import { reachablePorts } from '../container/ports.js'
@@ -9,7 +10,7 @@ import { settle } from '../container/settle.js'
 import { statusText } from '../container/status-text.js'
 import type { ImageStore } from '../image/index.js'
 import { processArgs } from '../spec/index.js'
-import type { ContainerLine, ContainerList } from '../store/container-list.js'
+import type { ContainerLine, ContainerList, ListedEndpoint } from '../store/container-list.js'
 import { type Candidate, containerFilter, type FilterContext, isUp } from './container-filters.js'
 import type { ContainerSummary, ListOptions } from './containers.js'
 
@@ -73,10 +74,11 @@ async function settledLine(context: ContainerContext, { record }: ContainerLine)
   const { endpoints, ports, linkedFrom } = context.networking(now.id)
   const line = {
     record: now,
-    endpoints: endpoints.map(({ networkId, networkName, active }) => ({
+    endpoints: endpoints.map(({ networkId, networkName, definition, active }) => ({
       network: networkId,
       networkName,
-      isReachable: active?.ipv4 !== undefined || active?.ipv6 !== undefined,
+      definition,
+      active,
     })),
     ports,
     linkedNames: linkedFrom.map(({ container, alias }) => `${container}/${alias}`).sort(),
@@ -110,6 +112,8 @@ function candidateOf(
     exitCode: life.status === 'exited' || life.status === 'dead' ? life.exitCode : undefined,
     labels: labelsOf(config, image),
     networks: endpoints.map(({ networkName }) => networkName),
+    networkMode: config.network,
+    endpoints: endpoints.map(summaryEndpoint),
     ports: reachablePorts(line, exposedPorts),
     mounts: inspectMounts(record.mounts, context.mountpointOf).map(
       ({ Type, Name, Source, Destination, Driver, Mode, RW, Propagation }) => ({
@@ -130,6 +134,22 @@ function candidateOf(
     publishedPorts: config.ports.map(({ port, protocol }) => `${port}/${protocol}`),
     networkIds: endpoints.map(({ network }) => network),
     hasStarted: life.status === 'exited',
+  }
+}
+
+function summaryEndpoint(endpoint: ListedEndpoint): ContainerSummary['endpoints'][number] {
+  const addresses = addressesOf(endpoint)
+  return {
+    network: endpoint.networkName,
+    networkId: endpoint.network,
+    endpointId: addresses.EndpointID,
+    address: addresses.IPAddress,
+    prefixLength: addresses.IPPrefixLen,
+    gateway: addresses.Gateway,
+    address6: addresses.GlobalIPv6Address,
+    prefixLength6: addresses.GlobalIPv6PrefixLen,
+    gateway6: addresses.IPv6Gateway,
+    macAddress: addresses.MacAddress,
   }
 }
 

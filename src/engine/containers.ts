@@ -1,5 +1,6 @@
 import { Container } from '../container/container.js'
 import type { ContainerContext, ContainerSize } from '../container/context.js'
+import type { Exec } from '../container/exec-handle.js'
 import type { ContainerStatus } from '../container/inspect-state.js'
 import type { ContainerPort } from '../container/ports.js'
 import { reporting } from '../errors/system.js'
@@ -28,10 +29,30 @@ export interface ContainerSummary extends Partial<ContainerSize> {
   readonly names: readonly string[]
   /** Names of its networks. */
   readonly networks: readonly string[]
+  /** The one that it was made for, or `host`, `container:NAME`. */
+  readonly networkMode: string
+  /** Its places on its networks, in the order they were connected. */
+  readonly endpoints: readonly ContainerSummaryEndpoint[]
   /** What is published, and what is only exposed, while it runs; {@link formatPorts} makes the text of `docker ps` of it. */
   readonly ports: readonly ContainerPort[]
   /** What is mounted in it. */
   readonly mounts: readonly ContainerMount[]
+}
+
+/** A container's place on a network; '' and 0 is what it has not, or not while it does not run. */
+export interface ContainerSummaryEndpoint {
+  /** The network's name. */
+  readonly network: string
+  readonly networkId: string
+  readonly endpointId: string
+  /** IPv4. */
+  readonly address: string
+  readonly prefixLength: number
+  readonly gateway: string
+  readonly address6: string
+  readonly prefixLength6: number
+  readonly gateway6: string
+  readonly macAddress: string
 }
 
 /** What is mounted at a place of a container. */
@@ -80,6 +101,22 @@ export class Containers {
   async get(nameOrId: string): Promise<Container> {
     this.#context.closing.throwIfAborted()
     return new Container(this.#context, this.#linked(nameOrId) ?? this.#context.containers.find(nameOrId))
+  }
+
+  /**
+   * A process that was created or started in any of them by `exec()`, by its id.
+   *
+   * @throws {NotFoundError} EXEC_NOT_FOUND
+   *
+   * @example
+   * ```ts
+   * const { Running } = await (await engine.containers.getExec(id)).inspect()
+   * ```
+   */
+  async getExec(id: string): Promise<Exec> {
+    this.#context.closing.throwIfAborted()
+    const { findExecAnywhere } = await import('../container/exec-handle.js')
+    return reporting('cannot find an exec', () => findExecAnywhere(this.#context, id))
   }
 
   #linked(name: string): ContainerRecord | undefined {

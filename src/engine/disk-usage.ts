@@ -1,5 +1,6 @@
 import type { ContainerSize } from '../container/context.js'
 import type { ImageUsage } from '../image/index.js'
+import { invalidOption } from '../spec/invalid.js'
 import { isLocal } from '../volume/volume-record.js'
 import type { Stages } from './assemble.js'
 import { type BuildCacheEntry, type BuildCacheRecord, listBuildCache, sizeOfCache } from './build-cache.js'
@@ -7,6 +8,18 @@ import { isUp } from './container-filters.js'
 import type { ContainerSummary, Containers } from './containers.js'
 import { usageOf } from './volume-inspect.js'
 import type { VolumeSummary, Volumes } from './volumes.js'
+
+/** Kinds of things that take room on the disk, by Docker's names. */
+export type DiskUsageType = 'image' | 'container' | 'volume' | 'build-cache'
+
+const known: readonly DiskUsageType[] = ['image', 'container', 'volume', 'build-cache']
+
+/** Options of {@link Engine.diskUsage}. */
+export interface DiskUsageOptions {
+  /** Only these are looked at; the others are told as if there were none. Default: all. */
+  readonly types?: readonly DiskUsageType[]
+  readonly signal?: AbortSignal
+}
 
 /** What a root takes on the disk: Docker's `system df`. Sizes are the bytes that files have, not the blocks they take. */
 export interface DiskUsage extends ImageUsage {
@@ -51,16 +64,25 @@ export interface VolumeUsage extends VolumeSummary {
 export async function diskUsage(
   stages: Pick<Stages, 'images' | 'volumes' | 'paths' | 'buildCaches'>,
   { containers, volumes }: { readonly containers: Containers; readonly volumes: Volumes },
-  signal: AbortSignal | undefined,
+  { types, signal }: DiskUsageOptions,
 ): Promise<DiskUsage> {
-  const usages = (await containers.list({ all: true, size: true, ...(signal && { signal }) })) as ContainerUsage[]
-  const images = await stages.images.usage()
-  const volumeUsages = await volumesUsage(stages, volumes, signal)
-  const cache = await listBuildCache(stages, signal)
+  const unknown = types?.find((type) => !known.includes(type))
+  if (unknown !== undefined)
+    throw invalidOption('types', `unknown object type: ${unknown}`, `there are ${known.join(', ')}`, unknown)
+  const of = async <Found, None>(type: DiskUsageType, none: None, find: () => Promise<Found>) =>
+    types === undefined || types.includes(type) ? find() : none
+  const usages = await of('container', [], async () => {
+    return (await containers.list({ all: true, size: true, ...(signal && { signal }) })) as ContainerUsage[]
+  })
+  const images = await of('image', noImages, () => stages.images.usage())
+  const volumeUsages = await of('volume', [], () => volumesUsage(stages, volumes, signal))
+  const cache = await of('build-cache', [], () => listBuildCache(stages, signal))
   const buildCache = cache.map(({ chain: _, ...record }) => record)
   const summary = { ...summaryOf(images, usages, volumeUsages), buildCache: cacheLine(cache) }
   return { ...images, containers: usages, volumes: volumeUsages, buildCache, summary }
 }
+
+const noImages: ImageUsage = { layersSize: 0, contentSize: 0, images: [] }
 
 function summaryOf(
   { images, layersSize }: ImageUsage,

@@ -3,9 +3,11 @@ import { RunBuilder } from '../container/run-builder.js'
 import { InvalidStateError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import type { EngineEvent } from '../events/event.js'
-import { native } from '../host/index.js'
+import { native, withFileLock } from '../host/index.js'
 import type { ImageProgress } from '../image/index.js'
-import type { LoginOptions, RequestOptions } from '../registry/types.js'
+import type { LoginOptions, RegistryAuth, RequestOptions } from '../registry/types.js'
+import type { ApiServer } from '../server/api-server.js'
+import type { ServeOptions } from '../server/options.js'
 import type { RunOptions } from '../spec/options.js'
 import { Autobuild } from './autobuild.js'
 import type { AutobuildOptions } from './autobuild-options.js'
@@ -14,7 +16,8 @@ import type { PruneBuildCacheOptions, PrunedBuildCache } from './build-cache-pru
 import type { BuildOutput } from './build-export.js'
 import type { BuildInput, BuildOptions, OutputInput } from './build-options.js'
 import type { Containers } from './containers.js'
-import type { DiskUsage } from './disk-usage.js'
+import type { DiskUsage, DiskUsageOptions } from './disk-usage.js'
+import type { Diagnosis } from './doctor.js'
 import type { EventListener, EventName } from './emitter.js'
 import type { EventsOptions } from './events.js'
 import type { Image } from './image.js'
@@ -73,6 +76,24 @@ export class Engine implements AsyncDisposable {
       const { openRoot } = await import('./opening.js')
       return new Engine(await openRoot(normalized))
     })
+  }
+
+  /**
+   * Tells whether this host can run containers, and what mends it where it cannot: kernel, cgroups, namespaces, overlay, nftables,
+   * capabilities, disk and limits. Opens no root, and leaves nothing; never rejects for what it finds.
+   *
+   * @param options which root it is about: where it is, or would be
+   *
+   * @example
+   * ```ts
+   * const { ok, checks } = await Engine.doctor()
+   * for (const { name, status, finding, remedy } of checks) if (status !== 'ok') console.error(name, finding, remedy)
+   * ```
+   */
+  static async doctor(options: Pick<EngineOptions, 'root' | 'runRoot'> = {}): Promise<Diagnosis> {
+    const normalized = normalizeEngineOptions(options, process.env)
+    const { diagnose } = await import('./doctor.js')
+    return diagnose(normalized)
   }
 
   /** Where its images and containers are. */
@@ -184,6 +205,25 @@ export class Engine implements AsyncDisposable {
     await reporting('cannot log in', () => registries.login(options))
   }
 
+  /**
+   * Asks a registry (default: Docker Hub) whether credentials are right, and stores nothing: for who keeps them himself.
+   *
+   * @returns what to give as `auth` from then on: the credentials, or an identity token in place of the password where the
+   *   registry gives one
+   * @throws {AuthError} UNAUTHORIZED, ACCESS_DENIED; {RegistryError} when the registry cannot say
+   *
+   * @example
+   * ```ts
+   * const auth = await engine.verifyLogin({ registry: 'reg.local:5000', username: 'ada', password })
+   * await engine.pull('reg.local:5000/app', { auth })
+   * ```
+   */
+  async verifyLogin(options: LoginOptions): Promise<RegistryAuth> {
+    this.#root.closing.signal.throwIfAborted()
+    const registries = await this.#root.registries.open()
+    return reporting('cannot verify the credentials', () => registries.verify(options))
+  }
+
   /** Forgets the stored credentials of a registry (default: Docker Hub). */
   async logout(registry?: string, options: RequestOptions = {}): Promise<void> {
     this.#root.closing.signal.throwIfAborted()
@@ -195,17 +235,19 @@ export class Engine implements AsyncDisposable {
    * What images, containers, volumes and the build cache take on the disk, as `docker system df` tells it: layers that several images have count
    * once. Looks at the files of containers and volumes, so it takes the longer the more there are.
    *
+   * @throws {InvalidOptionError} INVALID_OPTION for a type that is none
+   *
    * @example
    * ```ts
    * const { layersSize, containers } = await engine.diskUsage()
    * const writable = containers.reduce((sum, { sizeRw }) => sum + sizeRw, 0)
    * ```
    */
-  async diskUsage({ signal }: { signal?: AbortSignal } = {}): Promise<DiskUsage> {
+  async diskUsage(options: DiskUsageOptions = {}): Promise<DiskUsage> {
     this.#root.closing.signal.throwIfAborted()
     return reporting('cannot tell the disk usage', async () => {
       const { diskUsage } = await import('./disk-usage.js')
-      return diskUsage(this.#root.stages, this, signal)
+      return diskUsage(this.#root.stages, this, options)
     })
   }
 
@@ -353,6 +395,27 @@ export class Engine implements AsyncDisposable {
   async systemdUnit(options: SystemdUnitOptions = {}): Promise<string> {
     const { systemdUnit } = await import('./systemd-unit.js')
     return systemdUnit(this, options)
+  }
+
+  /**
+   * Serves Docker's Engine API for this root: `docker`, docker-compose, dockerode and testcontainers work with it unchanged.
+   * Ends with `close()` of the server or of this engine; containers go on.
+   *
+   * Whoever may open the socket is root on this machine: its mode and group say who that is.
+   *
+   * @throws {InvalidOptionError} INVALID_OPTION; {ConflictError} ADDRESS_IN_USE when somebody serves there
+   * @see https://docs.docker.com/reference/api/engine/
+   *
+   * @example
+   * ```ts
+   * await using server = await engine.serve({ socket: '/run/inboard/docker.sock', group: 'docker' })
+   * // DOCKER_HOST=unix:///run/inboard/docker.sock docker ps
+   * ```
+   */
+  async serve(options: ServeOptions = {}): Promise<ApiServer> {
+    this.#root.closing.signal.throwIfAborted()
+    const { serve } = await import('../server/api-server.js')
+    return reporting('cannot serve the API', () => serve(this, options, this.#root.closing.signal, withFileLock))
   }
 
   /**

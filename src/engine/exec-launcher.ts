@@ -1,7 +1,7 @@
 import { closeSync, existsSync, rmdirSync, unlinkSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { ContainerContext, ExecPipes, ExecRequest, LiveExec } from '../container/context.js'
-import { type ExecConfig, execRecord, execSocket, execsDirectory, lockExecRecord } from '../container/exec-record.js'
+import { configOf, execRecord, execSocket, execsDirectory, lockExecRecord } from '../container/exec-record.js'
 import { failpoint } from '../errors/failpoint.js'
 import { LaunchError } from '../errors/index.js'
 import { execEvents, execWords } from '../events/exec-events.js'
@@ -87,16 +87,11 @@ function execPlan(
   })
 }
 
-function configOf({ command, tty, privileged, user, stdin, detached, detachKeys }: ExecRequest): ExecConfig {
-  const output = !detached
-  return { command, tty, privileged, user, openStdin: stdin, openStdout: output, openStderr: output, detachKeys }
-}
-
 /** Docker tells that it was started all the same, and exits with 126 when the process could not be made what was asked for. */
 function failureOf(context: ContainerContext, record: ContainerRecord, request: ExecRequest, error: unknown): unknown {
   if (!(error instanceof LaunchError) || context.closing.aborted) return error
   const words = execWords(request.command)
-  context.tell(record, `exec_create: ${words}`, { execID: request.id })
+  if (!request.isTold) context.tell(record, `exec_create: ${words}`, { execID: request.id })
   context.tell(record, `exec_start: ${words}`, { execID: request.id })
   if (error.details.operation !== 'working_directory') return error
   return new LaunchError(`chdir to cwd (${JSON.stringify(error.details.path)}) failed: ${error.message}`, {

@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream'
 import { reporting } from '../errors/system.js'
 import {
+  type DistributionInspect,
   type FromHostOptions,
   type ImageProgress,
   type ImageStore,
   type ImageSummary,
   type ImportOptions,
+  inspectDistribution,
   type ListImagesOptions,
   type LoadOptions,
   type PrunedImages,
@@ -82,7 +84,7 @@ export class Images {
    * the same bytes. Begins when it is awaited or iterated.
    *
    * @param target the path of a file, which appears when it is whole; or a stream, written at its pace and then ended
-   * @throws {NotFoundError} IMAGE_NOT_FOUND; {InvalidOptionError} INVALID_OPTION; {SyscallError}
+   * @throws {NotFoundError} IMAGE_NOT_FOUND, PLATFORM_NOT_FOUND; {InvalidOptionError} INVALID_OPTION; {SyscallError}
    *
    * @example
    * ```ts
@@ -149,7 +151,8 @@ export class Images {
   }
 
   /**
-   * Makes an image of one layer from a tar (gzip, zstd, xz or plain) of a root filesystem, as `docker import` does.
+   * Makes an image of one layer from a tar (gzip, zstd, xz or plain) of a root filesystem, as `docker import` does. Begins when it
+   * is awaited, for the image, or iterated, for the bytes that were read.
    *
    * @param source a path, an http or https URL, or the bytes
    * @throws {InvalidOptionError} INVALID_ARCHIVE; {LayerError}; {NotFoundError} FILE_NOT_FOUND; of a URL, {RegistryError}
@@ -158,11 +161,16 @@ export class Images {
    * await engine.images.import('https://example.com/rootfs.tar.gz', { reference: 'base', changes: ['CMD ["sh"]'] })
    * ```
    */
-  async import(source: ImportSource, options: ImportOptions = {}): Promise<Image> {
-    this.#closing.throwIfAborted()
-    const { source: bytes, ...origin } = openImportSource(source, options)
-    const imported = reporting('cannot import the image', () => this.#store.import(bytes, { ...options, ...origin }))
-    return this.#image((await imported).id)
+  import(source: ImportSource, options: ImportOptions = {}): Operation<ImageProgress, Image> {
+    const body = async (report: (progress: ImageProgress) => void, signal: AbortSignal) => {
+      const { source: bytes, ...origin } = openImportSource(source, { ...options, signal })
+      const onProgress = throttled(report)
+      return this.#image((await this.#store.import(bytes, { ...options, ...origin, signal, onProgress })).id)
+    }
+    return new Operation(
+      (report, signal) => reporting('cannot import the image', () => body(report, signal)),
+      [this.#closing, options.signal],
+    )
   }
 
   /**
@@ -297,6 +305,25 @@ export class Images {
     const registries = await this.#registries()
     return reporting(`cannot list the tags of ${repository}`, () =>
       registries.repository(reference, auth).tags(options),
+    )
+  }
+
+  /**
+   * What a registry has under a name: the digest and size of its manifest or index, and the platforms that there are. Nothing is
+   * pulled but small documents.
+   *
+   * @throws {RegistryError} MANIFEST_NOT_FOUND and others; {AuthError}; {InvalidOptionError} INVALID_REFERENCE
+   *
+   * @example
+   * ```ts
+   * const { Descriptor, Platforms } = await engine.images.distribution('debian:12')
+   * ```
+   */
+  async distribution(name: string, { auth, signal }: RegistryRequestOptions = {}): Promise<DistributionInspect> {
+    const reference = parseReference(name)
+    const registries = await this.#registries()
+    return reporting(`cannot inspect ${name} in its registry`, () =>
+      inspectDistribution(registries.repository(reference, auth), reference, signal),
     )
   }
 

@@ -5,6 +5,7 @@ import { formatSubnet } from '../network/subnet.js'
 import type { Stages } from './assemble.js'
 import type { ContainerSummary } from './containers.js'
 import { type Controllers, controllersOf } from './info-controllers.js'
+import { type RegistryConfig, registryConfig } from './info-registries.js'
 import type { NormalizedEngineOptions } from './options.js'
 
 /** `docker info`: Docker's fields, about a root and its host. */
@@ -39,6 +40,7 @@ export interface EngineInfo extends Controllers {
   /** The kernel's name: x86_64, aarch64. */
   readonly Architecture: string
   readonly IndexServerAddress: string
+  readonly RegistryConfig: RegistryConfig
   readonly NCPU: number
   /** Bytes. */
   readonly MemTotal: number
@@ -104,6 +106,7 @@ export async function engineInfo(
     OSType: 'linux',
     Architecture: host.arch,
     IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: registryConfig(options.registries),
     NCPU: host.cpus,
     MemTotal: memoryBytes(),
     GenericResources: null,

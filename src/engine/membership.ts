@@ -8,11 +8,18 @@ import type { NetworkRecord } from '../store/networks.js'
 import { activateEndpoints } from './endpoints.js'
 import { hasInterfaces, hasNames, type Networking } from './networking.js'
 
+interface Place {
+  readonly network: NetworkRecord
+  readonly settings: EndpointSettings
+}
+
 /** Which network a container is made on, and what it asks there. */
 export interface Membership {
   /** Undefined: it shares another container's. */
   readonly network: NetworkRecord | undefined
   readonly settings: EndpointSettings
+  /** Further ones. */
+  readonly others: readonly Place[]
   /** On the default bridge. */
   readonly links: readonly LinkRecord[]
 }
@@ -32,14 +39,16 @@ export async function membershipOf(
   if (other !== undefined) {
     if (other === name || other === id) throw refuse('network', other, 'cannot join own network')
     context.containers.find(other)
-    return { network: undefined, settings, links: [] }
+    return { network: undefined, settings, others: [], links: [] }
   }
-  const network = config.network === 'bridge' ? await networking.bridge() : networking.store.find(config.network)
+  const network = await find(networking, config.network)
+  const others = await placesOf(networking, config.networks ?? [])
   const isUserDefined = hasNames(network)
   checkEndpointSettings(settings, isUserDefined)
-  if (isUserDefined || !hasInterfaces(network)) return { network, settings, links: [] }
+  if (isUserDefined || !hasInterfaces(network)) return { network, settings, others, links: [] }
   return {
     network,
+    others,
     settings: { ...settings, links: [] },
     links: config.links.map(({ container, alias }) => ({
       container: id,
@@ -49,9 +58,27 @@ export async function membershipOf(
   }
 }
 
+async function find(networking: Networking, network: string): Promise<NetworkRecord> {
+  return network === 'bridge' ? await networking.bridge() : networking.store.find(network)
+}
+
+async function placesOf(
+  networking: Networking,
+  asked: readonly { readonly network: string; readonly settings: EndpointSettings }[],
+): Promise<Place[]> {
+  const places: Place[] = []
+  for (const { network: name, settings } of asked) {
+    const network = await find(networking, name)
+    checkEndpointSettings(settings, hasNames(network))
+    places.push({ network, settings })
+  }
+  return places
+}
+
 /** Makes a container's places in the transaction that inserts its record; with `attempt` above 0 it is being started. */
 export function join({ store, links }: Networking, record: ContainerRecord, membership: Membership): void {
   if (membership.network) store.connect(record.id, membership.network, membership.settings)
+  for (const { network, settings } of membership.others) store.connect(record.id, network, settings)
   links.insert(membership.links)
   if (record.attempt > 0) activateEndpoints(store, record.id, record.attempt)
 }

@@ -11,11 +11,7 @@ export interface NetworkInspect {
   readonly Scope: 'local'
   readonly Driver: string
   readonly EnableIPv6: boolean
-  readonly IPAM: {
-    readonly Driver: string
-    readonly Options: Readonly<Record<string, string>> | null
-    readonly Config: readonly NetworkIpamConfig[]
-  }
+  readonly IPAM: NetworkIpam
   readonly Internal: boolean
   readonly Attachable: boolean
   readonly Ingress: false
@@ -25,6 +21,13 @@ export interface NetworkInspect {
   readonly Containers: Readonly<Record<string, NetworkInspectContainer>>
   readonly Options: Readonly<Record<string, string>>
   readonly Labels: Readonly<Record<string, string>>
+}
+
+/** How addresses are given on a network. */
+export interface NetworkIpam {
+  readonly Driver: string
+  readonly Options: Readonly<Record<string, string>> | null
+  readonly Config: readonly NetworkIpamConfig[]
 }
 
 export interface NetworkIpamConfig {
@@ -56,11 +59,7 @@ export function inspectNetwork(
     Scope: 'local',
     Driver: definition.driver,
     EnableIPv6: definition.ipv6,
-    IPAM: {
-      Driver: definition.ipamDriver,
-      Options: isPredefined ? null : definition.ipamOptions,
-      Config: definition.subnets.map(ipamConfig),
-    },
+    IPAM: ipamOf(definition, isPredefined),
     Internal: definition.internal,
     Attachable: definition.attachable,
     Ingress: false,
@@ -70,6 +69,10 @@ export function inspectNetwork(
     Options: definition.options,
     Labels: definition.labels,
   }
+}
+
+export function ipamOf({ ipamDriver, ipamOptions, subnets }: NetworkDefinition, isPredefined: boolean): NetworkIpam {
+  return { Driver: ipamDriver, Options: isPredefined ? null : ipamOptions, Config: subnets.map(ipamConfig) }
 }
 
 function ipamConfig({ subnet, isPicked, range, gateway, isGatewayGiven, auxAddresses }: SubnetDefinition) {

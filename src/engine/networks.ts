@@ -6,7 +6,9 @@ import { Network, type NetworksContext, settleUsers } from './network.js'
 import { type NetworkBlueprint, NetworkBuilder } from './network-builder.js'
 import { createNetwork, finishRemovals, removeNetwork } from './network-creation.js'
 import { type NetworkFilters, networkFilter, type PruneNetworksFilters, pruneFilter } from './network-filters.js'
+import { ipamOf, type NetworkIpam } from './network-inspect.js'
 import type { Networking } from './networking.js'
+import { isPredefined } from './predefined-networks.js'
 import { isRemoved } from './prune.js'
 import { wantedState } from './wanted-state.js'
 
@@ -18,8 +20,13 @@ export interface NetworkSummary {
   readonly scope: 'local'
   readonly internal: boolean
   readonly ipv6: boolean
+  readonly attachable: boolean
   readonly createdAt: Date
   readonly labels: Readonly<Record<string, string>>
+  /** The driver's, as they were given. */
+  readonly options: Readonly<Record<string, string>>
+  /** As {@link Network.inspect} tells it. */
+  readonly ipam: NetworkIpam
 }
 
 /** Options of {@link Networks.list}. */
@@ -47,7 +54,7 @@ export class Networks {
    *
    * @param name letters, digits, `_`, `.` and `-`; no other network's
    * @throws {ConflictError} NETWORK_EXISTS, SUBNET_OVERLAPS, ADDRESSES_EXHAUSTED, NETWORK_PREDEFINED; {InvalidOptionError}
-   *   INVALID_OPTION, INVALID_NAME. Nothing is left behind then.
+   *   INVALID_OPTION, INVALID_NAME; {NotFoundError} NETWORK_DRIVER_NOT_FOUND. Nothing is left behind then.
    *
    * @example
    * ```ts
@@ -173,6 +180,8 @@ async function bridgeIfPossible({ describeBridge }: Networking): Promise<void> {
 }
 
 function summaryOf({ id, name, createdAtMs, definition }: NetworkRecord): NetworkSummary {
-  const { driver, internal, ipv6, labels } = definition
-  return { id, name, driver, scope: 'local', internal, ipv6, createdAt: new Date(createdAtMs), labels }
+  const { driver, internal, ipv6, attachable, labels, options } = definition
+  const ipam = ipamOf(definition, isPredefined(name))
+  const createdAt = new Date(createdAtMs)
+  return { id, name, driver, scope: 'local', internal, ipv6, attachable, createdAt, labels, options, ipam }
 }

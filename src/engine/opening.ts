@@ -6,6 +6,7 @@ import { lookAgain } from '../container/look-again.js'
 import type { RunActions } from '../container/run-builder.js'
 import { containerEvent } from '../events/container-event.js'
 import type { EngineEvent } from '../events/event.js'
+import { execWords } from '../events/exec-events.js'
 import { openJournal } from '../events/journal.js'
 import { type Outbox, openOutbox } from '../events/outbox.js'
 import { openRunning } from '../events/running.js'
@@ -193,6 +194,8 @@ function containerContext(
     eventsOf: (options) => eventsOf({ stages, closing }, options),
     tell: (record, action, extra) =>
       context.events.record(containerEvent(record, stages.images.labelsOf(record.image), action, extra)),
+    tellExecCreated: (record, { id, command }) =>
+      context.tell(record, `exec_create: ${execWords(command)}`, { execID: id }),
     onCommit: (listener) => onCommit(database, listener),
     markStopped: (record, signal) => markStopped(stages.networking, context, record, signal),
     reconfigure: (id, options) => reconfigure(stages.networking, context, { id, options, host: stages.host }),

@@ -98,7 +98,11 @@ export async function runContainer(
   await prepareTaken(stages, context, draft, request.signal)
   const { ahead } = stages.networking
   // While the container is recorded, the kernel is asked.
-  if (membership.network) ahead.set(draft.id, ensureHost(stages, context, [membership.network], draft.id))
+  const networks = [
+    ...(membership.network ? [membership.network] : []),
+    ...membership.others.map(({ network }) => network),
+  ]
+  if (networks.length > 0) ahead.set(draft.id, ensureHost(stages, context, networks, draft.id))
   try {
     return await runRecorded(stages, context, draft, membership, { streams, signal: request.signal, onRecorded })
   } finally {
@@ -173,7 +177,7 @@ function newRecord(
   const mounts = mountPointsOf(stages, context, config, image)
   const record: ContainerRecord = {
     id,
-    name: request.options.name ?? '',
+    name: (request.options.name ?? '').replace(/^\//, ''),
     image: image.id,
     reference: request.image,
     createdAtMs: Date.now(),

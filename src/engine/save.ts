@@ -12,13 +12,13 @@ export function saveImages(
   { store, closing }: ImagesContext,
   namesOf: () => readonly string[],
   target: SaveTarget,
-  { format, signal: own }: SaveOptions,
+  { signal: own, ...options }: SaveOptions,
 ): Operation<ImageProgress, SavedArchive> {
   return new Operation(
     async (report, signal) => {
       const names = namesOf()
       return reporting(`cannot save ${names.join(', ')}`, () =>
-        store.save(names, target, { ...(format && { format }), signal, onProgress: throttled(report) }),
+        store.save(names, target, { ...options, signal, onProgress: throttled(report) }),
       )
     },
     [closing, own],

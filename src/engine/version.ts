@@ -22,7 +22,8 @@ export interface VersionComponent {
   readonly Details: Readonly<Record<string, string>>
 }
 
-const apiVersion = '1.41'
+const apiVersion = '1.47'
+const minApiVersion = '1.24'
 
 export function engineVersion(): EngineVersion {
   const Version = packageVersion()
@@ -34,13 +35,13 @@ export function engineVersion(): EngineVersion {
       {
         Name: 'Engine',
         Version,
-        Details: { ApiVersion: apiVersion, Arch, KernelVersion, MinAPIVersion: apiVersion, Os: 'linux' },
+        Details: { ApiVersion: apiVersion, Arch, KernelVersion, MinAPIVersion: minApiVersion, Os: 'linux' },
       },
       { Name: 'Node.js', Version: process.versions.node, Details: { V8: process.versions.v8 } },
     ],
     Version,
     ApiVersion: apiVersion,
-    MinAPIVersion: apiVersion,
+    MinAPIVersion: minApiVersion,
     Os: 'linux',
     Arch,
     KernelVersion,

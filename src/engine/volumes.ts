@@ -20,6 +20,8 @@ export interface VolumeSummary {
   /** Undefined: its driver does not tell. */
   readonly createdAt: Date | undefined
   readonly labels: Readonly<Record<string, string>>
+  /** The driver's, as they were given: none of a volume that only its driver knows. */
+  readonly options: Readonly<Record<string, string>>
   /** Where its files are on the host; `''`: its driver tells it only while the volume is mounted. */
   readonly mountpoint: string
 }
@@ -184,9 +186,9 @@ export class Volumes {
   }
 
   #summary(record: VolumeRecord, scope: 'local' | 'global' = 'local'): VolumeSummary {
-    const { name, driver, createdAtMs, labels } = record
+    const { name, driver, createdAtMs, labels, options } = record
     const mountpoint = this.#context.stages.volumes.mountpointOf({ volume: name, driver })
-    return { name, driver, scope, createdAt: new Date(createdAtMs), labels, mountpoint }
+    return { name, driver, scope, createdAt: new Date(createdAtMs), labels, options, mountpoint }
   }
 
   /** Containers whose end nobody has seen yet may be no more. */
@@ -197,5 +199,5 @@ export class Volumes {
 
 function foreignSummary(driver: string, scope: VolumeSummary['scope'], volume: DriverVolume): VolumeSummary {
   const { name, createdAt, mountpoint = '' } = volume
-  return { name, driver, scope, createdAt, labels: {}, mountpoint }
+  return { name, driver, scope, createdAt, labels: {}, options: {}, mountpoint }
 }

@@ -17,6 +17,8 @@ export const errorTable = {
   IMAGE_IN_USE: 'ConflictError',
   CONTAINER_IN_USE: 'ConflictError',
   AMBIGUOUS_ID: 'ConflictError',
+  /** An exec is started once. */
+  EXEC_STARTED: 'ConflictError',
   INVALID_STATE: 'InvalidStateError',
   ENGINE_CLOSED: 'InvalidStateError',
   /** As many health checks as it takes have failed in a row; `details.output` of the last. */
@@ -71,6 +73,8 @@ export const errorTable = {
   /** The subnet that was asked for is, or is part of, another network's. */
   SUBNET_OVERLAPS: 'ConflictError',
   NETWORK_NOT_FOUND: 'NotFoundError',
+  /** There is no driver of networks, or of their addresses, of that name. */
+  NETWORK_DRIVER_NOT_FOUND: 'NotFoundError',
   /** Another network has the name. */
   NETWORK_EXISTS: 'ConflictError',
   /** Running containers are on it. */

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stream, tar } from '../../test/support/archives.js'
 import { type TestStore, testStore } from '../../test/support/image-store.js'
 import { busyboxForm } from '../../test/support/images.js'
+import type { ImageProgress } from './progress.js'
 
 describe('import', () => {
   let store: TestStore
@@ -34,6 +35,13 @@ describe('import', () => {
     expect(store.images.get(xz.id).layers[0]?.diffId).toBe(layers[0]?.diffId)
     expect(layers[0]?.blob).toBe(layers[0]?.diffId)
     expect({ references, architecture }).toEqual({ references: [], architecture: 'arm64' })
+  })
+
+  it('counts the bytes that it reads', async () => {
+    const bytes = gzipSync(await tar({ 'etc/name': 'x' }))
+    const progress: ImageProgress[] = []
+    await store.images.import(stream(bytes), { onProgress: (event) => progress.push(event) })
+    expect(progress.at(-1)).toEqual({ kind: 'bytes', current: bytes.length })
   })
 
   it('says where a stream comes from, and takes no more of it than it may', async () => {

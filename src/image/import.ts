@@ -9,6 +9,7 @@ import { hostPlatform, type Platform, parsePlatform } from './documents/platform
 import { tellMade } from './events.js'
 import { LayerLoader } from './layers.js'
 import type { ImageContext } from './load.js'
+import type { OnProgress } from './progress.js'
 import { recordImages } from './record.js'
 import { parseTag } from './tag.js'
 import type { LoadedImage } from './types.js'
@@ -31,21 +32,23 @@ export interface ImportOptions {
 export interface ImportRequest extends ImportOptions {
   /** Where a stream comes from. */
   readonly origin?: string
+  readonly onProgress?: OnProgress
 }
 
 /** Makes an image of a root filesystem's tar. To be called within a change, see `collection.ts`. */
 export async function importRootfs(
   context: ImageContext,
   source: ArchiveSource,
-  { reference, changes = [], message, platform, maxBytes = Number.POSITIVE_INFINITY, origin, signal }: ImportRequest,
+  request: ImportRequest,
 ): Promise<LoadedImage> {
+  const { reference, changes = [], message, platform, maxBytes = Number.POSITIVE_INFINITY, origin, signal } = request
   const name = reference === undefined ? undefined : parseTag(reference, 'cannot import digest reference').toString()
   const config = applyChanges({}, changes)
   const target = platform === undefined ? hostPlatform() : parsePlatform(platform)
   if (await isDirectory(source)) throw notATar(source as string)
   try {
     // The tar as it is when decompressed has the diff id as its digest: it is inflated once only.
-    const bytes = decompress(sourceBytes(source, { signal }))
+    const bytes = decompress(sourceBytes(source, { signal, onBytes: counting(request.onProgress) }))
     const blob = await context.content.ingest(bytes, { maxBytes, ...(signal && { signal }) })
     const comment = message ?? `Imported from ${origin ?? (typeof source === 'string' ? source : '-')}`
     const document = importDocument({ config, platform: target, diffId: blob.digest, comment })
@@ -61,6 +64,14 @@ export async function importRootfs(
     signal?.throwIfAborted()
     const isMalformed = error instanceof LayerError && error.code === 'LAYER_INVALID'
     throw isMalformed ? archiveFailed(error) : hostFailed(error)
+  }
+}
+
+function counting(onProgress: OnProgress = () => {}): (bytes: number) => void {
+  let current = 0
+  return (bytes) => {
+    current += bytes
+    onProgress({ kind: 'bytes', current })
   }
 }
 

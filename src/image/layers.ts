@@ -11,7 +11,7 @@ import type { ImageRecords, LayerRow, SnapshotRow } from '../store/images.js'
 import type { LayerBlob, LayerSource } from './archive/image-source.js'
 import { Arrival } from './arrival.js'
 import { blobBytes } from './blob-bytes.js'
-import type { LayerStatus, OnProgress } from './progress.js'
+import type { LayerProgress, LayerStatus, OnProgress } from './progress.js'
 
 export interface LayerStore {
   readonly content: Content
@@ -41,7 +41,7 @@ interface Task {
   readonly source: LayerSource
   readonly below: Promise<StoredLayer> | undefined
   readonly signal: AbortSignal
-  report(status: LayerStatus): void
+  report(status: LayerStatus, bytes?: Pick<LayerProgress, 'current' | 'total'>): void
 }
 
 /** What Docker and overlayfs can stack: names of that many lower directories fit into one mount. */
@@ -90,7 +90,8 @@ export class LayerLoader {
     for (const [at, source] of sources.entries()) {
       const identity = { chainId: chain[at] as string, diffId: diffIds[at] as string, parent: chain[at - 1] }
       const name = source.name ?? identity.diffId
-      const report = (status: LayerStatus) => this.#onProgress({ kind: 'layer', layer: name, status })
+      const report: Task['report'] = (status, bytes) =>
+        this.#onProgress({ kind: 'layer', layer: name, status, ...bytes })
       const layer = this.#layer({ identity, source, below: layers[at - 1], signal, report })
       layer.catch((error) => failed.abort(error))
       layers.push(layer)
@@ -121,7 +122,8 @@ export class LayerLoader {
     })
     this.#made.set(chainId, snapshot)
     const blob = made ?? (await this.#verify(await source.ingest({ signal }), diffId, signal))
-    report(made ? 'done' : 'exists')
+    if (made) report('done', { current: made.size, total: made.size })
+    else report('exists')
     const mediaType = blob.mediaType ?? source.mediaType ?? null
     const row = { diff_id: diffId, chain_id: chainId, blob: blob.digest, media_type: mediaType }
     return { row, snapshot, isMade: made !== undefined }
@@ -181,7 +183,7 @@ export class LayerLoader {
     const { snapshots, layerLimits: limits } = this.#store
     const { chainId, diffId, parent } = identity
     let isOver = false
-    arrival.blob.then(() => isOver || report('extracting')).catch(() => {})
+    arrival.blob.then(({ size: total }) => isOver || report('extracting', { total })).catch(() => {})
     const prepared = await snapshots.prepareLayer(chainId, parent, { signal })
     try {
       const { format, path } = prepared

@@ -116,6 +116,9 @@ describe('load', () => {
     expect(statuses.filter((status) => status === 'done')).toHaveLength(2)
     expect(statuses.filter((status) => status === 'exists')).toHaveLength(2)
     expect(progress.findLast((event) => event.kind === 'bytes')).toEqual({ kind: 'bytes', current: archive.length })
+    expect(progress.filter((event) => event.kind === 'loaded')).toEqual(
+      images.map(({ id, references }) => ({ kind: 'loaded', id, references })),
+    )
   })
 
   it('follows the symlinks that older docker save writes for shared layers', async () => {

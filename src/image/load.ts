@@ -1,6 +1,7 @@
 import { digestOf } from '../content/digest.js'
 import type { Gate } from '../content/gate.js'
 import type { Native } from '../host/native.js'
+import { parseReference } from '../reference/reference.js'
 import type { ImageSource } from './archive/image-source.js'
 import { findImages, openArchive } from './archive/open-archive.js'
 import { type ArchiveSource, hostFailed } from './archive/source.js'
@@ -50,13 +51,29 @@ export async function loadArchive(
     const ready: ReadyImage[] = []
     for (const image of await findImages(archive)) ready.push(await prepareImage(loader, image))
     signal?.throwIfAborted()
-    return recordFetched(mergeNames(ready), context, ({ id }) => context.tell('load', id))
+    const images = mergeNames(ready)
+    const warnings = images.flatMap((image) => movedNames(context, image))
+    const loaded = recordFetched(images, context, ({ id }) => context.tell('load', id))
+    for (const message of warnings) onProgress({ kind: 'warning', message })
+    for (const { id, references } of loaded) onProgress({ kind: 'loaded', id, references })
+    return loaded
   } catch (error) {
     signal?.throwIfAborted()
     throw hostFailed(error)
   } finally {
     archive.close()
   }
+}
+
+/** What Docker says of names that other images lose. */
+function movedNames({ records }: ImageContext, { document, references }: ReadyImage): string[] {
+  const id = digestOf(document)
+  return references.flatMap((name) => {
+    const old = records.idOfTag(name)
+    if (old === undefined || old === id) return []
+    const shown = parseReference(name).familiar()
+    return [`The image ${shown} already exists, renaming the old one with ID ${old} to empty string`]
+  })
 }
 
 async function prepareImage(loader: LayerLoader, image: ImageSource): Promise<ReadyImage> {

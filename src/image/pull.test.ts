@@ -72,7 +72,11 @@ describe('a pull', () => {
     const again = await pull('', { onProgress: (event) => progress.push(event) })
     expect(again).toEqual({ id: image.config.digest, digest: image.digest, isNew: false })
     expect(registry.asked().slice(before)).toEqual(['HEAD /v2/library/x/manifests/latest'])
-    expect(progress).toEqual([{ kind: 'image', reference: named(':latest'), digest: image.digest, isNew: false }])
+    const said = { reference: named(':latest'), digest: image.digest }
+    expect(progress).toEqual([
+      { kind: 'manifest', ...said, repository: 'library/x' },
+      { kind: 'image', ...said, isNew: false },
+    ])
   })
 
   it('takes a tag, a digest, or both, of which the digest counts', async () => {

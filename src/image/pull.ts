@@ -50,6 +50,7 @@ export async function confirmImage(context: ImageContext, request: PullRequest):
   if (head === undefined || id === undefined || !isExactly(context, id, request)) return undefined
   failpoint('pull.names')
   if (!context.records.addNames(id, namesOf(reference, head.digest))) return undefined
+  tellFound(request, head.digest)
   return pulled(request, { id: id as Digest, digest: head.digest, isNew: before !== id })
 }
 
@@ -63,6 +64,7 @@ export async function pullImage(context: ImageContext, request: PullRequest): Pr
   const { reference, signal } = request
   try {
     const resolved = await resolveManifest(request)
+    tellFound(request, resolved.named)
     const id = resolved.manifest.config.digest
     const isNew = context.records.idOfTag(mainName(reference)) !== id
     const known = context.records.get(id)
@@ -178,6 +180,10 @@ function namesOf(reference: Reference, named: Digest): string[] {
 function mainName(reference: Reference): string {
   if (reference.digest !== undefined) return `${reference.name}@${reference.digest}`
   return withDefaultTag(reference).toString()
+}
+
+function tellFound({ reference, onProgress }: PullRequest, digest: Digest): void {
+  onProgress({ kind: 'manifest', reference: withDefaultTag(reference).familiar(), repository: reference.path, digest })
 }
 
 function pulled({ reference, onProgress }: PullRequest, image: PulledImage): PulledImage {

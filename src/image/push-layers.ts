@@ -18,13 +18,14 @@ export interface PushContext {
 }
 
 export function reportFor({ onProgress }: PushContext, layer: string): Report {
-  return (status, current, total) =>
+  return (status, { current, total, from } = {}) =>
     onProgress({
       kind: 'layer',
       layer,
       status,
       ...(current !== undefined && { current }),
       ...(total !== undefined && { total }),
+      ...(from !== undefined && { from }),
     })
 }
 
@@ -90,8 +91,8 @@ export class LayerPush {
     const { content } = this.#push.context
     const plain = blobOf(row)
     const total = content.size(plain)
-    report('compressing', 0, total)
-    const source = counted(blobBytes(content, plain), (current) => report('compressing', current, total))
+    report('compressing', { current: 0, total })
+    const source = counted(blobBytes(content, plain), (current) => report('compressing', { current, total }))
     const compressed = await content.ingest(gzip(decompress(source)), { signal })
     const layer = { ...compressed, compression: 'gzip' } as const
     this.#keep(row.diff_id, plain, layer)

@@ -3,10 +3,10 @@ import type { Digest } from '../content/digest.js'
 import { parseReference } from '../reference/reference.js'
 import type { Repository } from '../registry/types.js'
 import type { ImageRecords, RemoteLayerRow } from '../store/images.js'
-import type { LayerStatus } from './progress.js'
+import type { LayerProgress, LayerStatus } from './progress.js'
 
 /** Tells what happens to one blob. */
-export type Report = (status: LayerStatus, current?: number, total?: number) => void
+export type Report = (status: LayerStatus, detail?: Pick<LayerProgress, 'current' | 'total' | 'from'>) => void
 
 /** A blob that a repository is to have. */
 export interface Outgoing {
@@ -16,6 +16,12 @@ export interface Outgoing {
   /** The blob's bytes from an offset on. */
   read(offset: number): AsyncIterable<Uint8Array>
   readonly report: Report
+}
+
+/** What a registry has of a blob already, and which of its repositories it was given from. */
+interface Found {
+  readonly status: 'exists' | 'mounted'
+  readonly from?: string
 }
 
 /** A registry may be slow to say no: sending the blob is what remains. */
@@ -50,7 +56,7 @@ export class BlobSender {
     const found = await this.#look(blob.digest, diffId, signal)
     if (!found) return false
     this.#sent.set(blob.digest, Promise.resolve())
-    report(found)
+    report(found.status, found)
     return true
   }
 
@@ -68,23 +74,20 @@ export class BlobSender {
 
   async #send({ blob, diffId, read, report }: Outgoing, signal: AbortSignal | undefined): Promise<void> {
     const found = await this.#look(blob.digest, diffId, signal)
-    if (found) return report(found)
-    report('uploading', 0, blob.size)
-    const onProgress = (current: number) => report('uploading', current, blob.size)
+    if (found) return report(found.status, found)
+    report('uploading', { current: 0, total: blob.size })
+    const onProgress = (current: number) => report('uploading', { current, total: blob.size })
     await this.#repository.uploadBlob(blob, read, { signal, onProgress })
     report('done')
   }
 
-  async #look(
-    digest: Digest,
-    diffId: string | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<'exists' | 'mounted' | undefined> {
-    if (await this.#repository.hasBlob(digest, { signal })) return 'exists'
+  async #look(digest: Digest, diffId: string | undefined, signal: AbortSignal | undefined): Promise<Found | undefined> {
+    if (await this.#repository.hasBlob(digest, { signal })) return { status: 'exists' }
     const rows = diffId === undefined ? [] : this.known(diffId)
     const others = rows.filter((row) => row.digest === digest && row.repository !== this.#repository.name)
     for (const { repository } of others.slice(0, maxMounts)) {
-      if (await this.#repository.mountBlob(digest, parseReference(repository).path, { signal })) return 'mounted'
+      const { path } = parseReference(repository)
+      if (await this.#repository.mountBlob(digest, path, { signal })) return { status: 'mounted', from: path }
     }
     return undefined
   }

@@ -28,7 +28,7 @@ const push = async (registry: ScriptedRegistry, path = 'library/app') => {
   const reference = parseReference(`${registry.host}/${path}:1`)
   const onProgress = (event: ImageProgress) => void events.push(event)
   const pushed = await store.images.push(repositoryOf(registry, path), reference, { onProgress })
-  return { pushed, statuses: events.flatMap((event) => (event.kind === 'layer' ? [event.status] : [])) }
+  return { pushed, events, statuses: events.flatMap((event) => (event.kind === 'layer' ? [event.status] : [])) }
 }
 const blobsOf = (id: string) => store.images.get(id).layers.map(({ blob }) => blob)
 
@@ -65,9 +65,10 @@ describe('push', () => {
     const [blob] = blobsOf(id)
     rmSync(`${store.root}/content/sha256/${blob?.slice(7)}`)
     store.images.tag(id, `${registry.host}/library/other:1`)
-    const { pushed, statuses } = await push(registry, 'library/other')
+    const { pushed, statuses, events } = await push(registry, 'library/other')
     expect(pushed).toMatchObject([{ digest }])
-    expect(statuses).toContain('mounted')
+    expect(events[0]).toEqual({ kind: 'repository', name: `${registry.host}/library/other` })
+    expect(events).toContainEqual(expect.objectContaining({ status: 'mounted', from: 'library/pulled' }))
     expect(statuses).not.toContain('uploading')
     expect(image).toBeDefined()
   })

@@ -42,6 +42,7 @@ export async function pushImages(
   reference: Reference,
   { allTags = false, image, signal, onProgress = () => {} }: PushRequest,
 ): Promise<PushedImage[]> {
+  onProgress({ kind: 'repository', name: repository.name })
   const names = namesToPush(context, reference, allTags, image)
   const push = { context, sender: new BlobSender(repository, context.records), signal, onProgress }
   const sent = new Map<string, SentImage>()

@@ -1,11 +1,14 @@
+import { NotFoundError } from '../errors/index.js'
 import { systemError } from '../errors/system.js'
 import { type ArchivedImage, type SaveFormat, writeArchive } from './archive/write-archive.js'
+import { formatPlatform, matchesPlatform } from './documents/platform.js'
 import { invalidOption } from './image-errors.js'
 import type { LayerStore } from './layers.js'
 import type { OnProgress } from './progress.js'
 import { savableImage } from './save-image.js'
 import type { SelectedImage } from './save-names.js'
 import { type SaveTarget, writeTo } from './save-target.js'
+import type { ImageRecord } from './types.js'
 
 export interface SaveOptions {
   /**
@@ -13,6 +16,8 @@ export interface SaveOptions {
    * only, for other tools. Default: `docker`.
    */
   readonly format?: SaveFormat
+  /** `os/architecture[/variant]` that all of the images must be for; default: whatever they are for. */
+  readonly platform?: string
   readonly signal?: AbortSignal
 }
 
@@ -31,9 +36,10 @@ export async function saveImages(
   store: LayerStore,
   selected: readonly SelectedImage[],
   target: SaveTarget,
-  { format = 'docker', signal, onProgress = () => {} }: SaveRequest,
+  { format = 'docker', platform, signal, onProgress = () => {} }: SaveRequest,
 ): Promise<SavedArchive> {
   verifyFormat(format)
+  if (platform !== undefined) for (const { image } of selected) verifyPlatform(image, platform)
   const images: ArchivedImage[] = []
   for (const { image, names } of selected)
     images.push({ ...(await savableImage(store, image.id, format === 'oci')), names })
@@ -62,6 +68,15 @@ export async function writeCounted(
     throw systemError('The archive could not be written', error)
   }
   return { size }
+}
+
+function verifyPlatform(image: ImageRecord, platform: string): void {
+  if (matchesPlatform(platform, image)) return
+  const [name = image.id] = image.references
+  throw new NotFoundError(
+    `image with reference ${name} was found but does not provide the specified platform (${platform})`,
+    { code: 'PLATFORM_NOT_FOUND', details: { image: image.id, wanted: platform, actual: formatPlatform(image) } },
+  )
 }
 
 function verifyFormat(format: string): void {

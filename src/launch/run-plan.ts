@@ -386,5 +386,8 @@ function writeKernelSettings(plan: PlanWriter, { spec }: RunPlanInput): void {
   }
   for (const path of spec.linux.readonlyPaths) plan.readOnly({ path })
   for (const path of spec.linux.maskedPaths) plan.mask({ path })
-  if (spec.root.readonly) plan.remount({ target: '/', flags: MS.RDONLY })
+  if (!spec.root.readonly) return
+  // Where nothing can be made any more, it is there already.
+  plan.workingDirectory({ path: spec.process.cwd, create: 1, uid: 0, gid: 0 })
+  plan.remount({ target: '/', flags: MS.RDONLY })
 }

@@ -21,7 +21,7 @@ export async function extractPlainJob(
       checkpoint()
       reader.push(chunk)
     }
-    reader.finish()
+    reader.finish(rules.toleratesMissingEnd)
     extractor.finish()
     return { entries: extractor.entries, size: extractor.size }
   } finally {

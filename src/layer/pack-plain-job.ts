@@ -68,7 +68,7 @@ class PlainPacker {
       return
     }
     const fd = this.#native.openat2(place, '.', O_RDONLY | O_DIRECTORY, 0, 0)
-    this.#packDirectory(fd, name, name === '.' ? '' : `${name}/`)
+    this.#packDirectory(fd, name, name === '.' ? '' : name.endsWith('/') ? name : `${name}/`)
   }
 
   /** @param fd is closed */

@@ -87,6 +87,8 @@ export interface ExtractRules {
   readonly replacesDirectories?: boolean | undefined
   /** Whether devices and fifos are left out. Default false. */
   readonly skipsDevices?: boolean | undefined
+  /** Whether the archive may end without saying so, after an entry: what a digest, or its transport, says is whole. Default false. */
+  readonly toleratesMissingEnd?: boolean | undefined
   /** What the tree's root is called in messages. Default `/`. */
   readonly rootName?: string | undefined
 }

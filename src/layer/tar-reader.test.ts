@@ -306,6 +306,21 @@ describe('bounds', () => {
     expect(() => reader.finish(true)).not.toThrow()
   })
 
+  test.each([
+    [511, false],
+    [512, false],
+    [512 + 699, false],
+    [512 + 700, true],
+    [512 + 700 + 1, true],
+    [512 + 1024 + 1, false],
+  ])('cut after %i bytes, it is whole where its end may be missing: %s', (length, isWhole) => {
+    const reader = new TarReader({ entry() {}, data() {}, end() {} })
+    reader.push(whole.subarray(0, length))
+    const finished = expect(() => reader.finish(true))
+    if (isWhole) finished.not.toThrow()
+    else finished.toThrow('truncated')
+  })
+
   test('too many entries', () => {
     expect(codeOf(() => read(archive({ name: 'a' }, { name: 'b' }), { maxEntries: 1 }))).toBe('LAYER_TOO_LARGE')
   })

@@ -72,13 +72,15 @@ export class TarReader {
 
   /**
    * Says that no more bytes come. An archive that stops in the middle of an entry is refused; so is one that lacks its
-   * end marker, unless `tolerateMissingEnd` (for archives whose digest is known, as Docker accepts them).
+   * end marker, unless `tolerateMissingEnd`: then it may end with an entry, or in what pads its last one. Docker accepts such
+   * archives, and its client makes some.
    */
   finish(tolerateMissingEnd = false): void {
     if (this.#ended) return
     const betweenEntries = this.#read === this.#readHeader && this.#extensions === noExtensions
-    const whole = this.#payload === 0 && this.#padding === 0 && this.#partialBytes === 0
-    if (betweenEntries && whole && (this.#zeroBlocks > 0 || tolerateMissingEnd)) return
+    const whole = this.#payload === 0 && this.#partialBytes === 0
+    const isPadded = this.#padding === 0 && this.#zeroBlocks > 0
+    if (betweenEntries && whole && (isPadded || tolerateMissingEnd)) return
     throw invalidLayer('The archive is truncated: it ends before its end-of-archive marker.')
   }
 

@@ -61,6 +61,15 @@ export function createBridge(options: BridgeOptions): Message[] {
   return [newLink(linkAttributes(options), info), ...raiseLink(options.name, options.ipv6, options.mtu)]
 }
 
+/**
+ * Asks whether the kernel can make interfaces of a kind (and loads its module, as any use does) by a name that no interface can
+ * have: EINVAL when it can, EOPNOTSUPP when it does not know the kind. Nothing is made.
+ */
+export function queryLinkKind(kind: string): Message {
+  const name = attribute(IFLA_IFNAME, text('/'))
+  return newLink(name, linkInfo(kind, ...(kind === 'veth' ? [nested(VETH_INFO_PEER, linkHeader(0), name)] : [])))
+}
+
 /** How an interface is on a bridge. */
 export interface PortOptions {
   /** The index of the bridge. */

@@ -148,8 +148,6 @@ describe('a network that is to be made', () => {
       { subnet: ['10.20.0.0/16', 'fd00::/64'], ipRange: ['10.20.1.0/24', '10.20.2.0/24'] },
       'cannot configure multiple ranges (10.20.2.0/24) on the same subnet (10.20.0.0/16)',
     ],
-    [{ driver: 'nosuch' }, 'plugin "nosuch" not found'],
-    [{ ipamDriver: 'nosuch' }, 'plugin "nosuch" not found'],
     [{ ipamDriver: 'null', subnet: '10.0.0.0/24' }, 'null ipam driver does not handle specific address pool requests'],
     [
       { option: { 'com.docker.network.driver.mtu': 'bad' } },
@@ -185,6 +183,18 @@ describe('a network that is to be made', () => {
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     )
   })
+
+  it.each([{ driver: 'nosuch' }, { ipamDriver: 'nosuch' }])(
+    'of %j, whose driver there is none of, is refused',
+    (options) => {
+      expect(() => normalize(options)).toThrow(
+        expect.objectContaining({
+          code: 'NETWORK_DRIVER_NOT_FOUND',
+          message: expect.stringContaining('plugin "nosuch" not found'),
+        }),
+      )
+    },
+  )
 
   it.each(['bridge', 'host', 'none', 'default'])('cannot be called %s', (name) => {
     expect(() => normalizeNetwork(name, {})).toThrow(

@@ -1,4 +1,4 @@
-import { ConflictError, type ErrorCode, InvalidOptionError } from '../errors/index.js'
+import { ConflictError, type ErrorCode, InvalidOptionError, NotFoundError } from '../errors/index.js'
 import type { NetworkDefinition, NetworkDriver, SubnetDefinition } from './definition.js'
 import { type DriverDefinition, driverDefinition } from './driver-options.js'
 import { smallestIpv6Mtu } from './links.js'
@@ -151,8 +151,11 @@ function strings(option: string, given: Readonly<Record<string, string>>): Reado
   throw invalid(`invalid option "${option}": give an object with strings`, String(given))
 }
 
-function noPlugin(driver: string): InvalidOptionError {
-  return invalid(`plugin "${driver}" not found: inboard has the drivers ${drivers.join(', ')}`, driver)
+function noPlugin(driver: string): NotFoundError {
+  return new NotFoundError(`plugin "${driver}" not found: inboard has the drivers ${drivers.join(', ')}`, {
+    code: 'NETWORK_DRIVER_NOT_FOUND',
+    details: { driver },
+  })
 }
 
 function invalid(message: string, value: string, code: ErrorCode = 'INVALID_OPTION'): InvalidOptionError {

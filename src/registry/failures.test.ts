@@ -39,7 +39,7 @@ test('a 404 of an upload is no blob that is missing', async () => {
 test("the messages have Docker's words", async () => {
   const denied = await failure(response(403, said('DENIED', 'requested access to the resource is denied')), 'x', 'push')
   expect(denied.message).toBe(
-    "push access denied for x, repository does not exist or may require 'docker login' (engine.login()): denied: requested access to the resource is denied",
+    "push access denied for x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
   )
   const unknown = await failure(response(404, said('MANIFEST_UNKNOWN', 'manifest unknown')), 'x:y')
   expect(unknown.message).toBe('manifest for x:y not found: manifest unknown: manifest unknown')

@@ -31,7 +31,7 @@ export async function failure(
   const code = codeOf(status, errors, url)
   const said = errors[0]
     ? `${errors[0].code.toLowerCase().replaceAll('_', ' ')}: ${errors[0].message}`
-    : `HTTP ${status}`
+    : (unsaid[status] ?? `HTTP ${status}`)
   const message = messageOf(code, said, what, action)
   const hint = loginHelps.has(code) ? { hint: 'engine.login()' } : {}
   const after = retryAfterMs(response.headers['retry-after'])
@@ -74,13 +74,19 @@ function codeOf(status: number, errors: readonly RegistryErrorEntry[], url: stri
   return 'REGISTRY_FAILED'
 }
 
+/** What a registry means that says nothing: the specification's words. */
+const unsaid: Readonly<Record<number, string>> = {
+  401: 'unauthorized: authentication required',
+  403: 'denied: requested access to the resource is denied',
+}
+
 const loginHelps: ReadonlySet<ErrorCode> = new Set(['UNAUTHORIZED', 'ACCESS_DENIED', 'REGISTRY_RATE_LIMITED'])
 
 function messageOf(code: ErrorCode, said: string, what: string, action: 'pull' | 'push'): string {
   switch (code) {
     case 'UNAUTHORIZED':
     case 'ACCESS_DENIED':
-      return `${action} access denied for ${what}, repository does not exist or may require 'docker login' (engine.login()): ${said}`
+      return `${action} access denied for ${what}, repository does not exist or may require 'docker login': ${said}`
     case 'MANIFEST_NOT_FOUND':
       return said.startsWith('name unknown')
         ? `repository ${what} not found: ${said}`

@@ -33,6 +33,34 @@ async function tokenRegistry(answer: (request: Asked, response: ServerResponse) 
   return { ...registry, tokensAsked: tokens.asked }
 }
 
+describe('credentials that are only verified', () => {
+  test('are stored nowhere, right or wrong', async () => {
+    const { host } = await basicRegistry()
+    const { verify, credentials } = opened()
+    expect(await verify({ ...ada, registry: host })).toEqual(ada)
+    await expect(verify({ ...ada, password: 'wrong-horse', registry: host })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      message: expect.stringContaining('failed with status: 401 Unauthorized'),
+    })
+    expect(await credentials.lookup(host)).toBeUndefined()
+  })
+
+  test('give an identity token where the registry has one', async () => {
+    const answer = (_: Asked, response: ServerResponse) => response.end('{"token":"good","refresh_token":"id-secret"}')
+    const { host } = await tokenRegistry(answer)
+    const { verify, credentials } = opened()
+    expect(await verify({ ...ada, registry: host })).toEqual({ username: 'ada', identityToken: 'id-secret' })
+    expect(await credentials.lookup(host)).toBeUndefined()
+  })
+
+  test('must be given: stored ones are not meant', async () => {
+    const { host } = await basicRegistry()
+    const { verify, login } = opened()
+    await login({ ...ada, registry: host })
+    await expect(verify({ registry: host })).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+  })
+})
+
 describe('a login', () => {
   test('verifies with Basic, then stores', async () => {
     const { host } = await basicRegistry()

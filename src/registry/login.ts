@@ -13,7 +13,7 @@ import type { LoginOptions, Registries, RegistryAuth } from './types.js'
 export function createLogin(
   transport: Pick<RegistryTransport, 'verify'>,
   credentials: Credentials,
-): Pick<Registries, 'login' | 'logout'> {
+): Pick<Registries, 'login' | 'verify' | 'logout'> {
   return {
     async login(options) {
       const { signal } = options
@@ -23,6 +23,14 @@ export function createLogin(
       if (!auth) throw noCredentials(registry)
       const verified = await transport.verify(registry, auth, signal)
       await credentials.store(registry, verified, signal)
+    },
+    async verify(options) {
+      const { signal } = options
+      signal?.throwIfAborted()
+      const registry = registryName(options.registry ?? dockerHub)
+      const auth = givenIn(options)
+      if (!auth) throw noCredentials(registry)
+      return transport.verify(registry, auth, signal)
     },
     async logout(registry = dockerHub, { signal } = {}) {
       signal?.throwIfAborted()

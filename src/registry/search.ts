@@ -32,7 +32,7 @@ export async function searchImages(
   options.signal?.throwIfAborted()
   const found =
     (await askIndex(context, request, options.signal)) ?? (await askCatalog(context, request, options.signal))
-  return found.slice(0, request.limit).filter(request.isWanted)
+  return found.filter(request.isWanted).slice(0, request.limit)
 }
 
 /** Undefined when there is no such thing. */

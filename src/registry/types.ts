@@ -20,7 +20,7 @@ export interface RegistryOptions {
   readonly key?: string
 }
 
-/** Credentials of a user, as Docker's AuthConfig has them. */
+/** Credentials of a user, as Docker's AuthConfig has them; `{}`: none, whatever is stored. */
 export interface RegistryAuth {
   readonly username?: string
   readonly password?: string
@@ -117,7 +117,7 @@ export interface LoginOptions extends RequestOptions {
 
 /** What the engine uses of the registries: one for an engine, with its connections and tokens. */
 export interface Registries {
-  /** @param auth overrides what is stored for the registry */
+  /** @param auth overrides what is stored for the registry; `{}` has it asked without credentials */
   repository(reference: Pick<Reference, 'domain' | 'path'>, auth?: RegistryAuth): Repository
   /** @param term `redis`, or `reg.local:5000/redis` for a registry of one's own */
   search(term: string, options?: SearchOptions, auth?: RegistryAuth): Promise<SearchResult[]>
@@ -125,6 +125,13 @@ export interface Registries {
   catalog(registry: string, options?: RequestOptions, auth?: RegistryAuth): Promise<string[]>
   /** Verifies the credentials with the registry, then stores them as Docker does. @throws {AuthError} */
   login(options: LoginOptions): Promise<void>
+  /**
+   * Asks the registry whether the credentials are right, and stores nothing.
+   *
+   * @returns what is to be used from then on: an identity token in place of the password when the registry gives one
+   * @throws {AuthError}; {RegistryError}
+   */
+  verify(options: LoginOptions): Promise<RegistryAuth>
   /** Forgets what is stored. */
   logout(registry?: string, options?: RequestOptions): Promise<void>
   /** Ends all connections. */

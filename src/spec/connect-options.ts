@@ -1,4 +1,4 @@
-import { checkAddress } from './endpoint-settings.js'
+import { checkAddress, checkMacAddress } from './endpoint-settings.js'
 import { checkTexts, invalidOption } from './invalid.js'
 import { checkAlias, parseLinks } from './links.js'
 import type { RunOptions } from './options.js'
@@ -10,6 +10,8 @@ export interface ConnectOptions {
   readonly ip?: string
   /** Its IPv6 address there. */
   readonly ip6?: string
+  /** Six bytes with colons. Default: one that follows from its IPv4 address. */
+  readonly macAddress?: string
   /** Further names by which containers of the network find it. */
   readonly alias?: string | readonly string[]
   /** `container[:alias]`: containers of the network that it finds by names of its own. */
@@ -19,12 +21,13 @@ export interface ConnectOptions {
 }
 
 /** What is asked, checked. @throws {InvalidOptionError} INVALID_OPTION */
-export function parseConnect({ ip, ip6, alias, link, driverOpt }: ConnectOptions) {
+export function parseConnect({ ip, ip6, macAddress, alias, link, driverOpt }: ConnectOptions) {
   const aliases = checkTexts('alias', typeof alias === 'string' ? [alias] : alias)
   return {
     ...compact({
       ip: ip === undefined ? undefined : checkAddress('ip', ip),
       ip6: ip6 === undefined ? undefined : checkAddress('ip6', ip6),
+      mac: macAddress === undefined ? undefined : checkMacAddress(macAddress),
     }),
     aliases: aliases.map((name) => checkAlias('alias', name)),
     links: parseLinks(typeof link === 'string' ? [link] : link),

@@ -2,7 +2,7 @@ import { grantedCapabilities } from './capabilities.js'
 import { deviceNodes, deviceRules } from './device-nodes.js'
 import { containerMounts, type MountsInput } from './filesystem.js'
 import type { HostFacts, ResolvedDevice } from './host-facts.js'
-import { maskedPaths, readonlyPaths } from './kernel-paths.js'
+import { hiddenPaths } from './kernel-paths.js'
 import { hasOwnNetwork } from './network-mode.js'
 import type { ContainerConfig, DeviceRate } from './options.js'
 import { containerHostname, containerProcess, type ProcessInput } from './process.js'
@@ -49,7 +49,6 @@ export function createSpec(input: SpecInput): Spec {
 }
 
 function linuxOf({ config, host, devices, blockDevices }: SpecInput, mounts: readonly Mount[]): Linux {
-  const open = config.privileged || config.security.systemPathsUnconfined
   const seccomp = seccompOf(config, host)
   // The host's /dev, bound over the container's, has its own nodes, and none may be made in it.
   const boundDev = mounts.some(({ destination, type }) => destination === '/dev' && type === 'bind')
@@ -58,8 +57,7 @@ function linuxOf({ config, host, devices, blockDevices }: SpecInput, mounts: rea
     sysctl: { ...(hasOwnNetwork(config.network) ? networkSysctls : {}), ...config.sysctls },
     devices: boundDev ? [] : deviceNodes(devices),
     resources: resourcesOf(config, devices, blockDevices),
-    maskedPaths: open ? [] : maskedPaths,
-    readonlyPaths: open ? [] : readonlyPaths,
+    ...hiddenPaths(config),
     ...(seccomp && { seccomp }),
   }
 }

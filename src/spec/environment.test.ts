@@ -14,6 +14,7 @@ test.each([
     ['HOME=/me', 'EMPTY='],
   ],
   [{ A: 1, B: true, C: 'x', HOME: undefined, UNSET: undefined }, ['A=1', 'B=true', 'C=x', 'HOME=/me']],
+  [{ HOME: null, A: 1 }, ['HOME', 'A=1']],
 ])('env %j is %j', (input, env) => {
   expect(parseEnv(input, processEnv)).toEqual(env)
 })

@@ -6,26 +6,28 @@ import type { EnvInput } from './options.js'
 export type ProcessEnvironment = Readonly<Record<string, string | undefined>>
 
 /**
- * `--env`: `NAME=value`, or `NAME` alone for the value that this process has (left out when it has none).
+ * `--env`: `NAME=value`, or `NAME` alone for the value that this process has (left out when it has none);
+ * as an object, null takes away what the image has.
  *
  * @throws {InvalidOptionError} INVALID_OPTION
  */
 export function parseEnv(input: EnvInput | undefined, processEnv: ProcessEnvironment): string[] {
-  return assignments(input).flatMap((assignment) => {
-    const text = checkText('env', assignment)
-    if (text === '' || text.startsWith('='))
-      throw invalidOption('env', `invalid environment variable: ${text}`, "give 'NAME=value'", text)
-    return withValue(text, processEnv)
+  if (input === undefined || isList(input)) return (input ?? []).flatMap((text) => withValue(checked(text), processEnv))
+  return Object.entries(input).flatMap(([name, value]) => {
+    if (name === '' || name.includes('='))
+      throw invalidOption('env', `invalid environment variable: ${name}`, 'give a name without "="', name)
+    // Without `=` it takes the image's away.
+    if (value === null) return [checked(name)]
+    return withValue(checked(value === undefined ? name : `${name}=${value}`), processEnv)
   })
 }
 
-function assignments(input: EnvInput | undefined): readonly string[] {
-  if (input === undefined || Array.isArray(input)) return input ?? []
-  return Object.entries(input).map(([name, value]) => {
-    if (name === '' || name.includes('='))
-      throw invalidOption('env', `invalid environment variable: ${name}`, 'give a name without "="', name)
-    return value === undefined ? name : `${name}=${value}`
-  })
+const isList = (input: EnvInput): input is readonly string[] => Array.isArray(input)
+
+function checked(assignment: string): string {
+  const text = checkText('env', assignment)
+  if (text !== '' && !text.startsWith('=')) return text
+  throw invalidOption('env', `invalid environment variable: ${text}`, "give 'NAME=value'", text)
 }
 
 function withValue(assignment: string, processEnv: ProcessEnvironment): string[] {

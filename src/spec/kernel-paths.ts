@@ -1,5 +1,7 @@
+import type { ContainerConfig } from './options.js'
+
 /** Kernel files that tell about, or reach, what no namespace separates. */
-export const maskedPaths: readonly string[] = [
+const maskedPaths: readonly string[] = [
   '/proc/asound',
   '/proc/acpi',
   '/proc/interrupts',
@@ -14,10 +16,14 @@ export const maskedPaths: readonly string[] = [
   '/sys/devices/virtual/powercap',
 ]
 
-export const readonlyPaths: readonly string[] = [
-  '/proc/bus',
-  '/proc/fs',
-  '/proc/irq',
-  '/proc/sys',
-  '/proc/sysrq-trigger',
-]
+const readonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
+
+/** What a container does not see, or cannot write to, of what the kernel shows. */
+export function hiddenPaths({ privileged, security }: Pick<ContainerConfig, 'privileged' | 'security'>) {
+  if (privileged) return { maskedPaths: [], readonlyPaths: [] }
+  const open = security.systemPathsUnconfined
+  return {
+    maskedPaths: security.maskedPaths ?? (open ? [] : maskedPaths),
+    readonlyPaths: security.readonlyPaths ?? (open ? [] : readonlyPaths),
+  }
+}

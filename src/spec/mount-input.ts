@@ -25,6 +25,7 @@ const owned: Readonly<Record<string, { readonly of: readonly string[]; readonly 
   source: { of: ['bind', 'volume', 'image'], name: 'Source' },
   propagation: { of: ['bind'], name: 'BindOptions' },
   recursive: { of: ['bind'], name: 'BindOptions' },
+  createSource: { of: ['bind'], name: 'BindOptions' },
   volumeOptions: { of: ['volume'], name: 'VolumeOptions' },
   imageOptions: { of: ['image'], name: 'ImageOptions' },
   tmpfsOptions: { of: ['tmpfs'], name: 'TmpfsOptions' },
@@ -91,7 +92,7 @@ function parseBind(input: Input<'bind'>, fail: Fail): ConfiguredBind {
     readOnly,
     mode: '',
     propagation,
-    createSource: false,
+    createSource: checkFlag('mount', input.createSource),
     recursive: checkRecursion(input.recursive ?? 'enabled', readOnly, propagation),
   }
 }

@@ -124,7 +124,7 @@ test.each([
 test('the object forms of mounts', () => {
   const mount: MountInput[] = [
     { type: 'bind', source: '/x', target: '/y', readOnly: true, propagation: 'rshared' },
-    { type: 'bind', source: '/x', target: '/z', readOnly: true, recursive: 'readonly' },
+    { type: 'bind', source: '/x', target: '/z', readOnly: true, recursive: 'readonly', createSource: true },
     { type: 'volume', target: '/a' },
     { type: 'volume', source: 'aa', target: '/b/', readOnly: true, volumeOptions: { noCopy: true, subpath: 'x/./y/' } },
     {
@@ -141,7 +141,7 @@ test('the object forms of mounts', () => {
   const tmpfs = { type: 'tmpfs', syntax: 'mount', readOnly: false, given: '' }
   expect(parseMounts({ mount, tmpfs: [{ target: '/v', options: 'exec' }] })).toEqual([
     { ...bind, ...long, source: '/x', target: '/y', readOnly: true, propagation: 'rshared', createSource: false },
-    { ...bind, ...long, source: '/x', target: '/z', readOnly: true, createSource: false, recursive: 'readonly' },
+    { ...bind, ...long, source: '/x', target: '/z', readOnly: true, createSource: true, recursive: 'readonly' },
     { ...named, ...long, name: '', target: '/a' },
     { ...named, ...long, target: '/b', readOnly: true, noCopy: true, subpath: 'x/y' },
     { ...named, ...long, name: 'bb', target: '/c', labels: { l: '1' }, driver: 'mine', driverOptions: { o: '2' } },

@@ -89,3 +89,22 @@ test.each([
 ])('network %s', (network, own, container) => {
   expect({ own: hasOwnNetwork(network), container: sharedContainer(network) }).toEqual({ own, container })
 })
+
+test('further networks are kept with what is asked of them', () => {
+  const networks = [{ network: 'other', ip: '10.0.0.5', alias: 'db', macAddress: '02-42-AC-11-00-02' }]
+  expect(parseNetworking({ network: 'mine', networks }).networks).toEqual([
+    { network: 'other', settings: { ip: '10.0.0.5', aliases: ['db'], links: [], mac: '02:42:ac:11:00:02' } },
+  ])
+  expect(parseNetworking({ network: 'mine' })).not.toHaveProperty('networks')
+})
+
+test.each([
+  ['host', 'other'],
+  ['container:db', 'other'],
+  ['none', 'other'],
+  ['mine', 'host'],
+])('%s and %s cannot be had together', (network, other) => {
+  expect(() => parseNetworking({ network, networks: [{ network: other }] })).toThrow(
+    'container sharing network namespace with another container or host cannot be connected to any other network',
+  )
+})

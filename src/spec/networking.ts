@@ -1,9 +1,10 @@
+import { parseConnect } from './connect-options.js'
 import { checkAddress, checkEndpointSettings, checkMacAddress } from './endpoint-settings.js'
 import { checkFlag, checkTexts, invalidOption } from './invalid.js'
 import { checkAlias, parseLinks } from './links.js'
 import { sharedContainer } from './namespace-modes.js'
-import { isUserDefined, parseNetworkMode } from './network-mode.js'
-import type { RunOptions } from './options.js'
+import { hasOwnNetwork, isUserDefined, parseNetworkMode } from './network-mode.js'
+import type { ConfiguredNetwork, NetworkInput, RunOptions } from './options.js'
 import { parseExpose, parsePublish, portName } from './ports.js'
 import { compact } from './records.js'
 
@@ -25,6 +26,32 @@ export function parseNetworking(raw: RunOptions) {
     exposedPorts: [...new Set([...parseExpose(raw.expose), ...ports.map(portName)])],
     links: parseLinks(raw.link),
     ...asked,
+    ...parseNetworks(network, raw.networks),
+  }
+}
+
+/** Only networks that were made can be had beside each other, or beside the default bridge. */
+function parseNetworks(first: string, given: RunOptions['networks'] = []): { networks?: ConfiguredNetwork[] } {
+  if (given.length === 0) return {}
+  const networks = given.map(parseNetwork)
+  const alone = [first, ...networks.map(({ network }) => network)].find(
+    (name) => !hasOwnNetwork(name) || name === 'none',
+  )
+  if (alone !== undefined)
+    throw invalidOption(
+      'networks',
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+      `leave out '${alone}', or the others`,
+      alone,
+    )
+  return { networks }
+}
+
+function parseNetwork({ network, macAddress, ...asked }: NetworkInput): ConfiguredNetwork {
+  const settings = parseConnect(asked)
+  return {
+    network: parseNetworkMode(network),
+    settings: { ...settings, ...(macAddress !== undefined && { mac: checkMacAddress(macAddress) }) },
   }
 }
 

@@ -195,3 +195,21 @@ test.each<[RunOptions, Partial<ContainerConfig>]>([
 ])('takes %j', (raw, config) => {
   expect(normalize(raw)).toMatchObject(config)
 })
+
+test('who makes it may mean some of its streams', () => {
+  expect(normalize({ attach: ['stderr'], stdinOnce: false })).toMatchObject({
+    attachedTo: ['stderr'],
+    stdinOnce: false,
+  })
+  expect(normalize({ attach: [] })).toMatchObject({ attachedTo: [] })
+  expect(() => normalize({ attach: ['output' as 'stdout'] })).toThrow(
+    'valid streams are STDIN, STDOUT and STDERR: output',
+  )
+})
+
+test('paths of the kernel are hidden as it is asked', () => {
+  const paths = { maskedPaths: ['/proc/kcore'], readonlyPaths: [] }
+  expect(normalize(paths).security).toMatchObject(paths)
+  for (const path of ['/etc/shadow', 'proc/x', '/proc/../etc', '/proc/', '/proc', '/proc/./x', '/proc/x/'])
+    expect(() => normalize({ maskedPaths: [path] })).toThrow(`invalid path: ${path}`)
+})

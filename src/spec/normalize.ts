@@ -68,7 +68,7 @@ export function normalizeOptions(
     capDrop: parseCapabilities('capDrop', checkTexts('capDrop', raw.capDrop)),
     privileged: checkFlag('privileged', raw.privileged),
     readOnly: checkFlag('readOnly', raw.readOnly),
-    security: parseSecurity(raw.securityOpt),
+    security: parseSecurity(raw),
     resources: parseResources(raw, context.host),
     ulimits: parseUlimits(raw.ulimit),
     devices: parseDevices(raw.device),
@@ -90,9 +90,28 @@ function parseProcess(raw: RunOptions, { envFiles, processEnv, attached = true }
     tty: checkFlag('tty', raw.tty),
     interactive: checkFlag('interactive', raw.interactive),
     attached,
+    ...compact({
+      attachedTo: parseAttach(raw),
+      stdinOnce: raw.stdinOnce === undefined ? undefined : checkFlag('stdinOnce', raw.stdinOnce),
+    }),
     init: checkFlag('init', raw.init),
     groupAdd: checkTexts('groupAdd', raw.groupAdd),
   }
+}
+
+const streams: readonly string[] = ['stdin', 'stdout', 'stderr']
+
+function parseAttach({ attach }: RunOptions): readonly string[] | undefined {
+  if (attach === undefined) return undefined
+  for (const stream of checkTexts('attach', attach))
+    if (!streams.includes(stream))
+      throw invalidOption(
+        'attach',
+        `valid streams are STDIN, STDOUT and STDERR: ${stream}`,
+        `give some of ${streams.join(', ')}`,
+        stream,
+      )
+  return [...new Set(attach)]
 }
 
 function parseEntrypoint(entrypoint: RunOptions['entrypoint']): readonly string[] | undefined {

@@ -1,3 +1,4 @@
+import type { ConnectOptions } from './connect-options.js'
 import type { LogConfig, LogOptionsInput } from './log.js'
 import type { SeccompProfile } from './seccomp/profile.js'
 
@@ -16,6 +17,10 @@ export interface RunOptions {
   readonly domainname?: string
   readonly tty?: boolean
   readonly interactive?: boolean
+  /** Which streams its creator means to be attached to; default: all that it has, none of a container that is started detached. */
+  readonly attach?: readonly ('stdin' | 'stdout' | 'stderr')[]
+  /** Its input ends with that of the first who is attached to it. Default: when it is interactive, and not started detached. */
+  readonly stdinOnce?: boolean
   readonly readOnly?: boolean
   readonly tmpfs?: readonly (string | { readonly target: string; readonly options?: string })[]
   /** Docker's `-v` strings: `/container`, `name:/container[:opts]`, `/host:/container[:opts]`. */
@@ -27,6 +32,8 @@ export interface RunOptions {
   readonly volumeDriver?: string
   /** `'bridge'` (the default), `'host'`, `'none'`, `'container:NAME'`, or the name or id of a network. */
   readonly network?: string
+  /** Further networks, beside one that was made by a user. */
+  readonly networks?: readonly NetworkInput[]
   /** `-p`: `[[ip:][hostPort]:]port[/protocol]`, with ranges; or objects. */
   readonly publish?: readonly (string | number | PortInput)[]
   /** `-P`: every exposed port gets a free one of the host. */
@@ -45,6 +52,10 @@ export interface RunOptions {
   readonly privileged?: boolean
   /** Docker's strings (`no-new-privileges`, `seccomp=unconfined`, `seccomp=` and a profile's JSON text), or a profile as an object. */
   readonly securityOpt?: readonly (string | { readonly seccomp: SeccompProfile })[]
+  /** Paths below /proc and /sys that show nothing. Default: Docker's. */
+  readonly maskedPaths?: readonly string[]
+  /** Paths below /proc and /sys that cannot be written to. Default: Docker's. */
+  readonly readonlyPaths?: readonly string[]
   /** Bytes, or a string such as `'64m'`. */
   readonly memory?: number | string
   readonly memorySwap?: number | string
@@ -111,6 +122,13 @@ export interface RunOptions {
   readonly pull?: PullPolicy
 }
 
+/** One more network of a container, and what it asks of its place there. */
+export interface NetworkInput extends ConnectOptions {
+  /** A network's name or id. */
+  readonly network: string
+  readonly macAddress?: string
+}
+
 /** A published port as an object. */
 export interface PortInput {
   /** The container's; a number or a range `'8000-8010'`. */
@@ -166,7 +184,8 @@ export type DeviceRateInput = string | { readonly path: string; readonly rate: n
 
 export type PullPolicy = 'missing' | 'always' | 'never'
 
-export type EnvInput = Readonly<Record<string, string | number | boolean | undefined>> | readonly string[]
+/** By name, or `NAME=value`. A name without a value has that of this process; null takes away what the image has. */
+export type EnvInput = Readonly<Record<string, string | number | boolean | null | undefined>> | readonly string[]
 
 /** `--mount` in object form. */
 export type MountInput =
@@ -178,6 +197,8 @@ export type MountInput =
       readonly propagation?: Propagation
       /** How the mounts below the source are treated. Default `'enabled'`. */
       readonly recursive?: BindRecursion
+      /** Make a directory where the source is missing, as `volume` does. Default false. */
+      readonly createSource?: boolean
     }
   | {
       readonly type: 'volume'
@@ -243,6 +264,10 @@ export interface ContainerConfig {
   readonly interactive: boolean
   /** Whoever made it meant to be attached to it (not `docker run --detach`): the end of his input is the program's. */
   readonly attached: boolean
+  /** Absent: all that it has when it is `attached`, else none. */
+  readonly attachedTo?: readonly string[]
+  /** Absent: when it is interactive and attached. */
+  readonly stdinOnce?: boolean
   readonly readOnly: boolean
   readonly mounts: readonly ConfiguredMount[]
   /** Whose volumes it takes, as they were given. */
@@ -262,6 +287,8 @@ export interface ContainerConfig {
   readonly ip?: string
   readonly ip6?: string
   readonly macAddress?: string
+  /** Further networks, as they were given; absent: none. */
+  readonly networks?: readonly ConfiguredNetwork[]
   readonly capAdd: readonly string[]
   readonly capDrop: readonly string[]
   readonly privileged: boolean
@@ -269,6 +296,9 @@ export interface ContainerConfig {
     readonly noNewPrivileges: boolean /** undefined: Docker's default profile. */
     readonly seccomp?: 'unconfined' | SeccompProfile
     readonly systemPathsUnconfined: boolean
+    /** Absent: Docker's, or with `systemPathsUnconfined` none. */
+    readonly maskedPaths?: readonly string[]
+    readonly readonlyPaths?: readonly string[]
   }
   readonly resources: {
     readonly memory?: number
@@ -330,6 +360,19 @@ export interface ContainerConfig {
     readonly retries: number
   }
   readonly oomScoreAdj: number
+}
+
+/** One more network of a container. */
+export interface ConfiguredNetwork {
+  readonly network: string
+  readonly settings: {
+    readonly ip?: string
+    readonly ip6?: string
+    readonly mac?: string
+    readonly aliases: readonly string[]
+    readonly links: readonly { readonly container: string; readonly alias: string }[]
+    readonly driverOptions?: Readonly<Record<string, string>>
+  }
 }
 
 /** Bytes or operations a second, of a block device of the host. */

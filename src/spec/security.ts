@@ -1,4 +1,5 @@
-import { checkText, invalidOption } from './invalid.js'
+import { checkText, checkTexts, invalidOption } from './invalid.js'
+import { cleanPath } from './mount-target.js'
 import type { ContainerConfig, RunOptions } from './options.js'
 import { compact } from './records.js'
 import { parseProfile } from './seccomp/profile.js'
@@ -11,10 +12,30 @@ type Security = ContainerConfig['security']
  *
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function parseSecurity(options: RunOptions['securityOpt']): Security {
+export function parseSecurity({
+  securityOpt = [],
+  maskedPaths,
+  readonlyPaths,
+}: Pick<RunOptions, 'securityOpt' | 'maskedPaths' | 'readonlyPaths'>): Security {
   let security: Security = { noNewPrivileges: false, systemPathsUnconfined: false }
-  for (const option of options ?? []) security = { ...security, ...parseOption(option) }
-  return compact(security) as Security
+  for (const option of securityOpt) security = { ...security, ...parseOption(option) }
+  const paths = {
+    maskedPaths: parsePaths('maskedPaths', maskedPaths),
+    readonlyPaths: parsePaths('readonlyPaths', readonlyPaths),
+  }
+  return compact({ ...security, ...paths }) as Security
+}
+
+/** Only what the kernel shows is hidden in this way: anything else is a mount's business. */
+function parsePaths(
+  option: 'maskedPaths' | 'readonlyPaths',
+  paths: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (paths === undefined) return undefined
+  for (const path of checkTexts(option, paths))
+    if (!/^\/(?:proc|sys)\/[^/]/.test(path) || cleanPath(path) !== path)
+      throw invalidOption(option, `invalid path: ${path}`, 'give clean paths below /proc and /sys', path)
+  return [...paths]
 }
 
 function parseOption(option: NonNullable<RunOptions['securityOpt']>[number]): Partial<Security> {

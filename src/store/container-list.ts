@@ -1,6 +1,7 @@
-import type { BoundPort } from '../network/definition.js'
+import type { ActiveEndpoint, BoundPort, NetworkDefinition } from '../network/definition.js'
 import type { ContainerRecord, ContainerStore } from './containers.js'
 import type { Database } from './database.js'
+import { parseDocument } from './networks.js'
 
 /** A container's place on a network, as a list tells it. */
 export interface ListedEndpoint {
@@ -8,8 +9,10 @@ export interface ListedEndpoint {
   readonly network: string
   /** The network's name when it was connected. */
   readonly networkName: string
-  /** It has an address there. */
-  readonly isReachable: boolean
+  /** Undefined when the network is gone. */
+  readonly definition: NetworkDefinition | undefined
+  /** What it has there while it runs. */
+  readonly active: ActiveEndpoint | undefined
 }
 
 /** A container, and what a list tells of it beside its record. */
@@ -33,7 +36,7 @@ interface EndpointRow {
   container: string
   network: string
   name: string
-  is_reachable: 0 | 1
+  active: string | null
 }
 
 interface PortRow {
@@ -46,9 +49,9 @@ interface PortRow {
 
 export function openContainerList({ prepare, read }: Database, { list }: Pick<ContainerStore, 'list'>): ContainerList {
   const endpoints = prepare<[], EndpointRow>(
-    `SELECT container, network, name, ipv4 IS NOT NULL OR ipv6 IS NOT NULL AS is_reachable FROM endpoints
-       ORDER BY container, position`,
+    'SELECT container, network, name, active FROM endpoints ORDER BY container, position',
   )
+  const definitions = prepare<[], { id: string; definition: string }>('SELECT id, definition FROM networks')
   const ports = prepare<[], PortRow>(
     'SELECT container, protocol, host_address, host_port, port FROM ports ORDER BY port, protocol, host_address, host_port',
   )
@@ -57,7 +60,16 @@ export function openContainerList({ prepare, read }: Database, { list }: Pick<Co
        JOIN containers ON containers.id = links.container ORDER BY name`,
   )
   const lines = (): ContainerLine[] => {
-    const places = grouped(endpoints.all(), ({ container }) => container, toEndpoint)
+    const networks = new Map(
+      definitions
+        .all()
+        .map(({ id, definition }) => [id, parseDocument<NetworkDefinition>(definition, `network ${id}`)]),
+    )
+    const places = grouped(
+      endpoints.all(),
+      ({ container }) => container,
+      (row) => toEndpoint(row, networks),
+    )
     const published = grouped(ports.all(), ({ container }) => container, toPort)
     const names = grouped(
       links.all(),
@@ -74,11 +86,18 @@ export function openContainerList({ prepare, read }: Database, { list }: Pick<Co
   return { lines: () => read(lines) }
 }
 
-const toEndpoint = ({ network, name, is_reachable }: EndpointRow): ListedEndpoint => ({
-  network,
-  networkName: name,
-  isReachable: is_reachable === 1,
-})
+function toEndpoint(
+  { container, network, name, active }: EndpointRow,
+  definitions: ReadonlyMap<string, NetworkDefinition>,
+): ListedEndpoint {
+  return {
+    network,
+    networkName: name,
+    definition: definitions.get(network),
+    active:
+      active === null ? undefined : parseDocument(active, `the place of container ${container} on network ${network}`),
+  }
+}
 
 const toPort = ({ protocol, host_address, host_port, port }: PortRow): BoundPort => ({
   protocol,

@@ -64,6 +64,8 @@ export interface PutArchiveOptions {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined
   /** Refuse a file in a directory's place, and the other way round; else the directory goes with all that is in it. Default true. */
   readonly noOverwriteDirNonDir?: boolean | undefined
+  /** Take an archive without an end-of-archive marker. Default false. */
+  readonly toleratesMissingEnd?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -72,7 +74,7 @@ export async function putArchive(
   tar: ArchiveSource,
   place: CopyPlace,
   path: string,
-  { owner, noOverwriteDirNonDir: keepsKinds = true, signal }: PutArchiveOptions = {},
+  { owner, noOverwriteDirNonDir: keepsKinds = true, toleratesMissingEnd, signal }: PutArchiveOptions = {},
 ): Promise<ExtractPlainResult> {
   return await readingFrom(tar, async (source) => {
     verifyPath(path)
@@ -83,6 +85,7 @@ export async function putArchive(
         owner,
         keepsKinds,
         replacesDirectories: !keepsKinds,
+        toleratesMissingEnd,
         setsRoot: false,
         limits: noLimits,
         signal,

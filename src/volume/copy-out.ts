@@ -12,6 +12,7 @@ import {
   cannotLook,
   ending,
   errnoOf,
+  isRoot,
   landingOf,
   nameOf,
   refused,
@@ -83,7 +84,7 @@ export async function getArchive(
   verifyPath(path)
   const found = await find(place, path, { followLink, signal })
   const pack = async function* (stop: AbortSignal) {
-    yield* packPlain(place.root, { path: found.path, name: nameOf(path), signal: stop })
+    yield* packPlain(place.root, { path: found.path, name: entryName(path), signal: stop })
     await beforeEnd?.()
   }
   return Object.assign(readableOf(pack, signal), { stat: pathStat(found, path) })
@@ -143,4 +144,10 @@ async function lstatIfThere(path: string) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** What names in an archive begin with. Docker's command puts its target's name in the place of that. */
+function entryName(path: string): string {
+  const name = isRoot(path) ? '/' : nameOf(path)
+  return name === '.' ? './' : name
 }

@@ -1,7 +1,7 @@
 import { reporting } from '../errors/system.js'
 import { S_IFBLK, S_IFCHR, S_IFMT } from '../host/index.js'
 import { isDirectory, type Location, locate } from '../layer/index.js'
-import { type CopyDestination, type CopyPlace, cannotLook, nameOf, notFound, refused } from './copy-rules.js'
+import { type CopyDestination, type CopyPlace, cannotLook, isRoot, nameOf, notFound, refused } from './copy-rules.js'
 
 /** What is at a path, as Docker tells it. */
 export interface PathStat {
@@ -23,8 +23,7 @@ export interface Found extends Location {
 /** What was found at a path, as Docker tells it. */
 export function pathStat({ stat, target = '' }: Found, path: string): PathStat {
   const { size, mode, mtime } = stat
-  const isRoot = /^\/+$/.test(path)
-  return { name: isRoot ? '/' : nameOf(path), size, mode, mtime, linkTarget: target }
+  return { name: isRoot(path) ? '/' : nameOf(path), size, mode, mtime, linkTarget: target }
 }
 
 /** Finds what is at a path. A symlink there is what is found, unless it is to be followed. */

@@ -64,6 +64,11 @@ export function ending(absolute: string, given: string): string {
   return given.endsWith('/') ? `${absolute}/` : absolute
 }
 
+/** The whole tree, and not only what is in it. */
+export function isRoot(path: string): boolean {
+  return !meansContent(path) && posix.resolve('/', path) === '/'
+}
+
 /** `a/.`: what is in the directory, not the directory. */
 function meansContent(path: string): boolean {
   return /(?:^|\/)\.\/*$/.test(path)

@@ -218,7 +218,7 @@ describe('copies out of a volume', () => {
     })
     expect((await list('/to-dir/')).names).toEqual(['to-dir/', 'to-dir/in', 'to-dir/sub/'])
     expect((await list('/to-dir', L)).names).toEqual(['to-dir/', 'to-dir/in', 'to-dir/sub/'])
-    expect((await list('/to-dir/.')).names).toEqual(['./', 'in', 'sub/'])
+    expect((await list('/to-dir/.')).names).toEqual(['./', './in', './sub/'])
     expect((await list('file')).stat).toEqual({
       name: 'file',
       size: 2,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { failpoints } from '../../src/errors/failpoint.js'
 import { failpointNames, violations } from './support/invariants.js'
 import type { Place } from './support/place.js'
-import { passedPoints, wrongAfterError, wrongAfterKill } from './support/points.js'
+import { lastCalls, passedPoints, wrongAfterError, wrongAfterKill } from './support/points.js'
 import type { Point } from './support/programs.js'
 import { acknowledged, type Saying } from './support/scenario.js'
 import { strayVolumes, withShelf, writeVolumeImage } from './support/volume-place.js'
@@ -29,8 +29,7 @@ test('the scenario passes every failpoint that the sources have of volumes', () 
 
 test('at every failpoint an error is told as one of ours, a second try succeeds, and nothing is left', async () => {
   const wrong: string[] = []
-  // Of each the last: those before it are other volumes' of the same kind.
-  const tried = points.filter(({ name }, at) => points[at + 1]?.name !== name)
+  const tried = lastCalls(points)
   for (const point of tried) wrong.push(...(await wrongAfterError(point, volumeScenario, archivesOf, surroundings)))
   console.log(`${tried.length} errors, ${wrong.length} left something or failed twice`)
   expect(wrong).toEqual([])

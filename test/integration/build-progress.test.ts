@@ -65,6 +65,40 @@ describe('the events of a build', () => {
     ])
   })
 
+  test('tell first what will be done, then what each instruction has come to, and which container a RUN is in', async () => {
+    const text = 'ARG V=1\nFROM scratch AS unused\nFROM busybox AS one\nENV A=1\nRUN true\nFROM one\nCMD ["a"]\n'
+    const events = await eventsOf(engine.build().dockerfile(text).noCache())
+    const [plan] = only(events, 'plan')
+    expect(plan?.args).toEqual(['ARG V=1'])
+    expect(plan?.steps.map(({ id, instruction }) => `${id} ${instruction}`)).toEqual([
+      '1.0 FROM busybox AS one',
+      '1.1 ENV A=1',
+      '1.2 RUN true',
+      '2.0 FROM one',
+      '2.1 CMD ["a"]',
+    ])
+    const results = only(events, 'result')
+    expect(results.map(({ step }) => step.id)).toEqual(plan?.steps.map(({ id }) => id))
+    const [from, env, run, again, command] = results.map(({ id }) => id)
+    expect(from).toBe((await engine.images.get('busybox')).id)
+    expect(again).toBe(run)
+    expect(new Set([from, env, run, command]).size).toBe(4)
+    expect(only(events, 'container')).toEqual([
+      { kind: 'container', step: plan?.steps[2], id: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    ])
+  })
+
+  test('tell of the triggers of a base image that they come next', async () => {
+    await engine.build().dockerfile('FROM busybox\nONBUILD RUN echo a\nONBUILD ENV B=1\n').tag('triggers:1')
+    const events = await eventsOf(engine.build().dockerfile('FROM triggers:1\nRUN echo b\n'))
+    expect(only(events, 'result').map(({ step, triggers }) => [step.id, step.instruction, triggers])).toEqual([
+      ['0.0', 'FROM triggers:1', 2],
+      ['0.0.1', 'RUN echo a', undefined],
+      ['0.0.2', 'ENV B=1', undefined],
+      ['0.1', 'RUN echo b', undefined],
+    ])
+  })
+
   test('of a failure end with the step that failed, and with its error', async () => {
     const events: BuildEvent[] = []
     const loop = async () => {

@@ -30,7 +30,12 @@ async function openBuild(): Promise<BuildSteps> {
   const contexts = { stages, context: opened.context, images: { openRegistries: opened.registries.open } }
   const directory = await openBuildDirectory(stages, opened.context)
   const { signal } = new AbortController()
-  const steps = await openBuildSteps(contexts, directory, { options: {}, report: () => undefined, signal })
+  const steps = await openBuildSteps(contexts, directory, {
+    options: {},
+    credentials: async () => undefined,
+    report: () => undefined,
+    signal,
+  })
   onTestFinished(async () => {
     await steps[Symbol.asyncDispose]()
     await directory[Symbol.asyncDispose]()

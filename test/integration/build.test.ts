@@ -285,7 +285,7 @@ describe('what cannot be built is refused before anything is done', () => {
     [{ dockerfile, platform: [] }, 'platform'],
     [{ dockerfile, platform: 'plan9/amd64' }, 'platform'],
     [{ dockerfile, platform: 'linux/z80' }, 'platform'],
-    [{ dockerfile, network: 'mine' as 'none' }, 'network'],
+    [{ dockerfile, network: '' }, 'network'],
     [{ dockerfile, allow: ['device' as 'network.host'] }, 'allow'],
     [{ dockerfile, label: { '': 'x' } }, 'label'],
     [{ dockerfile, label: { a: 1 as unknown as string } }, 'label'],

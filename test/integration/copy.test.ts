@@ -267,6 +267,18 @@ test('copies are told of', async () => {
   await container.remove()
 })
 
+test('what is at a path is told, running or not', async () => {
+  const container = await host.engine.run('busybox', ['sleep', '100'], { stopTimeout: 0 }).create()
+  expect(await container.stat('/etc/passwd')).toMatchObject({ name: 'passwd', mode: 0o100644, linkTarget: '' })
+  await container.start()
+  await container.exec(['ln', '-s', 'etc/passwd', '/link'])
+  expect(await container.stat('/link')).toMatchObject({ name: 'link', linkTarget: '/etc/passwd' })
+  expect(await container.stat('/link', { followLink: true })).toMatchObject({ mode: 0o100644 })
+  expect(await container.stat('/')).toMatchObject({ name: '/' })
+  await expect(container.stat('/nope')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+  await container.remove({ force: true })
+})
+
 test('nothing is left of it', async () => {
   expect(await host.leaks()).toEqual([])
 })

@@ -123,6 +123,11 @@ describe('options', () => {
     expect(stdout).toBe('NoNewPrivs:\t1\n')
   })
 
+  test('makes a working directory that the image lacks, also on a root that is read-only', async () => {
+    const { stdout } = await sh('pwd; touch file 2>&1; true').workdir('/made/for/it').readOnly().output()
+    expect(stdout).toBe('/made/for/it\ntouch: file: Read-only file system\n')
+  })
+
   test('makes the root read-only, and a tmpfs on it writable', async () => {
     const { stdout } = await engine
       .run('busybox', ['sh', '-c', 'touch /x 2>/dev/null || echo ro; touch /t/x && echo rw; grep " /t " /proc/mounts'])

@@ -188,6 +188,7 @@ describe('volumes are found', () => {
       scope: 'global',
       createdAt: new Date('2024-05-06T07:08:09.123Z'),
       labels: {},
+      options: {},
       mountpoint: join(kept, 'foreign'),
     })
     const foreign = await engine.volumes.get('foreign')

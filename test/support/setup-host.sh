@@ -12,6 +12,7 @@ needed=(
   dig:bind9-dnsutils dnsmasq:dnsmasq-base
   mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs losetup:mount
   skopeo:skopeo umoci:umoci podman:podman crun:crun dockerd:docker.io
+  docker-compose:docker-compose curl:curl
   git:git ssh-add:openssh-client xz:xz-utils bzip2:bzip2
 )
 

@@ -58,6 +58,26 @@ const rules: Readonly<Record<string, Rule>> = {
       'container',
       'dockerfile',
       'build',
+      'server',
+    ],
+  },
+  // The command-line program: over the package as anyone has it.
+  cli: { values: [''] },
+  // Over the public classes, of which it is given an engine.
+  server: {
+    values: ['errors'],
+    types: [
+      'engine',
+      'container',
+      'image',
+      'network',
+      'volume',
+      'spec',
+      'events',
+      'build',
+      'registry',
+      'snapshot',
+      'dockerfile',
     ],
   },
 }

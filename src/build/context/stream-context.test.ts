@@ -37,6 +37,12 @@ describe('a stream', () => {
     expect(readdirSync(temporary)).toEqual([])
   })
 
+  test("that is a tar without its end, as Docker's client sends some, is a context", async () => {
+    const header = tarOf({ Dockerfile: 'FROM scratch\n' }).subarray(512, 1024)
+    const context = closing(await openStream(piecesOf(Buffer.concat([header, Buffer.from('FROM scratch\n')]))))
+    expect((await context.readText('Dockerfile')).toString()).toBe('FROM scratch\n')
+  })
+
   test('that is no tar is a Dockerfile, alone', async () => {
     const context = closing(await openStream(piecesOf(Buffer.from('FROM scratch\n'))))
     expect(await namesOf(context, ['.'])).toEqual(['', 'Dockerfile'])

@@ -47,7 +47,10 @@ export async function openStream(
 export function openTar(source: AsyncIterable<Uint8Array>, options: UnpackedOptions = {}): Promise<BuildContext> {
   const { temporaryDirectory, archiveLimits, signal } = options
   return inPrivateDirectory(temporaryDirectory, async (directory) => {
-    await extractPlain(source, { directory: directory.path }, { limits: archiveLimits, signal, setsRoot: false })
+    const limits = { limits: archiveLimits, signal }
+    // Docker's client sends some without their end; where they come from tells whether they are whole.
+    const rules = { setsRoot: false, toleratesMissingEnd: true }
+    await extractPlain(source, { directory: directory.path }, { ...limits, ...rules })
     const dispose = () => directory.remove()
     return openWith(directory.path, options, { ignore: 'hides', owner: undefined, dispose })
   })

@@ -17,7 +17,7 @@ export function secretMount(
   return {
     quickKey: { type, id, target, env, mode, uid, gid },
     async ready(): Promise<ReadyMount> {
-      const source = settings.secrets.get(id)
+      const source = await settings.secrets.get(id)
       if (!source && required) throw stepFailed(`secret ${id}: not found`, { secret: id })
       if (!source) return {}
       const content = await contentOf(id, source)

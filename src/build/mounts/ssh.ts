@@ -19,7 +19,7 @@ export function sshMount(
   return {
     quickKey: { type, id, target, isDefault, mode, uid, gid },
     async ready(scope: MountScope): Promise<ReadyMount> {
-      const source = settings.ssh.get(id)
+      const source = await settings.ssh.get(id)
       if (!source && required) throw missing(id, settings.ssh.size > 0)
       if (!source) return { env }
       // Most builds need none of it.

@@ -17,7 +17,9 @@ export function openAgentSocket(source: SshSource, options: AgentSocketOptions):
 }
 
 function agentOf(source: SshSource): Agent {
-  return 'socket' in source ? new ForwardedAgent(source.socket) : new KeyAgent(source.keys.map(keyOf))
+  if ('socket' in source) return new ForwardedAgent(source.socket)
+  if ('keys' in source) return new KeyAgent(source.keys.map(keyOf))
+  return { answer: async (request, signal) => Buffer.from(await source.answer(request, signal)) }
 }
 
 function keyOf(key: Uint8Array) {

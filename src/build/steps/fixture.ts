@@ -42,7 +42,7 @@ export async function tryInstruction(text: string, setting: Setting = {}): Promi
   const global = new GlobalScope(parseDockerfile(Buffer.from('FROM scratch')))
   const config = { WorkingDir: setting.workdir ?? '', User: setting.user ?? '' }
   const filesystem = { key: 'parent', layers: [] }
-  const origin = { filesystem, config, author: '', history: [], platform: 'linux/amd64' }
+  const origin = { id: '', filesystem, config, author: '', history: [], platform: 'linux/amd64' }
   const state = new StageState(origin, new Scope(global, { env: [] }))
   const [parsed] = parseInstructions(text).instructions
   if (parsed === undefined) throw new Error('no instruction')
@@ -88,6 +88,7 @@ function contextOf(state: StageState, directory: string, { stage, settings = {} 
     settings: settings as BuildSettings,
     state,
     signal: new AbortController().signal,
+    started: () => {},
     source,
     log: () => {},
     warn: () => {},

@@ -24,7 +24,14 @@ async function stepOf(text: string, { buildArgs = {}, env = [], settings = {}, s
   const dockerfile = parseDockerfile(`FROM scratch\n${text}\n`)
   const scope = new Scope(new GlobalScope(dockerfile, { buildArgs }), { env })
   const config = { Env: env, ...(user !== undefined && { User: user }) }
-  const origin = { filesystem: { key: 'base', layers: [] }, config, author: '', history: [], platform: 'linux/amd64' }
+  const origin = {
+    id: '',
+    filesystem: { key: 'base', layers: [] },
+    config,
+    author: '',
+    history: [],
+    platform: 'linux/amd64',
+  }
   const state = new StageState(origin, scope)
   const instructions = dockerfile.stages[0]?.instructions ?? []
   for (const instruction of instructions.slice(0, -1))
@@ -36,6 +43,7 @@ async function stepOf(text: string, { buildArgs = {}, env = [], settings = {}, s
     state,
     signal: new AbortController().signal,
     source: async (from) => (source ?? noSource)(from),
+    started: () => {},
     log: () => {},
     warn: () => {},
   }

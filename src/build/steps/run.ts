@@ -132,6 +132,7 @@ function requestOf(run: Run, ready: readonly ReadyMount[], output: RunOutput): P
     network,
     privileged,
     signal: context.signal,
+    onContainer: (id) => context.started(id),
     onOutput: (stream, data) => output.push(stream, data),
   }
 }

@@ -36,6 +36,8 @@ export interface StepContext {
   readonly signal: AbortSignal
   /** @param from a stage's name or number, an image, or a named context; undefined: the main context */
   source(from: string | undefined): Promise<StepSource>
+  /** A container is about to run the step's program. */
+  started(container: string): void
   /** Output of the step. A promise: whoever reads it has enough for now. */
   log(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> | undefined
   warn(rule: string, message: string): void

@@ -11,6 +11,18 @@ export abstract class NetworkOptions extends FileOptions {
     return this.with({ network })
   }
 
+  /**
+   * Further networks, beside one that was created.
+   *
+   * @example
+   * ```ts
+   * await engine.run('nginx').network('front').networks({ network: 'back', alias: 'web' })
+   * ```
+   */
+  networks(...networks: NonNullable<RunOptions['networks']>): this {
+    return this.add('networks', networks)
+  }
+
   /** Further names by which containers of the same user-defined network find it. */
   networkAlias(...aliases: readonly string[]): this {
     return this.add('networkAlias', aliases)

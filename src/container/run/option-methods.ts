@@ -21,6 +21,7 @@ type ListOption =
   | 'mount'
   | 'volumesFrom'
   | 'networkAlias'
+  | 'networks'
   | 'publish'
   | 'expose'
   | 'link'

@@ -66,6 +66,11 @@ export abstract class ProcessOptions extends RunOptionMethods {
     return this.with({ interactive })
   }
 
+  /** Its input ends with that of the first who is attached to it. Default: when it is interactive, and not started detached. */
+  stdinOnce(stdinOnce = true): this {
+    return this.with({ stdinOnce })
+  }
+
   /** Runs a small init as process 1, which forwards signals and reaps zombies. */
   init(init = true): this {
     return this.with({ init })

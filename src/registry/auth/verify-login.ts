@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { AuthError, type InboardError, RegistryError } from '../../errors/index.js'
 import { readWhole } from '../bounded.js'
 import type { EndpointRequest, ExchangeContext } from '../exchange.js'
@@ -44,8 +45,8 @@ export async function verifyLogin(
 async function refusal({ status, url, body }: RegistryResponse): Promise<InboardError> {
   const errors = parseErrors((await readWhole(body, 64 * 1024, 'cut')).toString('utf8'))
   const said = errors[0]?.message
-  const isRefused = status === 401 || status === 403
-  const message = `login attempt to ${withoutQuery(url)} failed with status: ${status}${isRefused ? ' unauthorized' : ''}${said ? `: ${said}` : ''}`
+  const meaning = `${status} ${STATUS_CODES[status] ?? ''}`.trim()
+  const message = `login attempt to ${withoutQuery(url)} failed with status: ${meaning}${said ? `: ${said}` : ''}`
   const details = { status, errors, url: withoutQuery(url) }
   if (status === 403) return new AuthError(message, { code: 'ACCESS_DENIED', details })
   if (status === 401) return new AuthError(message, { code: 'UNAUTHORIZED', details })

@@ -50,6 +50,10 @@ export async function passedPoints(
   return names.flatMap((name) => Array.from({ length: callsOf(name) }, (_, at) => ({ name, call: at + 1 })))
 }
 
+/** Of each failpoint the last of its calls: an error at the others is met by the same code. What a kill leaves differs. */
+export const lastCalls = (points: readonly Point[]): readonly Point[] =>
+  points.filter(({ name }, at) => points[at + 1]?.name !== name)
+
 /** What is wrong with a root whose scenario fails at a point, and goes on with the step done again. */
 export async function wrongAfterError(
   point: Point,

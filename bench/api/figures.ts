@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import { imageArchive } from '../../test/support/images.js'
+import { makeService } from '../build/contexts.js'
+import { printTimes } from '../lifecycle/exec.js'
+import { backToBack } from '../measure.js'
+import { inParallel } from '../parallel.js'
+import { median, printTable, printTarget } from '../statistics.js'
+import type { Workspace } from '../workspace.js'
+import type { Api } from './api.js'
+
+/** What is measured of both, and how often. */
+export interface Course {
+  readonly workspace: Workspace
+  readonly own: Api
+  readonly docker: Api | undefined
+  readonly runs: number
+  /** Containers of the list. */
+  readonly count: number
+  /** Containers that are started, and clients that do it. */
+  readonly crowd: number
+  readonly clients: number
+}
+
+/** What any command costs: the client asks which versions are spoken. */
+export const compareVersion = (course: Course) => compare(course, undefined, 'version', '--format', 'json')
+
+export const compareRun = (course: Course) => compare(course, 0.3, 'run', '--rm', 'busybox', 'true')
+
+/** A list of containers that were created, and never started: the daemon's would need a process of 10 MB each. */
+export async function compareList(course: Course): Promise<void> {
+  for (const api of apisOf(course)) {
+    const ids = await inParallel(course.count, 8, () => api.requests.create(['true'], false))
+    const listed = await api.docker('ps', '--all', '--quiet', '--no-trunc')
+    if (ids.some((id) => !listed.includes(id))) throw new Error(`${api.name} does not list all of ${ids.length}`)
+  }
+  console.log(`\n${course.count} containers, created`)
+  await compare(course, 0.5, 'ps', '--all')
+  for (const api of apisOf(course)) await api.docker('container', 'prune', '--force')
+}
+
+/** Twelve steps, all of which were done before, by the classic builder. */
+export async function compareBuild(course: Course): Promise<void> {
+  const context = await makeService(join(course.workspace.directory, 'service'))
+  for (const api of apisOf(course)) {
+    await api.docker('load', '--quiet', '--input', imageArchive('debian'))
+    await api.docker('build', '--tag', 'bench', context)
+  }
+  await compare(course, 0.5, 'build', '--tag', 'bench', context)
+}
+
+/** Many clients at once, each of which starts one container after the other. */
+export async function compareCrowd(course: Course): Promise<void> {
+  console.log(`\n${course.crowd} containers started by ${course.clients} clients at once`)
+  const rows: string[][] = []
+  for (const api of apisOf(course)) {
+    const { times, totalMs, errors } = await startCrowd(api, course)
+    const figures = [totalMs / 1000, median(times), Math.max(...times)]
+    rows.push([api.name, ...figures.map((figure) => figure.toFixed(2)), String(errors.length)])
+    for (const error of errors.slice(0, 3)) console.log(`${api.name}: ${error}`)
+    if (api === course.own) printTarget('containers that did not start', errors.length, 0)
+  }
+  printTable(['', 'all, s', 'one, median ms', 'slowest ms', 'errors'], rows)
+}
+
+async function startCrowd(api: Api, { crowd, clients }: Course) {
+  const errors: string[] = []
+  const began = performance.now()
+  const times = await inParallel(crowd, clients, async () => {
+    const start = performance.now()
+    await api.docker('run', '--detach', 'busybox', 'sleep', '1000000').catch((error) => errors.push(String(error)))
+    return performance.now() - start
+  })
+  const totalMs = performance.now() - began
+  const running = (await api.docker('ps', '--quiet', '--no-trunc')).split('\n').filter(Boolean)
+  if (running.length !== crowd) errors.push(`${running.length} of ${crowd} run`)
+  await inParallel(running.length, clients, (at) => api.docker('rm', '--force', running[at] ?? ''))
+  return { times, totalMs, errors }
+}
+
+const apisOf = ({ own, docker }: Course): Api[] => [own, ...(docker ? [docker] : [])]
+
+/** A command of the client in turns with both, and how their medians compare. */
+async function compare(course: Course, limit: number | undefined, ...command: readonly string[]): Promise<void> {
+  const peers = apisOf(course).map((api) => api.peer(...command))
+  const measured = await backToBack(peers, course.runs, course.runs)
+  console.log()
+  printTimes(measured)
+  const [ours = Number.NaN, theirs = Number.NaN] = measured.map(({ times }) =>
+    median(times.map(({ removed }) => removed)),
+  )
+  const what = `docker ${command.slice(0, 3).join(' ')}, inboard / docker`
+  if (limit === undefined) console.log(`${what}: ${(ours / theirs).toFixed(3)}`)
+  else printTarget(what, ours / theirs, limit)
+}

@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ExitResult } from '../../container/attach.js'
+import type { WaitCondition } from '../../container/wait.js'
+import type { Engine } from '../../engine/engine.js'
+import type { Exchange } from '../exchange.js'
+import { ApiError, failureOf } from '../failures.js'
+
+const conditions: readonly string[] = ['not-running', 'next-exit', 'removed'] satisfies WaitCondition[]
+
+/** Waits for a container. The answer's head is sent at once: the client knows from it that no end is missed from then on. */
+export async function waitForContainer(exchange: Exchange): Promise<void> {
+  const { engine, query, signal, response } = exchange
+  const condition = query.text('condition') ?? 'not-running'
+  if (!conditions.includes(condition)) throw new ApiError(400, `invalid condition: "${condition}"`)
+  const container = await engine.containers.get(exchange.parameter('id'))
+  const waiting = container.wait({ condition: condition as WaitCondition, signal })
+  exchange.begin('application/json')
+  const told = waiting.then(ended, failed).then((document) => response.end(`${JSON.stringify(document)}\n`))
+  await underWay(exchange.engine, container.id, told)
+}
+
+const waits = new WeakMap<Engine, Map<string, Set<Promise<unknown>>>>()
+
+/** Those that wait for a container, until they are told. */
+async function underWay(engine: Engine, id: string, told: Promise<unknown>): Promise<void> {
+  const all = waits.get(engine) ?? new Map<string, Set<Promise<unknown>>>()
+  waits.set(engine, all)
+  const ofOne = all.get(id) ?? new Set()
+  all.set(id, ofOne.add(told))
+  try {
+    await told
+  } finally {
+    ofOne.delete(told)
+    if (ofOne.size === 0) all.delete(id)
+  }
+}
+
+/** So long it takes at most to tell of a removal that has happened. */
+const tellingMs = 1000
+
+/** A container is gone: resolves when all who waited for that have been told. */
+export async function removalTold(engine: Engine, id: string): Promise<void> {
+  const timeout = new AbortController()
+  const late = delay(tellingMs, undefined, { signal: timeout.signal }).catch(() => {})
+  await Promise.race([Promise.all(waits.get(engine)?.get(id) ?? []), late])
+  timeout.abort()
+}
+
+interface WaitDocument {
+  readonly StatusCode: number
+  readonly Error?: { readonly Message: string }
+}
+
+const ended = ({ exitCode, error }: ExitResult): WaitDocument => ({
+  StatusCode: exitCode,
+  ...(error !== undefined && { Error: { Message: error } }),
+})
+
+/** It is too late for another status. */
+const failed = (error: unknown): WaitDocument => ({ StatusCode: 255, Error: { Message: failureOf(error).message } })

@@ -1,0 +1,3 @@
+import { followScripts } from '../support/docker-script-tests.js'
+
+followScripts('containers', 'resources', 'image-commands')

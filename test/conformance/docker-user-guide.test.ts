@@ -1,0 +1,3 @@
+import { followScripts } from '../support/docker-script-tests.js'
+
+followScripts('user-guide', 'technology', 'terminals', 'restarts')
