@@ -125,7 +125,7 @@ export function unpackScan(scan: Uint8Array): ScannedEntry[] {
     const from = (position + at.name) * wordBytes
     entries.push(new ScannedEntry(bytes.toString('latin1', from, from + nameLength), words, position))
     const end = from + nameLength + (words[position + at.targetLength] as number)
-    position = (Math.ceil(end / alignment) * alignment) / wordBytes
+    position = aligned(end) / wordBytes
   }
   return entries
 }
@@ -134,6 +134,53 @@ function isAscii(text: string): boolean {
   for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false
   return true
 }
+
+/** A file as a scan has it, that is on no disk. */
+export interface ScanRecord {
+  readonly name: Buffer
+  /** Of a symlink; empty for anything else. */
+  readonly target: Buffer
+  readonly inode: number
+  /** Type and permission bits. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly size: number
+  readonly mtime: Time
+}
+
+/** The opposite of {@link unpackScan}. */
+export function packScan(records: readonly ScanRecord[]): Uint8Array {
+  const lengths = records.map(({ name, target }) => aligned(at.name * wordBytes + name.length + target.length))
+  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + length, 0))
+  let position = 0
+  for (const [index, record] of records.entries()) {
+    const { name, target } = record
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + position, at.name)
+    words.set(fingerprintOfRecord(record))
+    words[at.uid] = record.uid
+    words[at.gid] = record.gid
+    words[at.nameLength] = name.length
+    words[at.targetLength] = target.length
+    name.copy(bytes, position + at.name * wordBytes)
+    target.copy(bytes, position + at.name * wordBytes + name.length)
+    position += lengths[index] as number
+  }
+  return bytes
+}
+
+/** The fingerprint that its entry of a scan has. */
+export function fingerprintOfRecord({ inode, size, mtime: [seconds, nanoseconds], mode }: ScanRecord): Uint32Array {
+  const words = new Uint32Array(fingerprintWords)
+  writeLong(words, at.inode, BigInt(inode))
+  writeLong(words, at.size, BigInt(size))
+  writeLong(words, at.mtime, BigInt(seconds))
+  words[at.mtimeNanoseconds] = nanoseconds
+  words[at.mode] = mode
+  return words
+}
+
+const aligned = (bytes: number) => Math.ceil(bytes / alignment) * alignment
 
 /** The fingerprint of an open file. */
 export function fingerprintOf(fd: number): Uint32Array {

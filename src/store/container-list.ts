@@ -26,10 +26,10 @@ export interface ContainerLine {
   readonly linkedNames: readonly string[]
 }
 
-/** The containers of a root, read with as many statements as there are tables. */
+/** The containers of a root, read with as many statements as there are tables; with one while nothing has changed. */
 export interface ContainerList {
   /** All of one moment, newest first. */
-  lines(): ContainerLine[]
+  lines(): readonly ContainerLine[]
 }
 
 interface EndpointRow {
@@ -47,7 +47,10 @@ interface PortRow {
   port: number
 }
 
-export function openContainerList({ prepare, read }: Database, { list }: Pick<ContainerStore, 'list'>): ContainerList {
+export function openContainerList(
+  { prepare, read, version }: Database,
+  { list }: Pick<ContainerStore, 'list'>,
+): ContainerList {
   const endpoints = prepare<[], EndpointRow>(
     'SELECT container, network, name, active FROM endpoints ORDER BY container, position',
   )
@@ -59,7 +62,7 @@ export function openContainerList({ prepare, read }: Database, { list }: Pick<Co
     `SELECT links.target, containers.name || '/' || links.alias AS name FROM links
        JOIN containers ON containers.id = links.container ORDER BY name`,
   )
-  const lines = (): ContainerLine[] => {
+  const readLines = (): ContainerLine[] => {
     const networks = new Map(
       definitions
         .all()
@@ -82,6 +85,12 @@ export function openContainerList({ prepare, read }: Database, { list }: Pick<Co
       ports: published.get(record.id) ?? [],
       linkedNames: names.get(record.id) ?? [],
     }))
+  }
+  let known: { readonly version: string; readonly lines: readonly ContainerLine[] } | undefined
+  const lines = () => {
+    const now = version()
+    if (known?.version !== now) known = { version: now, lines: readLines() }
+    return known.lines
   }
   return { lines: () => read(lines) }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,3 +41,26 @@ test('counts for all who have it open', () => {
   other.close()
   expect(database.rollbacks()).toBe(1)
 })
+
+test('has another version once anybody has changed something, or was about to, and the same until then', () => {
+  const version = (of: Database = database) => of.read(() => of.version())
+  const sql = "INSERT INTO event_outbox (at, event) VALUES ('0', '{}')"
+  const seen = [version()]
+  const changes = [
+    () => database.prepare(sql).run(),
+    // Another process has a connection of its own.
+    () => execFileSync(process.execPath, ['-e', another, join(directory, 'inboard.sqlite'), sql]),
+    () => {
+      const taken = database.prepare(sql)
+      expect(() => database.transaction(() => [taken.run(), seen.push(version()), fail()])).toThrow('taken back')
+    },
+  ]
+  for (const change of changes) {
+    expect(version()).toBe(seen.at(-1))
+    change()
+    expect(seen).not.toContain(version())
+    seen.push(version())
+  }
+})
+
+const another = "const [, file, sql] = process.argv; require('better-sqlite3')(file).exec(sql)"

@@ -16,6 +16,8 @@ export interface Database {
   durable<T>(body: () => T): T
   /** Runs `body`, which only reads, in one transaction: all that it sees is of one moment. */
   read<T>(body: () => T): T
+  /** Within {@link read}: another text whenever anybody has changed anything in the database since. */
+  version(): string
   /** How many transactions were rolled back in this process so far. */
   rollbacks(): number
   close(): void
@@ -88,6 +90,10 @@ function connect(file: string): Omit<Database, 'close'> {
     sqlite.close()
     throw storeError(file, error)
   }
+  // What others have committed, and what this connection has changed: neither pragma nor function sees the other's.
+  const changes = sqlite
+    .prepare<[], string>("SELECT data_version || ' ' || total_changes() FROM pragma_data_version")
+    .pluck()
   const statements = new Map<string, Statement<unknown[], unknown>>()
   const run = sqlite.transaction((body: () => unknown) => body())
   let rollbacks = 0
@@ -125,6 +131,8 @@ function connect(file: string): Omit<Database, 'close'> {
     transaction: <T>(body: () => T) => report(() => immediate(body)),
     durable: <T>(body: () => T) => report(() => synced(() => immediate(body))),
     read: <T>(body: () => T) => report(() => run.deferred(body) as T),
+    // Changes that were rolled back are counted like others, but undone.
+    version: () => report(() => `${changes.get()} ${rollbacks}`),
     rollbacks: () => rollbacks,
   }
 }

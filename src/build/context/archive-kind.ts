@@ -38,7 +38,7 @@ async function* piece(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
 }
 
 /** As Go's tar reader: the checksum is right, by either way of counting. */
-function isHeader(block: Buffer): boolean {
+export function isHeader(block: Buffer): boolean {
   if (block.every((byte) => byte === 0)) return false
   const text = block.toString('latin1', checksumAt, checksumAt + checksumBytes).replace(/^[ \0]+|[ \0]+$/g, '')
   if (!/^[0-7]+$/.test(text)) return false

@@ -1,12 +1,11 @@
-import { closeSync, readSync } from 'node:fs'
-import { withDescriptor } from '../../host/index.js'
 import { checksumOf } from './checksum.js'
 import { Contents } from './contents.js'
 import type { ContextEntry, Owner, TreeEntry } from './context-entry.js'
 import { contextInvalid, contextTooLarge } from './context-errors.js'
-import { openEntry, verifyUnchanged } from './context-file.js'
+import { beneath } from './context-file.js'
+import type { ContextFiles } from './context-files.js'
 import type { ContextLimits } from './context-limits.js'
-import { beneath, ContextTree } from './context-tree.js'
+import { ContextTree } from './context-tree.js'
 import { IgnoreRules } from './ignore-rules.js'
 import { listWithParents } from './listing.js'
 import { resolve } from './resolve.js'
@@ -14,8 +13,8 @@ import { expandSources, listSource, type Source, type SourceFile, type SourceOpt
 import type { StatCache } from './stat-cache.js'
 
 export interface BuildContextOptions {
-  /** A descriptor of its directory, which the context closes. */
-  readonly root: number
+  /** The context closes them. */
+  readonly files: ContextFiles
   readonly rules: IgnoreRules
   readonly owner: Owner | undefined
   readonly cache: StatCache
@@ -23,10 +22,6 @@ export interface BuildContextOptions {
   readonly signal: AbortSignal | undefined
   /** Where it came from: of a git repository the commit. */
   readonly commit?: string | undefined
-  /** Whether nobody else can change its files. Default false. */
-  readonly isFixed?: boolean
-  /** What is removed with it. */
-  readonly dispose?: () => Promise<void>
 }
 
 export interface ContextPlace {
@@ -41,9 +36,9 @@ export interface ContextPlace {
 }
 
 /**
- * The files that a build can read: a directory that nobody trusts, without what is excluded. Only what is asked for is read.
+ * The files that a build can read: those of a directory that nobody trusts, or of an archive, without what is excluded. Only what is asked for is read.
  *
- * What it says is of one moment for each directory; {@link checksum} and {@link open} refuse files that were changed since,
+ * What it says is of one moment for each directory; {@link checksum} and {@link head} refuse files that were changed since,
  * and {@link verifyUnchanged} says whether what was copied is what the checksum is of.
  */
 export class BuildContext implements AsyncDisposable {
@@ -112,15 +107,15 @@ export class BuildContext implements AsyncDisposable {
   }
 
   /** Where its files are, for who copies them. */
-  get place(): ContextPlace {
-    const { root, owner, isFixed = false } = this.#options
-    return { root, resolve: beneath, owner, isFixed }
+  async place(): Promise<ContextPlace> {
+    const { files, owner } = this.#options
+    return { root: await files.directory(), resolve: beneath, owner, isFixed: files.isFixed }
   }
 
-  /** A descriptor of a file of {@link files}, which the caller closes. @throws {ContextError} CONTEXT_CHANGED */
-  open(entry: ContextEntry): number {
+  /** The first bytes of a file of {@link files}. @throws {ContextError} CONTEXT_CHANGED, CONTEXT_INVALID */
+  head(entry: ContextEntry, maxBytes: number): Buffer {
     if (entry.kind !== 'file') throw contextInvalid(`${JSON.stringify(entry.path)} is no file`, { path: entry.path })
-    return openEntry(this.#options.root, entry as TreeEntry)
+    return this.#options.files.read(entry as TreeEntry, maxBytes)
   }
 
   /**
@@ -129,18 +124,17 @@ export class BuildContext implements AsyncDisposable {
    * @throws {ContextError} CONTEXT_TOO_LARGE, and as {@link stat}
    */
   async readText(path: string): Promise<Buffer> {
-    const { root, limits } = this.#options
-    return readSmall(root, new ContextTree({ ...this.#options, rules: IgnoreRules.none }), path, limits.maxTextBytes)
+    const { files, limits } = this.#options
+    return readSmall(files, new ContextTree({ ...this.#options, rules: IgnoreRules.none }), path, limits.maxTextBytes)
   }
 
   /** @throws {ContextError} CONTEXT_CHANGED when a file or symlink of these is not as it was when it was listed */
   async verifyUnchanged(files: readonly SourceFile[]): Promise<void> {
-    if (this.#options.isFixed) return
     const entries = files.map(({ entry }) => entry as TreeEntry)
-    await verifyUnchanged(this.#options.root, entries, this.#options.limits.maxEntries)
+    await this.#options.files.verifyUnchanged(entries, this.#options.limits.maxEntries)
   }
 
-  /** Keeps the digests for later builds, closes the directory, removes it where it was made for the context. */
+  /** Keeps the digests for later builds, closes the files, removes them where they were made for the context. */
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -148,8 +142,7 @@ export class BuildContext implements AsyncDisposable {
       // A build does not fail for a cache that cannot be written.
       await this.#contents.store().catch(() => {})
     } finally {
-      closeSync(this.#options.root)
-      await this.#options.dispose?.()
+      await this.#options.files.close()
     }
   }
 
@@ -159,15 +152,14 @@ export class BuildContext implements AsyncDisposable {
 }
 
 /** @throws {NotFoundError} FILE_NOT_FOUND; {ContextError} */
-export async function readSmall(root: number, tree: ContextTree, path: string, maxBytes: number): Promise<Buffer> {
+export async function readSmall(
+  files: ContextFiles,
+  tree: ContextTree,
+  path: string,
+  maxBytes: number,
+): Promise<Buffer> {
   const entry = await resolve(tree, path)
   if (entry.kind !== 'file') throw contextInvalid(`${JSON.stringify(path)} is no file`, { path })
   if (entry.size > maxBytes) throw contextTooLarge(`${JSON.stringify(path)} has more than ${maxBytes} bytes.`, { path })
-  return withDescriptor(openEntry(root, entry), (fd) => {
-    const bytes = Buffer.alloc(entry.size)
-    let length = 0
-    for (let read = -1; read !== 0 && length < bytes.length; length += read)
-      read = readSync(fd, bytes, length, bytes.length - length, null)
-    return bytes.subarray(0, length)
-  })
+  return files.read(entry, maxBytes)
 }

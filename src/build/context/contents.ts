@@ -1,9 +1,8 @@
 import { fingerprintWords } from '../../host/index.js'
-import { digestFiles, digestFilesHere } from '../../layer/index.js'
 import { type ContentDigest, digestWords } from './content-digest.js'
 import type { TreeEntry } from './context-entry.js'
 import { contextChanged } from './context-errors.js'
-import { beneath } from './context-tree.js'
+import type { ContextFiles } from './context-files.js'
 import type { StatCache } from './stat-cache.js'
 
 /** What is hashed on this thread: a worker's start takes some 35 ms. */
@@ -12,7 +11,7 @@ const batchFiles = 512
 const batchBytes = 64 * 1024 * 1024
 
 export interface ContentsOptions {
-  readonly root: number
+  readonly files: ContextFiles
   readonly cache: StatCache
   readonly signal: AbortSignal | undefined
 }
@@ -58,9 +57,9 @@ export class Contents {
   }
 
   async #computeBatch(batch: readonly TreeEntry[], isLittle: boolean): Promise<void> {
-    const { root, signal } = this.#options
-    const request = { root, resolve: beneath, paths: batch.map(({ path }) => path) }
-    const { digests, fingerprints, changed } = isLittle ? digestFilesHere(request) : await digestFiles(request, signal)
+    const { files, signal } = this.#options
+    const paths = batch.map(({ path }) => path)
+    const { digests, fingerprints, changed } = await files.digest(paths, isLittle, signal)
     const first = batch[changed[0] as number]
     if (first !== undefined) throw contextChanged(first.path)
     for (const [at, entry] of batch.entries()) {

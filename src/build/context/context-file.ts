@@ -5,6 +5,9 @@ import {
   O_NOFOLLOW,
   O_PATH,
   O_RDONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
   S_IFMT,
   S_IFREG,
   unpackScan,
@@ -12,7 +15,9 @@ import {
 } from '../../host/index.js'
 import type { TreeEntry } from './context-entry.js'
 import { contextChanged } from './context-errors.js'
-import { beneath } from './context-tree.js'
+
+/** What is mounted in a context belongs to it, as for Docker; symlinks are followed in memory only. */
+export const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 
 /**
  * Opens a file as it was when its directory was read. No device and no fifo is ever opened, whatever has the name by now.

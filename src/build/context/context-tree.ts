@@ -1,25 +1,15 @@
-import { fstatSync } from 'node:fs'
-import {
-  native,
-  RESOLVE_BENEATH,
-  RESOLVE_NO_MAGICLINKS,
-  RESOLVE_NO_SYMLINKS,
-  type ScannedEntry,
-  unpackScan,
-} from '../../host/index.js'
+import { type ScannedEntry, unpackScan } from '../../host/index.js'
 import { type ContextDirectory, TreeEntry } from './context-entry.js'
 import { contextChanged, contextInvalid, contextTooLarge } from './context-errors.js'
+import type { ContextFiles } from './context-files.js'
 import type { ContextLimits } from './context-limits.js'
 import { type IgnoreLevel, type IgnoreRules, rootLevel } from './ignore-rules.js'
-
-/** What is mounted in a context belongs to it, as for Docker; symlinks are followed in memory only. */
-export const beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 
 const maxPathBytes = 4095
 
 export interface ContextTreeOptions {
-  /** A descriptor of the context's directory, which stays open as long as the tree is used. */
-  readonly root: number
+  /** They stay open as long as the tree is used. */
+  readonly files: ContextFiles
   readonly rules: IgnoreRules
   /** Whose all files are; as the filesystem says when absent. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined
@@ -28,12 +18,12 @@ export interface ContextTreeOptions {
 }
 
 /**
- * What of a directory a build can see: without what is excluded, each directory read once, when it is first asked for. It
+ * What of its files a build can see: without what is excluded, each directory read once, when it is first asked for. It
  * is a picture: what changes later shows when a file is opened, or the tree forgotten.
  */
 export class ContextTree {
   readonly #options: ContextTreeOptions
-  #top: Promise<TreeEntry> | undefined
+  #top: TreeEntry | undefined
   #entries = 0
 
   constructor(options: ContextTreeOptions) {
@@ -47,8 +37,9 @@ export class ContextTree {
   }
 
   /** The context's root, whose path is empty. */
-  root(): Promise<TreeEntry> {
-    this.#top ??= this.#makeRoot()
+  root(): TreeEntry {
+    const { files, owner } = this.#options
+    this.#top ??= TreeEntry.root(files.mode, owner, rootLevel)
     return this.#top
   }
 
@@ -62,11 +53,6 @@ export class ContextTree {
   async load(directory: TreeEntry): Promise<void> {
     const { entries } = await this.list(directory)
     await Promise.all(entries.filter(({ kind }) => kind === 'directory').map((entry) => this.load(entry)))
-  }
-
-  async #makeRoot(): Promise<TreeEntry> {
-    const { mode } = fstatSync(this.#options.root)
-    return TreeEntry.root(mode, this.#options.owner, rootLevel)
   }
 
   async #scan(directory: TreeEntry): Promise<ContextDirectory> {
@@ -86,9 +72,9 @@ export class ContextTree {
   }
 
   async #read({ path }: TreeEntry): Promise<Uint8Array> {
-    const { root, limits } = this.#options
+    const { files, limits } = this.#options
     try {
-      return await native().scanDirectory(root, path === '' ? '.' : path, beneath, limits.maxEntries)
+      return await files.scan(path, limits.maxEntries)
     } catch (error) {
       throw scanFailed(error as NodeJS.ErrnoException, path, limits.maxEntries)
     }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, realpathSync } from 'node:fs'
+import { fstatSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { AT_FDCWD, native, O_DIRECTORY, O_RDONLY } from '../../host/index.js'
+import { native, O_DIRECTORY, O_RDONLY } from '../../host/index.js'
 import { BuildContext } from './build-context.js'
 import type { Owner } from './context-entry.js'
-import { contextInvalid } from './context-errors.js'
+import type { ContextFiles } from './context-files.js'
 import { type ContextLimits, withDefaults } from './context-limits.js'
 import { ContextTree } from './context-tree.js'
+import { DirectoryFiles, type DirectoryPlace, directoryFiles } from './directory-files.js'
 import { chooseRules, hidingRules } from './ignore-choice.js'
 import { IgnoreRules } from './ignore-rules.js'
 import { StatCache } from './stat-cache.js'
@@ -23,7 +24,7 @@ export interface ContextOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a context is, beside its directory. */
+/** What a context is, beside its files. */
 export interface ContextNature {
   /** `filters`: its ignore file counts; `hides`: only for the Dockerfile and itself; `nothing`: it does not. */
   readonly ignore: 'filters' | 'hides' | 'nothing'
@@ -31,7 +32,6 @@ export interface ContextNature {
   readonly hidden?: readonly string[]
   readonly owner: Owner | undefined
   readonly commit?: string
-  readonly dispose?: () => Promise<void>
 }
 
 /** As Docker's client sends them: whoever owns them here. */
@@ -43,7 +43,7 @@ const root = { uid: 0, gid: 0 }
  * @throws {ContextError} CONTEXT_INVALID when it is none, or its ignore file is wrong
  */
 export function openDirectory(path: string, options: ContextOptions = {}): Promise<BuildContext> {
-  return openWith(path, options, { ignore: 'filters', owner: root })
+  return openWith({ path }, options, { ignore: 'filters', owner: root })
 }
 
 /**
@@ -59,38 +59,48 @@ export async function openFiles(
   const limits = withDefaults(options.limits)
   const cache = StatCache.open(undefined)
   return new BuildContext({
-    root: fd,
+    files: new DirectoryFiles(fd, true),
     rules: IgnoreRules.none,
     owner: undefined,
-    isFixed: true,
     cache,
     limits,
     signal: options.signal,
   })
 }
 
-/** @param path a trusted path */
-export async function openWith(path: string, options: ContextOptions, nature: ContextNature): Promise<BuildContext> {
-  const { dockerfile = 'Dockerfile', signal } = options
-  signal?.throwIfAborted()
-  const limits = withDefaults(options.limits)
-  const fd = openRoot(path)
+/** A context of a directory whose path is trusted. */
+export async function openWith(
+  place: DirectoryPlace,
+  options: ContextOptions,
+  nature: ContextNature,
+): Promise<BuildContext> {
+  options.signal?.throwIfAborted()
+  const files = directoryFiles(place)
   try {
-    const { owner, hidden = [] } = nature
-    const tree = new ContextTree({ root: fd, rules: IgnoreRules.none, owner, limits, signal })
-    const rules =
-      options.ignore === undefined
-        ? await rulesOf(nature.ignore, fd, tree, dockerfile, limits.maxTextBytes)
-        : IgnoreRules.parse(options.ignore)
-    const { dev, ino } = fstatSync(fd)
-    const cache = StatCache.open(cachePath(options.cacheDirectory, `${dev} ${ino} ${realpathSync(path)}`))
-    // What is removed with it was made for it alone.
-    const isFixed = nature.dispose !== undefined
-    return new BuildContext({ ...nature, isFixed, root: fd, rules: rules.with(hidden), cache, limits, signal })
+    const { dev, ino } = fstatSync(await files.directory())
+    const cache = StatCache.open(cachePath(options.cacheDirectory, `${dev} ${ino} ${realpathSync(place.path)}`))
+    return await openFrom(files, options, nature, cache)
   } catch (error) {
-    closeSync(fd)
+    await files.close()
     throw error
   }
+}
+
+/** A context of these files, which closes them. */
+export async function openFrom(
+  files: ContextFiles,
+  options: Omit<ContextOptions, 'cacheDirectory'>,
+  { ignore, hidden = [], owner, commit }: ContextNature,
+  cache = StatCache.open(undefined),
+): Promise<BuildContext> {
+  const { dockerfile = 'Dockerfile', signal } = options
+  const limits = withDefaults(options.limits)
+  const tree = new ContextTree({ files, rules: IgnoreRules.none, owner, limits, signal })
+  const rules =
+    options.ignore === undefined
+      ? await rulesOf(ignore, files, tree, dockerfile, limits.maxTextBytes)
+      : IgnoreRules.parse(options.ignore)
+  return new BuildContext({ commit, owner, files, rules: rules.with(hidden), cache, limits, signal })
 }
 
 function cachePath(directory: string | undefined, context: string): string | undefined {
@@ -98,29 +108,18 @@ function cachePath(directory: string | undefined, context: string): string | und
   return join(directory, createHash('sha256').update(context).digest('hex').slice(0, 32))
 }
 
-function openRoot(path: string): number {
-  try {
-    return native().openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, 0)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw contextInvalid(`unable to prepare context: path ${JSON.stringify(path)} not found`)
-    if (code === 'ENOTDIR') throw contextInvalid(`unable to prepare context: context must be a directory: ${path}`)
-    throw error
-  }
-}
-
 function rulesOf(
   kind: ContextNature['ignore'],
-  fd: number,
+  files: ContextFiles,
   tree: ContextTree,
   dockerfile: string,
   maxBytes: number,
 ): IgnoreRules | Promise<IgnoreRules> {
   switch (kind) {
     case 'filters':
-      return chooseRules(fd, tree, dockerfile, maxBytes)
+      return chooseRules(files, tree, dockerfile, maxBytes)
     case 'hides':
-      return hidingRules(fd, tree, dockerfile, maxBytes)
+      return hidingRules(files, tree, dockerfile, maxBytes)
     case 'nothing':
       return IgnoreRules.none
     default:

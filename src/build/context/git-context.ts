@@ -32,9 +32,9 @@ export async function openGit(text: string, options: GitOptions = {}): Promise<B
     const git: GitRun = { directory: checkout, home, url: withoutUser(source.url), signal: options.signal }
     const commit = await checkOut(git, source)
     const path = await checkedOutDirectory(checkout, source.directory)
-    const dispose = () => directory.remove()
+    const place = { path, dispose: () => directory.remove() }
     const hidden = options.keepGitDirectory === true ? [] : gitFiles
-    return openWith(path, options, { ignore: 'filters', hidden, owner: { uid: 0, gid: 0 }, commit, dispose })
+    return openWith(place, options, { ignore: 'filters', hidden, owner: { uid: 0, gid: 0 }, commit })
   })
 }
 

@@ -1,6 +1,6 @@
 export { type AddedFile, type AddUrlOptions, addUrl, nameInUrl } from './add-url.js'
 export { isArchive } from './archive-kind.js'
-export type { BuildContext } from './build-context.js'
+export type { BuildContext, ContextPlace } from './build-context.js'
 export type { ContextEntry, ContextKind } from './context-entry.js'
 export type { ContextLimits } from './context-limits.js'
 export { type ContextOptions, openDirectory, openFiles } from './directory-context.js'

@@ -15,7 +15,7 @@ const maxLinks = 255
 export async function resolve(tree: ContextTree, path: string): Promise<TreeEntry> {
   if (climbsOut(path)) throw forbidden(path)
   const left = components(path)
-  let places = [await tree.root()]
+  let places = [tree.root()]
   for (let links = 0; left.length > 0; ) {
     const name = left.pop() as string
     const here = places.at(-1) as TreeEntry

@@ -57,7 +57,7 @@ async function named(tree: ContextTree, path: string): Promise<Source[]> {
 /** As `filepath.Walk` meets them. What is no pattern matches nothing. */
 async function matching(tree: ContextTree, pattern: string): Promise<TreeEntry[]> {
   const predicates = pattern.split('/').map(predicate)
-  let level: TreeEntry[] = [await tree.root()]
+  let level: TreeEntry[] = [tree.root()]
   for (const matches of predicates) {
     const listings = await Promise.all(
       level.filter(({ kind }) => kind === 'directory').map((directory) => tree.list(directory)),

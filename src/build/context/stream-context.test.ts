@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -9,7 +10,7 @@ import { openDownload } from '../../registry/download-url.js'
 import { addUrl, fileName } from './add-url.js'
 import { isArchive } from './archive-kind.js'
 import { closing, makeFiles, namesOf } from './fixture.js'
-import { openStream, openTar } from './stream-context.js'
+import { openStream } from './stream-context.js'
 import { openUrl } from './url-context.js'
 
 const tarOf = (files: Record<string, string>, ...options: string[]) =>
@@ -32,6 +33,7 @@ describe('a stream', () => {
     const context = await openStream(piecesOf(compress(tarOf(files))), { temporaryDirectory: temporary })
     expect(await namesOf(context, ['.'])).toEqual(['', '.dockerignore', 'a', 'a/b'])
     expect((await context.readText('Dockerfile')).toString()).toBe('FROM scratch')
+    await context.place()
     expect(statSync(`${temporary}/${readdirSync(temporary)[0]}`).mode & 0o777).toBe(0o700)
     await context.close()
     expect(readdirSync(temporary)).toEqual([])
@@ -64,15 +66,20 @@ describe('a stream', () => {
     expect(readdirSync(temporary)).toEqual([])
   })
 
-  test('that does not end is left when it is aborted', async () => {
+  test.each([
+    ['before it is known what it is', () => tarOf({ a: '' })],
+    ['with a small archive', () => tarOf({ a: 'x'.repeat(100_000) })],
+    ['while it is unpacked', () => gzipSync(tarOf({ a: randomBytes(100_000).toString('hex') }))],
+  ])('that does not go on is left when it is aborted, %s', async (_, make) => {
+    const head = make()
     const temporary = temporaryDirectory('/dev/shm')
     const abort = new AbortController()
     const endless = async function* () {
-      yield tarOf({ a: '' })
+      yield head
       abort.abort(new Error('enough'))
-      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise(() => {})
     }
-    const opened = openTar(endless(), { temporaryDirectory: temporary, signal: abort.signal })
+    const opened = openStream(endless(), { temporaryDirectory: temporary, signal: abort.signal })
     await expect(opened).rejects.toThrow('enough')
     expect(readdirSync(temporary)).toEqual([])
   })

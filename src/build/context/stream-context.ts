@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { extractPlain, type TarLimits } from '../../layer/index.js'
+import { ArchiveFiles } from './archive-files.js'
 import { isArchive } from './archive-kind.js'
 import type { BuildContext } from './build-context.js'
 import { contextInvalid, contextTooLarge } from './context-errors.js'
 import { withDefaults } from './context-limits.js'
-import { type ContextOptions, openWith } from './directory-context.js'
+import { type ContextNature, type ContextOptions, openFrom, openWith } from './directory-context.js'
+import { type DirectoryPlace, directoryFiles } from './directory-files.js'
+import { SmallArchive } from './small-archive.js'
 import { inPrivateDirectory } from './temporary.js'
 
 export interface UnpackedOptions extends Omit<ContextOptions, 'cacheDirectory'> {
@@ -31,28 +34,50 @@ export async function openStream(
   options: UnpackedOptions = {},
 ): Promise<BuildContext> {
   const { maxTextBytes } = withDefaults(options.limits)
-  const stream = source[Symbol.asyncIterator]()
+  const stream = abortable(source, options.signal)
   try {
     const head = await take(stream, headBytes)
-    options.signal?.throwIfAborted()
     if (head.length === 0) throw contextInvalid('the build context is empty')
-    if (await isArchive(head)) return await openTar(chain(head, stream), options)
+    if (await isArchive(head)) return await openTar(head, stream, options)
     return await openText(await take(stream, maxTextBytes + 1, head), options)
   } finally {
-    await stream.return?.()
+    // Not awaited: one that hangs would hold back the failure.
+    void stream.return()
   }
 }
 
-/** An archive. @throws as {@link openStream} */
-export function openTar(source: AsyncIterable<Uint8Array>, options: UnpackedOptions = {}): Promise<BuildContext> {
-  const { temporaryDirectory, archiveLimits, signal } = options
+const nature: ContextNature = { ignore: 'hides', owner: undefined }
+
+/** An archive: one that is small and plain is not written to the disk before its files are copied. */
+async function openTar(head: Buffer, stream: Stream, options: UnpackedOptions): Promise<BuildContext> {
+  const small = new SmallArchive(options.archiveLimits)
+  for (let piece: Uint8Array | undefined = head; piece !== undefined; ) {
+    if (!small.add(piece)) return openUnpacked(chain(small.pieces, stream), options)
+    const next = await stream.next()
+    piece = next.done === true ? undefined : next.value
+  }
+  const tree = small.finish()
+  if (tree === undefined) return openUnpacked(chain(small.pieces, stream), options)
+  const unpack = () => unpacked(chain(small.pieces, stream), options, async (directory) => directoryFiles(directory))
+  return openFrom(new ArchiveFiles(tree, unpack), options, nature)
+}
+
+function openUnpacked(source: AsyncIterable<Uint8Array>, options: UnpackedOptions): Promise<BuildContext> {
+  return unpacked(source, options, (directory) => openWith(directory, options, nature))
+}
+
+/** Runs `use` with a directory of an archive's files, which is removed when that fails. */
+function unpacked<Result>(
+  source: AsyncIterable<Uint8Array>,
+  { temporaryDirectory, archiveLimits, signal }: UnpackedOptions,
+  use: (directory: Required<DirectoryPlace>) => Promise<Result>,
+): Promise<Result> {
   return inPrivateDirectory(temporaryDirectory, async (directory) => {
     const limits = { limits: archiveLimits, signal }
     // Docker's client sends some without their end; where they come from tells whether they are whole.
     const rules = { setsRoot: false, toleratesMissingEnd: true }
     await extractPlain(source, { directory: directory.path }, { ...limits, ...rules })
-    const dispose = () => directory.remove()
-    return openWith(directory.path, options, { ignore: 'hides', owner: undefined, dispose })
+    return use({ path: directory.path, dispose: () => directory.remove() })
   })
 }
 
@@ -65,27 +90,53 @@ export async function openText(text: Buffer, options: UnpackedOptions = {}): Pro
     throw contextInvalid('ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles')
   return inPrivateDirectory(options.temporaryDirectory, async (directory) => {
     await writeFile(join(directory.path, defaultDockerfile), text, { mode: 0o644 })
-    const dispose = () => directory.remove()
-    return openWith(directory.path, options, { ignore: 'nothing', owner: { uid: 0, gid: 0 }, dispose })
+    const place = { path: directory.path, dispose: () => directory.remove() }
+    return openWith(place, options, { ignore: 'nothing', owner: { uid: 0, gid: 0 } })
   })
 }
 
 /** Up to as many bytes, and those that come with them. */
-async function take(stream: AsyncIterator<Uint8Array>, wanted: number, first?: Buffer): Promise<Buffer> {
+async function take(stream: Stream, wanted: number, first?: Buffer): Promise<Buffer> {
   const parts: Uint8Array[] = first === undefined ? [] : [first]
   for (let length = first?.length ?? 0; length < wanted; ) {
     const next = await stream.next()
     if (next.done === true) break
-    parts.push(next.value)
+    // A copy: the source's memory stays the source's.
+    parts.push(Buffer.from(next.value))
     length += next.value.length
   }
   return Buffer.concat(parts)
 }
 
-async function* chain(
-  head: Uint8Array,
-  stream: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield head
+async function* chain(pieces: readonly Uint8Array[], stream: Stream): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* pieces
   for (let next = await stream.next(); next.done !== true; next = await stream.next()) yield next.value
+}
+
+/** A source that is left at once when its reader is stopped, whether or not it ever has more. */
+interface Stream {
+  next(): Promise<IteratorResult<Uint8Array>>
+  return(): Promise<void>
+}
+
+function abortable(source: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Stream {
+  const stream = source[Symbol.asyncIterator]()
+  return {
+    async next() {
+      signal?.throwIfAborted()
+      let stop!: () => void
+      const stopped = new Promise<never>((_, reject) => {
+        stop = () => reject(signal?.reason)
+      })
+      signal?.addEventListener('abort', stop)
+      try {
+        return await Promise.race([stream.next(), stopped])
+      } finally {
+        signal?.removeEventListener('abort', stop)
+      }
+    },
+    async return() {
+      await Promise.resolve(stream.return?.()).catch(() => {})
+    },
+  }
 }

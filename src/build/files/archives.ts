@@ -1,5 +1,4 @@
 import { readSync } from 'node:fs'
-import { withDescriptor } from '../../host/index.js'
 import type { PlacedSource } from '../../layer/index.js'
 import { type BuildContext, isArchive } from '../context/index.js'
 import type { Copied } from './copied.js'
@@ -8,15 +7,15 @@ import type { Copied } from './copied.js'
 const headBytes = 64 * 1024
 
 /** What was named itself, and is an archive by its content, is extracted. */
-export async function addedArchives(context: BuildContext, copied: Copied): Promise<Copied> {
-  const placed = await Promise.all(copied.placed.map((source) => extracted(context, source)))
+export function addedArchives(context: BuildContext, copied: Copied): Copied {
+  const placed = async () => Promise.all((await copied.placed()).map((source) => extracted(context, source)))
   return { ...copied, placed }
 }
 
 async function extracted(context: BuildContext, source: PlacedSource): Promise<PlacedSource> {
   if (source.kind !== 'file') return source
   const entry = await context.stat(source.path)
-  if (entry.kind !== 'file' || !(await isArchive(withDescriptor(context.open(entry), headOf)))) return source
+  if (entry.kind !== 'file' || !(await isArchive(context.head(entry, headBytes)))) return source
   return { ...source, kind: 'archive', limits: {} }
 }
 

@@ -1,12 +1,13 @@
 import type { CopySource } from '../../dockerfile/index.js'
 import { BuildError, ContextError, NotFoundError } from '../../errors/index.js'
 import { type PlacedSource, placedKinds } from '../../layer/index.js'
-import type { BuildContext, ContextEntry, Source, SourceFile } from '../context/index.js'
+import type { BuildContext, ContextEntry, ContextPlace, Source, SourceFile } from '../context/index.js'
 import type { KeyPart } from '../key.js'
 
 /** Files that are to be copied, known by their content. */
 export interface Copied {
-  readonly placed: readonly PlacedSource[]
+  /** Where they are: written to the disk now, if they were not yet. */
+  placed(): Promise<readonly PlacedSource[]>
   readonly key: KeyPart
   /** Bytes of content, and how many files there are. */
   readonly bytes: number
@@ -25,7 +26,8 @@ export interface CopyOptions {
 
 /** Files of a context, with the places that they have in it. */
 interface Listed {
-  readonly placed: PlacedSource
+  readonly kind: 'file' | 'directory'
+  placed(context: ContextPlace): PlacedSource
   readonly files: readonly SourceFile[]
 }
 
@@ -48,9 +50,12 @@ export async function copiedFrom(
 
 async function fromListed(context: BuildContext, listed: readonly Listed[]): Promise<Copied> {
   const files = listed.flatMap((one) => one.files)
-  const shape = listed.map(({ placed, files: { length } }) => [placed.kind, length])
+  const shape = listed.map(({ kind, files: { length } }) => [kind, length])
   return {
-    placed: listed.map(({ placed }) => placed),
+    async placed() {
+      const place = await context.place()
+      return listed.map((one) => one.placed(place))
+    },
     key: { checksum: await context.checksum(files), shape },
     bytes: files.reduce((sum, { entry }) => sum + entry.size, 0),
     entries: files.length,
@@ -64,7 +69,7 @@ export function copiedTexts(sources: readonly CopySource[]): Copied {
   const texts = sources.flatMap((source) => (source.kind === 'heredoc' ? [source] : []))
   const placed = texts.map(({ name, content }) => ({ kind: 'text', name, content: Buffer.from(content) }) as const)
   return {
-    placed,
+    placed: async () => placed,
     key: texts.map(({ name, content }) => [name, content]),
     bytes: placed.reduce((sum, { content }) => sum + content.length, 0),
     entries: placed.length,
@@ -79,7 +84,7 @@ async function listParents(
   options: CopyOptions,
 ): Promise<readonly Listed[]> {
   const lists = await Promise.all(paths.map((path) => context.filesWithParents(path, options)))
-  return lists.map((files) => ({ files, placed: directoryOf(context, files) }))
+  return lists.map(directoryOf)
 }
 
 async function listSources(
@@ -93,15 +98,15 @@ async function listSources(
 
 async function listSource(context: BuildContext, source: Source, options: CopyOptions): Promise<Listed> {
   const files = await context.files(source, options)
-  if (source.entry.kind === 'directory') return { files, placed: directoryOf(context, files) }
+  if (source.entry.kind === 'directory') return directoryOf(files)
   const { path } = source.entry
-  return { files, placed: { kind: 'file', ...context.place, path, name: source.name } }
+  return { kind: 'file', files, placed: (context) => ({ kind: 'file', ...context, path, name: source.name }) }
 }
 
-function directoryOf(context: BuildContext, files: readonly SourceFile[]): PlacedSource {
+function directoryOf(files: readonly SourceFile[]): Listed {
   const paths = files.map(({ entry }) => entry.path)
   const kinds = Uint8Array.from(files, ({ entry, isParent }) => (isParent ? placedKinds.parent : kindOf(entry)))
-  return { kind: 'directory', ...context.place, paths, kinds }
+  return { kind: 'directory', files, placed: (context) => ({ kind: 'directory', ...context, paths, kinds }) }
 }
 
 function kindOf({ kind, isImplied }: ContextEntry): number {

@@ -26,7 +26,7 @@ export async function downloaded(url: string, options: AddUrlOptions & { readonl
     ? { kind: 'archive', ...place, owner: undefined, limits: {} }
     : { kind: 'file', ...place, name }
   return {
-    placed: [placed],
+    placed: async () => [placed],
     key: { name, digest, mtimeMs },
     bytes: size,
     entries: 1,

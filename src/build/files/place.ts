@@ -18,7 +18,7 @@ export async function place(
   copied: readonly Copied[],
   signal: AbortSignal,
 ): Promise<void> {
-  const sources = copied.flatMap(({ placed }) => placed)
+  const sources = (await Promise.all(copied.map((one) => one.placed()))).flat()
   const sum = (of: (one: Copied) => number) => copied.reduce((total, one) => total + of(one), 0)
   const isSmall =
     sum(({ entries }) => entries) <= small.entries &&
