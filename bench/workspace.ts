@@ -68,7 +68,12 @@ async function onPath(program: string): Promise<boolean> {
   )
 }
 
-const programs = { floor: 'floor/floor.c', timed: 'peers/timed.c', 'dns-load': 'dns-load.c' } as const
+const programs = {
+  floor: 'floor/floor.c',
+  replay: 'peers/replay.c',
+  timed: 'peers/timed.c',
+  'dns-load': 'dns-load.c',
+} as const
 
 /** Compiles one of the bench's own C programs into the cache, static; its path. */
 export async function compileProgram(name: keyof typeof programs): Promise<string> {

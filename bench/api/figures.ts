@@ -5,14 +5,17 @@ import { printTimes } from '../lifecycle/exec.js'
 import { backToBack } from '../measure.js'
 import { inParallel } from '../parallel.js'
 import { median, printTable, printTarget } from '../statistics.js'
-import type { Workspace } from '../workspace.js'
+import { execute, type Workspace } from '../workspace.js'
 import type { Api } from './api.js'
+import { serveReplay } from './served.js'
 
 /** What is measured of both, and how often. */
 export interface Course {
   readonly workspace: Workspace
   readonly own: Api
   readonly docker: Api | undefined
+  /** What the client does with an answer that is there at once. */
+  readonly floor?: Api
   readonly runs: number
   /** Containers of the list. */
   readonly count: number
@@ -34,7 +37,9 @@ export async function compareList(course: Course): Promise<void> {
     if (ids.some((id) => !listed.includes(id))) throw new Error(`${api.name} does not list all of ${ids.length}`)
   }
   console.log(`\n${course.count} containers, created`)
-  await compare(course, 0.5, 'ps', '--all')
+  const answer = await course.own.requests.get('/v1.47/containers/json?all=1')
+  const floor = await serveReplay(course.workspace, 'list', answer)
+  await compare({ ...course, floor }, 0.5, 'ps', '--all')
   for (const api of apisOf(course)) await api.docker('container', 'prune', '--force')
 }
 
@@ -45,7 +50,18 @@ export async function compareBuild(course: Course): Promise<void> {
     await api.docker('load', '--quiet', '--input', imageArchive('debian'))
     await api.docker('build', '--tag', 'bench', context)
   }
-  await compare(course, 0.5, 'build', '--tag', 'bench', context)
+  const request =
+    'tar --create --directory "$1" . | curl --silent --show-error --fail --unix-socket "$2" --data-binary @- "$3"'
+  const url = 'http://docker/v1.47/build?t=bench'
+  const { stdout } = await execute('sh', ['-c', request, 'sh', context, course.own.requests.socketPath, url])
+  await compare(
+    { ...course, floor: await serveReplay(course.workspace, 'build', stdout) },
+    0.5,
+    'build',
+    '--tag',
+    'bench',
+    context,
+  )
 }
 
 /** Many clients at once, each of which starts one container after the other. */
@@ -81,14 +97,24 @@ const apisOf = ({ own, docker }: Course): Api[] => [own, ...(docker ? [docker] :
 
 /** A command of the client in turns with both, and how their medians compare. */
 async function compare(course: Course, limit: number | undefined, ...command: readonly string[]): Promise<void> {
-  const peers = apisOf(course).map((api) => api.peer(...command))
-  const measured = await backToBack(peers, course.runs, course.runs)
+  const { own, docker, floor } = course
+  const apis = [own, docker, floor].filter((api) => api !== undefined)
+  const measured = await backToBack(
+    apis.map((api) => api.peer(...command)),
+    course.runs,
+    course.runs,
+  )
   console.log()
   printTimes(measured)
-  const [ours = Number.NaN, theirs = Number.NaN] = measured.map(({ times }) =>
-    median(times.map(({ removed }) => removed)),
-  )
+  const medians = new Map(measured.map(({ times }, at) => [apis[at], median(times.map(({ removed }) => removed))]))
+  const [ours, theirs, least] = [own, docker, floor].map((api) => medians.get(api) ?? Number.NaN) as [
+    number,
+    number,
+    number,
+  ]
   const what = `docker ${command.slice(0, 3).join(' ')}, inboard / docker`
   if (limit === undefined) console.log(`${what}: ${(ours / theirs).toFixed(3)}`)
   else printTarget(what, ours / theirs, limit)
+  if (floor)
+    console.log(`inboard / floor: ${(ours / least).toFixed(3)}; floor / docker: ${(least / theirs).toFixed(3)}`)
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -26,6 +27,19 @@ export async function serveInboard(workspace: Workspace): Promise<Api> {
   const serving = once(createInterface({ input: server.stdout }), 'line')
   await Promise.race([serving, ended.then(() => Promise.reject(new Error('inboard serve ended')))])
   return openApi(workspace, 'inboard', socket, await compileProgram('timed'))
+}
+
+/** The floor of what the client does with an answer: a server that has it in memory. Gone with the workspace. */
+export async function serveReplay(workspace: Workspace, name: string, answer: string): Promise<Api> {
+  const [socket, file] = ['sock', 'json'].map((suffix) => join(workspace.directory, `replay-${name}.${suffix}`)) as [
+    string,
+    string,
+  ]
+  await writeFile(file, answer)
+  const server = spawn(await compileProgram('replay'), [socket, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  workspace.defer(async () => void server.kill('SIGKILL'))
+  await once(server.stdout, 'data')
+  return openApi(workspace, 'floor', socket, await compileProgram('timed'))
 }
 
 /** Containers go on when their server has ended. */

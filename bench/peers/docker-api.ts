@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 export class DockerApi {
   private readonly agent = new Agent({ keepAlive: true })
 
-  constructor(private readonly socketPath: string) {}
+  constructor(readonly socketPath: string) {}
 
   /** What `docker run --rm --network none busybox true` does: create, attach, wait, start, read all, removed. */
   async runTrue(): Promise<void> {

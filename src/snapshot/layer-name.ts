@@ -17,11 +17,16 @@ export function layerName(chainId: string): string {
       details: { chainId },
     })
   }
-  const bits = BigInt(`0x${hex}`) >> BigInt(256 - nameLength * 5)
-  return Array.from(
-    { length: nameLength },
-    (_, index) => alphabet[Number((bits >> BigInt((nameLength - 1 - index) * 5)) & 31n)],
-  ).join('')
+  let name = ''
+  // Digits of 4 bits become digits of 5.
+  for (let at = 0, bits = 0, count = 0; name.length < nameLength; at++) {
+    bits = ((bits << 4) | Number.parseInt(hex[at] as string, 16)) & 0x1ff
+    count += 4
+    if (count < 5) continue
+    count -= 5
+    name += alphabet[(bits >> count) & 31]
+  }
+  return name
 }
 
 /** The layer between an image and its containers' own. */
