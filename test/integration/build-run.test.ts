@@ -161,7 +161,7 @@ describe('RUN --network', () => {
       line: 2,
     })
     const namespace = await readlink('/proc/self/ns/net')
-    const allow = ['network.host']
+    const allow = ['network.host'] as const
     expect(await logOf('RUN --network=host readlink /proc/self/ns/net', { allow })).toBe(`${namespace}\n`)
   })
 })
