@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors/index.js'
+import { compileRegexp } from './regexp.js'
 
 /** Whether something fits a filter. */
 export type Test<Subject> = (subject: Subject) => boolean
@@ -26,12 +27,12 @@ export function matching<Subject>(
 ): Test<Subject> {
   if (wanted === undefined) return () => true
   const patterns = [wanted].flat().map((pattern) => expression(filter, pattern))
-  return (subject) => patterns.some((pattern) => pattern.test(of(subject)))
+  return (subject) => patterns.some((matches) => matches(of(subject)))
 }
 
-function expression(filter: string, pattern: string): RegExp {
+function expression(filter: string, pattern: string): Test<string> {
   try {
-    return new RegExp(pattern)
+    return compileRegexp(pattern)
   } catch (cause) {
     throw invalidFilter(`invalid filter: '${filter}'='${pattern}': ${(cause as Error).message}`, pattern, cause)
   }
@@ -40,8 +41,8 @@ function expression(filter: string, pattern: string): RegExp {
 /** Tells texts that are this one, or have a part that the expression matches; one that is none matches nothing, as under Docker. */
 export function matcher(pattern: string): Test<string> {
   try {
-    const expression = new RegExp(pattern)
-    return (text) => text === pattern || expression.test(text)
+    const matches = compileRegexp(pattern)
+    return (text) => text === pattern || matches(text)
   } catch {
     return (text) => text === pattern
   }

@@ -244,6 +244,21 @@ describe('wait', () => {
     await remove(id)
   })
 
+  test('says how one has ended that has just removed itself, to who knows its whole id', async () => {
+    const id = await shell('exit 7', { name: 'brief', HostConfig: { AutoRemove: true } })
+    const events = api.engine.events({ filters: { container: id, event: 'destroy' } })
+    const gone = events.next()
+    await api.request('POST', `/containers/${id}/start`)
+    await gone
+    await events.return()
+    expect(await api.request('POST', `/containers/${id}/wait`)).toMatchObject({
+      status: 200,
+      document: { StatusCode: 7 },
+    })
+    for (const other of ['brief', id.slice(0, 12), id.replace(/./g, '0')])
+      expect((await api.request('POST', `/containers/${other}/wait`)).status).toBe(404)
+  })
+
   test('of one that could not be started it says why', async () => {
     const id = await create({ Cmd: ['no-such-program'] })
     await api.request('POST', `/containers/${id}/start`)

@@ -20,6 +20,13 @@ beforeAll(async () => {
 
 afterAll(() => target[Symbol.asyncDispose]())
 
+/** Its own promise resolves when the container has ended, whether or not the output, on another connection, was read by then. */
+async function run(image: string, command: string[], options = {}) {
+  const stream = new PassThrough()
+  const [output, [result, container]] = await Promise.all([buffer(stream), docker.run(image, command, stream, options)])
+  return { output, result, container }
+}
+
 describe('containers', () => {
   test('one is attached to, started, written to and waited for; its streams are told apart', async () => {
     const container = await docker.createContainer({
@@ -77,15 +84,18 @@ describe('containers', () => {
   })
 
   test('run() streams to one writer, or to two', async () => {
-    const all = new PassThrough()
-    const [result, first] = await docker.run('busybox', ['sh', '-c', 'tty; exit 2'], all)
-    expect([result.StatusCode, all.read().toString()]).toEqual([2, '/dev/pts/0\r\n'])
-    await first.remove()
+    const { output, result, container } = await run('busybox', ['sh', '-c', 'tty; exit 2'])
+    expect([result.StatusCode, output.toString()]).toEqual([2, '/dev/pts/0\r\n'])
+    await container.remove()
 
     const [stdout, stderr] = [new PassThrough(), new PassThrough()]
     const options = { Tty: false, HostConfig: { AutoRemove: true, NetworkMode: 'none' } }
-    const [second] = await docker.run('busybox', ['sh', '-c', 'echo out; echo err >&2'], [stdout, stderr], options)
-    expect([second.StatusCode, stdout.read().toString(), stderr.read().toString()]).toEqual([0, 'out\n', 'err\n'])
+    const [[out], [err], [second]] = await Promise.all([
+      once(stdout, 'data'),
+      once(stderr, 'data'),
+      docker.run('busybox', ['sh', '-c', 'echo out; echo err >&2'], [stdout, stderr], options),
+    ])
+    expect([second.StatusCode, String(out), String(err)]).toEqual([0, 'out\n', 'err\n'])
   })
 
   test('verbs of one that runs', async () => {
@@ -247,9 +257,8 @@ describe('images', () => {
     await writeFile(join(context, 'Dockerfile'), dockerfile)
     await writeFile(join(context, 'note'), 'of a file\n')
     await progress(await docker.buildImage({ context, src: ['Dockerfile', 'note'] }, { t: 'built:files' }))
-    const output = new PassThrough()
-    await docker.run('built:files', [], output, { Tty: false, HostConfig: { AutoRemove: true } })
-    expect(output.read().subarray(8).toString()).toBe('of a file\n')
+    const { output } = await run('built:files', [], { Tty: false, HostConfig: { AutoRemove: true } })
+    expect(output.subarray(8).toString()).toBe('of a file\n')
 
     const failed = docker.buildImage(archive({ Dockerfile: 'FROM busybox\nRUN exit 9\n' }), {}).then(progress)
     await expect(failed).rejects.toThrow("The command '/bin/sh -c exit 9' returned a non-zero code: 9")
@@ -304,15 +313,14 @@ describe('networks and volumes', () => {
   test('a volume outlives its containers', async () => {
     const created = await docker.createVolume({ Name: 'kept', Labels: { of: 'dockerode' } })
     expect(created.name).toBe('kept')
-    const run = async (command: string) => {
-      const output = new PassThrough()
+    const runIn = async (command: string) => {
       const options = { Tty: true, HostConfig: { Binds: ['kept:/data'] } }
-      const [, container] = await docker.run('busybox', ['sh', '-c', command], output, options)
+      const { output, container } = await run('busybox', ['sh', '-c', command], options)
       await container.remove()
-      return output.read()?.toString() ?? ''
+      return output.toString()
     }
-    await run('echo here >/data/file')
-    expect(await run('cat /data/file')).toBe('here\r\n')
+    await runIn('echo here >/data/file')
+    expect(await runIn('cat /data/file')).toBe('here\r\n')
     const { Volumes } = await docker.listVolumes({ filters: { label: ['of=dockerode'] } })
     expect(Volumes.map(({ Name }) => Name)).toEqual(['kept'])
     expect((await docker.getVolume('kept').inspect()).Labels).toEqual({ of: 'dockerode' })

@@ -16,6 +16,8 @@ const runs = 15
 interface Loaded {
   /** Of the processor. */
   readonly ms: number
+  /** The same, of Node itself. */
+  readonly startMs: number
   readonly builtins: readonly string[]
   readonly nativeFiles: readonly string[]
   readonly packages: readonly string[]
@@ -39,7 +41,10 @@ describe.each([
   })
 
   test('costs at most 40 ms of the processor more than an empty module', () => {
-    expect(leastMs(load) - leastMs(`await import(${JSON.stringify(emptyModule)})`)).toBeLessThanOrEqual(40)
+    const empty = runsOf(`await import(${JSON.stringify(emptyModule)})`)
+    // Of a machine on which Node itself begins in 60 ms; one that is slow for a while has as much more.
+    const slowness = Math.max(1, least(empty, 'startMs') / 60)
+    expect((least(runsOf(load), 'ms') - least(empty, 'ms')) / slowness).toBeLessThanOrEqual(40)
   })
 })
 
@@ -47,9 +52,9 @@ test('require loads no package but eventemitter3', () => {
   expect(loaded(`require(${JSON.stringify(cjs)})`).packages.filter((name) => name !== 'eventemitter3')).toEqual([])
 })
 
-function leastMs(load: string): number {
-  return Math.min(...Array.from({ length: runs }, () => loaded(load).ms))
-}
+const runsOf = (load: string): Loaded[] => Array.from({ length: runs }, () => loaded(load))
+
+const least = (times: readonly Loaded[], of: 'ms' | 'startMs') => Math.min(...times.map((one) => one[of]))
 
 /** What a fresh Node process has after `load`, and what that took. */
 function loaded(load: string): Loaded {
@@ -57,12 +62,12 @@ function loaded(load: string): Loaded {
     const before = process.cpuUsage()
     ${load}
     const { user, system } = process.cpuUsage(before)
-    const ms = (user + system) / 1000
+    const [ms, startMs] = [user + system, before.user + before.system].map((time) => time / 1000)
     process.report.excludeNetwork = true
     const builtins = process.moduleLoadList.map((name) => name.replace(/^(NativeModule|Internal Binding) /, ''))
     const nativeFiles = process.report.getReport().sharedObjects.filter((name) => name.endsWith('.node'))
     const packages = Object.keys(require.cache).flatMap((name) => /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(name)?.[1] ?? [])
-    process.stdout.write(JSON.stringify({ ms, builtins, nativeFiles, packages: [...new Set(packages)] }))
+    process.stdout.write(JSON.stringify({ ms, startMs, builtins, nativeFiles, packages: [...new Set(packages)] }))
   })()`
   return JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }))
 }

@@ -12,11 +12,41 @@ export async function waitForContainer(exchange: Exchange): Promise<void> {
   const { engine, query, signal, response } = exchange
   const condition = query.text('condition') ?? 'not-running'
   if (!conditions.includes(condition)) throw new ApiError(400, `invalid condition: "${condition}"`)
-  const container = await engine.containers.get(exchange.parameter('id'))
+  const id = exchange.parameter('id')
+  const container = await engine.containers.get(id).catch(async (error: unknown) => {
+    const document = await endBeforeRemoval(engine, id, signal)
+    if (!document) throw error
+    exchange.json(200, document)
+  })
+  if (!container) return
   const waiting = container.wait({ condition: condition as WaitCondition, signal })
   exchange.begin('application/json')
   const told = waiting.then(ended, failed).then((document) => response.end(`${JSON.stringify(document)}\n`))
   await underWay(exchange.engine, container.id, told)
+}
+
+/** So long one is remembered that has removed itself. */
+const rememberedMs = 3000
+
+/**
+ * How a container has ended that is gone since a moment. Clients that start one with AutoRemove and wait for it by a request of
+ * its own count on a daemon that takes longer to remove it than they take to ask.
+ *
+ * @param id only a whole one: names are given again
+ */
+async function endBeforeRemoval(engine: Engine, id: string, signal: AbortSignal): Promise<WaitDocument | undefined> {
+  if (!/^[0-9a-f]{64}$/.test(id)) return undefined
+  const now = Date.now()
+  const recent = {
+    since: now - rememberedMs,
+    until: now,
+    filters: { type: 'container', container: id },
+    signal,
+  } as const
+  let exitCode: number | undefined
+  for await (const { action, actor } of engine.events(recent))
+    if (action === 'die' && actor.id === id) exitCode = Number(actor.attributes.exitCode)
+  return exitCode === undefined ? undefined : { StatusCode: exitCode }
 }
 
 const waits = new WeakMap<Engine, Map<string, Set<Promise<unknown>>>>()
