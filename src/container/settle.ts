@@ -54,8 +54,8 @@ export async function ownEnd(context: ContainerContext, id: string, observed: Ob
   return exit ? live.end : undefined
 }
 
-/** How long a supervisor needs at most to tell how a run has ended, or to know that it cannot. */
-const decisionMs = 1000
+/** How long a supervisor needs at most, on a machine that is very busy, to tell how a run has ended, or to know that it cannot. */
+const decisionMs = 5000
 
 /** Of a supervisor that is still there, only it knows whether it tells the journal of events: once it says so, or has gone. */
 async function observeDecided(context: ContainerContext, record: ContainerRecord): Promise<Observed> {
