@@ -58,7 +58,7 @@ async function openTar(head: Buffer, stream: Stream, options: UnpackedOptions): 
   }
   const tree = small.finish()
   if (tree === undefined) return openUnpacked(chain(small.pieces, stream), options)
-  const unpack = () => unpacked(chain(small.pieces, stream), options, async (directory) => directoryFiles(directory))
+  const unpack = () => unpacked(chain(small.pieces), options, async (directory) => directoryFiles(directory))
   return openFrom(new ArchiveFiles(tree, unpack), options, nature)
 }
 
@@ -108,8 +108,9 @@ async function take(stream: Stream, wanted: number, first?: Buffer): Promise<Buf
   return Buffer.concat(parts)
 }
 
-async function* chain(pieces: readonly Uint8Array[], stream: Stream): AsyncGenerator<Uint8Array, void, undefined> {
+async function* chain(pieces: readonly Uint8Array[], stream?: Stream): AsyncGenerator<Uint8Array, void, undefined> {
   yield* pieces
+  if (!stream) return
   for (let next = await stream.next(); next.done !== true; next = await stream.next()) yield next.value
 }
 

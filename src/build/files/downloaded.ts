@@ -1,10 +1,10 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { AT_FDCWD, native, O_DIRECTORY, O_PATH, withDescriptor } from '../../host/index.js'
 import type { PlacedSource } from '../../layer/index.js'
 import { type AddUrlOptions, addUrl, isArchive, nameInUrl } from '../context/index.js'
 import type { KeyPart } from '../key.js'
-import { headOf } from './archives.js'
+import { headBytes } from './archives.js'
 import type { Copied } from './copied.js'
 
 const owner = { uid: 0, gid: 0 }
@@ -40,4 +40,13 @@ export async function downloaded(url: string, options: AddUrlOptions & { readonl
 
 function isArchiveAt(path: string): Promise<boolean> {
   return isArchive(withDescriptor(openSync(path, 'r'), headOf))
+}
+
+/** The first bytes of an open file. */
+function headOf(fd: number): Buffer {
+  const head = Buffer.alloc(headBytes)
+  let length = 0
+  for (let read = -1; read !== 0 && length < headBytes; length += read)
+    read = readSync(fd, head, length, headBytes - length, length)
+  return head.subarray(0, length)
 }

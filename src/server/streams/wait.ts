@@ -14,7 +14,8 @@ export async function waitForContainer(exchange: Exchange): Promise<void> {
   if (!conditions.includes(condition)) throw new ApiError(400, `invalid condition: "${condition}"`)
   const id = exchange.parameter('id')
   const container = await engine.containers.get(id).catch(async (error: unknown) => {
-    const document = await endBeforeRemoval(engine, id, signal)
+    const isGone = (error as { code?: string }).code === 'CONTAINER_NOT_FOUND'
+    const document = isGone ? await endBeforeRemoval(engine, id, signal) : undefined
     if (!document) throw error
     exchange.json(200, document)
   })
