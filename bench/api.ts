@@ -1,11 +1,19 @@
 import { parseArgs } from 'node:util'
-import { type Course, compareBuild, compareCrowd, compareList, compareRun, compareVersion } from './api/figures.js'
+import {
+  type Course,
+  compareBuild,
+  compareCrowd,
+  compareList,
+  compareRun,
+  compareRunning,
+  compareVersion,
+} from './api/figures.js'
 import { serveDocker, serveInboard } from './api/served.js'
 import { printMachine } from './machine.js'
 import { execute, Workspace } from './workspace.js'
 
 /**
- * `npm run bench -- api [--runs 100] [--count 500] [--crowd 200] [--clients 20] [--only version,run,ps,build,crowd]`: the same
+ * `npm run bench -- api [--runs 100] [--count 500] [--crowd 200] [--clients 20] [--only version,run,ps,running,build,crowd]`: the same
  * `docker` client through the socket of `inboard serve` and of a Docker daemon.
  */
 export async function api(args: readonly string[]): Promise<void> {
@@ -37,6 +45,7 @@ const figures: Readonly<Record<string, (course: Course) => Promise<void>>> = {
   version: compareVersion,
   run: compareRun,
   ps: compareList,
+  running: compareRunning,
   build: compareBuild,
   crowd: compareCrowd,
 }

@@ -29,18 +29,49 @@ export const compareVersion = (course: Course) => compare(course, undefined, 've
 
 export const compareRun = (course: Course) => compare(course, 0.3, 'run', '--rm', 'busybox', 'true')
 
-/** A list of containers that were created, and never started: the daemon's would need a process of 10 MB each. */
+/** A list of containers that were created, and never started. */
 export async function compareList(course: Course): Promise<void> {
+  await fill(course, (api) => api.requests.create(['true'], false))
+  console.log(`\n${course.count} containers, created`)
+  await compareAnswer(course, '/v1.47/containers/json?all=1', 'ps', '--all')
+  for (const api of apisOf(course)) await api.docker('container', 'prune', '--force')
+}
+
+/** A list of containers that run: each of the daemon's has a process of 10 MB beside it. */
+export async function compareRunning(course: Course): Promise<void> {
+  const lists = await fill(course, async ({ requests }) => {
+    const id = await requests.create(['sleep', '1000000'], false)
+    await requests.post(`/containers/${id}/start`)
+    return id
+  })
+  console.log(`\n${course.count} containers, running`)
+  await compareAnswer(course, '/v1.47/containers/json', 'ps')
+  for (const [{ requests, docker }, ids] of lists) {
+    // To stop or to remove so many that run takes the daemon minutes.
+    await inParallel(ids.length, 8, async (at) => {
+      const { State } = JSON.parse(await requests.get(`/containers/${ids[at]}/json`))
+      process.kill(State.Pid, 'SIGKILL')
+      await requests.post(`/containers/${ids[at]}/wait`)
+    })
+    await docker('container', 'prune', '--force')
+  }
+}
+
+/** Makes the containers of a list; those of each. */
+async function fill(course: Course, make: (api: Api) => Promise<string>) {
+  const lists: [Api, string[]][] = []
   for (const api of apisOf(course)) {
-    const ids = await inParallel(course.count, 8, () => api.requests.create(['true'], false))
+    const ids = await inParallel(course.count, 8, () => make(api))
     const listed = await api.docker('ps', '--all', '--quiet', '--no-trunc')
     if (ids.some((id) => !listed.includes(id))) throw new Error(`${api.name} does not list all of ${ids.length}`)
+    lists.push([api, ids])
   }
-  console.log(`\n${course.count} containers, created`)
-  const answer = await course.own.requests.get('/v1.47/containers/json?all=1')
-  const floor = await serveReplay(course.workspace, 'list', answer)
-  await compare({ ...course, floor }, 0.5, 'ps', '--all')
-  for (const api of apisOf(course)) await api.docker('container', 'prune', '--force')
+  return lists
+}
+
+async function compareAnswer(course: Course, path: string, ...command: readonly string[]): Promise<void> {
+  const floor = await serveReplay(course.workspace, 'list', await course.own.requests.get(path))
+  await compare({ ...course, floor }, 0.5, ...command)
 }
 
 /** Twelve steps, all of which were done before, by the classic builder. */

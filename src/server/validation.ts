@@ -12,5 +12,10 @@ export function parse<Schema extends BaseSchema<unknown, unknown, BaseIssue<unkn
   if (result.success) return result.output
   const [issue] = result.issues
   const path = getDotPath(issue)
+  if (issue.received === 'undefined')
+    throw new ApiError(
+      400,
+      `invalid request: ${path ? `${path} is missing` : 'a JSON document is missing in its body'}`,
+    )
   throw new ApiError(400, `invalid request${path ? `: ${path}` : ''}: ${issue.message}`)
 }

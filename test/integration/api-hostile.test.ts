@@ -141,6 +141,14 @@ describe('a path', () => {
 
 describe('a body', () => {
   const documents = ['/containers/create', '/networks/create', '/volumes/create', '/auth']
+  test.each([...documents, '/networks/none/connect', '/networks/none/disconnect'])(
+    'that %s lacks is said to be missing',
+    async (path) => {
+      const { status, text } = await api.request('POST', path)
+      expect([status, messageOf(text)]).toEqual([400, 'invalid request: a JSON document is missing in its body'])
+    },
+  )
+
   const json = { 'Content-Type': 'application/json' }
   test.each(documents)('of %s is bounded, and refused where it is none', async (path) => {
     const post = (body: string | Uint8Array, headers = json) => api.request('POST', path, body, headers)
