@@ -70,7 +70,7 @@ async function fill(course: Course, make: (api: Api) => Promise<string>) {
 }
 
 async function compareAnswer(course: Course, path: string, ...command: readonly string[]): Promise<void> {
-  const floor = await serveReplay(course.workspace, 'list', await course.own.requests.get(path))
+  const floor = await serveReplay(course.workspace, path.replace(/\W+/g, '-'), await course.own.requests.get(path))
   await compare({ ...course, floor }, 0.5, ...command)
 }
 
