@@ -63,7 +63,15 @@ const overThePackage: Plugin = {
 export default defineConfig([
   {
     ...common,
-    entry: { index: 'src/index.ts' },
+    // Together, so that what several have, such as the classes of errors, is there once.
+    entry: {
+      index: 'src/index.ts',
+      wait: 'src/wait/index.ts',
+      services: 'src/services/index.ts',
+      vitest: 'src/vitest/index.ts',
+      testing: 'src/testing/index.ts',
+      otel: 'src/otel/index.ts',
+    },
     format: ['esm', 'cjs'],
     // What an application never calls is never loaded: subsystems behind `import()` become files of their own.
     splitting: true,

@@ -1,3 +1,8 @@
+/**
+ * The engine, and what it gives.
+ *
+ * @module inboard
+ */
 export type { BuildEvent, BuildStep, PlanEvent, PullEvent } from './build/progress.js'
 export type { Attachment, AttachOptions, ExitResult, StartAttachedOptions } from './container/attach.js'
 export type { CommitOptions } from './container/commit.js'

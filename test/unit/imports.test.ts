@@ -12,6 +12,22 @@ interface Rule {
   readonly builtins?: readonly string[]
 }
 
+/** What programs have of the package: `src/index.ts`, and the folders that its types come from. */
+const publicTypes = [
+  '',
+  'engine',
+  'container',
+  'image',
+  'network',
+  'volume',
+  'spec',
+  'events',
+  'build',
+  'registry',
+  'snapshot',
+  'dockerfile',
+]
+
 // Data flows one way: reference → registry → content → image → layer → snapshot → spec → network → launch → container. Only the
 // engine sees all of it; errors and host are leaves; what is pure cannot reach a builtin that does I/O.
 const rules: Readonly<Record<string, Rule>> = {
@@ -64,22 +80,13 @@ const rules: Readonly<Record<string, Rule>> = {
   // The command-line program: over the package as anyone has it.
   cli: { values: [''] },
   // Over the public classes, of which it is given an engine.
-  server: {
-    values: ['errors'],
-    types: [
-      'engine',
-      'container',
-      'image',
-      'network',
-      'volume',
-      'spec',
-      'events',
-      'build',
-      'registry',
-      'snapshot',
-      'dockerfile',
-    ],
-  },
+  server: { values: ['errors'], types: publicTypes },
+  // Entries of their own, over the public classes; those that open engines have the package's own entry.
+  wait: { values: ['errors'], types: publicTypes },
+  services: { values: ['errors', 'wait'], types: publicTypes },
+  testing: { values: ['', 'errors', 'wait'], types: publicTypes },
+  vitest: { values: ['', 'errors', 'testing'], types: publicTypes },
+  otel: { values: ['errors', 'tracing'], types: publicTypes },
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url))

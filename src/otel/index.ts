@@ -1,0 +1,6 @@
+/**
+ * Spans of OpenTelemetry for what inboard does.
+ *
+ * @module inboard/otel
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Containers for the hooks of node:test, jest and mocha.
+ *
+ * @module inboard/testing
+ */
+export {}

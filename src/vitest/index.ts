@@ -1,0 +1,6 @@
+/**
+ * Containers as fixtures of vitest.
+ *
+ * @module inboard/vitest
+ */
+export {}

@@ -1,0 +1,6 @@
+/**
+ * Conditions that a container is ready by, for `waitFor()`.
+ *
+ * @module inboard/wait
+ */
+export {}
