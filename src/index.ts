@@ -253,6 +253,17 @@ export type {
 } from './spec/options.js'
 export type { UpdateOptions } from './spec/update.js'
 export type {
+  TracedContainer,
+  TracedCreation,
+  TracedDownload,
+  TracedExec,
+  TracedExtraction,
+  TracedPull,
+  TracedRequest,
+  TraceMessages,
+  TraceName,
+} from './tracing/index.js'
+export type {
   ArchiveSource as VolumeArchiveSource,
   ExportTreeOptions as ExportVolumeOptions,
   ImportTreeOptions as ImportVolumeOptions,

@@ -1,4 +1,5 @@
 import { Gate } from '../content/gate.js'
+import { traced } from '../tracing/index.js'
 import type { Filesystem } from './filesystem.js'
 import type { BuildHost, StepOutcome, Workspace } from './host.js'
 import { type KeyPart, keyOf } from './key.js'
@@ -42,7 +43,15 @@ export class StepRunner {
   /** The files after a step: those that it has left before, in whatever build, or what it leaves now. */
   async run(work: FilesystemStep, state: StageState, stage: PlannedStage, step: BuildStep): Promise<StepOutcome> {
     try {
-      return await this.#find(work, state, stage, step)
+      return await traced(
+        'inboard:image.build.step',
+        () => ({ step: step.name }),
+        async (message) => {
+          const outcome = await this.#find(work, state, stage, step)
+          if (message) message.isCached = outcome.isCached
+          return outcome
+        },
+      )
     } finally {
       await work.dispose?.()
     }

@@ -6,6 +6,7 @@ import { reporting } from '../errors/system.js'
 import { native } from '../host/index.js'
 import type { EnvInput } from '../spec/options.js'
 import type { ContainerRecord } from '../store/containers.js'
+import { traced } from '../tracing/index.js'
 import type { ContainerContext, ExecPipes, ExecRequest, LiveExec } from './context.js'
 import { parseDetachKeys } from './detach-keys.js'
 import { Exec } from './exec-handle.js'
@@ -149,15 +150,24 @@ export async function runExec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<ExecResult> {
-  const process = await startWith(context, id, requestOf(command, options, 'output'), options)
-  const [stdout, stderr, exitCode] = await Promise.all([
-    gather(process.stdout, process.exit),
-    gather(process.stderr, process.exit),
-    process.exit,
-  ])
-  options.signal?.throwIfAborted()
-  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
+  const request = requestOf(command, options, 'output')
+  return traced('inboard:container.exec', tracedExec(id, request), async (message) => {
+    const process = await startWith(context, id, request, options)
+    if (message) message.pid = process.pid
+    const [stdout, stderr, exitCode] = await Promise.all([
+      gather(process.stdout, process.exit),
+      gather(process.stderr, process.exit),
+      process.exit,
+    ])
+    if (message) message.exitCode = exitCode
+    options.signal?.throwIfAborted()
+    return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
+  })
 }
+
+const tracedExec =
+  (container: string, { id: exec, command }: ExecRequest) =>
+  () => ({ container, exec, command })
 
 const idBytes = 32
 /** Those of many ids cost no more than those of one. */
@@ -219,7 +229,11 @@ async function launch(
   const { record, pid, fd } = await reporting(`cannot exec in container ${id}`, () => openFirst(context, id))
   try {
     const live = await reporting(`cannot exec in container ${record.name}`, () =>
-      context.launchExec(record, pid, fd, request),
+      traced('inboard:container.exec.start', tracedExec(id, request), async (message) => {
+        const live = await context.launchExec(record, pid, fd, request)
+        if (message) message.pid = live.pid
+        return live
+      }),
     )
     if (Number.parseInt(request.id.slice(0, 4), 16) % startsPerLook === 0)
       live.supervisorGone.then(() => forgetOldExecs(context, id)).catch(() => {})

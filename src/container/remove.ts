@@ -3,6 +3,7 @@ import { failpoint } from '../errors/failpoint.js'
 import { CleanupError } from '../errors/index.js'
 import { native } from '../host/index.js'
 import type { ContainerRecord } from '../store/containers.js'
+import { traced } from '../tracing/index.js'
 import type { ContainerContext } from './context.js'
 import { send } from './kill.js'
 import { type Present, present } from './present.js'
@@ -24,11 +25,19 @@ export interface RemoveOptions {
  * @throws {ConflictError} CONTAINER_IN_USE when it runs and `force` is not set, or somebody else removes it at this moment
  * @throws {CleanupError} CLEANUP_FAILED when its files cannot be removed: it is dead then, and can be removed later
  */
-export async function remove(
+export function remove(
   context: ContainerContext,
   id: string,
   { force = false, volumes = false }: RemoveOptions = {},
 ): Promise<void> {
+  return traced(
+    'inboard:container.remove',
+    () => ({ container: id, force, volumes }),
+    () => removeNow(context, id, force, volumes),
+  )
+}
+
+async function removeNow(context: ContainerContext, id: string, force: boolean, volumes: boolean): Promise<void> {
   for (;;) {
     const { record, status, observed } = await present(context, id)
     // Who was killed while he removed it is followed by anyone.

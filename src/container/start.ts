@@ -5,6 +5,7 @@ import { type InvalidStateError, LaunchError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import type { Session } from '../launch/session.js'
 import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
+import { traced } from '../tracing/index.js'
 import { firstEnd } from './attach.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
@@ -14,6 +15,7 @@ import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
 import { clearHeld, clearRun, isCopied, lockRunDirectory, runDirectory } from './run-directory.js'
 import { clearSoon, isTold, recordEnd, recordLoss, settle } from './settle.js'
 import { mayDo } from './states.js'
+import { tracedContainer } from './traced-container.js'
 import { attachedStreams, lookForStart, takeWaiting } from './waiting-attachments.js'
 
 type Launched = Awaited<ReturnType<ContainerContext['launch']>>
@@ -80,7 +82,12 @@ export async function launch(
   const waiting = streams.attached ? undefined : takeWaiting(context, record.id)
   try {
     const given = waiting ? attachedStreams(streams, waiting) : streams
-    const live = follow(context, record, await context.launch(record, lock, given))
+    const launched = await traced('inboard:container.start', tracedContainer(record), async (message) => {
+      const launched = await context.launch(record, lock, given)
+      if (message) message.pid = launched.pid
+      return launched
+    })
+    const live = follow(context, record, launched)
     waiting?.begin({ session: live.session, ended: firstEnd(live) })
     return live
   } catch (error) {

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerRecord } from '../store/containers.js'
+import { traced } from '../tracing/index.js'
 import type { ContainerContext } from './context.js'
 import { send, stopSignalOf } from './kill.js'
 import { type Present, presentFor } from './present.js'
 import { signalNumber } from './signals.js'
+import { tracedContainer } from './traced-container.js'
 import { waitEnded } from './wait.js'
 
 /** Options of {@link Container.stop}. */
@@ -28,17 +30,27 @@ export async function stop(context: ContainerContext, id: string, options: StopO
 }
 
 /** Ends a container that runs, and tells of it. */
-export async function end(context: ContainerContext, now: Present, options: StopOptions): Promise<void> {
+export function end(context: ContainerContext, now: Present, options: StopOptions): Promise<void> {
+  return traced('inboard:container.stop', tracedContainer(now.record), async (message) => {
+    const isKilled = await endInTime(context, now, options)
+    if (message) message.isKilled = isKilled
+  })
+}
+
+/** @returns whether it had to be killed */
+async function endInTime(context: ContainerContext, now: Present, options: StopOptions): Promise<boolean> {
   const { signal } = options
   const { record } = now
+  let isKilled = false
   const ended = waitEnded(context, record.id, signal)
   ended.catch(() => {})
   if (await send(context, now, stoppingSignal(context, record, options), true)) {
-    const isInTime = await within(ended, patienceWith(record, options))
-    if (!isInTime) await send(context, { ...now, status: 'running' }, signalNumber('SIGKILL'))
+    isKilled = !(await within(ended, patienceWith(record, options)))
+    if (isKilled) await send(context, { ...now, status: 'running' }, signalNumber('SIGKILL'))
   }
   await ended
   context.tell(record, 'stop')
+  return isKilled
 }
 
 /** What asks the program to end. */

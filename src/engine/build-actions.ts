@@ -1,5 +1,6 @@
 import type { BuildEvent } from '../build/index.js'
 import { reporting } from '../errors/system.js'
+import { traced } from '../tracing/index.js'
 import type { BuildContexts } from './build.js'
 import type { BuildActions, BuildResult } from './build-builder.js'
 import type { BuildOutput } from './build-export.js'
@@ -36,7 +37,16 @@ export function buildActions(contexts: BuildContexts): BuildActions {
               import('./build.js'),
             ])
             await verifyBuild(request, host)
-            const { ids, output } = await runBuild(contexts, request, report, signal)
+            const { tag: tags = [] } = request.options
+            const { ids, output } = await traced(
+              'inboard:image.build',
+              () => ({ tags }),
+              async (message) => {
+                const built = await runBuild(contexts, request, report, signal)
+                if (message) message.images = built.ids
+                return built
+              },
+            )
             return { images: ids.map((id) => new Image(contexts.images, id)), output }
           }),
         [closing, request.options.signal],

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { ContainerContext, StartStreams } from '../container/context.js'
+import { tracedContainer } from '../container/traced-container.js'
 import { failpoint } from '../errors/failpoint.js'
 import { native, supervisorExecutable } from '../host/index.js'
 import { launchError, supervisorLost } from '../launch/failure.js'
@@ -7,6 +8,7 @@ import { compileRun, type Fault, type LaunchPlan } from '../launch/run-plan.js'
 import { Session } from '../launch/session.js'
 import { networkFailure } from '../network/network-failure.js'
 import type { ContainerRecord } from '../store/containers.js'
+import { traced } from '../tracing/index.js'
 import { assemble, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
 import { mountVolumes, prepareVolumes } from './container-volumes.js'
@@ -27,24 +29,30 @@ export async function launchContainer(
   lock: number,
   streams: StartStreams,
 ): Promise<Launched> {
-  const wiring = await wire(stages, context, record)
+  const told = tracedContainer(record)
+  const wiring = await traced('inboard:container.start.network', told, () => wire(stages, context, record))
   let shared: SharedNamespaces | undefined
   try {
-    shared = await openShared(context, record.config)
-    await prepareFiles(stages, record)
-    prepareBindSources(record.mounts)
-    // Whoever made it was killed before its volumes were ready.
-    if (!record.isPrepared) await prepareVolumes(stages, context, record)
-    const mounted = await mountVolumes(stages, record)
-    const plan = compileRun({ ...assemble(stages, record, streams, wiring, shared, mounted), ...takeFault() })
-    await wiring.ready
-    await stages.outbox.told()
-    const launched = await spawnSupervisor(
-      plan,
-      lock,
-      [...wiring.slots, ...shared.slots],
-      `cannot start container ${record.name}`,
-    )
+    const namespaces = await openShared(context, record.config)
+    shared = namespaces
+    const plan = await traced('inboard:container.start.plan', told, async () => {
+      await prepareFiles(stages, record)
+      prepareBindSources(record.mounts)
+      // Whoever made it was killed before its volumes were ready.
+      if (!record.isPrepared) await prepareVolumes(stages, context, record)
+      const mounted = await mountVolumes(stages, record)
+      return compileRun({ ...assemble(stages, record, streams, wiring, namespaces, mounted), ...takeFault() })
+    })
+    const launched = await traced('inboard:container.start.spawn', told, async () => {
+      await wiring.ready
+      await stages.outbox.told()
+      return spawnSupervisor(
+        plan,
+        lock,
+        [...wiring.slots, ...namespaces.slots],
+        `cannot start container ${record.name}`,
+      )
+    })
     updateLinkingHosts(stages.networking, context, record, wiring)
     void launched.supervisorGone.then(wiring.over)
     return launched

@@ -9,6 +9,7 @@ import { defineNetwork, type NetworkRequest } from '../network/network-options.j
 import type { Subnet } from '../network/subnet.js'
 import { defineSubnet } from '../network/subnets.js'
 import { type NetworkRecord, type NetworkStore, networkExists } from '../store/networks.js'
+import { traced } from '../tracing/index.js'
 import type { Networking } from './networking.js'
 import { withNetworksLock } from './networks-lock.js'
 import { usedSubnets } from './predefined-networks.js'
@@ -23,12 +24,22 @@ export function createNetwork(
   request: NetworkRequest,
   signal: AbortSignal | undefined,
 ): Promise<NetworkRecord> {
-  return withNetworksLock(networking.stages.runRoot, signal, async () => {
-    await finishRemovalsLocked(networking)
-    const make = () => makeNetwork(networking, request, signal)
-    // Until its interface is there, other roots do not see what was picked.
-    return request.picked.length > 0 ? withNetworkNamespaceLock(make, signal) : make()
-  })
+  const create = () =>
+    withNetworksLock(networking.stages.runRoot, signal, async () => {
+      await finishRemovalsLocked(networking)
+      const make = () => makeNetwork(networking, request, signal)
+      // Until its interface is there, other roots do not see what was picked.
+      return request.picked.length > 0 ? withNetworkNamespaceLock(make, signal) : make()
+    })
+  return traced(
+    'inboard:network.create',
+    () => ({ name: request.name }),
+    async (message) => {
+      const record = await create()
+      if (message) message.network = record.id
+      return record
+    },
+  )
 }
 
 async function makeNetwork(
@@ -114,10 +125,15 @@ function discard(store: NetworkStore, { id }: NetworkRecord): void {
  * @throws {ConflictError} NETWORK_IN_USE; {NotFoundError} NETWORK_NOT_FOUND
  */
 export function removeNetwork(networking: Networking, id: string, signal: AbortSignal | undefined): Promise<void> {
-  return withNetworksLock(networking.stages.runRoot, signal, async () => {
-    networking.store.beginRemove(id)
-    await finishRemovalsLocked(networking)
-  })
+  return traced(
+    'inboard:network.remove',
+    () => ({ network: id }),
+    () =>
+      withNetworksLock(networking.stages.runRoot, signal, async () => {
+        networking.store.beginRemove(id)
+        await finishRemovalsLocked(networking)
+      }),
+  )
 }
 
 /** Ends what was begun by a process that did not live to do it. */

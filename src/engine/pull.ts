@@ -4,6 +4,7 @@ import { type ImageProgress, type PulledImage, throttled } from '../image/index.
 import { parseReference, type Reference } from '../reference/reference.js'
 import type { RegistryAuth } from '../registry/types.js'
 import { parsePlatform } from '../spec/index.js'
+import { traced } from '../tracing/index.js'
 import { Image, type ImagesContext } from './image.js'
 import { Operation } from './operation.js'
 
@@ -25,7 +26,11 @@ export function pulling(
   options: PullOptions,
 ): Operation<ImageProgress, Image | Image[]> {
   const body = async (report: (progress: ImageProgress) => void, signal: AbortSignal) => {
-    const ids = await pullImages(context, reference, options, report, signal)
+    const ids = await traced('inboard:image.pull', tracedPull(reference, options), async (message) => {
+      const ids = await pullImages(context, reference, options, report, signal)
+      if (message) message.images = ids
+      return ids
+    })
     const images = ids.map((id) => new Image(context, id))
     return options.allTags ? images : (images[0] as Image)
   }
@@ -34,6 +39,10 @@ export function pulling(
     [context.closing, options.signal],
   )
 }
+
+const tracedPull =
+  (reference: string, { platform, allTags = false }: PullOptions) =>
+  () => ({ reference, allTags, ...(platform !== undefined && { platform }) })
 
 /**
  * Pulls what a name stands for: one image, or with `allTags` every tag of the repository, one after the other.

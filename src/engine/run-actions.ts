@@ -14,6 +14,7 @@ import { reporting } from '../errors/system.js'
 import { normalizeOptions } from '../spec/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { VolumeRecord } from '../store/volumes.js'
+import { type TracedCreation, traced } from '../tracing/index.js'
 import { containerSpec, markDraft, type Stages } from './assemble.js'
 import { prepareBindSources } from './bind-sources.js'
 import {
@@ -49,12 +50,33 @@ export function runActions(stages: RunStages, context: ContainerContext): RunAct
 /** What else is recorded of a container, in the transaction that records it. */
 export type OnRecorded = (record: ContainerRecord) => void
 
-export async function createContainer(
+export function createContainer(
   stages: RunStages,
   context: ContainerContext,
   request: RunRequest,
   onRecorded?: OnRecorded,
 ): Promise<Container> {
+  return traced('inboard:container.create', tracedRequest(request), async (message) => {
+    const record = await recordCreated(stages, context, request, onRecorded)
+    nameIn(message, record)
+    return new Container(context, record)
+  })
+}
+
+const tracedRequest =
+  ({ image }: RunRequest) =>
+  (): TracedCreation => ({ image })
+
+function nameIn(message: TracedCreation | undefined, { id, name }: ContainerRecord): void {
+  if (message) Object.assign(message, { container: id, name })
+}
+
+async function recordCreated(
+  stages: RunStages,
+  context: ContainerContext,
+  request: RunRequest,
+  onRecorded: OnRecorded | undefined,
+): Promise<ContainerRecord> {
   const record = await draftOf(stages, context, request, true)
   const membership = await membershipOf(stages.networking, context, record)
   await prepareTaken(stages, context, record, request.signal)
@@ -65,7 +87,7 @@ export async function createContainer(
     onRecorded,
   })
   await prepare(stages, context, inserted, made, request.signal)
-  return new Container(context, inserted)
+  return inserted
 }
 
 /** Makes the volumes of a new container ready. When that fails there is no such container, and nothing that was made for it. */
@@ -86,13 +108,37 @@ async function prepare(
 }
 
 /** Creates and starts one, in one transaction. */
-export async function runContainer(
+export function runContainer(
   stages: RunStages,
   context: ContainerContext,
   request: RunRequest,
   streams: StartStreams,
   onRecorded?: OnRecorded,
 ) {
+  return traced('inboard:container.run', tracedRequest(request), async (message) => {
+    const { record, lock } = await traced('inboard:container.create', tracedRequest(request), async (message) => {
+      const recorded = await recordStarted(stages, context, request, streams, onRecorded)
+      nameIn(message, recorded.record)
+      return recorded
+    })
+    nameIn(message, record)
+    try {
+      const live = await launch(context, record, lock, streams)
+      return { container: new Container(context, record), live }
+    } finally {
+      stages.networking.ahead.delete(record.id)
+    }
+  })
+}
+
+/** Records a container as started, with the lock of its run directory held. */
+async function recordStarted(
+  stages: RunStages,
+  context: ContainerContext,
+  request: RunRequest,
+  streams: StartStreams,
+  onRecorded: OnRecorded | undefined,
+): Promise<{ readonly record: ContainerRecord; readonly lock: number }> {
   const draft = await draftOf(stages, context, request, streams.attached)
   const membership = await membershipOf(stages.networking, context, draft)
   await prepareTaken(stages, context, draft, request.signal)
@@ -104,9 +150,11 @@ export async function runContainer(
   ]
   if (networks.length > 0) ahead.set(draft.id, ensureHost(stages, context, networks, draft.id))
   try {
-    return await runRecorded(stages, context, draft, membership, { streams, signal: request.signal, onRecorded })
-  } finally {
+    const isAttached = streams.attached
+    return await insertStarted(stages, context, draft, membership, { signal: request.signal, isAttached, onRecorded })
+  } catch (error) {
     ahead.delete(draft.id)
+    throw error
   }
 }
 
@@ -122,37 +170,29 @@ async function draftOf(
   return isAdopted ? newRecord(stages, context, request, attached) : draft
 }
 
-/** Records a container as started, and starts it. */
-async function runRecorded(
+async function insertStarted(
   stages: RunStages,
   context: ContainerContext,
   draft: ContainerRecord,
   membership: Membership,
-  { streams, signal, onRecorded }: Pick<Insertion, 'signal' | 'onRecorded'> & { streams: StartStreams },
-) {
+  insertion: Insertion,
+): Promise<{ readonly record: ContainerRecord; readonly lock: number }> {
   // The lock is held before the record says that it was started: nobody takes it for lost.
   const lock = lockRunDirectory(context.runRoot, draft.id)
   if (lock === undefined)
     throw new LaunchError(`the run directory of ${draft.id} exists already`, { code: 'LAUNCH_FAILED' })
-  let record: ContainerRecord
   try {
     failpoint('run.insert')
     const started = { ...draft, phase: 'started', attempt: 1, bootId: context.bootId } as const
-    const { result, made } = await insert(stages, context, started, membership, {
-      signal,
-      isAttached: streams.attached,
-      onRecorded,
-    })
-    await prepare(stages, context, result, made, signal)
-    record = { ...result, isPrepared: true }
+    const { result, made } = await insert(stages, context, started, membership, insertion)
+    await prepare(stages, context, result, made, insertion.signal)
+    return { record: { ...result, isPrepared: true }, lock }
   } catch (error) {
     await clearHeld(context, draft.id, false)
       .catch(() => context.lookAgain(draft.id, undefined))
       .finally(() => closeSync(lock))
     throw error
   }
-  const live = await launch(context, record, lock, streams)
-  return { container: new Container(context, record), live }
 }
 
 /** A record of what is asked for, after everything about it was checked that can be checked before. */

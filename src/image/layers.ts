@@ -8,6 +8,7 @@ import { DigestMismatchError, LayerError } from '../errors/index.js'
 import { chainIds, decompressLayer, extractLayer, type TarLimits } from '../layer/index.js'
 import type { SnapshotDriver } from '../snapshot/driver.js'
 import type { ImageRecords, LayerRow, SnapshotRow } from '../store/images.js'
+import { traced } from '../tracing/index.js'
 import type { LayerBlob, LayerSource } from './archive/image-source.js'
 import { Arrival } from './arrival.js'
 import { blobBytes } from './blob-bytes.js'
@@ -166,7 +167,7 @@ export class LayerLoader {
       await arrival.begun
       // A copying driver starts from the layer below.
       if (this.#store.snapshots.name === 'vfs') await task.below
-      const snapshot = await this.#extractions.run(() => this.#extract(task, arrival, signal), signal)
+      const snapshot = await this.#extractions.run(() => this.#extraction(task, arrival, signal), signal)
       return { blob: await arrival.blob, snapshot }
     } catch (error) {
       // Bytes that cannot be read may have been damaged on their way: then that is what has to be said.
@@ -177,6 +178,20 @@ export class LayerLoader {
       stop.abort(stopped)
       await arrival.blob.catch(() => {})
     }
+  }
+
+  #extraction(task: Task, arrival: Arrival, signal: AbortSignal): Promise<SnapshotRow> {
+    const { source, identity } = task
+    const layer = { layer: source.name ?? identity.diffId, diffId: identity.diffId }
+    return traced(
+      'inboard:layer.extract',
+      () => layer,
+      async (message) => {
+        const snapshot = await this.#extract(task, arrival, signal)
+        if (message) message.sizeBytes = snapshot.size
+        return snapshot
+      },
+    )
   }
 
   async #extract({ identity, report }: Task, arrival: Arrival, signal: AbortSignal): Promise<SnapshotRow> {

@@ -1,6 +1,7 @@
 import type { Digest } from '../content/digest.js'
 import type { Repository } from '../registry/types.js'
 import type { RemoteLayerRow } from '../store/images.js'
+import { traced } from '../tracing/index.js'
 import type { LayerBlob, LayerSource } from './archive/image-source.js'
 import type { Descriptor } from './documents/manifest.js'
 import type { ImageContext } from './load.js'
@@ -30,13 +31,20 @@ export function remoteLayer(
         report('downloading', 0)
         const onBytes = (current: number) => report(current < size ? 'downloading' : 'verifying', current)
         const bytes = repository.blob(blob, { signal })
-        return content.ingest(bytes, { expected: blob, onBytes, follow, signal })
+        return traced('inboard:layer.download', tracedDownload(repository, blob), () =>
+          content.ingest(bytes, { expected: blob, onBytes, follow, signal }),
+        )
       }
       // The claim first: who waits for somebody else's download takes no place of those who have something to do.
       return content.obtain(blob, () => downloads.run(download, signal), signal)
     },
   }
 }
+
+/** What is told of a blob's download. */
+export const tracedDownload =
+  ({ name }: Repository, { digest, size: sizeBytes }: Pick<Descriptor, 'digest' | 'size'>) =>
+  () => ({ digest, sizeBytes, repository: name })
 
 /** The very blob, or another one of the same layer: compressed otherwise, or not at all. */
 function presentBlob({ content, records }: ImageContext, blob: Descriptor, diffId: string): LayerBlob | undefined {

@@ -3,6 +3,7 @@ import { failpoint } from '../errors/failpoint.js'
 import { DigestMismatchError, NotFoundError } from '../errors/index.js'
 import { prepareWorkers } from '../layer/index.js'
 import { type Reference, withDefaultTag } from '../reference/reference.js'
+import { traced } from '../tracing/index.js'
 import { hostFailed } from './archive/source.js'
 import { type ImageConfig, parseConfig } from './documents/config.js'
 import type { Descriptor } from './documents/manifest.js'
@@ -11,7 +12,7 @@ import { LayerLoader } from './layers.js'
 import type { ImageContext } from './load.js'
 import { only } from './only.js'
 import type { OnProgress } from './progress.js'
-import { remoteLayer, remoteLayerRows } from './pull-layers.js'
+import { remoteLayer, remoteLayerRows, tracedDownload } from './pull-layers.js'
 import {
   answered,
   invalidAnswer,
@@ -45,7 +46,11 @@ export async function confirmImage(context: ImageContext, request: PullRequest):
   const { repository, reference, signal } = request
   const before = context.records.idOfTag(mainName(reference))
   if (before === undefined) return undefined
-  const head = await repository.manifestHead(targetOf(reference), { signal })
+  const head = await traced('inboard:image.pull.resolve', tracedRequest(request), async (message) => {
+    const head = await repository.manifestHead(targetOf(reference), { signal })
+    if (message) message.digest = head?.digest
+    return head
+  })
   const id = head && context.records.idOfTag(`${reference.name}@${head.digest}`)
   if (head === undefined || id === undefined || !isExactly(context, id, request)) return undefined
   failpoint('pull.names')
@@ -63,14 +68,23 @@ export async function confirmImage(context: ImageContext, request: PullRequest):
 export async function pullImage(context: ImageContext, request: PullRequest): Promise<PulledImage> {
   const { reference, signal } = request
   try {
-    const resolved = await resolveManifest(request)
+    const resolved = await traced('inboard:image.pull.manifest', tracedRequest(request), async (message) => {
+      const resolved = await resolveManifest(request)
+      if (message) message.digest = resolved.named
+      return resolved
+    })
     tellFound(request, resolved.named)
     const id = resolved.manifest.config.digest
     const isNew = context.records.idOfTag(mainName(reference)) !== id
     const known = context.records.get(id)
     // While the configuration comes.
     if (!known) prepareWorkers(resolved.manifest.layers.filter(({ digest }) => !context.content.has(digest)).length)
-    const document = known ? Buffer.from(known.config) : await fetchConfig(request, resolved.manifest.config)
+    const { config: descriptor } = resolved.manifest
+    const document = known
+      ? Buffer.from(known.config)
+      : await traced('inboard:image.pull.config', tracedDownload(request.repository, descriptor), () =>
+          fetchConfig(request, descriptor),
+        )
     const config = answered(() => parseConfig(document, id))
     verifyImage(request, resolved, config)
     if (!known || !(await recordKnown(context, request, resolved, config, known.manifest === null)))
@@ -81,6 +95,10 @@ export async function pullImage(context: ImageContext, request: PullRequest): Pr
     throw hostFailed(error)
   }
 }
+
+const tracedRequest =
+  ({ reference }: PullRequest) =>
+  () => ({ reference: withDefaultTag(reference).familiar() })
 
 /** Everything is here but names, and perhaps a manifest: with that of its registry it is pushed as it is there. */
 async function recordKnown(

@@ -1,6 +1,6 @@
 /**
- * Spans of OpenTelemetry for what inboard does.
+ * Spans of OpenTelemetry for what inboard does: `npm install @opentelemetry/api`, and whichever SDK sends them on.
  *
  * @module inboard/otel
  */
-export {}
+export { type TraceOptions, type Tracing, trace } from './trace.js'

@@ -32,6 +32,7 @@ const publicTypes = [
 // engine sees all of it; errors and host are leaves; what is pure cannot reach a builtin that does I/O.
 const rules: Readonly<Record<string, Rule>> = {
   errors: { values: [], builtins: [] },
+  tracing: { values: [], builtins: ['diagnostics_channel'] },
   host: { values: ['errors'] },
   reference: { values: ['errors'], builtins: [] },
   registry: { values: ['errors', 'reference'], types: ['content'] },
@@ -42,17 +43,17 @@ const rules: Readonly<Record<string, Rule>> = {
   events: { values: ['errors', 'host', 'store'] },
   volume: { values: ['errors', 'host', 'layer', 'spec', 'store'], types: ['snapshot'] },
   image: {
-    values: ['errors', 'host', 'reference', 'content', 'dockerfile', 'layer', 'store', 'spec'],
+    values: ['errors', 'host', 'reference', 'content', 'dockerfile', 'layer', 'store', 'spec', 'tracing'],
     types: ['events', 'registry', 'snapshot'],
   },
-  build: { values: ['errors', 'host', 'content', 'layer', 'dockerfile', 'spec'], types: ['image'] },
+  build: { values: ['errors', 'host', 'content', 'layer', 'dockerfile', 'spec', 'tracing'], types: ['image'] },
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   dockerfile: { values: ['errors', 'reference', 'spec'], builtins: ['path'] },
   network: { values: ['errors', 'host'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network'], types: ['events', 'spec', 'snapshot'] },
   // A commit gives one of the engine's handles.
   container: {
-    values: ['errors', 'host', 'launch', 'network', 'spec', 'store'],
+    values: ['errors', 'host', 'launch', 'network', 'spec', 'store', 'tracing'],
     types: ['image', 'snapshot', 'engine', 'events', 'volume'],
   },
   engine: {
@@ -75,6 +76,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'dockerfile',
       'build',
       'server',
+      'tracing',
     ],
   },
   // The command-line program: over the package as anyone has it.
