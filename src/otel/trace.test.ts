@@ -30,12 +30,12 @@ const start = () =>
     async (message) => {
       await traced(
         'inboard:container.start.network',
-        () => container,
+        () => ({ ...container }),
         () => setImmediate(undefined),
       )
       await traced(
         'inboard:container.start.spawn',
-        () => container,
+        () => ({ ...container }),
         () => setImmediate(undefined),
       )
       if (message) message.pid = 42
@@ -140,7 +140,7 @@ test('disabled, what was begun ends, nothing is begun, and nobody subscribes any
   })
   const work = traced(
     'inboard:container.start',
-    () => container,
+    () => ({ ...container }),
     () => promise,
   )
   tracing.disable()
