@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { EventsOptions } from '../engine/events.js'
 import type { Image } from '../engine/image.js'
+import type { Snapshot } from '../engine/snapshot.js'
+import type { TakeSnapshotOptions } from '../engine/snapshot-capture.js'
 import type { CopiedFiles } from '../engine/volume-files.js'
 import { reporting } from '../errors/system.js'
 import type { EngineEvent } from '../events/event.js'
@@ -541,6 +543,30 @@ export class Container {
     const record = this.#record()
     const { commit } = await import('./commit.js')
     return this.#act('commit', () => commit(this.#context, record, reference, options))
+  }
+
+  /**
+   * Takes its files, and those of all its volumes, as they are at one moment: it stands still, together with whoever else has the
+   * volumes, while they are copied, and goes on whatever happens to this process. Any number of containers begin with them then:
+   * {@link Snapshot.run}. One that does not run is taken as it was left; its configuration, limits and networks are those of now.
+   *
+   * What is on paths of the host or in a tmpfs is not in it, and what programs have in memory is lost, as in a power cut: Redis has
+   * what it has saved (`SAVE`, or an append-only file).
+   *
+   * @param options `name`, `labels`; `pause`: default true; `signal` stops the work, and nothing of it is left
+   * @throws {ConflictError} SNAPSHOT_EXISTS; {NotFoundError} CONTAINER_NOT_FOUND; {InvalidStateError} INVALID_STATE of one that is dead
+   *   or does not stand still; {LayerError} TOO_MANY_LAYERS; {VolumeError}; {InvalidOptionError} INVALID_NAME, INVALID_OPTION
+   *
+   * @example
+   * ```ts
+   * const snapshot = await db.snapshot({ name: 'migrated' })
+   * const clones = await Promise.all(Array.from({ length: 10 }, () => snapshot.run()))
+   * ```
+   */
+  async snapshot(options: TakeSnapshotOptions = {}): Promise<Snapshot> {
+    options.signal?.throwIfAborted()
+    this.#record()
+    return this.#act('take a snapshot of', () => this.#context.takeSnapshot(this.id, options))
   }
 
   async #copy<Result>(

@@ -1,13 +1,15 @@
 import type { Readable, Writable } from 'node:stream'
 import type { EventsOptions } from '../engine/events.js'
 import type { Image } from '../engine/image.js'
+import type { Snapshot } from '../engine/snapshot.js'
+import type { TakeSnapshotOptions } from '../engine/snapshot-capture.js'
 import type { EngineEvent } from '../events/event.js'
 import type { EventSink } from '../events/types.js'
 import type { CommitImageRequest } from '../image/index.js'
 import type { Freezer, Knob } from '../launch/cgroups.js'
 import type { RunSecrets } from '../launch/run-plan.js'
 import type { Session } from '../launch/session.js'
-import type { Change, PackResult } from '../snapshot/index.js'
+import type { Change, PackChangesResult } from '../snapshot/index.js'
 import type { VolumePoint } from '../spec/mount-point.js'
 import type { EnvInput, ImageRunConfig } from '../spec/options.js'
 import type { UpdateOptions } from '../spec/update.js'
@@ -108,7 +110,7 @@ export interface ContainerFiles {
   size(options: { signal?: AbortSignal | undefined }): Promise<ContainerSize>
   changes(options: { signal?: AbortSignal | undefined }): Promise<Change[]>
   /** As a layer: an uncompressed tar at `file`. */
-  packChanges(file: string, options: { signal?: AbortSignal | undefined }): Promise<PackResult>
+  packChanges(file: string, options: { signal?: AbortSignal | undefined }): Promise<PackChangesResult>
   /** All of them, as a tar that is made while it is read. */
   packRoot(options: { signal?: AbortSignal | undefined }): AsyncGenerator<Buffer, void, undefined>
 }
@@ -178,7 +180,7 @@ export interface ContainerContext {
   releaseVolumes(id: string): Promise<void>
   /** Finishes what somebody was filling the volumes of a container with that he did not live to make ready. @throws {VolumeError} */
   finishFills(record: ContainerRecord): Promise<void>
-  /** Removes those volumes of a deleted container that are being removed. @throws {VolumeError} */
+  /** Removes those volumes of a deleted container that are being removed, and its image, if that was there for it only. @throws {VolumeError} */
   discardVolumes(record: ContainerRecord): Promise<void>
   /** Where a volume's files are on the host; '' where only its driver knows, and does not tell. */
   mountpointOf(point: VolumePoint): string
@@ -234,6 +236,8 @@ export interface ContainerContext {
   /** What makes its processes stand still, while it has cgroups. */
   freezer(id: string): Freezer | undefined
   commitImage(request: CommitImageRequest): Promise<Image>
+  /** Takes its files and those of its volumes as they are at one moment. */
+  takeSnapshot(id: string, options: TakeSnapshotOptions): Promise<Snapshot>
   /** Fires with ENGINE_CLOSED. */
   readonly closing: AbortSignal
 }

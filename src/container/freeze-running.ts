@@ -17,3 +17,25 @@ export async function freezeRunning(
     return undefined
   }
 }
+
+/** The same for several: they stand still until this is disposed of, and as long as this process lives at most. */
+export async function standStill(
+  context: ContainerContext,
+  ids: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<AsyncDisposable> {
+  const frozen: Frozen[] = []
+  const thaw = async () => {
+    await Promise.all(frozen.map((one) => one.thaw()))
+  }
+  try {
+    for (const id of ids) {
+      const one = await freezeRunning(context, id, signal)
+      if (one) frozen.push(one)
+    }
+    return { [Symbol.asyncDispose]: thaw }
+  } catch (error) {
+    await thaw()
+    throw error
+  }
+}

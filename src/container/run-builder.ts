@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { RunOptions } from '../spec/options.js'
+import type { SnapshotOrigin } from '../spec/snapshot-document.js'
 import {
   type Attachment,
   type ExitResult,
@@ -19,6 +20,8 @@ export interface RunRequest {
   readonly command: readonly string[] | undefined
   readonly options: RunOptions
   readonly signal: AbortSignal | undefined
+  /** What it is a clone of. */
+  readonly snapshot?: SnapshotOrigin
 }
 
 /** What acts on a request; the engine's. */

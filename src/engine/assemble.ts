@@ -21,6 +21,7 @@ import {
 import type { ContainerConfig } from '../spec/options.js'
 import type { Resources, Spec } from '../spec/types.js'
 import type { BuildCacheStore } from '../store/build-caches.js'
+import type { ContainerSnapshotStore } from '../store/container-snapshots.js'
 import type { ContainerRecord } from '../store/containers.js'
 import type { WorkspaceStore } from '../store/workspaces.js'
 import type { VolumeKeeper } from '../volume/keeper.js'
@@ -57,6 +58,8 @@ export interface Stages {
   readonly workspaces: WorkspaceStore
   /** Directories that are kept from build to build. */
   readonly buildCaches: BuildCacheStore
+  /** Snapshots of containers. */
+  readonly containerSnapshots: ContainerSnapshotStore
 }
 
 /** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */

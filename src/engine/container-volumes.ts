@@ -17,6 +17,7 @@ type VolumeStages = Pick<Stages, 'images' | 'paths' | 'snapshots' | 'volumes'>
 /**
  * What a container that is being made has mounted: what was asked for, the volumes of others, and those of its image.
  *
+ * @param inherited what it has from a snapshot
  * @throws {NotFoundError} CONTAINER_NOT_FOUND, IMAGE_NOT_FOUND; {InvalidOptionError} INVALID_OPTION
  */
 export function mountPointsOf(
@@ -24,6 +25,7 @@ export function mountPointsOf(
   { containers }: Pick<ContainerContext, 'containers'>,
   config: ContainerConfig,
   image: ImageContent,
+  inherited: readonly VolumePoint[],
 ): MountPoint[] {
   const { images, volumes } = stages
   const named = volumes.store.named(config.mounts.flatMap((mount) => (mount.type === 'volume' ? [mount.name] : [])))
@@ -31,12 +33,13 @@ export function mountPointsOf(
   const points = resolveMountPoints({
     config,
     imageVolumes: Object.keys(image.config.Volumes ?? {}),
+    inherited,
     from: new Map(others.map((name) => [name, containers.find(name).mounts])),
     newName: anonymousName,
     imageId: (reference) => images.resolve(reference).id,
     driverOf: (name) => named.get(name)?.driver,
   })
-  for (const point of volumesIn(points)) verifyPlace(stages, image, point)
+  for (const point of volumesIn(points)) if (!inherited.includes(point)) verifyPlace(stages, image, point)
   return points.map((point) => followingRoot(stages, point))
 }
 

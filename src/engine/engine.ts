@@ -30,6 +30,7 @@ import { type EngineOptions, normalizeEngineOptions } from './options.js'
 import type { Pruned, PruneOptions } from './prune-system.js'
 import type { PullOptions } from './pull.js'
 import type { RestoreResult } from './restore.js'
+import type { Snapshots } from './snapshots.js'
 import type { SystemdUnitOptions } from './systemd-unit.js'
 import type { EngineVersion } from './version.js'
 import type { Volumes } from './volumes.js'
@@ -54,6 +55,8 @@ export class Engine implements AsyncDisposable {
   readonly networks: Networks
   /** Volumes of this root. */
   readonly volumes: Volumes
+  /** Snapshots of containers of this root. */
+  readonly snapshots: Snapshots
   readonly #root: OpenRoot
 
   private constructor(root: OpenRoot) {
@@ -62,6 +65,7 @@ export class Engine implements AsyncDisposable {
     this.containers = root.containers
     this.networks = root.networks
     this.volumes = root.volumes
+    this.snapshots = root.snapshots
   }
 
   /**

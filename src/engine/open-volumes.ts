@@ -17,7 +17,8 @@ export function openVolumeKeeper(
   {
     volumeDrivers,
     volumePluginDirectories,
-  }: Pick<NormalizedEngineOptions, 'volumeDrivers' | 'volumePluginDirectories'>,
+    layerLimits,
+  }: Pick<NormalizedEngineOptions, 'volumeDrivers' | 'volumePluginDirectories' | 'layerLimits'>,
   snapshots: Pick<SnapshotDriver, 'name'>,
   events: EventSink,
   closing: AbortSignal,
@@ -35,6 +36,7 @@ export function openVolumeKeeper(
     locks: paths.volumeLocks,
     store,
     drivers,
+    layerLimits,
     canOverlay: async (directory) => snapshots.name === 'overlay' && (await canOverlay(directory)),
     closing,
   })

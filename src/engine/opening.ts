@@ -17,6 +17,7 @@ import { openSnapshots } from '../snapshot/index.js'
 import { openBuildCacheStore } from '../store/build-caches.js'
 import { onCommit } from '../store/commits.js'
 import { openContainerList } from '../store/container-list.js'
+import { openContainerSnapshots } from '../store/container-snapshots.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
 import { openWorkspaces } from '../store/workspaces.js'
@@ -53,6 +54,8 @@ import { type LazyRegistries, lazyRegistries } from './registries.js'
 import { retireEndpoints } from './retire-endpoints.js'
 import { runActions } from './run-actions.js'
 import { beginRun, endRun, loseRun, releaseRun, renameContainer } from './runs.js'
+import { Snapshot, type SnapshotsContext } from './snapshot.js'
+import { Snapshots } from './snapshots.js'
 import { Volumes } from './volumes.js'
 
 /** What an engine has while its root is open. */
@@ -69,6 +72,7 @@ export interface OpenRoot {
   readonly containers: Containers
   readonly networks: Networks
   readonly volumes: Volumes
+  readonly snapshots: Snapshots
   readonly actions: RunActions
   readonly builds: BuildActions
   /** Undefined: there are no drivers to feed. */
@@ -121,6 +125,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       journal,
       outbox,
       buildCaches: openBuildCacheStore(database),
+      containerSnapshots: openContainerSnapshots(database),
       workspaces: openWorkspaces(database),
     }
     const registries = lazyRegistries(options.registries)
@@ -157,17 +162,26 @@ function handles(stages: Stages, context: ContainerContext, database: Database, 
   const forImages = imagesContext(stages, context, registries)
   const list = openContainerList(database, context.containers)
   const pull = (reference: string, options: PullOptions) => pulling(forImages, reference, options)
+  const forSnapshots = snapshotsContext(stages, context, registries)
   return {
     images: new Images(forImages),
     containers: new Containers({ context, list, images: stages.images, isWorkspace: stages.workspaces.has }),
     networks: new Networks({ stages, containers: context }),
     volumes: new Volumes({ stages, containers: context }),
-    actions: runActions({ ...stages, pull }, context),
+    snapshots: new Snapshots(forSnapshots),
+    actions: forSnapshots.actions,
     builds: buildActions({ stages: { ...stages, pull }, context, images: forImages }),
     emitter: new Emitter({ stages, closing: context.closing }),
     events: context.eventsOf,
     pull,
   }
+}
+
+/** Clones are run as other containers are. */
+function snapshotsContext(stages: Stages, context: ContainerContext, registries: LazyRegistries): SnapshotsContext {
+  const forImages = imagesContext(stages, context, registries)
+  const pull = (reference: string, options: PullOptions) => pulling(forImages, reference, options)
+  return { stages, containers: context, actions: runActions({ ...stages, pull }, context) }
 }
 
 function imagesContext(stages: Stages, context: ContainerContext, registries: LazyRegistries): ImagesContext {
@@ -216,7 +230,10 @@ function containerContext(
     delete: (record) => deleteContainer(stages, context, record),
     releaseVolumes: (id) => stages.volumes.release(id),
     finishFills: (record) => finishFills(stages, record),
-    discardVolumes: (record) => discardVolumes(stages, record),
+    async discardVolumes(record) {
+      await discardVolumes(stages, record)
+      await stages.images.release(record.image)
+    },
     mountpointOf: (point) => stages.volumes.mountpointOf(point),
     releaseNetwork: (id) => releaseRun(stages.networking, context, id),
     rename: (id, name) => renameContainer(stages, context, id, name),
@@ -244,6 +261,11 @@ function containerContext(
       return containerCopies(stages, context, record)
     },
     freezer: (id) => stages.cgroups.freezer(id),
+    async takeSnapshot(id, options) {
+      const { takeSnapshot } = await import('./snapshot-capture.js')
+      const record = await takeSnapshot(stages, context, id, options)
+      return new Snapshot(snapshotsContext(stages, context, registries), record)
+    },
     async commitImage(request) {
       const { id } = await stages.images.commit(request)
       return new Image(imagesContext(stages, context, registries), id)

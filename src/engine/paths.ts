@@ -16,6 +16,8 @@ export interface Paths {
   readonly volumes: string
   /** Of what is done with a volume, one at a time. */
   readonly volumeLocks: string
+  /** Of what is done with a snapshot of a container. */
+  readonly snapshotLocks: string
 }
 
 /** Makes what is missing, for root's eyes only: a layer has setuid programs of someone else's. */
@@ -26,7 +28,7 @@ export function preparePaths(root: string, runRoot: string): Paths {
   mkdirSync(`${real.root}/db`, { recursive: true, mode: 0o700 })
   mkdirSync(`${real.root}/containers`, { recursive: true, mode: 0o710 })
   mkdirSync(`${real.root}/volumes`, { recursive: true, mode: 0o701 })
-  mkdirSync(`${real.runRoot}/volumes`, { recursive: true, mode: 0o700 })
+  for (const locks of ['volumes', 'snapshots']) mkdirSync(`${real.runRoot}/${locks}`, { recursive: true, mode: 0o700 })
   return {
     ...real,
     rootId: readRootId(`${real.root}/id`),
@@ -34,6 +36,7 @@ export function preparePaths(root: string, runRoot: string): Paths {
     containers: `${real.root}/containers`,
     volumes: `${real.root}/volumes`,
     volumeLocks: `${real.runRoot}/volumes`,
+    snapshotLocks: `${real.runRoot}/snapshots`,
   }
 }
 

@@ -8,6 +8,7 @@ import { isAbandoned, native } from '../host/index.js'
 import type { Stages } from './assemble.js'
 import { sweepBuilds } from './build-directory.js'
 import { reconcileNetworks } from './reconcile-networks.js'
+import { reconcileSnapshots } from './snapshot-records.js'
 
 const id = /^[0-9a-f]{64}$/
 
@@ -32,6 +33,8 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
   }
   await sweepBuilds(stages, context)
   await reconcileNetworks(stages, context)
+  // Before volumes: what is left of one has layers.
+  await reconcileSnapshots(stages)
   await stages.volumes.reconcile((container, attempt) => {
     const record = context.containers.get(container)
     return record?.phase !== 'started' || record.attempt !== attempt

@@ -29,6 +29,7 @@ import {
 import { readEnvFiles } from './env-files.js'
 import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
+import { clonePoints, keepingSnapshot, recordClone, requestedOptions, withOrigins } from './snapshot-clones.js'
 import { ensureHost } from './wiring.js'
 
 /** What the verbs need: the engine's stages, and a way to get images that are not here. */
@@ -82,7 +83,7 @@ async function recordCreated(
   await prepareTaken(stages, context, record, request.signal)
   failpoint('create.insert')
   const { result: inserted, made } = await insert(stages, context, record, membership, {
-    signal: request.signal,
+    request,
     isAttached: false,
     onRecorded,
   })
@@ -151,7 +152,7 @@ async function recordStarted(
   if (networks.length > 0) ahead.set(draft.id, ensureHost(stages, context, networks, draft.id))
   try {
     const isAttached = streams.attached
-    return await insertStarted(stages, context, draft, membership, { signal: request.signal, isAttached, onRecorded })
+    return await insertStarted(stages, context, draft, membership, { request, isAttached, onRecorded })
   } catch (error) {
     ahead.delete(draft.id)
     throw error
@@ -185,7 +186,7 @@ async function insertStarted(
     failpoint('run.insert')
     const started = { ...draft, phase: 'started', attempt: 1, bootId: context.bootId } as const
     const { result, made } = await insert(stages, context, started, membership, insertion)
-    await prepare(stages, context, result, made, insertion.signal)
+    await prepare(stages, context, result, made, insertion.request.signal)
     return { record: { ...result, isPrepared: true }, lock }
   } catch (error) {
     await clearHeld(context, draft.id, false)
@@ -205,16 +206,17 @@ function newRecord(
 ): ContainerRecord {
   context.closing.throwIfAborted()
   request.signal?.throwIfAborted()
-  const image = stages.images.resolve(request.image)
+  const { snapshot } = request
+  const image = stages.images.resolve(snapshot?.image ?? request.image)
   if (request.options.platform !== undefined) verifyPlatform(image, request.image, request.options.platform)
-  const config = normalizeOptions(request.image, request.command, request.options, {
+  const config = normalizeOptions(request.image, request.command, requestedOptions(request), {
     envFiles: readEnvFiles(request.options.envFile),
     processEnv: process.env,
     logDrivers: stages.logDrivers,
     host: stages.host,
     attached,
   })
-  const mounts = mountPointsOf(stages, context, config, image)
+  const mounts = mountPointsOf(stages, context, config, image, clonePoints(snapshot, id))
   const record: ContainerRecord = {
     id,
     name: (request.options.name ?? '').replace(/^\//, ''),
@@ -239,7 +241,7 @@ function newRecord(
 }
 
 interface Insertion {
-  readonly signal: AbortSignal | undefined
+  readonly request: RunRequest
   readonly isAttached: boolean
   readonly onRecorded: OnRecorded | undefined
 }
@@ -254,9 +256,9 @@ async function insert(
   context: ContainerContext,
   record: ContainerRecord,
   membership: Membership,
-  { signal, isAttached, onRecorded }: Insertion,
+  { request: { signal, snapshot }, isAttached, onRecorded }: Insertion,
 ): Promise<{ result: ContainerRecord; made: readonly string[] }> {
-  const volumes = volumeRequests(record)
+  const volumes = withOrigins(stages, snapshot, record, volumeRequests(record))
   // Looked at when it is inserted: from then on they stay.
   const arePrepared = (there: ReadonlyMap<string, VolumeRecord>) =>
     volumes.length === 0 || isPrepared(stages, record.mounts, stages.images.resolve(record.image), there)
@@ -271,10 +273,12 @@ async function insert(
         if (isAttached) context.tell(inserted, 'attach')
         join(stages.networking, inserted, membership)
         useMounts(stages, inserted)
+        recordClone(stages, snapshot, inserted.id)
         onRecorded?.(inserted)
         return inserted
       }
-      return await stages.volumes.having(volumes, body, signal)
+      const having = () => stages.volumes.having(volumes, body, signal)
+      return await keepingSnapshot(stages, snapshot, volumes, having, signal)
     } catch (error) {
       if (!isNameInUse(error) || attempt > 8 || (isNamed && !(await isFreed(context, named.name)))) throw error
     }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ContainerContext } from '../container/context.js'
-import type { Frozen } from '../container/freeze.js'
-import { freezeRunning } from '../container/freeze-running.js'
+import { standStill } from '../container/freeze-running.js'
 import { checkText } from '../spec/invalid.js'
 import { parseLabels } from '../spec/labels.js'
 import { checkVolumeName } from '../spec/volume-name.js'
@@ -59,14 +58,7 @@ async function whileStill<Result>(
   body: () => Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
-  const frozen: Frozen[] = []
-  try {
-    for (const { container, phase } of store.users(volume)) {
-      const one = phase === 'started' ? await freezeRunning(containers, container, signal) : undefined
-      if (one) frozen.push(one)
-    }
-    return await body()
-  } finally {
-    await Promise.all(frozen.map((one) => one.thaw()))
-  }
+  const users = store.users(volume).flatMap(({ container, phase }) => (phase === 'started' ? [container] : []))
+  await using _ = await standStill(containers, users, signal)
+  return await body()
 }

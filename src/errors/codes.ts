@@ -93,10 +93,12 @@ export const errorTable = {
   /** A linked container does not exist, or does not run. */
   LINK_FAILED: 'ConflictError',
   VOLUME_NOT_FOUND: 'NotFoundError',
+  SNAPSHOT_NOT_FOUND: 'NotFoundError',
   /** Containers have it. */
   VOLUME_IN_USE: 'ConflictError',
   /** A volume of that name is kept by another driver. */
   VOLUME_EXISTS: 'ConflictError',
+  SNAPSHOT_EXISTS: 'ConflictError',
   /** No driver, and no plugin, of that name. */
   VOLUME_DRIVER_NOT_FOUND: 'NotFoundError',
   /** A driver refused, failed, broke its protocol or did not answer in time. */

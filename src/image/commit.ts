@@ -27,6 +27,8 @@ export interface CommitImageRequest {
   readonly changes?: readonly string[] | undefined
   /** The command that made it. */
   readonly createdBy: string
+  /** Nobody sees it: it is there for what refers to it when `recorded` returns, and does not keep its parent. */
+  readonly isHidden?: boolean
   /** Called in the transaction that records the image. */
   recorded(image: LoadedImage): void
   /** Makes the layer: an uncompressed tar at a path. */
@@ -40,7 +42,7 @@ export interface CommitImageRequest {
  * @throws {LayerError} `TOO_MANY_LAYERS`
  */
 export async function commitImage(context: ImageContext, request: CommitImageRequest): Promise<LoadedImage> {
-  const { parent, signal } = request
+  const { parent, signal, isHidden = false } = request
   const name = request.reference === undefined ? undefined : parseTag(request.reference).toString()
   const config = applyChanges(request.config, request.changes ?? [])
   const base = context.records.getUsed(parent)
@@ -60,7 +62,18 @@ export async function commitImage(context: ImageContext, request: CommitImageReq
   signal?.throwIfAborted()
   const references = name === undefined ? [] : [name]
   const [image] = await recordImages(
-    [{ document, config: parsed, manifest: undefined, layers, references, isNamedHere: true, parent: base.id }],
+    [
+      {
+        document,
+        config: parsed,
+        manifest: undefined,
+        layers,
+        references,
+        isNamedHere: true,
+        isHidden,
+        parent: isHidden ? undefined : base.id,
+      },
+    ],
     context,
     (made) => {
       tellMade(context.tell, made)

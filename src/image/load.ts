@@ -6,10 +6,11 @@ import type { ImageSource } from './archive/image-source.js'
 import { findImages, openArchive } from './archive/open-archive.js'
 import { type ArchiveSource, hostFailed } from './archive/source.js'
 import type { Disk } from './disk.js'
+import { invalidArchive } from './documents/invalid.js'
 import type { TellImage } from './events.js'
 import { LayerLoader, type LayerStore } from './layers.js'
 import type { OnProgress } from './progress.js'
-import { type ReadyImage, recordFetched } from './record.js'
+import { type ReadyImage, recordFetched, recordImages } from './record.js'
 import type { LoadedImage } from './types.js'
 
 export interface LoadOptions {
@@ -21,6 +22,12 @@ export interface LoadOptions {
 /** {@link LoadOptions} as the store takes them. */
 export interface LoadRequest extends LoadOptions {
   readonly onProgress?: OnProgress
+}
+
+/** An image that nobody sees, and what it is loaded for. */
+export interface LoadHiddenRequest extends LoadRequest {
+  /** Called in the transaction that records it: it is there for what refers to it when this returns. */
+  recorded(id: string): void
 }
 
 export interface ImageContext extends LayerStore {
@@ -35,11 +42,45 @@ export interface ImageContext extends LayerStore {
 }
 
 /** Reads an archive and records its images, all or none. To be called within a change, see `collection.ts`. */
-export async function loadArchive(
+export function loadArchive(
   context: ImageContext,
   source: ArchiveSource,
-  { maxBytes = Number.POSITIVE_INFINITY, signal, onProgress = () => {} }: LoadRequest,
+  { onProgress = () => {}, ...request }: LoadRequest,
 ): Promise<LoadedImage[]> {
+  return withImages(context, source, { ...request, onProgress }, async (ready) => {
+    const images = mergeNames(ready)
+    const warnings = images.flatMap((image) => movedNames(context, image))
+    const loaded = recordFetched(images, context, ({ id }) => context.tell('load', id))
+    for (const message of warnings) onProgress({ kind: 'warning', message })
+    for (const { id, references } of loaded) onProgress({ kind: 'loaded', id, references })
+    return loaded
+  })
+}
+
+/**
+ * Reads an archive of one image, and records that without its names. All that was written before is on the disk then.
+ *
+ * @throws {InvalidOptionError} `INVALID_ARCHIVE` when there are several
+ */
+export function loadHidden(
+  context: ImageContext,
+  source: ArchiveSource,
+  { recorded, onProgress = () => {}, ...request }: LoadHiddenRequest,
+): Promise<void> {
+  return withImages(context, source, { ...request, onProgress }, async (ready) => {
+    const [image, ...others] = mergeNames(ready)
+    if (image === undefined || others.length > 0)
+      throw invalidArchive(`the archive has ${ready.length} images, where one is wanted`)
+    await recordImages([{ ...image, references: [], isHidden: true }], context, ({ id }) => recorded(id))
+  })
+}
+
+async function withImages<Result>(
+  context: ImageContext,
+  source: ArchiveSource,
+  { maxBytes = Number.POSITIVE_INFINITY, signal, onProgress }: LoadRequest & { readonly onProgress: OnProgress },
+  record: (ready: readonly ReadyImage[]) => Promise<Result>,
+): Promise<Result> {
   let current = 0
   const onBytes = (more: number) => {
     current += more
@@ -51,12 +92,7 @@ export async function loadArchive(
     const ready: ReadyImage[] = []
     for (const image of await findImages(archive)) ready.push(await prepareImage(loader, image))
     signal?.throwIfAborted()
-    const images = mergeNames(ready)
-    const warnings = images.flatMap((image) => movedNames(context, image))
-    const loaded = recordFetched(images, context, ({ id }) => context.tell('load', id))
-    for (const message of warnings) onProgress({ kind: 'warning', message })
-    for (const { id, references } of loaded) onProgress({ kind: 'loaded', id, references })
-    return loaded
+    return await record(ready)
   } catch (error) {
     signal?.throwIfAborted()
     throw hostFailed(error)

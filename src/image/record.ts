@@ -19,6 +19,8 @@ export interface ReadyImage {
   readonly isNamedHere?: boolean
   /** The local image that it was committed from. */
   readonly parent?: string | undefined
+  /** Nobody sees it: there for what names it only. */
+  readonly isHidden?: boolean
   /** Where its layers came from. */
   readonly remoteLayers?: readonly RemoteLayerRow[]
 }
@@ -71,7 +73,17 @@ function put(
 }
 
 function toRow(image: ReadyImage): NewImage {
-  const { document, config, manifest, layers, references, isNamedHere = false, parent, remoteLayers } = image
+  const {
+    document,
+    config,
+    manifest,
+    layers,
+    references,
+    isNamedHere = false,
+    isHidden = false,
+    parent,
+    remoteLayers,
+  } = image
   return {
     id: digestOf(document),
     config: document.toString('utf8'),
@@ -84,5 +96,6 @@ function toRow(image: ReadyImage): NewImage {
     parent: parent ?? null,
     tagged_at: isNamedHere && references.length > 0 ? Date.now() : null,
     remoteLayers,
+    isHidden,
   }
 }

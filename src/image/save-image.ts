@@ -28,7 +28,7 @@ export interface SavableImage {
  */
 export async function savableImage(store: LayerStore, id: string, isOciOnly: boolean): Promise<SavableImage> {
   const { records } = store
-  const row = records.get(id)
+  const row = records.getUsed(id)
   if (row === undefined) throw noSuchImage(id)
   const config = { digest: id as Digest, bytes: Buffer.from(row.config) }
   const rows = records.layers(id)

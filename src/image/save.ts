@@ -46,6 +46,12 @@ export async function saveImages(
   return writeCounted(writeArchive({ images, format }, store.content), target, signal, onProgress)
 }
 
+/** The archive of an image without names, whether anybody sees it or not. To be called, and read, as {@link saveImages}. */
+export async function hiddenArchive(store: LayerStore, id: string): Promise<AsyncGenerator<Buffer, void, undefined>> {
+  const image = await savableImage(store, id, false)
+  return writeArchive({ images: [{ ...image, names: [] }], format: 'docker' }, store.content)
+}
+
 /** Writes bytes to their target, and counts them. @throws {SyscallError} the target's failures */
 export async function writeCounted(
   bytes: AsyncIterable<Buffer>,

@@ -28,14 +28,14 @@ import { type ImportRequest, importRootfs } from './import.js'
 import { type ImageInspect, inspectImage } from './inspect.js'
 import { openLabels } from './labels.js'
 import { type ImageSummary, type ListImagesOptions, listImages } from './list.js'
-import { type ImageContext, type LoadRequest, loadArchive } from './load.js'
+import { type ImageContext, type LoadHiddenRequest, type LoadRequest, loadArchive, loadHidden } from './load.js'
 import { isMendingNeeded, mendImages } from './mend.js'
 import { type PrunedImages, type PruneImagesOptions, pruneImages, pruneTargets } from './prune.js'
 import { confirmImage, type PulledImage, type PullOptions, pullImage } from './pull.js'
 import { type PushedImage, type PushRequest, pushImages } from './push.js'
 import { type PushListRequest, pushList } from './push-list.js'
 import { type RemoveImageOptions, removeImage } from './remove.js'
-import { type SavedArchive, type SaveRequest, saveImages } from './save.js'
+import { hiddenArchive, type SavedArchive, type SaveRequest, saveImages } from './save.js'
 import { selectImages } from './save-names.js'
 import type { SaveTarget } from './save-target.js'
 import { type ImageSteps, openImageSteps } from './steps.js'
@@ -83,6 +83,22 @@ export interface ImageStore {
   import(source: ArchiveSource, options?: ImportRequest): Promise<LoadedImage>
   /** Makes an image of a container's image and a layer on top, as `docker commit` does. @throws {LayerError} `TOO_MANY_LAYERS` */
   commit(request: CommitImageRequest): Promise<LoadedImage>
+  /**
+   * Loads an archive of one image that nobody sees.
+   *
+   * @throws {InvalidOptionError} `INVALID_ARCHIVE`; {DigestMismatchError}; {LayerError}
+   */
+  loadHidden(source: ArchiveSource, request: LoadHiddenRequest): Promise<void>
+  /** Lends `body` the archive of an image, also of one that nobody sees, made while it is read. @throws {NotFoundError} `IMAGE_NOT_FOUND` */
+  withArchive<Result>(
+    id: string,
+    body: (archive: AsyncIterable<Buffer>) => Promise<Result>,
+    signal?: AbortSignal,
+  ): Promise<Result>
+  /** Removes an image that nobody sees, if nothing uses it any more: the last container of it is gone. */
+  release(id: string): Promise<void>
+  /** Runs a transaction after which images may not be needed any more, and removes those that are not. */
+  releasing<Result>(body: () => Result): Promise<Result>
   /** Records what a build has made, under its names. @throws {LayerError} `TOO_MANY_LAYERS`; {InvalidOptionError} `INVALID_REFERENCE` */
   recordBuilt(request: RecordBuiltRequest): Promise<LoadedImage>
   /** Writes what a build has made to an archive or an OCI layout, and records nothing. @throws as {@link recordBuilt}, and {SyscallError} */
@@ -221,6 +237,14 @@ export function openImages({ root, database, snapshots, bootId, ...options }: Op
     import: (source, options = {}) =>
       changing(context, collection, options.signal, () => importRootfs(context, source, options)),
     commit: (request) => changing(context, collection, request.signal, () => commitImage(context, request)),
+    loadHidden: (source, request) =>
+      changing(context, collection, request.signal, () => loadHidden(context, source, request)),
+    withArchive: (id, body, signal) => collection.hold(async () => body(await hiddenArchive(context, id)), signal),
+    async release(id) {
+      // What cannot be removed now is found by the next.
+      if (records.isUnused(id)) await collection.sweep().catch(() => {})
+    },
+    releasing: (body) => collection.change(async () => body()),
     async recordBuilt(request) {
       const image = await changing(context, collection, request.signal, () => recordBuilt(context, request))
       disk.syncLater()

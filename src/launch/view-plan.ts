@@ -48,11 +48,13 @@ export interface FilesystemPlanInput {
   readonly root: ReadOnlyRoot
   /** A directory of the host that is mounted over, where nobody else sees it. */
   readonly place: string
+  /** Its layers are our own: a directory of one may be a renamed one of another. Of an image none is. */
+  readonly followsRedirects?: boolean
   readonly fault?: Fault
 }
 
 /** The same for the files of an image alone, read-only. */
-export function compileFilesystem({ root, place, fault }: FilesystemPlanInput): LaunchPlan {
+export function compileFilesystem({ root, place, followsRedirects, fault }: FilesystemPlanInput): LaunchPlan {
   const plan = new PlanWriter()
   plan.section('container')
   plan.unshare({ flags: CLONE_NEWNS })
@@ -69,7 +71,7 @@ export function compileFilesystem({ root, place, fault }: FilesystemPlanInput): 
         target: place,
         fstype: 'overlay',
         flags: MS.RDONLY,
-        data: `lowerdir=${lowerdirs(root.lowerdirs, place)},redirect_dir=nofollow,metacopy=off`,
+        data: `lowerdir=${lowerdirs(root.lowerdirs, place)},redirect_dir=${followsRedirects ? 'follow' : 'nofollow'},metacopy=off`,
       })
   }
   plan.pivotRoot({ directory: place })

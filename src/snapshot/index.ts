@@ -1,4 +1,4 @@
-export type { Change, PackResult } from '../layer/index.js'
+export type { Change, PackChangesResult, PackResult } from '../layer/index.js'
 export type { DriverName, PreparedLayer, SnapshotDriver } from './driver.js'
 export type { ImageDirectory, ImagePlace } from './image-directory.js'
 export type { ImageFile, ImageFiles } from './image-files.js'

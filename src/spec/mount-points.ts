@@ -16,6 +16,8 @@ export interface MountPointsInput {
   readonly imageVolumes: readonly string[]
   /** What the containers of `volumesFrom` have mounted, by their names as they were given there. */
   readonly from: ReadonlyMap<string, readonly MountPoint[]>
+  /** What it has from a snapshot; like those of others, they give way to what was asked for. */
+  readonly inherited?: readonly MountPoint[]
   /** A name for an anonymous volume. */
   newName(): string
   /** The driver of a volume that is there; undefined: there is none of that name. */
@@ -34,7 +36,11 @@ export interface MountPointsInput {
  */
 export function resolveMountPoints(input: MountPointsInput): MountPoint[] {
   const { mounts } = input.config
-  const given = [...takenPoints(input), ...mounts.filter((mount) => !yields(mount)).map((one) => pointOf(one, input))]
+  const given = [
+    ...(input.inherited ?? []),
+    ...takenPoints(input),
+    ...mounts.filter((mount) => !yields(mount)).map((one) => pointOf(one, input)),
+  ]
   const hiding = given.filter(isHiding)
   const points = new Map<string, MountPoint>()
   for (const point of given) if (!isHiding(point)) points.set(point.destination, point)

@@ -134,6 +134,8 @@ export interface ImageRecords {
   delete(id: string): void
   /** Removes an image that cannot be used, its names, and steps that have come to it. One that containers or other images need remains, for them only. */
   discard(id: string): void
+  /** Whether it is a removed image that nothing uses any more. */
+  isUnused(id: string): boolean
   /** Forgets the removed images that nothing uses any more. @returns whether there are others */
   deleteUnused(): boolean
   snapshot(chainId: string): SnapshotRow | undefined
@@ -155,11 +157,12 @@ export interface ImageRecords {
   blobs(): string[]
 }
 
-/** No container is made of an image, none has its files mounted, no step of a build has come to it, and no build works with it. */
+/** No container is made of an image, none has its files mounted, no step of a build has come to it, no build works with it, and no snapshot has it. */
 const unused = `NOT EXISTS (SELECT 1 FROM containers WHERE image = images.id)
        AND NOT EXISTS (SELECT 1 FROM image_uses WHERE image = images.id)
        AND NOT EXISTS (SELECT 1 FROM build_steps WHERE image = images.id)
-       AND NOT EXISTS (SELECT 1 FROM build_uses WHERE image = images.id)`
+       AND NOT EXISTS (SELECT 1 FROM build_uses WHERE image = images.id)
+       AND NOT EXISTS (SELECT 1 FROM container_snapshots WHERE image = images.id)`
 
 export function openImageRecords(database: Database): ImageRecords {
   const { prepare, read, transaction } = database
@@ -231,15 +234,17 @@ export function openImageRecords(database: Database): ImageRecords {
   const markRemoved = prepare<[string], never>(
     'UPDATE images SET is_removed = 1, parent = NULL, tagged_at = NULL WHERE id = ?',
   )
+  const isUnused = prepare<[string], unknown>(`SELECT 1 FROM images WHERE id = ? AND is_removed AND ${unused}`)
   // What is committed from a container of a removed image has that image as its parent.
   const removeUnused = prepare<[], never>(
     `DELETE FROM images WHERE is_removed AND ${unused}
        AND NOT EXISTS (SELECT 1 FROM images AS child WHERE child.parent = images.id)`,
   )
   const forgetSteps = prepare<[string], never>('DELETE FROM build_steps WHERE image = ?')
-  // Those of steps stay until a prune, which is followed by a collection.
+  // Those of steps stay until a prune, those of snapshots until a removal, which are followed by a collection.
   const removed = prepare<[], unknown>(
-    'SELECT 1 FROM images WHERE is_removed AND NOT EXISTS (SELECT 1 FROM build_steps WHERE image = images.id) LIMIT 1',
+    `SELECT 1 FROM images WHERE is_removed AND NOT EXISTS (SELECT 1 FROM build_steps WHERE image = images.id)
+       AND NOT EXISTS (SELECT 1 FROM container_snapshots WHERE image = images.id) LIMIT 1`,
   )
   const snapshot = prepare<[string], SnapshotRow>('SELECT * FROM snapshots WHERE chain_id = ?')
   const layerBlobs = prepare<[string], { blob: string; media_type: string | null }>(
@@ -362,6 +367,7 @@ export function openImageRecords(database: Database): ImageRecords {
         untagAll.run(id)
         markRemoved.run(id)
       }),
+    isUnused: (id) => isUnused.get(id) !== undefined,
     deleteUnused: () =>
       transaction(() => {
         while (removeUnused.run().changes > 0);

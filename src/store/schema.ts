@@ -256,4 +256,27 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX build_caches_by_name ON build_caches (name);
   `,
+  // 7: snapshots of containers
+  `
+  CREATE TABLE container_snapshots (
+    id           TEXT PRIMARY KEY,              -- 64 hex digits
+    name         TEXT NOT NULL UNIQUE,
+    created_at   INTEGER NOT NULL,              -- ms
+    is_made      INTEGER NOT NULL DEFAULT 0,    -- 0: by whoever holds its lock
+    image        TEXT REFERENCES images,        -- what clones are made of: one that nobody sees; null while it is being made
+    rootfs_size  INTEGER NOT NULL DEFAULT 0,    -- bytes of the files that the container had made or changed
+    document     TEXT NOT NULL                  -- SnapshotDocument
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX container_snapshots_by_image ON container_snapshots (image);
+
+  -- The volumes of a snapshot: directories that its clones' volumes are over.
+  CREATE TABLE snapshot_volumes (
+    snapshot     TEXT NOT NULL REFERENCES container_snapshots ON DELETE CASCADE,
+    position     INTEGER NOT NULL,              -- in the document's list
+    layers       TEXT NOT NULL,                 -- ids, top first: as of volumes
+    is_shared    INTEGER NOT NULL,              -- 0: a volume cannot be laid over them, its files are copied
+    size         INTEGER NOT NULL,              -- bytes of its files
+    PRIMARY KEY (snapshot, position)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -59,8 +59,10 @@ export interface VolumeStore {
   beginRebase(name: string, layer: string): boolean
   /** It is over these layers. */
   setLayers(name: string, layers: readonly string[]): void
-  /** The layers that volumes refer to. */
+  /** The layers that volumes, and snapshots of containers, refer to. */
   layers(): ReadonlySet<string>
+  /** Those that snapshots of containers refer to. */
+  snapshotLayers(): string[]
 
   /** Makes a container refer to volumes; in the transaction that inserts the container. */
   use(container: string, volumes: readonly { readonly volume: string; readonly isAnonymous: boolean }[]): void
@@ -171,12 +173,17 @@ function layers({ prepare }: Database) {
   const setLayers = prepare<[string, string], never>('UPDATE volumes SET layers = ?, rebasing = NULL WHERE name = ?')
   const all = prepare<[], { layer: string }>(
     `SELECT value AS layer FROM volumes, json_each(layers)
-     UNION SELECT rebasing FROM volumes WHERE rebasing IS NOT NULL`,
+     UNION SELECT rebasing FROM volumes WHERE rebasing IS NOT NULL
+     UNION SELECT value FROM snapshot_volumes, json_each(snapshot_volumes.layers)`,
+  )
+  const ofSnapshots = prepare<[], { layer: string }>(
+    'SELECT DISTINCT value AS layer FROM snapshot_volumes, json_each(snapshot_volumes.layers)',
   )
   return {
     beginRebase: (name: string, layer: string) => beginRebase.run(layer, name).changes > 0,
     setLayers: (name: string, ids: readonly string[]) => void setLayers.run(JSON.stringify(ids), name),
     layers: () => new Set(all.all().map(({ layer }) => layer)),
+    snapshotLayers: () => ofSnapshots.all().map(({ layer }) => layer),
   }
 }
 

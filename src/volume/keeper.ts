@@ -3,6 +3,7 @@ import type { ImageDirectory } from '../snapshot/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import { accessVolume, type OpenVolume, openVolume } from './access.js'
 import { adoptKnown, adoptVolume, findVolume } from './adopt.js'
+import { type CapturedVolume, type CaptureOptions, captureVolume, restoreLayer, settleCapture } from './capture.js'
 import { type CloneRequest, cloneVolume } from './clone.js'
 import type { Still } from './clone-by-copy.js'
 import type { VolumeDriver } from './driver.js'
@@ -153,6 +154,36 @@ export class VolumeKeeper {
    */
   clone(source: VolumeRecord, clone: CloneRequest, still: Still, signal: AbortSignal): Promise<void> {
     return cloneVolume(this.#context, source, clone, still, signal)
+  }
+
+  /**
+   * Copies a volume's files for a snapshot, while those who use it stand still.
+   *
+   * @param layer where they go: recorded already
+   * @throws {NotFoundError} VOLUME_NOT_FOUND; {VolumeError}; {SyscallError}
+   */
+  capture(name: string, layer: string, options: CaptureOptions): Promise<void> {
+    return captureVolume(this.#context, name, layer, options)
+  }
+
+  /** Looks at what {@link capture} has copied, which nobody has to stand still for. */
+  settleCapture(layers: readonly string[], signal: AbortSignal): Promise<CapturedVolume> {
+    return settleCapture(this.#context, layers, signal)
+  }
+
+  /** Makes a layer, which is recorded already, of a volume's tar. @throws {LayerError}; {SyscallError} */
+  restoreLayer(layer: string, tar: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    return restoreLayer(this.#context, layer, tar, signal)
+  }
+
+  /** Where layers are, by their ids. */
+  get layersDirectory(): string {
+    return this.#context.layers.directory
+  }
+
+  /** Removes the layers that nothing refers to any more, of these. */
+  dropLayers(layers: readonly string[]): Promise<void> {
+    return this.#context.layers.drop(layers)
   }
 
   /**

@@ -77,7 +77,7 @@ export class VolumeLayers {
    * @returns undefined when it cannot have more layers, or has begun to be used; false when the clone's name is taken
    */
   async share(volume: VolumeRecord, clone: VolumeRecord, signal: AbortSignal): Promise<boolean | undefined> {
-    if (volume.layers.length > 0 && !hasOwnChanges(this.#upper(volume.name), this.#top(volume)))
+    if (volume.layers.length > 0 && !hasOwnChanges(this.upper(volume.name), this.#top(volume)))
       return this.#store.durable(() => this.#store.insert({ ...clone, layers: volume.layers }))
     if (volume.layers.length >= maxLayers || !(await canBeLayer(this.#own(volume), volume.layers.length > 0, signal)))
       return undefined
@@ -98,7 +98,7 @@ export class VolumeLayers {
 
   /** Whether there is nothing in it. */
   isEmpty({ name, layers }: VolumeRecord): boolean {
-    const own = existsSync(this.#upper(name)) ? [this.#upper(name)] : []
+    const own = existsSync(this.upper(name)) ? [this.upper(name)] : []
     const all = [...own, ...layers.map((layer) => `${this.directory}/${layer}`)]
     return smallExtent({ layers: all, format: 'overlay' })?.entries === 0
   }
@@ -109,12 +109,12 @@ export class VolumeLayers {
     makeDirectory(home, 0o701)
     makeDirectory(`${home}/_data`, 0o755)
     makeDirectory(`${home}/work`, 0o700)
-    if (!existsSync(this.#upper(name))) {
+    if (!existsSync(this.upper(name))) {
       const aside = `${home}/.upper`
       makeDirectory(aside, 0o700)
       copyAttributes(`${this.directory}/${layers[0]}`, aside)
       // Nobody sees it without its attributes: they are the volume's.
-      renameSync(aside, this.#upper(name))
+      renameSync(aside, this.upper(name))
     }
     if (this.recorded(name).join() !== layers.join()) link(home, layers)
   }
@@ -129,11 +129,27 @@ export class VolumeLayers {
     }
   }
 
+  /** Whether a copy of what is a volume's own can be one more layer of those that it is over. */
+  async hasFitUpper(volume: VolumeRecord, signal: AbortSignal): Promise<boolean> {
+    const { layers, rebasing, name } = volume
+    if (layers.length === 0 || layers.length >= maxLayers || rebasing !== undefined) return false
+    return canBeLayer(this.upper(name), true, signal)
+  }
+
+  /** Removes layers of which nothing tells any more. What cannot be removed goes when the root is opened next. */
+  async drop(ids: readonly string[]): Promise<void> {
+    const kept = this.#store.layers()
+    for (const layer of ids) if (!kept.has(layer)) await this.#remove(layer).catch(() => {})
+  }
+
   /** Bytes of what a volume shares with no other. */
   async ownSize({ name, layers }: VolumeRecord): Promise<number> {
-    const others = new Set(this.#store.list().flatMap((volume) => (volume.name === name ? [] : volume.layers)))
+    const others = new Set([
+      ...this.#store.list().flatMap((volume) => (volume.name === name ? [] : volume.layers)),
+      ...this.#store.snapshotLayers(),
+    ])
     const own = layers.filter((layer) => !others.has(layer)).map((layer) => `${this.directory}/${layer}`)
-    const sizes = await Promise.all([this.#upper(name), ...own].map((path) => native().treeSize(path)))
+    const sizes = await Promise.all([this.upper(name), ...own].map((path) => native().treeSize(path)))
     return sizes.reduce((sum, size) => sum + size, 0)
   }
 
@@ -143,9 +159,7 @@ export class VolumeLayers {
     if (had.length === 0) return this.#store.delete(name)
     // On the disk before any layer goes: its record would have nothing.
     this.#store.durable(() => this.#store.delete(name))
-    const kept = this.#store.layers()
-    // What cannot be removed goes when the root is opened next: the volume is gone in any case.
-    for (const layer of had) if (!kept.has(layer)) await this.#remove(layer).catch(() => {})
+    await this.drop(had)
   }
 
   /** Removes layers that no volume refers to: who was to do so was killed. */
@@ -182,10 +196,11 @@ export class VolumeLayers {
 
   /** What belongs to a volume alone. */
   #own({ name, layers }: VolumeRecord): string {
-    return layers.length > 0 ? this.#upper(name) : `${this.#directory}/${name}/_data`
+    return layers.length > 0 ? this.upper(name) : `${this.#directory}/${name}/_data`
   }
 
-  #upper(name: string): string {
+  /** What a volume over layers has changed. */
+  upper(name: string): string {
     return `${this.#directory}/${name}/upper`
   }
 

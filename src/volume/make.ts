@@ -1,11 +1,12 @@
 import { failpoint } from '../errors/failpoint.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import { isKnownToDriver } from './adopt.js'
+import { copyOrigin } from './capture.js'
 import { saying } from './driver-failure.js'
 import { recoverVolume, undoMaking } from './remove.js'
 import type { VolumeContext } from './volume-context.js'
 import { inUse, noSuchVolume, otherDriver } from './volume-errors.js'
-import { isPlainRequest, newRecord, type VolumeRequest } from './volume-record.js'
+import { isPlainRequest, newRecord, type VolumeOrigin, type VolumeRequest } from './volume-record.js'
 
 /** What `insert` does in the transaction at whose end all volumes are there, and the names of those that were made. */
 export interface Made<Result> {
@@ -96,7 +97,7 @@ async function making<Result>(
       return making(context, others, own, signal, body)
     }
     try {
-      await create(context, volume, signal)
+      await create(context, volume, request.origin, signal)
       return await making(context, others, [...own, volume.name], signal, body)
     } catch (error) {
       await undoMaking(context, volume, error)
@@ -106,12 +107,18 @@ async function making<Result>(
   return context.locked(request.name, make, signal)
 }
 
-async function create(context: VolumeContext, volume: VolumeRecord, signal: AbortSignal): Promise<void> {
+async function create(
+  context: VolumeContext,
+  volume: VolumeRecord,
+  origin: VolumeOrigin | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   failpoint('volume.create')
   await saying(`create ${volume.name}`, async () => {
     const driver = await context.driver(volume.driver, signal)
     await driver.create(volume.name, volume.options, { signal })
   })
+  if (origin) await copyOrigin(context, origin, context.path(volume.name), signal)
   failpoint('volume.created')
 }
 
@@ -131,5 +138,5 @@ function settle(
   if (request.mustExist) throw noSuchVolume(name)
   // Somebody has removed it since it was looked at.
   if (!isPlainRequest(request)) throw new Busy(name)
-  return store.insert(newRecord(request, 'ready'))
+  return store.insert(newRecord(request, 'ready', request.origin?.layers))
 }

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { native, withFileLock } from '../host/index.js'
+import type { TarLimits } from '../layer/index.js'
 import type { VolumeRecord, VolumeStore } from '../store/volumes.js'
 import type { VolumeDriver } from './driver.js'
 import type { DriverRegistry } from './drivers.js'
@@ -16,6 +17,8 @@ export interface VolumeContextOptions {
   readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'hasOthers' | 'find' | 'close'>
   /** Whether the kernel can lay an overlay over what a directory has. */
   readonly canOverlay: (directory: string) => Promise<boolean>
+  /** Bounds on what archives of others extract to. */
+  readonly layerLimits?: TarLimits | undefined
   readonly closing: AbortSignal
 }
 
@@ -26,6 +29,7 @@ export class VolumeContext {
   readonly locks: string
   readonly drivers: VolumeContextOptions['drivers']
   readonly layers: VolumeLayers
+  readonly layerLimits: TarLimits
   readonly closing: AbortSignal
   /** Ends what undoes something, which `closing` does not end at once. */
   readonly undoing: AbortSignal
@@ -33,12 +37,13 @@ export class VolumeContext {
   /** Nobody has looked yet at what happened while the root was closed. */
   isOpening = true
 
-  constructor({ directory, locks, store, drivers, canOverlay, closing }: VolumeContextOptions) {
+  constructor({ directory, locks, store, drivers, canOverlay, layerLimits = {}, closing }: VolumeContextOptions) {
     this.store = store
     this.directory = directory
     this.locks = locks
     this.drivers = drivers
     this.layers = new VolumeLayers({ directory, store, canOverlay })
+    this.layerLimits = layerLimits
     this.closing = closing
     this.undoing = delayed(closing, patienceMs)
   }

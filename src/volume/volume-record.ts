@@ -1,5 +1,13 @@
 import type { VolumeRecord } from '../store/volumes.js'
 
+/** What a volume begins with: the files of a snapshot. */
+export interface VolumeOrigin {
+  /** Top first. */
+  readonly layers: readonly string[]
+  /** Whether a volume can be laid over them; else their files are copied, of the one that there is. */
+  readonly isShared: boolean
+}
+
 /** A volume that somebody wants to have. */
 export interface VolumeRequest {
   readonly name: string
@@ -10,6 +18,7 @@ export interface VolumeRequest {
   readonly options: Readonly<Record<string, string>>
   /** It is another container's, and not made when it is not there any more. */
   readonly mustExist?: boolean
+  readonly origin?: VolumeOrigin | undefined
 }
 
 export function newRecord(
@@ -32,7 +41,7 @@ export function isLocal({ driver, options }: Pick<VolumeRecord, 'driver' | 'opti
   return driver === 'local' && Object.keys(options).length === 0
 }
 
-/** Whether what is made for it is plain. */
-export function isPlainRequest({ driver, options }: VolumeRequest): boolean {
-  return isLocal({ driver: driver || 'local', options })
+/** Whether its record is all that is to be made at first. */
+export function isPlainRequest({ driver, options, origin }: VolumeRequest): boolean {
+  return isLocal({ driver: driver || 'local', options }) && (origin?.isShared ?? true)
 }

@@ -17,6 +17,7 @@ import { dockerAddressPools } from '../../src/network/address-pools.js'
 import { openSnapshots } from '../../src/snapshot/index.js'
 import { normalizeOptions, type RunOptions } from '../../src/spec/index.js'
 import { openBuildCacheStore } from '../../src/store/build-caches.js'
+import { openContainerSnapshots } from '../../src/store/container-snapshots.js'
 import { openContainers } from '../../src/store/containers.js'
 import { openDatabase } from '../../src/store/database.js'
 import { openWorkspaces } from '../../src/store/workspaces.js'
@@ -65,6 +66,7 @@ beforeAll(async () => {
     outbox,
     buildCaches: openBuildCacheStore(database),
     workspaces: openWorkspaces(database),
+    containerSnapshots: openContainerSnapshots(database),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {

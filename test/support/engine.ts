@@ -5,6 +5,7 @@ import { buildLeaks } from './build-leaks.js'
 import { imageArchive, type TestImage } from './images.js'
 import { networkLeaks, rootLeaks } from './network-leaks.js'
 import { settled } from './settled.js'
+import { snapshotLeaks } from './snapshot-leaks.js'
 import { volumeLeaks } from './volume-leaks.js'
 
 /** An engine with a root of its own, and everything that could be left of it. */
@@ -57,6 +58,7 @@ export async function leaksOf(directory: string): Promise<string[]> {
   const found = await Promise.all([
     runDirectories(join(directory, 'run')),
     names(join(directory, 'root/containers'), 'container directory'),
+    snapshotLeaks(directory),
     cgroups(rootId),
     mounts(directory),
     supervisors(directory),
@@ -72,7 +74,15 @@ const rootIdOf = async (directory: string) => (await readFile(join(directory, 'r
 const names = async (path: string, what: string) => (await readdir(path)).map((name) => `${what} ${name}`)
 
 /** What every open engine has there. */
-const ofTheRoot: ReadonlySet<string> = new Set(['engines', 'dns', 'networks', 'networks.lock', 'volumes', 'builds'])
+const ofTheRoot: ReadonlySet<string> = new Set([
+  'engines',
+  'dns',
+  'networks',
+  'networks.lock',
+  'volumes',
+  'builds',
+  'snapshots',
+])
 
 const runDirectories = async (path: string) =>
   (await readdir(path)).filter((name) => !ofTheRoot.has(name)).map((name) => `run directory ${name}`)
