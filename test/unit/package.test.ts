@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 
@@ -12,6 +12,8 @@ const emptyModule = 'data:text/javascript,export {}'
 const heavyBuiltins = ['child_process', 'http', 'http2', 'https', 'inspector', 'sqlite', 'tls']
 /** Whoever else uses the machine can only add to what one costs. */
 const runs = 15
+/** More than each of the smaller entries has, and a small part of the package. */
+const entryBytes = 100_000
 
 interface Loaded {
   /** Of the processor. */
@@ -21,6 +23,8 @@ interface Loaded {
   readonly builtins: readonly string[]
   readonly nativeFiles: readonly string[]
   readonly packages: readonly string[]
+  /** That were required. */
+  readonly files: readonly string[]
 }
 
 beforeAll(() => {
@@ -52,6 +56,26 @@ test('require loads no package but eventemitter3', () => {
   expect(loaded(`require(${JSON.stringify(cjs)})`).packages.filter((name) => name !== 'eventemitter3')).toEqual([])
 })
 
+describe.each(['wait', 'services', 'vitest', 'testing', 'otel'])('inboard/%s', (entry) => {
+  const load = `require(${JSON.stringify(fileURLToPath(new URL(`${entry}.cjs`, dist)))})`
+
+  test('loads nothing of the engine, no native code and no heavy builtin', () => {
+    const before = new Set(loaded(`await import(${JSON.stringify(emptyModule)})`).builtins)
+    const { nativeFiles, builtins, files } = loaded(load)
+    expect(nativeFiles).toEqual([])
+    expect(heavyBuiltins.filter((name) => builtins.includes(name) && !before.has(name))).toEqual([])
+    const bytes = files.filter((name) => name.startsWith(fileURLToPath(dist))).map((name) => statSync(name).size)
+    expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(entryBytes)
+  })
+
+  test('has the same by import as by require', () => {
+    const module = JSON.stringify(new URL(`${entry}.js`, dist).href)
+    const program = `import(${module}).then((esm) => console.log(JSON.stringify([Object.keys(esm), Object.keys(${load})])))`
+    const [esm, cjs] = JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }))
+    expect(cjs.sort()).toEqual(esm.sort())
+  })
+})
+
 const runsOf = (load: string): Loaded[] => Array.from({ length: runs }, () => loaded(load))
 
 const least = (times: readonly Loaded[], of: 'ms' | 'startMs') => Math.min(...times.map((one) => one[of]))
@@ -66,8 +90,9 @@ function loaded(load: string): Loaded {
     process.report.excludeNetwork = true
     const builtins = process.moduleLoadList.map((name) => name.replace(/^(NativeModule|Internal Binding) /, ''))
     const nativeFiles = process.report.getReport().sharedObjects.filter((name) => name.endsWith('.node'))
-    const packages = Object.keys(require.cache).flatMap((name) => /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(name)?.[1] ?? [])
-    process.stdout.write(JSON.stringify({ ms, startMs, builtins, nativeFiles, packages: [...new Set(packages)] }))
+    const files = Object.keys(require.cache)
+    const packages = files.flatMap((name) => /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(name)?.[1] ?? [])
+    process.stdout.write(JSON.stringify({ ms, startMs, builtins, nativeFiles, packages: [...new Set(packages)], files }))
   })()`
   return JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }))
 }
