@@ -63,7 +63,10 @@ describe('the channels', () => {
     await engine.pull(reference)
     await container.remove()
     await network.remove()
-    expect([...new Set(told.map(([name]) => name))].sort()).toEqual([...traceNames].sort())
+    const guide = readFileSync(new URL('../../examples/guide/observability.md', import.meta.url), 'utf8')
+    const documented = [...guide.matchAll(/^\| `(inboard:[\w.]+)`/gm)].map(([, name]) => name)
+    expect([...new Set(told.map(([name]) => name))].sort()).toEqual(documented.sort())
+    expect([...traceNames].sort()).toEqual(documented)
   })
 
   test('tell in the end what was found', async () => {
