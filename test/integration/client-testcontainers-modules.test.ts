@@ -27,8 +27,6 @@ test('PostgreSQL, with snapshots of a database', async () => {
     .start()
   expect(postgres.getConnectionUri()).toBe(`postgres://someone:secret@localhost:${postgres.getPort()}/test`)
   expect(await asksForTls(postgres)).toBe('N')
-  // The image of the tests makes no database beside the server's own.
-  await query(postgres, 'create database test', 'postgres')
   await query(postgres, 'create table kept (answer int); insert into kept values (42)')
   await postgres.snapshot()
   await query(postgres, 'delete from kept')
@@ -37,8 +35,8 @@ test('PostgreSQL, with snapshots of a database', async () => {
   expect(await query(postgres, 'select answer from kept')).toBe('42')
 })
 
-async function query(postgres: StartedPostgreSqlContainer, sql: string, database = 'test'): Promise<string> {
-  const uri = `postgres://someone:secret@127.0.0.1/${database}`
+async function query(postgres: StartedPostgreSqlContainer, sql: string): Promise<string> {
+  const uri = 'postgres://someone:secret@127.0.0.1/test'
   const { exitCode, stdout, output } = await postgres.exec([
     'psql',
     '--no-align',

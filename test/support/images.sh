@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the images that the tests run, from Debian's packages, as archives in a cache outside the tree.
 #
-#   images.sh [IMAGE...]     busybox debian nettools redis nginx postgres flask registry; none named: all
+#   images.sh [IMAGE...]     busybox debian nettools redis nginx postgres mariadb flask registry; none named: all
 #
 # Prints the directory that holds them: IMAGE.tar is a docker-archive. busybox also comes as busybox.tar.gz, as the OCI
 # layouts busybox.oci/ (gzip layer), busybox.oci.tar and busybox.oci-zstd.tar, and as busybox.rootfs.tar, a plain root

@@ -12,6 +12,7 @@ export const imageTags = {
   redis: 'redis:7',
   nginx: 'nginx:latest',
   postgres: 'postgres:15',
+  mariadb: 'mariadb:10',
   flask: 'flask:latest',
   registry: 'registry:2',
 } as const

@@ -1,7 +1,7 @@
 # What images there are: `build_NAME` makes $output/NAME.tar; `customise_NAME ROOT` finishes the root of a program's layer.
 
-image_names=(busybox debian nettools redis nginx postgres flask registry)
-image_packages=(bind9-dnsutils curl iperf3 iproute2 iputils-ping netcat-openbsd redis-server redis-tools nginx-light postgresql-15 python3-flask python3-psycopg2 docker-registry)
+image_names=(busybox debian nettools redis nginx postgres mariadb flask registry)
+image_packages=(bind9-dnsutils curl iperf3 iproute2 iputils-ping netcat-openbsd redis-server redis-tools nginx-light postgresql-15 mariadb-server python3-flask python3-psycopg2 docker-registry)
 
 path_env='"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
 
@@ -89,6 +89,70 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   rm "$password"
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
   echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
+  database=${POSTGRES_DB:-${POSTGRES_USER:-postgres}}
+  if [ "$database" != postgres ]; then
+    # As the official image does: by a server that is there for this alone, and listens on its socket only.
+    pg_ctl --silent --wait --options="-c listen_addresses=''" start
+    createdb --username="${POSTGRES_USER:-postgres}" --maintenance-db=postgres "$database"
+    pg_ctl --silent --wait --mode=fast stop
+  fi
+fi
+exec "$@"
+END
+}
+
+build_mariadb() {
+  package_layer mariadb mariadb-server
+  docker_archive mariadb mariadb:10 '{"Env":['$path_env'],"Entrypoint":["docker-entrypoint.sh"],"Cmd":["mariadbd"],"ExposedPorts":{"3306/tcp":{}}}' debian mariadb
+}
+
+# As the official image does: both families of names, a root for all hosts, and what is made first is made by a server that
+# is there for this alone, and listens on its socket only.
+customise_mariadb() {
+  rm -rf "$1"/var/lib/mysql/* "$1"/var/log/mysql/*
+  chroot "$1" install -d -o mysql -g mysql -m 0755 /var/lib/mysql /run/mysqld
+  printf '[mariadbd]\nbind-address=*\nskip-name-resolve\n' >"$1/etc/mysql/mariadb.conf.d/99-docker.cnf"
+  entrypoint "$1" <<'END'
+#!/bin/sh
+set -e
+case "$1" in -*) set -- mariadbd "$@" ;; esac
+case "$1" in mariadbd | mysqld) ;; *) exec "$@" ;; esac
+if [ "$(id -u)" = 0 ]; then
+  chown mysql:mysql /var/lib/mysql
+  exec setpriv --reuid=mysql --regid=mysql --init-groups "$0" "$@"
+fi
+
+# echo would take backslashes for its own.
+say() { printf '%s\n' "$1"; }
+quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/[\\\\']/\\\\&/g")"; }
+
+if [ ! -d /var/lib/mysql/mysql ]; then
+  root=${MARIADB_ROOT_PASSWORD:-$MYSQL_ROOT_PASSWORD}
+  database=${MARIADB_DATABASE:-$MYSQL_DATABASE}
+  user=${MARIADB_USER:-$MYSQL_USER}
+  password=${MARIADB_PASSWORD:-$MYSQL_PASSWORD}
+  if [ -z "$root" ]; then
+    echo 'error: Database is uninitialized and password option is not specified: set MARIADB_ROOT_PASSWORD' >&2
+    exit 1
+  fi
+  mariadb-install-db --skip-test-db --auth-root-authentication-method=normal --datadir=/var/lib/mysql >/dev/null
+  "$@" --skip-networking &
+  until mariadb-admin --user=root --silent ping 2>/dev/null; do
+    kill -0 $!
+    sleep 0.1
+  done
+  {
+    say "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost'; FLUSH PRIVILEGES;"
+    [ -z "$database" ] || say "CREATE DATABASE \`$database\`;"
+    if [ -n "$user" ]; then
+      say "CREATE USER $(quoted "$user")@'%' IDENTIFIED BY $(quoted "$password");"
+      [ -z "$database" ] || say "GRANT ALL ON \`$database\`.* TO $(quoted "$user")@'%';"
+    fi
+    say "CREATE USER root@'%' IDENTIFIED BY $(quoted "$root"); GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
+    say "ALTER USER root@localhost IDENTIFIED BY $(quoted "$root");"
+  } | mariadb --user=root
+  kill $!
+  wait $!
 fi
 exec "$@"
 END
