@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { RunOptions } from '../spec/options.js'
 import type { SnapshotOrigin } from '../spec/snapshot-document.js'
+import { refuseReuse } from '../spec/reuse.js'
 import {
   type Attachment,
   type ExitResult,
@@ -29,6 +30,8 @@ export interface RunActions {
   create(request: RunRequest): Promise<Container>
   /** Creates and starts, in one transaction. */
   run(request: RunRequest, streams: StartStreams): Promise<{ container: Container; live: Live }>
+  /** The running container of a key. */
+  reuse(request: RunRequest, key: string): Promise<Container>
   /** The streams of one that `run` has started attached. */
   attach(live: Live, options: LiveAttachOptions): Attachment
 }
@@ -88,7 +91,8 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
   }
 
   /** Makes the container, and does not start it. */
-  create(): Promise<Container> {
+  async create(): Promise<Container> {
+    refuseReuse(this.options, 'create')
     return this.#actions.create(this.#request)
   }
 
@@ -98,6 +102,7 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
    * @throws {LaunchError} with Docker's exit code, when the program cannot be started
    */
   async output({ stdin, signal = this.#request.signal }: OutputOptions = {}): Promise<RunOutput> {
+    refuseReuse(this.options, 'output')
     const options = stdin === undefined ? this.#request.options : { ...this.#request.options, interactive: true }
     const { container, live } = await this.#actions.run(
       { ...this.#request, options },
@@ -122,6 +127,7 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
   /** Runs it with its streams attached from the first byte. */
   async attach(options: StartAttachedOptions = {}): Promise<Attachment & { readonly container: Container }> {
     parseDetachKeys(options.detachKeys ?? '')
+    refuseReuse(this.options, 'attach')
     const streams = { attached: true, rows: options.rows ?? 0, columns: options.columns ?? 0 }
     const { container, live } = await this.#actions.run(this.#request, streams)
     const { tty = false, interactive: stdin = false } = this.#request.options
@@ -138,6 +144,8 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
   }
 
   async #detached(): Promise<Container> {
+    const { reuse } = this.options
+    if (reuse !== undefined) return this.#actions.reuse(this.#request, reuse)
     const { container } = await this.#actions.run(this.#request, detachedStreams)
     return container
   }

@@ -23,6 +23,7 @@ import type { Resources, Spec } from '../spec/types.js'
 import type { BuildCacheStore } from '../store/build-caches.js'
 import type { ContainerSnapshotStore } from '../store/container-snapshots.js'
 import type { ContainerRecord } from '../store/containers.js'
+import type { ReuseStore } from '../store/reuses.js'
 import type { WorkspaceStore } from '../store/workspaces.js'
 import type { VolumeKeeper } from '../volume/keeper.js'
 import type { CgroupParents } from './cgroup-parents.js'
@@ -56,6 +57,8 @@ export interface Stages {
   readonly outbox: Outbox
   /** Containers that are steps of builds. */
   readonly workspaces: WorkspaceStore
+  /** Containers that are found by a key. */
+  readonly reuses: ReuseStore
   /** Directories that are kept from build to build. */
   readonly buildCaches: BuildCacheStore
   /** Snapshots of containers. */

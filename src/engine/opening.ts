@@ -20,6 +20,7 @@ import { openContainerList } from '../store/container-list.js'
 import { openContainerSnapshots } from '../store/container-snapshots.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
+import { openReuses } from '../store/reuses.js'
 import { openWorkspaces } from '../store/workspaces.js'
 import { containerKnobs, type Stages } from './assemble.js'
 import { buildActions } from './build-actions.js'
@@ -127,6 +128,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       buildCaches: openBuildCacheStore(database),
       containerSnapshots: openContainerSnapshots(database),
       workspaces: openWorkspaces(database),
+      reuses: openReuses(database),
     }
     const registries = lazyRegistries(options.registries)
     const context = containerContext(stages, database, containers, registries, bootId, closing.signal)

@@ -44,6 +44,11 @@ export function runActions(stages: RunStages, context: ContainerContext): RunAct
       reporting(`cannot create a container of ${request.image}`, () => createContainer(stages, context, request)),
     run: (request, streams) =>
       reporting(`cannot run a container of ${request.image}`, () => runContainer(stages, context, request, streams)),
+    reuse: (request, key) =>
+      reporting(`cannot run a container of ${request.image}`, async () => {
+        const { reuseContainer } = await import('./reuse.js')
+        return reuseContainer(stages, context, key, request)
+      }),
     attach: (live, options) => attachLive(context, live, options),
   }
 }
@@ -108,17 +113,22 @@ async function prepare(
   }
 }
 
-/** Creates and starts one, in one transaction. */
+/**
+ * Creates and starts one, in one transaction.
+ *
+ * @param draft what is to be recorded, made of the request before
+ */
 export function runContainer(
   stages: RunStages,
   context: ContainerContext,
   request: RunRequest,
   streams: StartStreams,
   onRecorded?: OnRecorded,
+  draft?: ContainerRecord,
 ) {
   return traced('inboard:container.run', tracedRequest(request), async (message) => {
     const { record, lock } = await traced('inboard:container.create', tracedRequest(request), async (message) => {
-      const recorded = await recordStarted(stages, context, request, streams, onRecorded)
+      const recorded = await recordStarted(stages, context, request, streams, onRecorded, draft)
       nameIn(message, recorded.record)
       return recorded
     })
@@ -139,8 +149,9 @@ async function recordStarted(
   request: RunRequest,
   streams: StartStreams,
   onRecorded: OnRecorded | undefined,
+  drafted: ContainerRecord | undefined,
 ): Promise<{ readonly record: ContainerRecord; readonly lock: number }> {
-  const draft = await draftOf(stages, context, request, streams.attached)
+  const draft = drafted ?? (await draftOf(stages, context, request, streams.attached))
   const membership = await membershipOf(stages.networking, context, draft)
   await prepareTaken(stages, context, draft, request.signal)
   const { ahead } = stages.networking
@@ -160,7 +171,7 @@ async function recordStarted(
 }
 
 /** What is to be recorded. A volume that only its driver knows is recorded first: which driver has it tells how it is mounted. */
-async function draftOf(
+export async function draftOf(
   stages: RunStages,
   context: ContainerContext,
   request: RunRequest,

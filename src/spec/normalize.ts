@@ -17,6 +17,7 @@ import { parsePlatform } from './platform.js'
 import { compact, deepFreeze } from './records.js'
 import { type HostLimits, parseResources } from './resources.js'
 import { checkRestartAndRemoval, parseRestart } from './restart.js'
+import { parseReuse } from './reuse.js'
 import { parseSecurity } from './security.js'
 import { checkSignal } from './signals.js'
 import { parseSize } from './size.js'
@@ -175,6 +176,7 @@ function parseLife(raw: RunOptions) {
   const rm = checkFlag('rm', raw.rm)
   const restartPolicy = parseRestart(raw.restart)
   checkRestartAndRemoval(restartPolicy, rm)
+  parseReuse(raw)
   return {
     rm,
     restartPolicy,

@@ -97,6 +97,8 @@ export interface RunOptions {
   readonly logOpt?: LogOptionsInput | readonly (string | LogOptionsInput)[]
   /** Whether it is started again when it has ended. Default: `'no'`. */
   readonly restart?: RestartInput
+  /** The key by which it is found again, by whatever process: awaiting gives the one that is there. */
+  readonly reuse?: string
   readonly shmSize?: number | string
   readonly stopSignal?: string
   /** Seconds. */

@@ -279,4 +279,13 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (snapshot, position)
   ) STRICT, WITHOUT ROWID;
   `,
+  // 8: containers that are found again
+  `
+  CREATE TABLE reuses (
+    key          TEXT PRIMARY KEY,
+    container    TEXT NOT NULL REFERENCES containers ON DELETE CASCADE,
+    hash         TEXT NOT NULL                  -- what its options come to
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX reuses_by_container ON reuses (container);
+  `,
 ]

@@ -20,6 +20,7 @@ import { openBuildCacheStore } from '../../src/store/build-caches.js'
 import { openContainerSnapshots } from '../../src/store/container-snapshots.js'
 import { openContainers } from '../../src/store/containers.js'
 import { openDatabase } from '../../src/store/database.js'
+import { openReuses } from '../../src/store/reuses.js'
 import { openWorkspaces } from '../../src/store/workspaces.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 
@@ -67,6 +68,7 @@ beforeAll(async () => {
     buildCaches: openBuildCacheStore(database),
     workspaces: openWorkspaces(database),
     containerSnapshots: openContainerSnapshots(database),
+    reuses: openReuses(database),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {

@@ -82,6 +82,7 @@ const ofTheRoot: ReadonlySet<string> = new Set([
   'volumes',
   'builds',
   'snapshots',
+  'reuse',
 ])
 
 const runDirectories = async (path: string) =>

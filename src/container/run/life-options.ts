@@ -15,6 +15,26 @@ export abstract class LifeOptions extends HealthOptions {
   }
 
   /**
+   * Makes it one that is found again: awaiting the builder gives the container of this key, running, if it was made with
+   * the same options; by whichever process, in whichever run of a program. Of several that ask at once one makes it, and all get
+   * it, each when what it waits for is so. One that has exited is started again, with its data; one that is paused goes on.
+   *
+   * A key names one container: when the options have changed, or the image that their name stands for, the old one is
+   * removed, with its anonymous volumes, and a new one takes its place. Nobody removes it otherwise: `remove()` does.
+   *
+   * @param reuse any text but the empty one; in the label `inboard.reuse`, to be seen and listed by
+   * @throws {InvalidOptionError} INVALID_OPTION, when it is run, with `rm`, and for `create()`, `output()` and `attach()`
+   *
+   * @example
+   * ```ts
+   * const db = await engine.run('postgres:16').env({ POSTGRES_PASSWORD: 'dev' }).reuse('my-tests')
+   * ```
+   */
+  reuse(reuse: string): this {
+    return this.with({ reuse })
+  }
+
+  /**
    * Where its output goes: `'json-file'` (the default), `'local'` (compact, exact bytes), `'none'`, or a driver of
    * {@link EngineOptions.logDrivers}.
    */
