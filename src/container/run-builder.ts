@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { RunOptions } from '../spec/options.js'
-import type { SnapshotOrigin } from '../spec/snapshot-document.js'
 import { refuseReuse } from '../spec/reuse.js'
+import type { SnapshotOrigin } from '../spec/snapshot-document.js'
 import {
   type Attachment,
   type ExitResult,

@@ -7,6 +7,7 @@ import type {
   RunOptions,
 } from './options.js'
 import { compact } from './records.js'
+import { reuseLabels } from './reuse-hash.js'
 
 /**
  * The options that a configuration was made of, for one more container like it: `normalizeOptions` makes the same of them. What
@@ -123,6 +124,9 @@ function limitsOf({ resources, ulimits, cgroupParent, oomScoreAdj }: ContainerCo
   }
 }
 
+/** A key names its container, and no clone of that. */
+const ofKey: ReadonlySet<string> = new Set(Object.values(reuseLabels))
+
 /** Host ports are somebody's: clones get free ones. */
 function namesOf(config: ContainerConfig) {
   const { domainname, extraHosts, dns, dnsSearch, dnsOptions, sysctls, labels, ports, publishAll, exposedPorts } =
@@ -134,7 +138,9 @@ function namesOf(config: ContainerConfig) {
     dnsSearch,
     dnsOption: dnsOptions,
     sysctl: Object.entries(sysctls).map(([name, value]) => `${name}=${value}`),
-    label: Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+    label: Object.entries(labels)
+      .filter(([name]) => !ofKey.has(name))
+      .map(([name, value]) => `${name}=${value}`),
     publish: ports.map(({ port, protocol, hostAddress }) => ({
       port,
       protocol,
