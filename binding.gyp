@@ -20,6 +20,7 @@
         'native/addon/netlink-batch.cc',
         'native/addon/netlink.cc',
         'native/addon/network.cc',
+        'native/addon/open.cc',
         'native/addon/ports.cc',
         'native/addon/scan.cc',
         'native/addon/size.cc',

@@ -15,6 +15,23 @@ export type { ExecStartOptions } from './container/exec-created.js'
 export type { Exec } from './container/exec-handle.js'
 export type { ExecInspect } from './container/exec-inspect.js'
 export type { ExportOptions } from './container/export.js'
+export type { ContainerFs } from './container/fs/container-fs.js'
+export type { ContainerDirent } from './container/fs/dirent.js'
+export type { FileWatch } from './container/fs/file-watch.js'
+export type {
+  ContainerPath,
+  FileChange,
+  FileData,
+  FileOptions,
+  FileOwner,
+  MakeDirectoryOptions,
+  ReadDirectoryOptions,
+  ReadFileOptions,
+  RemoveFileOptions,
+  WatchFilesOptions,
+  WriteFileOptions,
+  WriteFlag,
+} from './container/fs/options.js'
 export type { ContainerGraphDriver, ContainerInspect } from './container/inspect.js'
 export type { InspectConfig } from './container/inspect-config.js'
 export type { InspectHostConfig } from './container/inspect-host-config.js'
@@ -158,6 +175,7 @@ export {
   type ErrorCode,
   type ErrorDetails,
   type ErrorInit,
+  FileSystemError,
   InboardError,
   InvalidOptionError,
   InvalidStateError,

@@ -13,6 +13,7 @@ static Napi::Object initialize(Napi::Env, Napi::Object exports) {
   inboard::defineMounts(exports);
   inboard::defineNetlink(exports);
   inboard::defineNetwork(exports);
+  inboard::defineOpen(exports);
   inboard::definePorts(exports);
   inboard::defineScan(exports);
   inboard::defineSize(exports);

@@ -14,6 +14,7 @@ void defineLoop(Napi::Object exports);
 void defineMounts(Napi::Object exports);
 void defineNetlink(Napi::Object exports);
 void defineNetwork(Napi::Object exports);
+void defineOpen(Napi::Object exports);
 void definePorts(Napi::Object exports);
 void defineScan(Napi::Object exports);
 void defineSize(Napi::Object exports);

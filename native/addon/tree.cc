@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -39,16 +40,32 @@ class Removal {
     const size_t slash = path_.find_last_of('/');
     const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash);
     const std::string name = slash == std::string::npos ? path_ : path_.substr(slash + 1);
-    if (name.empty() || name == "." || name == "..") throw Failure{EINVAL, "unlinkat", path_};
 
-    Descriptor top(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const Descriptor top(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (top.get() < 0) {
       if (errno == ENOENT || errno == ENOTDIR) return;
       throw Failure{errno, "open", parent};
     }
-    if (unlinked(top.get(), name) || !descend(top.get(), name)) return finish();
-    while (!levels_.empty()) step(top.get());
+    if (!begin(top.get(), name)) return finish();
+    while (next(top.get())) continue;
     finish();
+  }
+
+  /** Whether there is more to be done after what is at the top. */
+  bool begin(int top, const std::string& name) {
+    if (name.empty() || name == "." || name == "..") throw Failure{EINVAL, "unlinkat", path_};
+    return !unlinked(top, name) && descend(top, name);
+  }
+
+  /** Does one step of it. */
+  bool next(int top) {
+    step(top);
+    return !levels_.empty();
+  }
+
+  /** Throws what failed first. */
+  void finish() const {
+    if (first_.number != 0) throw first_;
   }
 
  private:
@@ -153,10 +170,6 @@ class Removal {
     first_ = {error, syscall, path};
   }
 
-  void finish() const {
-    if (first_.number != 0) throw first_;
-  }
-
   const std::string path_;
   std::vector<Level> levels_;
   Descriptor current_;
@@ -190,8 +203,56 @@ Napi::Value removeTree(const Napi::CallbackInfo& info) {
   }
 }
 
+/** How long others that want a pool thread wait at most, but for one directory. */
+constexpr std::chrono::milliseconds turn(20);
+
+class RemoveTreeAt : public Task {
+ public:
+  RemoveTreeAt(int directory, const std::string& name, Napi::Uint8Array stop)
+      : directory_(directory), name_(name), removal_(name), stop_(stop.Data()), kept_(Napi::Persistent(stop)) {}
+
+ private:
+  bool run() override {
+    const auto end = std::chrono::steady_clock::now() + turn;
+    if (!hasBegun_ && !removal_.begin(directory_, name_)) return finished();
+    hasBegun_ = true;
+    do {
+      if (__atomic_load_n(stop_, __ATOMIC_RELAXED) != 0) throw Failure{ECANCELED, "unlinkat", name_};
+      if (!removal_.next(directory_)) return finished();
+    } while (std::chrono::steady_clock::now() < end);
+    return false;
+  }
+
+  bool finished() const {
+    removal_.finish();
+    return true;
+  }
+
+  Napi::Value value(Napi::Env env) override { return env.Undefined(); }
+
+  const int directory_;
+  const std::string name_;
+  Removal removal_;
+  bool hasBegun_ = false;
+  const uint8_t* const stop_;
+  const Napi::Reference<Napi::Uint8Array> kept_;
+};
+
+Napi::Value removeTreeAt(const Napi::CallbackInfo& info) {
+  try {
+    if (toView(info[2]).size == 0) throw Napi::TypeError::New(info.Env(), "A byte was expected");
+    auto* task = new RemoveTreeAt(toInt(info[0]), toBytes(info[1]), info[2].As<Napi::Uint8Array>());
+    return Task::start(info.Env(), task, "removeTreeAt");
+  } catch (const Failure& failure) {
+    return Task::rejected(info.Env(), failure);
+  }
+}
+
 }  // namespace
 
-void defineTree(Napi::Object exports) { define<removeTree>(exports, "removeTree"); }
+void defineTree(Napi::Object exports) {
+  define<removeTree>(exports, "removeTree");
+  define<removeTreeAt>(exports, "removeTreeAt");
+}
 
 }  // namespace inboard

@@ -16,6 +16,8 @@ export interface ContainerTree {
   readonly root: number
   /** What is mounted is what the container itself sees: also its tmpfs, and the kernel's filesystems. */
   readonly isRunning: boolean
+  /** It does not run, and nothing but this keeps it from being started. */
+  readonly isAtRest: boolean
   /** Called once. */
   end(): Promise<void>
 }
@@ -52,7 +54,7 @@ async function openRunning(context: ContainerContext, id: string): Promise<Conta
     view = openView(process.pid)
     // While it can be signalled it has not been reaped: its number was its own all the time.
     native().pidfdSignal(process.fd, 0)
-    return { ...view, isRunning: true }
+    return { ...view, isRunning: true, isAtRest: false }
   } catch (error) {
     await view?.end()
     if (!hasEnded(error)) throw error
@@ -137,7 +139,7 @@ async function mountBetween(
     const answer = await session?.hold(session.freeze(true))
     if (answer?.errno === 0 && (await settledNow(context, id))?.status === 'restarting') {
       const { root, end } = await context.mountRoot(id, signal)
-      return { root, isRunning: false, end: () => end().finally(() => session?.close()) }
+      return { root, isRunning: false, isAtRest: false, end: () => end().finally(() => session?.close()) }
     }
   } catch (error) {
     session?.close()
@@ -169,7 +171,7 @@ async function mountHeld(
       return undefined
     }
     const { root, end } = await context.mountRoot(id, signal)
-    return { root, isRunning: false, end: () => end().finally(release) }
+    return { root, isRunning: false, isAtRest: true, end: () => end().finally(release) }
   } catch (error) {
     await release().catch(() => {})
     throw error

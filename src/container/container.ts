@@ -32,6 +32,7 @@ import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
 import type { Exec } from './exec-handle.js'
 import { type ExportOptions, exportFiles } from './export.js'
+import { ContainerFs } from './fs/container-fs.js'
 import type { ContainerInspect } from './inspect.js'
 import type { InspectOptions } from './inspection.js'
 import { kill } from './kill.js'
@@ -59,12 +60,19 @@ export class Container {
   /** The name it had when this handle was made. */
   readonly name: string
   readonly #context: ContainerContext
+  #fs: ContainerFs | undefined
 
   /** @internal */
   constructor(context: ContainerContext, record: Pick<ContainerRecord, 'id' | 'name'>) {
     this.#context = context
     this.id = record.id
     this.name = record.name
+  }
+
+  /** Its files, in the shape of `node:fs/promises`, whether it runs or not. */
+  get fs(): ContainerFs {
+    this.#fs ??= new ContainerFs(this.#context, this)
+    return this.#fs
   }
 
   /**

@@ -231,6 +231,8 @@ export interface ContainerContext {
   files(record: ContainerRecord): ContainerFiles
   /** Mounts the files of a container that does not run, where nobody else sees them: its root, and what is kept of all that it has mounted. */
   mountRoot(id: string, signal: AbortSignal): Promise<{ readonly root: number; readonly end: () => Promise<void> }>
+  /** Does what the engine is closed only after: it stops when that begins, or with the signal. */
+  working<Result>(signal: AbortSignal | undefined, body: (stop: AbortSignal) => Promise<Result>): Promise<Result>
   /** How files come into it and out of it; loaded when it is asked for. */
   copies(record: ContainerRecord): Promise<ContainerCopies>
   /** What makes its processes stand still, while it has cgroups. */

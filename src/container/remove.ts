@@ -5,6 +5,7 @@ import { native } from '../host/index.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { traced } from '../tracing/index.js'
 import type { ContainerContext } from './context.js'
+import { letGo } from './fs/lingering.js'
 import { send } from './kill.js'
 import { type Present, present } from './present.js'
 import { awaitCleared, discardRunDirectory, isBeingRemoved, lockRunDirectory, markRemoved } from './run-directory.js'
@@ -38,6 +39,7 @@ export function remove(
 }
 
 async function removeNow(context: ContainerContext, id: string, force: boolean, volumes: boolean): Promise<void> {
+  await letGo(context, id)
   for (;;) {
     const { record, status, observed } = await present(context, id)
     // Who was killed while he removed it is followed by anyone.

@@ -9,6 +9,7 @@ import { traced } from '../tracing/index.js'
 import { firstEnd } from './attach.js'
 import { invalidState } from './container-errors.js'
 import type { ContainerContext, Live, StartStreams } from './context.js'
+import { letGo } from './fs/lingering.js'
 import { statusOf } from './inspect-state.js'
 import { launching } from './launching.js'
 import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
@@ -29,6 +30,7 @@ const otherProcessMs = 10_000
  * @throws {InvalidStateError} when it is being removed; {LaunchError} when the program cannot be started
  */
 export async function start(context: ContainerContext, id: string, streams: StartStreams): Promise<Live | undefined> {
+  await letGo(context, id)
   for (const deadline = performance.now() + otherProcessMs; ; ) {
     const lock = lockRunDirectory(context.runRoot, id)
     if (lock !== undefined) {

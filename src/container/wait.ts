@@ -165,7 +165,7 @@ async function withSession<Answer>(
 const momentMs = 2
 
 /** Waits for something to change in what the store says of a container since `progress` was read. */
-async function untilProgress(
+export async function untilProgress(
   context: ContainerContext,
   id: string,
   progress: string | undefined,

@@ -46,7 +46,7 @@ import { containerNetworking } from './networking.js'
 import { Networks } from './networks.js'
 import { openNetworking } from './open-networking.js'
 import { openVolumeKeeper } from './open-volumes.js'
-import type { Operation } from './operation.js'
+import { Operation } from './operation.js'
 import type { NormalizedEngineOptions } from './options.js'
 import { preparePaths } from './paths.js'
 import { type PullOptions, pulling } from './pull.js'
@@ -257,6 +257,9 @@ function containerContext(
     async mountRoot(id, signal) {
       const { mountContainerRoot } = await import('./container-view.js')
       return mountContainerRoot(stages, context, id, signal)
+    },
+    async working(signal, body) {
+      return await new Operation((_, stop) => body(stop), [closing, signal])
     },
     async copies(record) {
       const { containerCopies } = await import('./container-copies.js')

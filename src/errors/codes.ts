@@ -119,6 +119,28 @@ export const errorTable = {
   BUILD_FAILED: 'BuildError',
   /** A step asks for what the build was not allowed; `details.entitlement`. */
   BUILD_NOT_ALLOWED: 'BuildError',
+  // What the kernel refuses of a container's files has the kernel's own name, as in `node:fs`: errno(3).
+  EACCES: 'FileSystemError',
+  EBUSY: 'FileSystemError',
+  EDQUOT: 'FileSystemError',
+  EEXIST: 'FileSystemError',
+  EFBIG: 'FileSystemError',
+  EINVAL: 'FileSystemError',
+  EIO: 'FileSystemError',
+  EISDIR: 'FileSystemError',
+  ELOOP: 'FileSystemError',
+  EMLINK: 'FileSystemError',
+  ENAMETOOLONG: 'FileSystemError',
+  ENOENT: 'FileSystemError',
+  ENOSPC: 'FileSystemError',
+  ENOTDIR: 'FileSystemError',
+  ENOTEMPTY: 'FileSystemError',
+  ENOTSUP: 'FileSystemError',
+  EPERM: 'FileSystemError',
+  EROFS: 'FileSystemError',
+  ESTALE: 'FileSystemError',
+  ETXTBSY: 'FileSystemError',
+  EXDEV: 'FileSystemError',
 } as const
 
 export type ErrorCode = keyof typeof errorTable

@@ -48,6 +48,28 @@ export class DigestMismatchError extends InboardError {}
 export class LayerError extends InboardError {}
 /** A system call of the engine failed; `details` has syscall, errno, path. */
 export class SyscallError extends InboardError {}
+/**
+ * A file of a container cannot be read or changed as `container.fs` was asked to. `code` is the kernel's, as in `node:fs`:
+ * `'ENOENT'`, `'EEXIST'`, `'EROFS'`; `details` has `container`, `path`, `syscall`, and `dest` where there are two paths.
+ *
+ * @example
+ * ```ts
+ * const text = await container.fs.readFile('/etc/motd', 'utf8').catch((error) => {
+ *   if (error instanceof FileSystemError && error.code === 'ENOENT') return ''
+ *   throw error
+ * })
+ * ```
+ */
+export class FileSystemError extends InboardError {
+  /** As it was given: in the container. */
+  get path(): string {
+    return String(this.details.path)
+  }
+  /** What was asked for: `'open'`, `'mkdir'`. */
+  get syscall(): string {
+    return String(this.details.syscall)
+  }
+}
 /** A container's program could not be started; `details.exitCode` is Docker's 125, 126 or 127. */
 export class LaunchError extends InboardError {
   /** Docker's exit code of the failed start: 125 engine, 126 not executable, 127 not found. */

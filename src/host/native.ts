@@ -39,6 +39,17 @@ export interface Native {
 
   openat2(directory: number, path: string, flags: number, mode: number, resolve: number): number
   /**
+   * openat2(2) on a pool thread, for what may ask a server: the descriptor, and the type of the filesystem that it is on, as
+   * statfs(2) has it. `directory` has to stay open meanwhile.
+   */
+  openBelow(
+    directory: number,
+    path: string,
+    flags: number,
+    mode: number,
+    resolve: number,
+  ): Promise<readonly [fd: number, filesystem: number]>
+  /**
    * A new file beneath `directory`, never one that is there (EEXIST) nor one behind a symlink, with its content, owner, mode and
    * times: what openat2, write, fchown, fchmod, utimensat and close do, for one crossing from JavaScript instead of six.
    */
@@ -84,6 +95,11 @@ export interface Native {
   scanDirectory(root: number, path: string, resolve: number, maxEntries: number): Promise<Uint8Array>
   /** Removes a file or tree by descriptor: no symlink followed, no mount crossed. A missing path is success. */
   removeTree(path: string): Promise<void>
+  /**
+   * The same of a name of an open directory, which has to stay open meanwhile. Other work of the pool gets its turn again and
+   * again. ECANCELED: the first element of `stop` is not 0 any more.
+   */
+  removeTreeAt(directory: number, name: string, stop: Uint8Array): Promise<void>
   /**
    * The bytes of a tree's files, those with several names once, symlinks with their targets' lengths; 0 when there is no
    * such directory. No symlink is followed, no mount crossed.
