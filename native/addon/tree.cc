@@ -217,7 +217,7 @@ class RemoveTreeAt : public Task {
     if (!hasBegun_ && !removal_.begin(directory_, name_)) return finished();
     hasBegun_ = true;
     do {
-      if (__atomic_load_n(stop_, __ATOMIC_RELAXED) != 0) throw Failure{ECANCELED, "unlinkat", name_};
+      if (__atomic_load_n(stop_, __ATOMIC_RELAXED) != 0) throw Failure{EINTR, "unlinkat", name_};
       if (!removal_.next(directory_)) return finished();
     } while (std::chrono::steady_clock::now() < end);
     return false;

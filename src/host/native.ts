@@ -97,7 +97,7 @@ export interface Native {
   removeTree(path: string): Promise<void>
   /**
    * The same of a name of an open directory, which has to stay open meanwhile. Other work of the pool gets its turn again and
-   * again. ECANCELED: the first element of `stop` is not 0 any more.
+   * again. EINTR: the first element of `stop` is not 0 any more.
    */
   removeTreeAt(directory: number, name: string, stop: Uint8Array): Promise<void>
   /**

@@ -66,7 +66,8 @@ test('a file that is watched has its own name, and names of any bytes are told',
   await until(file, ['change', 'passwd'])
   await until(directory, ['rename', '\udcff'], ['rename', '7'])
   await container.exec(['chmod', '700', '/data'])
-  await until(directory, ['change', 'data'])
+  // Node takes whatever happens to a directory itself for this.
+  await until(directory, ['rename', 'data'])
   await container.remove({ force: true, volumes: true })
 })
 
