@@ -175,6 +175,24 @@ test('of any other, the client is let go of, and the container runs on', async (
   await remove(id)
 })
 
+test('what a client has sent before it left is read, also when the program writes to it meanwhile', async () => {
+  const script = 'yes & read line; kill $!; echo $line >/said; sleep 1000'
+  const said: string[] = []
+  for (let round = 0; round < 20; round++) {
+    const id = await shell(script, { OpenStdin: true, Tty: round % 2 === 0 })
+    const { socket } = await hijacked(`/containers/${id}/attach?stream=1&stdin=1&stdout=1`, true)
+    await api.request('POST', `/containers/${id}/start`)
+    await once(socket, 'data')
+    socket.write('something\n')
+    socket.destroy()
+    const container = await api.engine.containers.get(id)
+    await expect.poll(async () => (await container.exec(['test', '-s', '/said'])).exitCode).toBe(0)
+    said.push((await container.exec(['cat', '/said'])).stdout)
+    await remove(id)
+  }
+  expect(said).toEqual(said.map(() => 'something\n'))
+})
+
 test('detach keys end the connection, and the container runs on', async () => {
   const id = await create({ Cmd: ['cat'], OpenStdin: true, Tty: true })
   const { socket, rest } = await hijacked(`/containers/${id}/attach?stream=1&stdin=1&stdout=1&detachKeys=a,b`, true)

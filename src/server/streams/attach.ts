@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { finished } from 'node:stream'
 import type { Attachment } from '../../container/attach.js'
 import type { Exchange } from '../exchange.js'
-import { carry, type Dialogue, finish, hijackFor } from './hijacked.js'
+import { afterInput, carry, type Dialogue, finish, hijackFor } from './hijacked.js'
 import { bytesOf } from './logs.js'
 
 /** What a client wants of a container. */
@@ -60,6 +60,7 @@ export async function attachmentFor(exchange: Exchange, wanted: Wanted): Promise
 /** As under Docker, the end of the client's input is the program's only of one made for that; any other is let go of then. */
 export function dialogueOf(attachment: Attachment, wanted: Wanted, isMultiplexed: boolean): Dialogue {
   const { stdin, stdout, stderr, tty, stdinOnce } = attachment
+  const letGo = () => afterInput(stdin, () => attachment.detach())
   return {
     outputs: { stdout, stderr },
     stdin: wanted.stdin ? stdin : undefined,
@@ -68,10 +69,10 @@ export function dialogueOf(attachment: Attachment, wanted: Wanted, isMultiplexed
     onInputEnd() {
       if (!wanted.stdin) return
       if (stdinOnce && !tty) stdin.end()
-      else attachment.detach()
+      else letGo()
     },
     onGone() {
-      if (!wanted.stdin || !stdinOnce || tty) return attachment.detach()
+      if (!wanted.stdin || !stdinOnce || tty) return letGo()
       // What the client has sent is the program's still.
       finished(stdin, () => attachment.detach())
       stdin.end()

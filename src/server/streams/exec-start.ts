@@ -9,7 +9,7 @@ import type { Exchange } from '../exchange.js'
 import { failureOf } from '../failures.js'
 import { frame } from '../frames.js'
 import { consoleSize, sizeOf } from './exec-create.js'
-import { carry, type Dialogue, finish, hijackFor } from './hijacked.js'
+import { afterInput, carry, type Dialogue, finish, hijackFor } from './hijacked.js'
 import { launchFailure } from './start.js'
 
 const schema = looseObject({
@@ -53,7 +53,7 @@ function dialogueOf(
   const { stdin, stdout, stderr, detached } = process
   if (!OpenStdout) stdout.resume()
   if (!OpenStderr) stderr.resume()
-  const letGo = () => (ProcessConfig.tty ? process.detach() : stdin.end())
+  const letGo = () => (ProcessConfig.tty ? afterInput(stdin, () => process.detach()) : stdin.end())
   return {
     outputs: { ...(OpenStdout && { stdout }), ...(OpenStderr && { stderr }) },
     stdin: OpenStdin ? stdin : undefined,
