@@ -33,7 +33,7 @@ export interface EngineOptions extends RegistriesOptions {
    *
    * @example
    * ```ts
-   * await using engine = await Engine.open({ volumeDrivers: { loop: loopVolumes('/var/lib/loop-volumes') } }) // examples/loop-volumes.ts
+   * await using engine = await Engine.open({ volumeDrivers: { loop: loopVolumes('/var/lib/loop-volumes') } }) // examples/drivers/loop-volumes.ts
    * await engine.volumes.create('small').driver('loop').opt({ size: '64m' })
    * ```
    */

@@ -1,74 +1,124 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
-import { startRegistry } from '../support/registry.js'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type TestEngine, testEngine } from '../support/engine.js'
+import { Terminal } from '../support/terminal.js'
 
 const run = promisify(execFile)
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url))
+const tsx = path('node_modules/.bin/tsx')
+
+let host: TestEngine
+/** The examples open the usual root, which is here one that has the images already. */
+let env: NodeJS.ProcessEnv
+beforeAll(async () => {
+  host = await testEngine(['debian', 'postgres', 'flask', 'registry'])
+  await (await host.engine.images.get('flask')).tag('python:3-slim')
+  env = { ...process.env, INBOARD_ROOT: host.engine.root, INBOARD_RUN_ROOT: host.engine.runRoot }
+})
+afterAll(async () => {
+  const left = await host.leaks()
+  await host[Symbol.asyncDispose]()
+  expect(left).toEqual([])
+})
+
+const example = async (name: string) => (await run(tsx, [path(`examples/${name}.ts`)], { env })).stdout
+
+/** An example in a real terminal, of 33 lines and 91 columns. */
+function inTerminal(name: string, ...args: string[]) {
+  const command = `stty rows 33 cols 91; tty; exec ${tsx} ${path(`examples/${name}.ts`)} ${args.join(' ')}`
+  const child = spawn('script', ['-qefc', command, '/dev/null'], {
+    env: { ...env, SHELL: '/bin/sh', TERM: 'xterm' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit').then(([code]) => code as number)
+  return { terminal: new Terminal(child), exited }
+}
 
 test('the quickstart makes an image of the host’s programs, runs it and tells how long a start takes', async () => {
-  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/quickstart.ts')])
+  const stdout = await example('quickstart')
   expect(stdout).toMatch(/^image [0-9a-f]{12}, made of this machine's own programs$/m)
   expect(stdout).toMatch(/^uid=0\(root\)/m)
   expect(stdout).toContain(`Node ${process.version} as process 1`)
   expect(stdout).toMatch(/^a container from call to result: \d+\.\d ms/m)
 })
 
-test('the images example moves images in every way, and through a registry', async () => {
-  await using registry = await startRegistry()
-  const env = { ...process.env, INBOARD_REGISTRY: registry.host }
-  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/images.ts')], { env })
-  expect(stdout).toContain('made tools:1 and tools:latest\nweb has 2 layers\nsaved and loaded ')
-  expect(stdout).toContain('changed: A /greeting\nstep of 6 bytes: /bin/sh -c echo hello >/greeting\n')
-  expect(stdout).toContain('flat has 1 layer\nit says hello\n')
-  const [, pushed] = /^pushed (sha256:[0-9a-f]{64})$/m.exec(stdout) ?? []
-  expect(stdout).toContain(`pulled ${registry.host}/greeting@${pushed}\n`)
-})
-
-test('the network example reaches a program by its name, by a published port, and from a container that came later', async () => {
-  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/network.ts')])
-  expect(stdout).toContain('a neighbour is told: hello ::ffff:10.77.0.3\n')
-  expect(stdout).toContain('this machine is told: hello ::ffff:10.77.0.1\n')
-  expect(stdout).toContain('who came later is told: hello ::ffff:10.77.0.99\n')
-  expect(stdout).toMatch(/^on the network: web at 10\.77\.0\.2\/24$/m)
-})
-
-test('the lifecycle example watches a service that fails and is started again', async () => {
-  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/lifecycle.ts')])
-  const lines = stdout.trim().split('\n')
-  // Events come when they come.
-  expect(lines).toContain('service ended with 3')
-  expect(lines.filter((line) => !line.startsWith('service ended'))).toEqual([
-    'healthy',
-    'the container reads: from the host',
-    expect.stringMatching(/^\d+ processes, the first of them \/bin\/sh -c touch \/ready; while test/),
-    'after exit code 3 it is running again, restarted 1 time',
-    'copied back: from the host',
-    'what happened: create, start, health_status: healthy, extract-to-dir, top, die, start, health_status: healthy, archive-path, kill, kill, die, stop, destroy',
+test('hello world is said to the end, and in the background until it is stopped', async () => {
+  expect((await example('hello-world')).split('\n')).toEqual([
+    'it says Hello World, and ends with 0',
+    expect.stringMatching(/^[a-z]+_[a-z]+\d* runs: true$/),
+    'hello world',
+    'hello world',
+    'hello world',
+    'stopped, it is exited',
+    '',
   ])
 })
 
-test('the build example tells what it finds and does, and builds from the cache when it does so again', async () => {
-  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/build.ts')])
-  const [found, ...lines] = stdout.trim().split('\n')
-  expect(found).toBe('13: MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label')
-  expect(lines[0]).toMatch(/^! MaintainerDeprecated \(line 13\)/)
-  expect(lines.slice(1, -5).sort()).toEqual([
-    '✓ [names 1/2] FROM tools AS names',
-    '✓ [names 2/2] RUN echo $NAME >/name',
-    '✓ [stage-2 1/4] FROM tools',
-    '✓ [stage-2 2/4] COPY --from=words /greeting /',
-    '✓ [stage-2 3/4] COPY --from=names /name /',
-    '✓ [stage-2 4/4] COPY greet.sh /bin/greet',
-    '✓ [words 1/2] FROM tools AS words',
-    '✓ [words 2/2] RUN echo hello >/greeting',
+test('the shell has the terminal’s size, also a new one, and ends with its exit code', async () => {
+  const { terminal, exited } = inTerminal('shell', 'debian', 'bash', '--norc')
+  const [, tty = ''] = /(\/dev\/pts\/\d+)/.exec(await terminal.until('bash-5.2# ')) ?? []
+  terminal.enter('stty size; tty')
+  expect(await terminal.until('bash-5.2# ')).toMatch(/33 91\r+\n\/dev\/pts\/0\r/)
+  terminal.enter('until test "$(stty size)" = "40 100"; do sleep 0.05; done; echo re"sized"')
+  await run('stty', ['-F', tty, 'rows', '40', 'cols', '100'])
+  await terminal.until('resized\r')
+  await terminal.until('bash-5.2# ')
+  // Interrupts what the shell does, and not this program.
+  terminal.enter('cat')
+  await terminal.until('cat\r')
+  terminal.type('\u0003')
+  await terminal.until('bash-5.2# ')
+  terminal.enter('exit 4')
+  expect(await exited).toBe(4)
+})
+
+test('the shell is let go of by keys, runs on, and is come back to', async () => {
+  const first = inTerminal('shell')
+  await first.terminal.until('# ')
+  first.terminal.enter('kept=ye')
+  await first.terminal.until('# ')
+  first.terminal.type('\u0010\u0011')
+  const [, name = ''] = /(\w+) runs on/.exec(await first.terminal.until('runs on')) ?? []
+  expect(await first.exited).toBe(0)
+  const second = inTerminal('shell', '--attach', name)
+  // What is typed before the terminal is raw is seen twice, and read once.
+  second.terminal.enter('echo $' + '{kept}s')
+  await second.terminal.until('yes\r')
+  second.terminal.enter('exit')
+  expect(await second.exited).toBe(0)
+  expect(await host.engine.containers.list({ all: true })).toEqual([])
+})
+
+test('a build shows its steps, and is done again from the cache', async () => {
+  const lines = (await example('build')).trim().split('\n')
+  expect(lines[0]).toMatch(/^! MaintainerDeprecated, line \d+: Maintainer instruction is deprecated/)
+  expect(lines.slice(1, -6).sort()).toEqual([
+    '✓ [names 1/2] FROM debian AS names',
+    '✓ [names 2/2] RUN echo "hello, $NAME" | tee /name',
+    '✓ [stage-2 1/3] FROM debian',
+    '✓ [stage-2 2/3] COPY --from=names /name /',
+    '✓ [stage-2 3/3] COPY --from=words /words /',
+    '✓ [words 1/2] FROM debian AS words',
+    expect.stringMatching(/^✓ \[words 2\/2\] RUN for word in/),
   ])
-  expect(lines.slice(-5)).toEqual([
-    'built greeting:1',
-    'hello',
-    'inboard',
-    expect.stringMatching(/^again in \d+ ms: the same image$/),
-    'wrote its files into a directory',
+  expect(lines.slice(-6)).toEqual([
+    'hello, inboard',
+    'from',
+    'a',
+    'container',
+    expect.stringMatching(/^again, from the cache, in \d+ ms$/),
+    'as files: hello, inboard',
   ])
+})
+
+test('a build is drawn in a terminal while it goes', async () => {
+  await host.engine.images.remove('greeting')
+  await host.engine.pruneBuildCache({ all: true })
+  const { terminal, exited } = inTerminal('build')
+  const seen = await terminal.until('as files: hello, inboard')
+  expect(seen).toContain('… [words 2/2] RUN')
+  expect(await exited).toBe(0)
 })

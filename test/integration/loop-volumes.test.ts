@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeEach, expect, test } from 'vitest'
-import { loopVolumes } from '../../examples/loop-volumes.js'
+import { loopVolumes } from '../../examples/drivers/loop-volumes.js'
 import { mountDirectory, mountsBelow, noLoopsOver } from '../../src/volume/local-fixture.js'
 
 const run = promisify(execFile)
@@ -19,7 +19,7 @@ beforeEach(() => {
 })
 
 test('the example fills a volume to its size, finds what was written before, and leaves nothing', async () => {
-  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/loop-volumes.ts')])
+  const { stdout } = await run(path('node_modules/.bin/tsx'), [path('examples/drivers/loop-volumes.ts')])
   expect(stdout).toBe(
     [
       'writing 64 MB to a volume of 16: No space left on device',
