@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { rescueUnread } from '../sockets/rescue.js'
 import { FrameReader } from './frame-reader.js'
 import {
   type AttachedFrame,
@@ -145,6 +146,8 @@ export class Session {
       }
     })
     socket.on('data', (chunk) => reader.push(chunk))
+    // A supervisor that has gone has told everything before.
+    rescueUnread(socket, (chunk) => reader.push(chunk))
     // The end of the connection is what is listened to; why it ended changes nothing.
     socket.on('error', () => {})
     socket.on('close', () => {

@@ -34,6 +34,7 @@ const rules: Readonly<Record<string, Rule>> = {
   errors: { values: [], builtins: [] },
   tracing: { values: [], builtins: ['diagnostics_channel'] },
   host: { values: ['errors'] },
+  sockets: { values: [], builtins: ['fs', 'net'] },
   reference: { values: ['errors'], builtins: [] },
   registry: { values: ['errors', 'reference'], types: ['content'] },
   content: { values: ['errors', 'host'] },
@@ -50,7 +51,7 @@ const rules: Readonly<Record<string, Rule>> = {
   spec: { values: ['errors'], builtins: ['crypto', 'os', 'path', 'util'] },
   dockerfile: { values: ['errors', 'reference', 'spec'], builtins: ['path'] },
   network: { values: ['errors', 'host'], types: ['spec'] },
-  launch: { values: ['errors', 'host', 'network'], types: ['events', 'spec', 'snapshot'] },
+  launch: { values: ['errors', 'host', 'network', 'sockets'], types: ['events', 'spec', 'snapshot'] },
   // A commit gives one of the engine's handles.
   container: {
     values: ['errors', 'host', 'launch', 'network', 'spec', 'store', 'tracing'],
@@ -82,7 +83,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // The command-line program: over the package as anyone has it.
   cli: { values: [''] },
   // Over the public classes, of which it is given an engine.
-  server: { values: ['errors'], types: publicTypes },
+  server: { values: ['errors', 'sockets'], types: publicTypes },
   // Entries of their own, over the public classes; those that open engines have the package's own entry.
   wait: { values: ['errors'], types: publicTypes },
   services: { values: ['errors', 'wait'], types: publicTypes },

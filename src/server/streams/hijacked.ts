@@ -1,6 +1,6 @@
-import { readSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
+import { rescueUnread } from '../../sockets/rescue.js'
 import type { Exchange } from '../exchange.js'
 import { multiplexedStream, rawStream } from '../frames.js'
 import { Delivery, type Outputs, type Sink } from './delivery.js'
@@ -54,7 +54,8 @@ function takeInput(socket: Socket, { stdin, onInputEnd }: Dialogue): void {
     noticeLeaving(socket)
   })
   if (!stdin) return void socket.resume()
-  rescueInput(socket, stdin)
+  // What it has sent before it left is the program's.
+  rescueUnread(socket, (chunk) => void (stdin.destroyed || stdin.write(chunk)))
   socket.pipe(stdin, { end: false })
   // What is sent to a program that has ended is nobody's.
   stdin.once('close', () => socket.unpipe(stdin).resume())
@@ -71,42 +72,6 @@ export function afterInput(stdin: Writable, act: () => void): void {
     clearTimeout(timer)
     act()
   })
-}
-
-/**
- * That a client has left may be found by writing to it: Node closes the connection at once then, with what the client has sent
- * before and nobody has read. That is the program's still.
- */
-function rescueInput(socket: Socket, stdin: Writable): void {
-  const destroy = socket._destroy.bind(socket)
-  socket._destroy = (error, done) => {
-    if ((error as NodeJS.ErrnoException | null)?.code === 'EPIPE')
-      for (const chunk of unread(socket)) if (!stdin.destroyed) stdin.write(chunk)
-    destroy(error, done)
-  }
-}
-
-/** What waits in a connection whose other side is closed: the kernel keeps some 200 KiB at most. */
-function* unread(socket: Socket): Generator<Buffer> {
-  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) yield chunk
-  const fd = (socket as { _handle?: { fd?: number } })._handle?.fd ?? -1
-  // What is read of one with TLS would have to be decrypted.
-  if (fd < 0 || 'encrypted' in socket) return
-  for (;;) {
-    const chunk = Buffer.alloc(64 * 1024)
-    const length = readNow(fd, chunk)
-    if (length === 0) return
-    yield chunk.subarray(0, length)
-  }
-}
-
-/** 0: there is nothing (more). */
-function readNow(fd: number, chunk: Buffer): number {
-  try {
-    return readSync(fd, chunk)
-  } catch {
-    return 0
-  }
 }
 
 /** So often it is looked whether a client that sends no more is there still. */
