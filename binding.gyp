@@ -24,6 +24,7 @@
         'native/addon/ports.cc',
         'native/addon/scan.cc',
         'native/addon/size.cc',
+        'native/addon/sockets.cc',
         'native/addon/spawn.cc',
         'native/addon/task.cc',
         'native/addon/text.cc',

@@ -17,6 +17,7 @@ static Napi::Object initialize(Napi::Env, Napi::Object exports) {
   inboard::definePorts(exports);
   inboard::defineScan(exports);
   inboard::defineSize(exports);
+  inboard::defineSockets(exports);
   inboard::defineSpawn(exports);
   inboard::defineTree(exports);
   return exports;

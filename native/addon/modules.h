@@ -18,6 +18,7 @@ void defineOpen(Napi::Object exports);
 void definePorts(Napi::Object exports);
 void defineScan(Napi::Object exports);
 void defineSize(Napi::Object exports);
+void defineSockets(Napi::Object exports);
 void defineSpawn(Napi::Object exports);
 void defineTree(Napi::Object exports);
 

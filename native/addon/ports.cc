@@ -7,6 +7,7 @@
 #include "arguments.h"
 #include "descriptor.h"
 #include "modules.h"
+#include "namespace.h"
 
 namespace inboard {
 namespace {
@@ -81,8 +82,11 @@ int failureNumber(int number) { return number == ESOCKTNOSUPPORT ? EPROTONOSUPPO
 Napi::Value holdPort(const Napi::CallbackInfo& info) {
   Address address;
   const socklen_t size = toAddress(toView(info[1]), static_cast<uint16_t>(toUint(info[2])), address);
+  const int protocol = toInt(info[0]);
+  const uint32_t refusedMark = info[3].IsUndefined() ? 0 : toUint(info[3]);
+  const auto take = [&] { return hold(protocol, address, size, refusedMark).release(); };
   try {
-    Descriptor held = hold(toInt(info[0]), address, size, info.Length() > 3 ? toUint(info[3]) : 0);
+    Descriptor held(info[4].IsUndefined() ? take() : insideNetwork(toInt(info[4]), take));
     auto result = Napi::Object::New(info.Env());
     result.Set("port", Napi::Number::New(info.Env(), portOf(held.get())));
     result.Set("fd", Napi::Number::New(info.Env(), held.release()));

@@ -151,13 +151,20 @@ export interface Native {
    * TCP, IPV6_V6ONLY; for UDP IP_PKTINFO or IPV6_RECVPKTINFO; close-on-exec, non-blocking. Fails with the errno: EADDRINUSE, EADDRNOTAVAIL, EPROTONOSUPPORT.
    *
    * @param refusedMark what has this mark of the firewall's does not come to it; 0, when absent: there is none
+   * @param namespace a descriptor of another network namespace, whose port it is: then on a thread of its own
    */
   holdPort(
     protocol: number,
     address: Uint8Array,
     port: number,
     refusedMark?: number,
+    namespace?: number,
   ): { readonly fd: number; readonly port: number }
+  /**
+   * A TCP socket of the network namespace that `namespace` is a descriptor of, where it stays whoever uses it: neither bound nor
+   * connected, close-on-exec, non-blocking. Made on a thread of its own. EAFNOSUPPORT: the kernel has no IPv6.
+   */
+  tcpSocket(family: 4 | 6, namespace: number): number
   /** Moves the calling thread to a network namespace: the descriptor's, or a new one with its loopback up. For tests. */
   enterNetwork(namespace?: number): void
 
