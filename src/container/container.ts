@@ -1,4 +1,8 @@
+import type { Agent } from 'node:http'
+import type { Agent as SecureAgent } from 'node:https'
+import type { LookupFunction, Server, Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
 import type { EventsOptions } from '../engine/events.js'
 import type { Image } from '../engine/image.js'
 import type { Snapshot } from '../engine/snapshot.js'
@@ -13,6 +17,7 @@ import { type ContainerRecord, noSuchContainer } from '../store/containers.js'
 import type { ArchiveSource } from '../volume/archive.js'
 import type { CopiedArchive } from '../volume/copy-out.js'
 import type { PathStat } from '../volume/copy-place.js'
+import { agentTo, type ContainerAgentOptions } from './agent.js'
 import {
   type Attachment,
   type AttachOptions,
@@ -25,17 +30,21 @@ import {
 } from './attach.js'
 import { attachBeforeStart } from './attach-before-start.js'
 import type { CommitOptions } from './commit.js'
-import { type ContainerContext, detachedStreams } from './context.js'
+import type { ContainerConnectOptions, ContainerTarget } from './connect.js'
+import { type ContainerContext, detachedStreams, type Live } from './context.js'
 import type { ContainerArchiveOptions, ContainerCopies, ContainerCopyOptions, ContainerExtractOptions } from './copy.js'
 import { parseDetachKeys } from './detach-keys.js'
+import { type ContainerDispatcherOptions, dispatcherTo } from './dispatcher.js'
 import type { ExecOptions } from './exec.js'
 import { ExecBuilder } from './exec-builder.js'
 import type { Exec } from './exec-handle.js'
+import { type ExpectedReadiness, expectReady } from './expected-readiness.js'
 import { type ExportOptions, exportFiles } from './export.js'
 import { ContainerFs } from './fs/container-fs.js'
 import type { ContainerInspect } from './inspect.js'
 import type { InspectOptions } from './inspection.js'
 import { kill } from './kill.js'
+import type { ContainerListenOptions } from './listen.js'
 import { Logs } from './log-reader.js'
 import type { LogsOptions } from './logs.js'
 import { type PublishedPorts, portAddresses, publishedPorts } from './ports.js'
@@ -49,6 +58,7 @@ import type { ContainerProcesses } from './top.js'
 import type { UpdateResult } from './update.js'
 import { type WaitOptions, wait } from './wait.js'
 import type { AwaitedState, WaitForOptions } from './wait-for.js'
+import type { Readiness } from './wait-strategy.js'
 import { isAwaited } from './waiting-attachments.js'
 
 /**
@@ -61,10 +71,16 @@ export class Container {
   readonly name: string
   readonly #context: ContainerContext
   #fs: ContainerFs | undefined
+  readonly #expected: ExpectedReadiness | undefined
 
   /** @internal */
-  constructor(context: ContainerContext, record: Pick<ContainerRecord, 'id' | 'name'>) {
+  constructor(
+    context: ContainerContext,
+    record: Pick<ContainerRecord, 'id' | 'name'>,
+    expected?: ExpectedReadiness | undefined,
+  ) {
     this.#context = context
+    this.#expected = expected
     this.id = record.id
     this.name = record.name
   }
@@ -75,16 +91,30 @@ export class Container {
     return this.#fs
   }
 
+  /** A handle whose starts wait until it is ready. @internal */
+  expecting(expected: ExpectedReadiness): Container {
+    return new Container(this.#context, this, expected)
+  }
+
+  /** Waits for what is expected of it. @internal */
+  async becomeReady({ signal, live }: { signal?: AbortSignal | undefined; live?: Live | undefined }): Promise<void> {
+    if (!this.#expected) return
+    await expectReady(this.#context, this, this.#expected, { signal, live })
+  }
+
   /**
-   * Starts a created or exited container; one that runs is left alone.
+   * Starts a created or exited container; one that runs is left alone. Waits until it is ready, if `waitFor()` of its builder
+   * has said what that is.
    *
    * @returns whether it did that: false when it ran already
-   * @throws {LaunchError} with Docker's exit code, when the program cannot be started
+   * @throws {LaunchError} with Docker's exit code, when the program cannot be started; {InvalidStateError} WAIT_TIMED_OUT,
+   *   CONTAINER_EXITED_EARLY when it does not become ready
    */
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
     signal?.throwIfAborted()
     this.#record()
     const live = await this.#act('start', () => start(this.#context, this.id, detachedStreams))
+    await this.becomeReady({ signal, live })
     return live !== undefined
   }
 
@@ -97,7 +127,14 @@ export class Container {
     const streams = { attached: true, rows: options.rows ?? 0, columns: options.columns ?? 0 }
     const live = await this.#act('start', () => start(this.#context, this.id, streams))
     if (!live) return this.attach(options)
-    return attachLive(this.#context, live, { ...options, tty, stdin, stdinOnce: isStdinOnce(record) })
+    const attachment = attachLive(this.#context, live, { ...options, tty, stdin, stdinOnce: isStdinOnce(record) })
+    try {
+      await this.becomeReady({ live })
+      return attachment
+    } catch (error) {
+      attachment.detach()
+      throw error
+    }
   }
 
   /** Others have attached before. */
@@ -128,7 +165,8 @@ export class Container {
   }
 
   /**
-   * Stops it, if it runs, and starts it. One that removes itself when it ends stays, as under Docker.
+   * Stops it, if it runs, and starts it. One that removes itself when it ends stays, as under Docker. Waits until it is ready, as
+   * {@link start} does.
    *
    * @throws {InvalidStateError} when it is being removed; {LaunchError} when the program cannot be started
    */
@@ -136,6 +174,7 @@ export class Container {
     options.signal?.throwIfAborted()
     const { restart } = await import('./restart.js')
     await this.#act('restart', () => restart(this.#context, this.id, options))
+    await this.becomeReady({ signal: options.signal })
   }
 
   /**
@@ -201,23 +240,137 @@ export class Container {
   }
 
   /**
-   * Waits until its health checks succeed (`'healthy'`), or its program runs (`'running'`), whichever process has started it.
-   * It has to run, or to be on its way; waiting goes on while it is started again, and while it is paused.
+   * Waits until its health checks succeed (`'healthy'`), its program runs (`'running'`), or it is ready by a strategy of
+   * `inboard/wait` or a function of your own, whichever process has started it. It has to run, or to be on its way; waiting
+   * goes on while it is started again, and while it is paused.
    *
+   * @param ready a function is called, with growing pauses, until it does not return `false`
    * @throws {InvalidStateError} CONTAINER_UNHEALTHY when so many checks have failed in a row that it is, `details.output` being
-   *   the last one's; INVALID_STATE when it does not run (any more), or has no health check; WAIT_TIMED_OUT
+   *   the last one's; INVALID_STATE when it does not run (any more), or has no health check; WAIT_TIMED_OUT;
+   *   CONTAINER_EXITED_EARLY, of a strategy, whose errors tell what was tried and how the log ends
    * @see https://docs.docker.com/reference/dockerfile/#healthcheck
    *
    * @example
    * ```ts
    * const db = await engine.run('postgres:16').healthCmd('pg_isready').healthInterval('500ms')
    * await db.waitFor('healthy', { timeoutMs: 30_000 })
+   * await db.waitFor(port(5432))
    * ```
    */
-  async waitFor(state: AwaitedState, options: WaitForOptions = {}): Promise<void> {
+  async waitFor(ready: AwaitedState | Readiness, options: WaitForOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
+    if (typeof ready !== 'string') {
+      await expectReady(
+        this.#context,
+        this,
+        { ready: [ready], timeoutMs: options.timeoutMs, isEphemeral: false },
+        options,
+      )
+      return
+    }
     const { waitFor } = await import('./wait-for.js')
-    await this.#act('wait for', () => waitFor(this.#context, this.id, state, options))
+    await this.#act('wait for', () => waitFor(this.#context, this.id, ready, options))
+  }
+
+  /**
+   * Connects to one of its TCP ports, within its own network namespace: nothing needs to be published, programs that listen on
+   * 127.0.0.1 only are reached, and it works on every network, also on `none`. The socket is one of Node's: it belongs to the
+   * caller, and ends with this run of the container, or the engine, at the latest.
+   *
+   * @param target a port: its loopback, then its own addresses are tried; or also the `host` to connect to from within it
+   * @throws {Error} as of `net.connect`: `code` is ECONNREFUSED, ETIMEDOUT, ENOTFOUND and others; {InvalidStateError}
+   *   INVALID_STATE when it does not run; {NotFoundError} CONTAINER_NOT_FOUND; {InvalidOptionError} INVALID_OPTION
+   *
+   * @example
+   * ```ts
+   * const socket = await container.connect(6379)
+   * socket.end('PING\r\n').pipe(process.stdout)
+   * const db = await web.connect({ host: 'db', port: 5432 }, { timeoutMs: 1000 })
+   * ```
+   */
+  async connect(target: number | ContainerTarget, options: ContainerConnectOptions = {}): Promise<Socket> {
+    this.#record()
+    options.signal?.throwIfAborted()
+    const { connectTo } = await import('./connect.js')
+    return connectTo(this.#context, this.id, target, options)
+  }
+
+  /**
+   * Listens on a TCP port within its network namespace, for calls from its programs to this process. The server is one of Node's,
+   * and listens already; it is closed when this run of the container ends, or by `signal`.
+   *
+   * @param port 0: any free one, which `server.address()` tells
+   * @throws {Error} as of `server.listen`: `code` is EADDRINUSE, EADDRNOTAVAIL and others; otherwise as {@link connect}
+   *
+   * @example
+   * ```ts
+   * const server = await container.listen(8080)
+   * server.on('connection', (socket) => socket.end('hello\n'))
+   * await container.exec(['nc', '127.0.0.1', '8080'])
+   * ```
+   */
+  async listen(port: number, options: ContainerListenOptions = {}): Promise<Server> {
+    this.#record()
+    options.signal?.throwIfAborted()
+    const { listenIn } = await import('./listen.js')
+    return listenIn(this.#context, this.id, port, options)
+  }
+
+  /**
+   * A dispatcher for `fetch` and undici whose requests, whatever host their URLs name, go to the ports of this container, as
+   * {@link connect} has it; also over TLS. To be closed by the caller, as any of undici's.
+   *
+   * @param options undici's of an `Agent`; `connect` has those of TLS
+   *
+   * @example
+   * ```ts
+   * const dispatcher = web.dispatcher()
+   * const answer = await fetch('http://web:8080/health', { dispatcher })
+   * await dispatcher.close()
+   * ```
+   */
+  dispatcher(options: ContainerDispatcherOptions = {}): Dispatcher {
+    this.#record()
+    return dispatcherTo((port, rest) => this.connect(port, rest), options)
+  }
+
+  /**
+   * The same for libraries that take an `http.Agent`, or with `tls` an `https.Agent`: axios, got, node-fetch.
+   *
+   * @example
+   * ```ts
+   * http.get('http://web:8080/', { agent: web.agent() }, (answer) => answer.pipe(process.stdout))
+   * https.get('https://web:8443/', { agent: web.agent({ tls: true, ca }) })
+   * ```
+   */
+  agent(options?: Extract<ContainerAgentOptions, { readonly tls?: false }>): Agent
+  agent(options: Extract<ContainerAgentOptions, { readonly tls: true }>): SecureAgent
+  agent(options: ContainerAgentOptions = {}): Agent | SecureAgent {
+    this.#record()
+    return agentTo((port, rest) => this.connect(port, rest), options)
+  }
+
+  /**
+   * What `dns.lookup` is, with names as its programs see them: `localhost` and its own names are its loopback, then its hosts
+   * file counts, then its name servers, which are asked over TCP within its network.
+   *
+   * @example
+   * ```ts
+   * web.lookup('db', { all: true }, (error, addresses) => console.log(error ?? addresses))
+   * ```
+   */
+  get lookup(): LookupFunction {
+    return (hostname, given, called) => {
+      const [options, callback] = typeof given === 'function' ? [{}, given as typeof called] : [given, called]
+      import('./lookup.js')
+        .then(async ({ answer, lookup }) => {
+          const found = await lookup(this.#context, this.id, hostname, options)
+          return () => answer(options, callback, found)
+        })
+        .catch((error: Error) => () => callback(error as NodeJS.ErrnoException, ''))
+        // What the caller throws is its own, and no rejection of ours.
+        .then((tell) => process.nextTick(tell))
+    }
   }
 
   /**

@@ -6,7 +6,9 @@ import type { Agent, buildConnector, Dispatcher } from 'undici'
 /** Options of {@link Container.dispatcher}: undici's of an `Agent`; `connect` is about TLS. */
 export interface ContainerDispatcherOptions extends Omit<Agent.Options, 'connect' | 'factory'> {
   /** For `https:`: `ca`, `rejectUnauthorized`, `servername` and others; `timeout` in ms for each connection, default 10,000. */
-  readonly connect?: Omit<ConnectionOptions, 'host' | 'port' | 'path' | 'socket' | 'timeout'> & { readonly timeout?: number }
+  readonly connect?: Omit<ConnectionOptions, 'host' | 'port' | 'path' | 'socket' | 'timeout'> & {
+    readonly timeout?: number
+  }
 }
 
 /** Connects to a port of the container. */

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { invalidOption } from '../spec/invalid.js'
 import type { RunOptions } from '../spec/options.js'
 import { refuseReuse } from '../spec/reuse.js'
 import type { SnapshotOrigin } from '../spec/snapshot-document.js'
@@ -12,8 +13,10 @@ import {
 import type { Container } from './container.js'
 import { detachedStreams, type Live, type StartStreams } from './context.js'
 import { parseDetachKeys } from './detach-keys.js'
+import { checkExpected, type ExpectedReadiness } from './expected-readiness.js'
 import { LifeOptions } from './run/life-options.js'
 import { feed, sessionInput } from './streams.js'
+import type { Readiness } from './wait-strategy.js'
 
 /** A container to be made: the builder's frozen data. */
 export interface RunRequest {
@@ -23,13 +26,23 @@ export interface RunRequest {
   readonly signal: AbortSignal | undefined
   /** What it is a clone of. */
   readonly snapshot?: SnapshotOrigin
+  /** What makes it ready, all of which a start waits for. Default: nothing. */
+  readonly waitFor?: readonly Readiness[]
+  /** How long, in ms. Default 60,000. */
+  readonly waitTimeoutMs?: number
+}
+
+/** A container that was started. */
+interface Started {
+  readonly container: Container
+  readonly live: Live
 }
 
 /** What acts on a request; the engine's. */
 export interface RunActions {
   create(request: RunRequest): Promise<Container>
   /** Creates and starts, in one transaction. */
-  run(request: RunRequest, streams: StartStreams): Promise<{ container: Container; live: Live }>
+  run(request: RunRequest, streams: StartStreams): Promise<Started>
   /** The running container of a key. */
   reuse(request: RunRequest, key: string): Promise<Container>
   /** The streams of one that `run` has started attached. */
@@ -85,6 +98,30 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
     return new RunBuilder(this.#actions, { ...this.#request, signal })
   }
 
+  /**
+   * When it is ready: awaiting the builder, `attach()`, and `start()` of a container that `create()` has made, resolve then, by
+   * strategies of `inboard/wait` or functions of your own, which are called until they do not return `false`. Those of several
+   * calls add up. It fails at once when the container ends, unless it is the end that is waited for (`exit(0)`).
+   *
+   * @example
+   * ```ts
+   * import { log, port } from 'inboard/wait'
+   * const redis = await engine.run('redis:7').waitFor(port(6379))
+   * const db = await engine.run('postgres:15').waitFor(port(5432), log(/ready to accept/)).waitTimeout(30_000)
+   * ```
+   */
+  waitFor(...ready: readonly Readiness[]): RunBuilder {
+    return new RunBuilder(this.#actions, { ...this.#request, waitFor: [...(this.#request.waitFor ?? []), ...ready] })
+  }
+
+  /**
+   * How long that may take at most, from the start on, in ms. Default 60,000. Afterwards the call rejects with WAIT_TIMED_OUT; the
+   * container stays as it is, to be looked at, unless it is ephemeral.
+   */
+  waitTimeout(ms: number): RunBuilder {
+    return new RunBuilder(this.#actions, { ...this.#request, waitTimeoutMs: ms })
+  }
+
   /** The request as data. */
   toRequest(): RunRequest {
     return this.#request
@@ -93,16 +130,21 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
   /** Makes the container, and does not start it. */
   async create(): Promise<Container> {
     refuseReuse(this.options, 'create')
-    return this.#actions.create(this.#request)
+    const expected = this.#expected()
+    const container = await this.#actions.create(this.#request)
+    return expected ? container.expecting(expected) : container
   }
 
   /**
    * Runs it to its end and gathers its output.
    *
-   * @throws {LaunchError} with Docker's exit code, when the program cannot be started
+   * @throws {LaunchError} with Docker's exit code, when the program cannot be started; {InvalidOptionError} INVALID_OPTION with
+   *   `waitFor()`
    */
   async output({ stdin, signal = this.#request.signal }: OutputOptions = {}): Promise<RunOutput> {
     refuseReuse(this.options, 'output')
+    if (this.#request.waitFor?.length)
+      throw invalidOption('waitFor', 'output() waits for the end', 'leave waitFor() out, or use attach()')
     const options = stdin === undefined ? this.#request.options : { ...this.#request.options, interactive: true }
     const { container, live } = await this.#actions.run(
       { ...this.#request, options },
@@ -128,10 +170,17 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
   async attach(options: StartAttachedOptions = {}): Promise<Attachment & { readonly container: Container }> {
     parseDetachKeys(options.detachKeys ?? '')
     refuseReuse(this.options, 'attach')
+    const expected = this.#expected()
     const streams = { attached: true, rows: options.rows ?? 0, columns: options.columns ?? 0 }
-    const { container, live } = await this.#actions.run(this.#request, streams)
+    const run = await this.#actions.run(this.#request, streams)
     const { tty = false, interactive: stdin = false } = this.#request.options
-    return { ...this.#actions.attach(live, { ...options, tty, stdin, stdinOnce: stdin }), container }
+    const attachment = this.#actions.attach(run.live, { ...options, tty, stdin, stdinOnce: stdin })
+    try {
+      return { ...attachment, container: await this.#ready(run, expected) }
+    } catch (error) {
+      attachment.detach()
+      throw error
+    }
   }
 
   // biome-ignore lint/suspicious/noThenProperty: awaiting the builder runs it, by design
@@ -144,9 +193,31 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
   }
 
   async #detached(): Promise<Container> {
+    const expected = this.#expected()
+    // Loaded while the container is made.
+    if (expected) import('./readiness.js').catch(() => {})
     const { reuse } = this.options
-    if (reuse !== undefined) return this.#actions.reuse(this.#request, reuse)
-    const { container } = await this.#actions.run(this.#request, detachedStreams)
-    return container
+    const run =
+      reuse === undefined
+        ? await this.#actions.run(this.#request, detachedStreams)
+        : { container: await this.#actions.reuse(this.#request, reuse), live: undefined }
+    return this.#ready(run, expected)
+  }
+
+  #expected(): ExpectedReadiness | undefined {
+    const { waitFor: ready = [], waitTimeoutMs: timeoutMs, options } = this.#request
+    return ready.length === 0
+      ? undefined
+      : checkExpected({ ready, timeoutMs, isEphemeral: (options as { ephemeral?: boolean }).ephemeral ?? false })
+  }
+
+  async #ready(
+    { container, live }: { readonly container: Container; readonly live: Live | undefined },
+    expected: ExpectedReadiness | undefined,
+  ): Promise<Container> {
+    if (!expected) return container
+    const ready = container.expecting(expected)
+    await ready.becomeReady({ signal: this.#request.signal, live })
+    return ready
   }
 }

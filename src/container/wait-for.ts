@@ -16,7 +16,7 @@ export type AwaitedState = 'running' | 'healthy'
 
 /** Options of {@link Container.waitFor}. */
 export interface WaitForOptions {
-  /** How long to wait at most, in ms. Default: for ever. */
+  /** How long to wait at most, in ms. Default: for ever for a state, 60,000 for a strategy or a function. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }

@@ -25,6 +25,8 @@ export const errorTable = {
   CONTAINER_UNHEALTHY: 'InvalidStateError',
   /** What was waited for did not come in time. */
   WAIT_TIMED_OUT: 'InvalidStateError',
+  /** It has ended before it was ready; `details.exitCode`, `details.lastLog`, `details.attempts`. */
+  CONTAINER_EXITED_EARLY: 'InvalidStateError',
   /** More connections to one container than its supervisor takes, for longer than ten seconds. */
   TOO_MANY_CLIENTS: 'InvalidStateError',
   /** The container's log is kept where it cannot be read, or nowhere. */

@@ -52,9 +52,9 @@ const rules: Readonly<Record<string, Rule>> = {
   dockerfile: { values: ['errors', 'reference', 'spec'], builtins: ['path'] },
   network: { values: ['errors', 'host'], types: ['spec'] },
   launch: { values: ['errors', 'host', 'network', 'sockets'], types: ['events', 'spec', 'snapshot'] },
-  // A commit gives one of the engine's handles.
+  // A commit gives one of the engine's handles. Who waits for several strategies combines them as anyone does.
   container: {
-    values: ['errors', 'host', 'launch', 'network', 'spec', 'store', 'tracing'],
+    values: ['errors', 'host', 'launch', 'network', 'spec', 'store', 'tracing', 'wait'],
     types: ['image', 'snapshot', 'engine', 'events', 'volume'],
   },
   engine: {
