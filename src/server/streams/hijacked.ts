@@ -66,7 +66,10 @@ const takingMs = 10_000
 
 /** Acts once the program has been given all that the client had sent, or takes nothing. */
 export function afterInput(stdin: Writable, act: () => void): void {
-  if (stdin.writableLength === 0) return act()
+  if (stdin.writableLength === 0) {
+    act()
+    return
+  }
   const timer = setTimeout(act, takingMs).unref()
   stdin.write(Buffer.alloc(0), () => {
     clearTimeout(timer)
