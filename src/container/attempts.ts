@@ -1,3 +1,5 @@
+import { printable } from '../errors/printable.js'
+
 const mostKept = 20
 const longestText = 300
 
@@ -6,7 +8,12 @@ export class Attempts {
   readonly #counts = new Map<string, number>()
 
   add(what: string): void {
-    const text = clip(what.replace(/\s+/g, ' ').trim(), longestText)
+    const text = clip(
+      printable(what, longestText + 1)
+        .replace(/ +/g, ' ')
+        .trim(),
+      longestText,
+    )
     const count = this.#counts.get(text) ?? 0
     // The latest comes last.
     this.#counts.delete(text)

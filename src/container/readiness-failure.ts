@@ -1,4 +1,5 @@
 import { InvalidStateError } from '../errors/index.js'
+import { printable } from '../errors/printable.js'
 import type { Outcome } from '../store/containers.js'
 import { clip } from './attempts.js'
 import type { Container } from './container.js'
@@ -53,7 +54,7 @@ export async function notReady(
 }
 
 const listed = (title: string, lines: readonly string[]) =>
-  lines.length > 0 ? [title, ...lines.map((line) => `  ${clip(line, longestShown)}`)] : []
+  lines.length > 0 ? [title, ...lines.map((line) => `  ${printable(clip(line, longestShown), longestShown + 1)}`)] : []
 
 async function stateOf(context: ContainerContext, id: string): Promise<string> {
   const now = await settledNow(context, id)

@@ -1,10 +1,27 @@
+import type { LookupFunction, Socket } from 'node:net'
 import { expectTypeOf, test } from 'vitest'
-import type { Container, Engine, PublishedPorts, RunBuilder, RunOutput } from '../../src/index.js'
+import type { Container, Engine, PublishedPorts, RunBuilder, RunOutput, WaitTarget } from '../../src/index.js'
+import { port } from '../../src/wait/index.js'
 
 declare const engine: Engine
 
 test('every option of run gives a builder again', () => {
   expectTypeOf(engine.run('busybox').name('a').network('none').env({ A: 1 }).rm()).toEqualTypeOf<RunBuilder>()
+})
+
+test('what makes it ready are strategies, or functions', () => {
+  const own = async ({ container, signal }: WaitTarget) =>
+    (await container.exec(['true']).signal(signal)).exitCode === 0
+  expectTypeOf(
+    engine
+      .run('db')
+      .waitFor(port(5432), own, () => true)
+      .waitTimeout(1000),
+  ).toEqualTypeOf<RunBuilder>()
+  // @ts-expect-error
+  engine.run('db').waitFor('healthy')
+  expectTypeOf<Container['connect']>().returns.resolves.toEqualTypeOf<Socket>()
+  expectTypeOf<Container['lookup']>().toEqualTypeOf<LookupFunction>()
 })
 
 test('ports, links and addresses are given as Docker’s strings or as objects', () => {

@@ -1,7 +1,10 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { noSuchContainer } from '../../store/containers.js'
+import { notRunning } from '../container-errors.js'
 import type { ContainerContext } from '../context.js'
+import { present } from '../present.js'
+import { isAlive } from '../states.js'
 import { containerTexts } from './container-texts.js'
 import { dial } from './dial.js'
 import { DnsFailure, exchange } from './dns-exchange.js'
@@ -49,6 +52,9 @@ async function addressesOf(
   const ascii = domainToASCII(name)
   if (!isDomainName(ascii)) throw lookupError('ENOTFOUND', name)
   if (own.some((one) => one?.toLowerCase() === lower) || lower.endsWith('.localhost')) return loopback
+  // Of one that does not run the files would be mounted, for nothing.
+  const { status } = await present(context, id, signal)
+  if (!isAlive(status)) throw notRunning(id, 'connected')
   const [hosts = '', resolvConf = ''] = await containerTexts(context, id, ['etc/hosts', 'etc/resolv.conf'], signal)
   const listed = hostsAddresses(hosts, ascii.replace(/\.$/, ''))
   if (listed.some(({ family }) => families.includes(family))) return listed
