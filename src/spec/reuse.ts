@@ -6,11 +6,16 @@ import type { RunOptions } from './options.js'
  *
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function parseReuse({ reuse, rm }: RunOptions): string | undefined {
+export function parseReuse({
+  reuse,
+  rm,
+  ephemeral,
+}: RunOptions & { readonly ephemeral?: boolean }): string | undefined {
   if (reuse === undefined) return undefined
   if (checkText('reuse', reuse) === '')
     throw invalidOption('reuse', 'invalid value for reuse: it is empty', 'give a key', reuse)
   if (rm) throw conflict('rm', 'the next one finds it by its key, running or not: leave out one of them')
+  if (ephemeral) throw conflict('ephemeral', 'others may have it when this process ends: leave out one of them')
   return reuse
 }
 

@@ -23,6 +23,7 @@ afterAll(() => host[Symbol.asyncDispose]())
 
 const ids = async () => (await engine.containers.list({ all: true })).map(({ id }) => id)
 const sleeping = () => engine.run('busybox', ['sleep', '1000']).reuse('key')
+const roots = () => ({ root: `${host.directory}/root`, runRoot: `${host.directory}/run` })
 const statusOf = async (container: Container) => (await container.inspect()).State.Status
 
 /** Asks for it as another process does. */
@@ -145,11 +146,45 @@ describe('runs again', () => {
   })
 })
 
+describe('of a container that takes its time', () => {
+  const slow = "engine.run('busybox', ['sh', '-c', 'sleep 1; touch /ready; exec sleep 1000']).reuse('key')"
+  const isThere = "async ({ container }) => (await container.exec(['ls', '/ready'])).exitCode === 0"
+
+  test('everybody gets it when it is ready', async () => {
+    const body = `
+      const container = await ${slow}.waitFor(${isThere})
+      return [container.id, (await container.exec(['ls', '/ready'])).exitCode]
+    `
+    const found = await Promise.all(Array.from({ length: 4 }, () => inAnotherProcess(host, body)))
+    const [id] = await ids()
+    expect(found).toEqual(Array.from({ length: 4 }, () => [id, 0]))
+  })
+
+  test('who waits for it and is killed is followed by the next', async () => {
+    const waiting = startEngineProcess(
+      roots(),
+      `await ${slow}.waitFor(() => { process.stdout.write('waits'); return false })`,
+    )
+    await once(waiting.stdout, 'data')
+    waiting.kill('SIGKILL')
+    await once(waiting, 'close')
+    const [id] = await ids()
+    expect(await inAnotherProcess(host, `return (await ${slow}.waitFor(${isThere})).id`)).toBe(id)
+  })
+
+  test('one that does not become ready stays for the next', async () => {
+    const never = sleeping()
+      .waitFor(() => false)
+      .waitTimeout(200)
+    await expect(never).rejects.toMatchObject({ code: 'WAIT_TIMED_OUT' })
+    expect(await ids()).toEqual([(await sleeping()).id])
+  })
+})
+
 test('who makes it and is killed is followed by the next', async () => {
-  const roots = { root: `${host.directory}/root`, runRoot: `${host.directory}/run` }
   for (let at = 0; at < 10; at++) {
     const maker = startEngineProcess(
-      roots,
+      roots(),
       "process.stdout.write('open'); await engine.run('busybox', ['sleep', '1000']).volume('/data').reuse('key')",
     )
     await once(maker.stdout, 'data')
@@ -166,7 +201,7 @@ test('who makes it and is killed is followed by the next', async () => {
 describe('is refused', () => {
   const refused = { code: 'INVALID_OPTION', details: { option: 'reuse' } }
 
-  test('with rm', async () => {
+  test('of one that goes by itself', async () => {
     await expect(sleeping().rm()).rejects.toMatchObject(refused)
   })
 

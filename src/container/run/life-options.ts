@@ -23,7 +23,7 @@ export abstract class LifeOptions extends HealthOptions {
    * removed, with its anonymous volumes, and a new one takes its place. Nobody removes it otherwise: `remove()` does.
    *
    * @param reuse any text but the empty one; in the label `inboard.reuse`, to be seen and listed by
-   * @throws {InvalidOptionError} INVALID_OPTION, when it is run, with `rm`, and for `create()`, `output()` and `attach()`
+   * @throws {InvalidOptionError} INVALID_OPTION, when it is run, with `rm` or `ephemeral`, and for `create()`, `output()` and `attach()`
    *
    * @example
    * ```ts
