@@ -13,6 +13,8 @@ export interface SnapshotParts {
   image(): AsyncIterable<Buffer>
   /** @throws {InvalidOptionError} INVALID_ARCHIVE when there is more */
   finish(): Promise<void>
+  /** Lets go of the source. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
@@ -22,10 +24,10 @@ export interface SnapshotParts {
  */
 export async function openSnapshotArchive(source: AsyncIterable<Buffer>): Promise<SnapshotParts> {
   const files = new Files(tarEvents(source))
-  await files.next()
-  if (files.current !== documentName) throw invalidSnapshot(`it does not begin with ${documentName}`)
-  const document = await readDocument(files)
-  await files.next()
+  const document = await readDocument(files).catch(async (error) => {
+    await files.close()
+    throw error
+  })
   return {
     document,
     volume: (at) => files.part(streamNames.volume(at)),
@@ -34,10 +36,13 @@ export async function openSnapshotArchive(source: AsyncIterable<Buffer>): Promis
       await files.leavePart()
       if (files.current !== undefined) throw invalidSnapshot(`it has ${JSON.stringify(files.current).slice(0, 200)}`)
     },
+    [Symbol.asyncDispose]: () => files.close(),
   }
 }
 
 async function readDocument(files: Files): Promise<Buffer> {
+  await files.next()
+  if (files.current !== documentName) throw invalidSnapshot(`it does not begin with ${documentName}`)
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of files.content()) {
@@ -45,6 +50,7 @@ async function readDocument(files: Files): Promise<Buffer> {
     if (length > maxDocumentBytes) throw invalidSnapshot(`${documentName} is larger than ${maxDocumentBytes} bytes`)
     chunks.push(Buffer.from(chunk))
   }
+  await files.next()
   return Buffer.concat(chunks)
 }
 
@@ -76,6 +82,10 @@ class Files {
       if (event?.kind !== 'data') return
       yield event.bytes
     }
+  }
+
+  async close(): Promise<void> {
+    await this.#events.return()
   }
 
   /** What the pieces of a part are together. */

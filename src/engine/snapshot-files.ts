@@ -92,7 +92,7 @@ export async function loadSnapshot(
     if (current > maxBytes) throw tooLarge(maxBytes)
     report({ kind: 'bytes', current })
   }
-  const parts = await openSnapshotArchive(asBuffers(sourceBytes(source, { signal, onBytes })))
+  await using parts = await openSnapshotArchive(asBuffers(sourceBytes(source, { signal, onBytes })))
   const archived = parseSnapshotDocument(parts.document, stages.logDrivers)
   const isFree = stages.containerSnapshots.getByName(archived.name) === undefined
   const request = {
@@ -114,7 +114,7 @@ export async function loadSnapshot(
     })
     await parts.finish()
   }
-  return makingSnapshot(stages, request, fill, signal)
+  return await makingSnapshot(stages, request, fill, signal)
 }
 
 async function* asBuffers(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {

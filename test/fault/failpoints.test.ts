@@ -9,6 +9,7 @@ import { archivesIn, type Place, startRepository } from './support/place.js'
 import { lastCalls, passedPoints, wrongAfterError, wrongAfterKill } from './support/points.js'
 import type { Point } from './support/programs.js'
 import { acknowledged, type Saying, scenario } from './support/scenario.js'
+import { isOfSnapshots } from './support/snapshot-scenario.js'
 import { isOfVolumes } from './support/volume-scenario.js'
 
 let points: readonly Point[]
@@ -16,7 +17,16 @@ let points: readonly Point[]
 const isOfExchanges = (name: string) => name.startsWith('exchange.') || name.startsWith('autobuild.')
 /** Of the API's socket: `api-listening.test.ts`. */
 const isOfServing = (name: string) => name.startsWith('serve.')
-const isElsewhere = [isOfBuilds, isOfClones, isOfExchanges, isOfLifecycle, isOfNetworks, isOfServing, isOfVolumes]
+const isElsewhere = [
+  isOfBuilds,
+  isOfClones,
+  isOfExchanges,
+  isOfLifecycle,
+  isOfNetworks,
+  isOfServing,
+  isOfSnapshots,
+  isOfVolumes,
+]
 const names = failpointNames().filter((name) => !isElsewhere.some((isOf) => isOf(name)))
 let registry: Awaited<ReturnType<typeof startRepository>>
 const archives = async (place: Place) => ({ ...(await archivesIn(place)), repository: registry.repository })

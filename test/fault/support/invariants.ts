@@ -215,6 +215,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
   for (const { id } of await engine.images.list()) await engine.images.remove(id, { force: true })
   await engine.pruneBuildCache({ all: true })
   await engine.networks.prune()
+  for (const { id } of await engine.snapshots.list()) await (await engine.snapshots.get(id)).remove()
   for (const { name } of await engine.volumes.list()) await (await engine.volumes.get(name)).remove()
   const left = (directory: string, ignored: RegExp) =>
     readdirSync(directory)
@@ -225,7 +226,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
     ...left(join(root, 'content/sha256'), /^$/),
     ...left(join(root, 'snapshots'), /^(driver|lock|empty-init)$/),
     ...left(join(root, 'volumes'), /^\.layers$/),
-    ...left(runRoot, /^(engines|dns|networks|networks\.lock|volumes|builds)$/),
+    ...left(runRoot, /^(engines|dns|networks|networks\.lock|volumes|snapshots|builds)$/),
   ])
 }
 

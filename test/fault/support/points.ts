@@ -79,7 +79,7 @@ export async function wrongAfterError(
  */
 export async function wrongAfterKill(
   point: Point,
-  program: 'scenario' | 'volumes' | 'networks' | 'clones' | 'lifecycle',
+  program: 'scenario' | 'volumes' | 'networks' | 'clones' | 'lifecycle' | 'snapshots',
   archives: Archives,
   look: (place: Place, said: readonly unknown[]) => Promise<string[]>,
 ): Promise<string[]> {

@@ -13,6 +13,7 @@ import { networkChurn } from './network-churn.js'
 import { networkScenario } from './network-scenario.js'
 import { Random } from './random.js'
 import { type Roots, type Step, scenario, User } from './scenario.js'
+import { snapshotScenario } from './snapshot-scenario.js'
 import { type VolumeTurns, volumeChurn } from './volume-churn.js'
 import { withShelf } from './volume-place.js'
 import { volumeScenario } from './volume-scenario.js'
@@ -93,6 +94,18 @@ export const programs = {
       if (step.does.startsWith('remove')) say({ there: ['source', 'copied'] })
       await step.act(user)
       if (step.does !== 'close') say({ there: (await (await user.engine()).volumes.list()).map(({ name }) => name) })
+    }
+  },
+
+  /** The scenario of snapshots; says which are there after each step. */
+  async snapshots({ roots, archives, point }: Life) {
+    if (point) arm(point, () => process.kill(process.pid, 'SIGKILL'))
+    const user = new User(roots, archives)
+    for (const step of snapshotScenario) {
+      // What the step is about to remove is not said to be there.
+      if (step.does.startsWith('remove')) say({ there: [] })
+      await step.act(user)
+      if (step.does !== 'close') say({ there: (await (await user.engine()).snapshots.list()).map(({ name }) => name) })
     }
   },
 
