@@ -28,6 +28,7 @@ export function openVolumeKeeper(
     directory: paths.volumes,
     optionsOf: (name) => store.get(name)?.options ?? {},
     layersOf: (name) => store.get(name)?.layers ?? [],
+    isPassing: store.isPassing,
     othersUse: (name, id) => store.mountsOf(name).some((mount) => mount.path !== undefined && useId(mount) !== id),
   })
   const drivers = new DriverRegistry({ local, registered: volumeDrivers, plugins: volumePluginDirectories })

@@ -67,6 +67,8 @@ export interface VolumeStore {
   /** Makes a container refer to volumes; in the transaction that inserts the container. */
   use(container: string, volumes: readonly { readonly volume: string; readonly isAnonymous: boolean }[]): void
   users(volume: string): VolumeUse[]
+  /** Whether it goes with those who have it: an anonymous one, of containers alone that remove themselves. */
+  isPassing(volume: string): boolean
   /** The volumes that a container refers to, but for those that are a directory and no more. */
   mountedBy(container: string): VolumeRecord[]
   /** Those of containers whose making is not done, or was cut short. */
@@ -197,6 +199,11 @@ function uses({ prepare }: Database) {
     `SELECT containers.id AS container, containers.name, containers.phase FROM volume_uses
      JOIN containers ON containers.id = volume_uses.container WHERE volume = ? ORDER BY containers.created_at`,
   )
+  const passing = prepare<[string], unknown>(
+    `SELECT 1 FROM volumes WHERE name = ? AND is_anonymous AND EXISTS (SELECT 1 FROM volume_uses WHERE volume = volumes.name)
+     AND NOT EXISTS (SELECT 1 FROM volume_uses JOIN containers ON containers.id = volume_uses.container
+       WHERE volume = volumes.name AND NOT containers.config ->> '$.rm')`,
+  )
   const mountedBy = prepare<[string], Row>(
     `SELECT volumes.* FROM volume_uses JOIN volumes ON volumes.name = volume_uses.volume WHERE container = ?
      AND (driver <> 'local' OR options <> '{}' OR layers <> '[]' OR rebasing IS NOT NULL)`,
@@ -216,6 +223,7 @@ function uses({ prepare }: Database) {
     use: (container: string, volumes: readonly { volume: string; isAnonymous: boolean }[]) =>
       void use.run(container, JSON.stringify(volumes.map(({ volume, isAnonymous }) => ({ volume, isAnonymous })))),
     users: (volume: string) => users.all(volume),
+    isPassing: (volume: string) => passing.get(volume) !== undefined,
     mountedBy: (container: string) => mountedBy.all(container).map((row) => decode(row) as VolumeRecord),
     unprepared: () => unprepared.all().map((row) => decode(row) as VolumeRecord),
     retire: (container: string) => retire.all(container, container).map(({ name }) => name),

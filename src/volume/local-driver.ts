@@ -19,6 +19,8 @@ export interface LocalDriverOptions {
   readonly optionsOf: (name: string) => Readonly<Record<string, string>>
   /** The layers that a volume is over, top first. Default: none has any. */
   readonly layersOf?: (name: string) => readonly string[]
+  /** Whether nobody wants the volume's files after a power cut. Default: somebody does. */
+  readonly isPassing?: (name: string) => boolean
   /** Whether the volume is mounted for anybody but the use `id`; without one, for anybody. */
   readonly othersUse: (name: string, id?: string) => boolean
 }
@@ -34,12 +36,14 @@ export class LocalDriver implements VolumeDriver {
   readonly #directory: string
   readonly #optionsOf: LocalDriverOptions['optionsOf']
   readonly #layersOf: NonNullable<LocalDriverOptions['layersOf']>
+  readonly #isPassing: NonNullable<LocalDriverOptions['isPassing']>
   readonly #othersUse: LocalDriverOptions['othersUse']
 
-  constructor({ directory, optionsOf, layersOf = () => [], othersUse }: LocalDriverOptions) {
+  constructor({ directory, optionsOf, layersOf = () => [], isPassing = () => false, othersUse }: LocalDriverOptions) {
     this.#directory = directory
     this.#optionsOf = optionsOf
     this.#layersOf = layersOf
+    this.#isPassing = isPassing
     this.#othersUse = othersUse
   }
 
@@ -96,7 +100,7 @@ export class LocalDriver implements VolumeDriver {
     await this.#locked(name, signal, async () => {
       if (native().mountedAt(target)) return
       try {
-        await mountLayers(this.#home(name), `${this.#directory}/.layers`, layers)
+        await mountLayers(this.#home(name), `${this.#directory}/.layers`, layers, { isPassing: this.#isPassing(name) })
         signal.throwIfAborted()
       } catch (error) {
         await unmountAll(target)

@@ -248,6 +248,19 @@ describe('clones', () => {
     expect(await get(other, '/data/file')).toBe('x')
   })
 
+  test('of a clone that removes itself nothing is synced, and it can be started again', async () => {
+    const original = await sleeping().volume('/data')
+    await put(original, '/data/file', 'x')
+    const snapshot = await original.snapshot()
+    const options = (container: Container) => sh(container, 'grep -c "^overlay .*[,=]volatile" /proc/mounts || true')
+    expect(await options(await clone(snapshot))).toBe('0\n')
+    const copy = await snapshot.run().rm()
+    expect(await options(copy)).toBe('2\n')
+    await put(copy, '/data/own', 'y')
+    await copy.restart({ timeoutMs: 0 })
+    expect(await sh(copy, 'cat /data/file /data/own')).toBe('x\ny\n')
+  })
+
   test('what is mounted in a volumes place is mounted there, and it has no such volume', async () => {
     const original = await sleeping().volume('data:/data')
     await put(original, '/data/file', 'x')
