@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { defineConfig, type Options } from 'tsup'
+import ts from 'typescript'
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
@@ -60,6 +61,32 @@ const overThePackage: Plugin = {
   },
 }
 
+/**
+ * What makes CommonJS of a file takes `this.#name = ` for an assignment to what the file exports as `name`, and exports that then:
+ * such private names get others before.
+ */
+const privateNames: NonNullable<Options['plugins']>[number] = {
+  name: 'private-names',
+  renderChunk(code, { path, map }) {
+    if (this.format !== 'cjs' || !path.endsWith('.cjs')) return undefined
+    const exported = new Set<string>()
+    const ends: number[] = []
+    const source = ts.createSourceFile(path, code, ts.ScriptTarget.Latest, false, ts.ScriptKind.JS)
+    const findExports = (node: ts.Node): void => {
+      if (ts.isExportSpecifier(node)) exported.add((node.propertyName ?? node.name).text)
+      else if (ts.isExportDeclaration(node) || ts.isNamedExports(node)) ts.forEachChild(node, findExports)
+    }
+    const findNames = (node: ts.Node): void => {
+      if (ts.isPrivateIdentifier(node) && exported.has(node.text.slice(1))) ends.push(node.end)
+      ts.forEachChild(node, findNames)
+    }
+    ts.forEachChild(source, findExports)
+    findNames(source)
+    const parts = ends.map((end, index) => code.slice(ends[index - 1] ?? 0, end))
+    return { code: [...parts, code.slice(ends.at(-1) ?? 0)].join('_'), map: map ?? null }
+  },
+}
+
 export default defineConfig([
   {
     ...common,
@@ -76,6 +103,7 @@ export default defineConfig([
     // What an application never calls is never loaded: subsystems behind `import()` become files of their own.
     splitting: true,
     esbuildPlugins: [behindEngine],
+    plugins: [privateNames],
     // `import.meta.url` in the CommonJS build.
     shims: true,
     // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
