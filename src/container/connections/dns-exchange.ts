@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 
 /** The longest answer that is read: what it takes to decode one grows with its square. */
-export const longestAnswer = 8192
+const longestAnswer = 8192
 
 /** How a name server did not answer. */
 export class DnsFailure extends Error {}
