@@ -23,7 +23,8 @@ export interface SnapshotsContext {
  * can begin with. A handle on what the store knows under its id; any number of handles, in any number of processes, may exist of one.
  *
  * Not in it: what is on paths of the host, in a tmpfs, or only in the memory of its programs. A database begins as after a crash,
- * with all that it had acknowledged as durable.
+ * with all that it had acknowledged as durable. PostgreSQL syncs each of its files then, unless `recovery_init_sync_method` is
+ * `syncfs`, and a clone's become its own by that: with it a clone begins at once, and shares what it does not write to.
  *
  * @example
  * ```ts

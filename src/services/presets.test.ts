@@ -27,7 +27,18 @@ test('PostgreSQL', () => {
     env: { POSTGRES_USER: 'postgres', POSTGRES_PASSWORD: 'p@ss', POSTGRES_DB: 'app' },
     command: undefined,
     connectionString: 'postgres://postgres:p%40ss@172.17.0.2:1234/app',
-    beforeSnapshot: ['psql', '--no-password', '--username', 'postgres', '--dbname', 'app', '--command', 'CHECKPOINT'],
+    beforeSnapshot: [
+      'psql',
+      '--no-password',
+      '--username',
+      'postgres',
+      '--dbname',
+      'app',
+      '--command',
+      'ALTER SYSTEM SET recovery_init_sync_method = syncfs',
+      '--command',
+      'CHECKPOINT',
+    ],
     ready: ['port 5432 answering as one that is ready'],
   })
 })
