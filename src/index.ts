@@ -149,6 +149,7 @@ export type { Pruned, PruneFilters, PruneOptions } from './engine/prune-system.j
 export type { PullOptions } from './engine/pull.js'
 export type { PushListOptions, PushOptions } from './engine/push.js'
 export type { RestoreResult } from './engine/restore.js'
+export { Scope } from './engine/scope.js'
 export { Snapshot } from './engine/snapshot.js'
 export type { TakeSnapshotOptions } from './engine/snapshot-capture.js'
 export type { SnapshotInspect, SnapshotVolumeInspect } from './engine/snapshot-inspect.js'

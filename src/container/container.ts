@@ -65,7 +65,7 @@ import { isAwaited } from './waiting-attachments.js'
  * A container: a handle on what the store knows under its id. Any number of handles, in any number of processes, may exist
  * of one container; none has a state of its own.
  */
-export class Container {
+export class Container implements AsyncDisposable {
   readonly id: string
   /** The name it had when this handle was made. */
   readonly name: string
@@ -380,6 +380,24 @@ export class Container {
    */
   async remove(options: RemoveOptions = {}): Promise<void> {
     await this.#act('remove', () => remove(this.#context, this.id, options))
+  }
+
+  /**
+   * Removes it with its anonymous volumes, whatever its state; nothing happens when it has gone.
+   *
+   * @example
+   * ```ts
+   * await using redis = await engine.run('redis:7')
+   * ```
+   */
+  async close(): Promise<void> {
+    if (this.#context.hasGoneWithEngine(this.id)) return
+    const { close } = await import('./close.js')
+    await this.#act('remove', () => close(this.#context, this.id))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   /**

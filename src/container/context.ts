@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { Abandoned } from '../engine/abandoned.js'
 import type { EventsOptions } from '../engine/events.js'
 import type { Image } from '../engine/image.js'
 import type { Snapshot } from '../engine/snapshot.js'
@@ -154,6 +155,10 @@ export interface ContainerContext {
   readonly live: Map<string, Live>
   /** Those of them whose program has ended, while the teardown goes on. */
   readonly finishing: Set<string>
+  /** Ephemeral things whose process is no more. */
+  readonly abandoned: Pick<Abandoned, 'finish' | 'sweep' | 'isGone'>
+  /** Whether a container was one of this engine's, which went with it. */
+  hasGoneWithEngine(id: string): boolean
   /** Runs that are over, and looked at again: until nothing is left of them, or the engine is closed. */
   readonly unfinished: Map<string, Promise<void>>
   /**

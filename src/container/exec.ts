@@ -55,7 +55,7 @@ export interface ExecResult {
 }
 
 /** A running exec that this process has started, and its streams. */
-export interface ExecProcess extends SessionStreams {
+export interface ExecProcess extends SessionStreams, AsyncDisposable {
   /** By which any process finds it: `container.getExec(id)`. */
   readonly id: string
   /** As the host sees it. */
@@ -70,6 +70,8 @@ export interface ExecProcess extends SessionStreams {
   /** Lets go of its streams; it runs on. */
   detach(): void
   inspect(): Promise<ExecInspect>
+  /** Kills it with everything it has started, and waits for its end; nothing happens when it has ended. */
+  close(): Promise<void>
 }
 
 /** A process that runs, its container, and when it ends. */
@@ -104,6 +106,11 @@ export async function startWith(
   const held = live.session.hold(streams.detached.then((detached) => (detached ? undefined : exit)))
   held.catch(() => {})
   if (options.stdin !== undefined) feed(streams.stdin, options.stdin)
+  const close = async () => {
+    send(live, SIGKILL)
+    // How it has ended may be gone with its container.
+    await exit.catch(() => {})
+  }
   return {
     id: exec.id,
     pid: live.pid,
@@ -116,6 +123,8 @@ export async function startWith(
     resize: (rows, columns) => void live.session.send({ type: 'resize', rows, columns }),
     detach: () => streams.letGo(),
     inspect: () => exec.inspect(),
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 

@@ -23,6 +23,7 @@ import type { Resources, Spec } from '../spec/types.js'
 import type { BuildCacheStore } from '../store/build-caches.js'
 import type { ContainerSnapshotStore } from '../store/container-snapshots.js'
 import type { ContainerRecord } from '../store/containers.js'
+import type { EphemeralStore } from '../store/ephemeral.js'
 import type { ReuseStore } from '../store/reuses.js'
 import type { WorkspaceStore } from '../store/workspaces.js'
 import type { VolumeKeeper } from '../volume/keeper.js'
@@ -36,6 +37,7 @@ import type { LogDriver } from './log-drivers.js'
 import { managedFiles, managedPaths } from './managed-files.js'
 import { leftoversFile } from './network-leftovers.js'
 import { gatewaysOf, hasNames, type Networking } from './networking.js'
+import type { Owner } from './owner.js'
 import type { Paths } from './paths.js'
 import { probeOf } from './probe.js'
 import { journalPlan } from './run-events.js'
@@ -63,6 +65,9 @@ export interface Stages {
   readonly buildCaches: BuildCacheStore
   /** Snapshots of containers. */
   readonly containerSnapshots: ContainerSnapshotStore
+  /** What ends with the process that has made it, and what of that is this engine's. */
+  readonly ephemeral: EphemeralStore
+  readonly owner: Owner
 }
 
 /** Takes a container's record through all stages, up to what is compiled into a plan. No system call that could wait. */

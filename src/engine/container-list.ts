@@ -39,6 +39,7 @@ export async function listContainers(
   sources: ListSources,
   { all = false, limit = -1, size = false, filters = {}, signal }: ListOptions,
 ): Promise<ContainerSummary[]> {
+  await sources.context.abandoned.finish()
   const present = await presentLines(sources)
   const fits = containerFilter(filters, filterContext(sources, present))
   const isEverything = all || limit > 0 || filters.status !== undefined

@@ -100,6 +100,7 @@ export class Containers {
    */
   async get(nameOrId: string): Promise<Container> {
     this.#context.closing.throwIfAborted()
+    await this.#context.abandoned.finish()
     return new Container(this.#context, this.#linked(nameOrId) ?? this.#context.containers.find(nameOrId))
   }
 

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { RunBuilder } from '../container/run-builder.js'
-import { InvalidStateError } from '../errors/index.js'
+import { CleanupError, InvalidStateError } from '../errors/index.js'
 import { reporting } from '../errors/system.js'
 import type { EngineEvent } from '../events/event.js'
 import { native, withFileLock } from '../host/index.js'
@@ -30,6 +30,7 @@ import { type EngineOptions, normalizeEngineOptions } from './options.js'
 import type { Pruned, PruneOptions } from './prune-system.js'
 import type { PullOptions } from './pull.js'
 import type { RestoreResult } from './restore.js'
+import { Scope } from './scope.js'
 import type { Snapshots } from './snapshots.js'
 import type { SystemdUnitOptions } from './systemd-unit.js'
 import type { EngineVersion } from './version.js'
@@ -58,6 +59,7 @@ export class Engine implements AsyncDisposable {
   /** Snapshots of containers of this root. */
   readonly snapshots: Snapshots
   readonly #root: OpenRoot
+  #isClosing = false
 
   private constructor(root: OpenRoot) {
     this.#root = root
@@ -125,6 +127,22 @@ export class Engine implements AsyncDisposable {
   run(image: string, command?: readonly string[], options: RunOptions & { signal?: AbortSignal } = {}): RunBuilder {
     const { signal, ...rest } = options
     return new RunBuilder(this.#root.actions, { image, command, options: rest, signal })
+  }
+
+  /**
+   * Things that are disposed of together, the newest first. All that it makes is ephemeral besides: it goes with this process, however
+   * that ends, and with the engine.
+   *
+   * @example
+   * ```ts
+   * await using scope = engine.scope()
+   * const net = await scope.network()
+   * const db = await scope.run('postgres:16').network(net.name).env({ POSTGRES_PASSWORD: 'secret' })
+   * ```
+   */
+  scope(): Scope {
+    this.#root.closing.signal.throwIfAborted()
+    return new Scope(this.#root)
   }
 
   /**
@@ -423,11 +441,22 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Lets go of the root. What is being pulled or pushed is stopped. Containers that run go on running. It waits for the
-   * teardowns of ended ones, and until the images that were loaded or pulled are on the disk.
+   * Lets go of the root. What is ephemeral is removed; what is being pulled or pushed is stopped. Other containers that run go on
+   * running. It waits for the teardowns of ended ones, and until the images that were loaded or pulled are on the disk.
+   *
+   * @throws {CleanupError} CLEANUP_FAILED for what could not be removed: all else is done then
    */
   async close(): Promise<void> {
-    if (this.#root.closing.signal.aborted) return
+    if (this.#isClosing) return
+    this.#isClosing = true
+    const { stages, scopes } = this.#root
+    const hasOwn = stages.owner.hasBegun || scopes.size > 0
+    const failures = hasOwn ? await (await import('./ephemeral-close.js')).removeOwn(this.#root) : []
+    await this.#close()
+    if (failures.length > 0) throw cannotRemove(failures)
+  }
+
+  async #close(): Promise<void> {
     const lives = [...this.#root.context.live.values()]
     this.#root.closing.abort(
       new InvalidStateError('the engine is closed', { code: 'ENGINE_CLOSED', details: { root: this.root } }),
@@ -443,6 +472,7 @@ export class Engine implements AsyncDisposable {
     await this.#root.stages.images.settled()
     await this.#root.registries.close()
     try {
+      await this.#root.stages.owner.leave()
       await this.#leave()
     } finally {
       this.#root.stages.networking.host.close()
@@ -464,4 +494,12 @@ export class Engine implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+function cannotRemove(errors: readonly unknown[]): CleanupError {
+  const why = errors.map((error) => (error instanceof Error ? error.message : String(error))).join('; ')
+  return new CleanupError(`what is ephemeral could not all be removed: ${why}: whoever opens the root tries again`, {
+    code: 'CLEANUP_FAILED',
+    details: { errors },
+  })
 }

@@ -90,9 +90,27 @@ export class NetworkBuilder implements PromiseLike<Network> {
     return this.#merge('ipamOption', options)
   }
 
+  /**
+   * Has it removed with this process, however that ends, `kill -9` included, and by `engine.close()`. Containers that are on it
+   * then, and are not ephemeral, go on without it.
+   *
+   * @example
+   * ```ts
+   * const net = await engine.networks.create('test-net').ephemeral()
+   * ```
+   */
+  ephemeral(ephemeral = true): NetworkBuilder {
+    return this.#with({ ephemeral })
+  }
+
   /** Stops the making when it fires; nothing is left of it then. */
   signal(signal: AbortSignal): NetworkBuilder {
     return new NetworkBuilder(this.#make, { ...this.#blueprint, signal })
+  }
+
+  /** @internal A builder whose making goes through a function. */
+  through(through: (make: () => Promise<Network>) => Promise<Network>): NetworkBuilder {
+    return new NetworkBuilder((blueprint) => through(() => this.#make(blueprint)), this.#blueprint)
   }
 
   /** The name and the options as data. */

@@ -17,17 +17,19 @@ import { usedSubnets } from './predefined-networks.js'
 /**
  * Records a network, then makes it. While others of the root make or remove networks it waits.
  *
+ * @param onRecorded what else is recorded of it, in the same transaction
  * @throws {ConflictError} NETWORK_EXISTS, SUBNET_OVERLAPS, ADDRESSES_EXHAUSTED; nothing is left behind then
  */
 export function createNetwork(
   networking: Networking,
   request: NetworkRequest,
   signal: AbortSignal | undefined,
+  onRecorded: (record: NetworkRecord) => void = () => {},
 ): Promise<NetworkRecord> {
   const create = () =>
     withNetworksLock(networking.stages.runRoot, signal, async () => {
       await finishRemovalsLocked(networking)
-      const make = () => makeNetwork(networking, request, signal)
+      const make = () => makeNetwork(networking, request, signal, onRecorded)
       // Until its interface is there, other roots do not see what was picked.
       return request.picked.length > 0 ? withNetworkNamespaceLock(make, signal) : make()
     })
@@ -46,12 +48,13 @@ async function makeNetwork(
   networking: Networking,
   request: NetworkRequest,
   signal: AbortSignal | undefined,
+  onRecorded: (record: NetworkRecord) => void,
 ): Promise<NetworkRecord> {
   const { store, host, stages } = networking
   const occupied = request.picked.length > 0 ? await stages.occupied() : []
   signal?.throwIfAborted()
   failpoint('network.record')
-  const record = recordNetwork(networking, request, occupied)
+  const record = recordNetwork(networking, request, occupied, onRecorded)
   try {
     failpoint('network.create')
     await host.create(record)
@@ -63,7 +66,12 @@ async function makeNetwork(
 }
 
 /** In one transaction: no two processes pick one subnet. */
-function recordNetwork(networking: Networking, request: NetworkRequest, occupied: readonly Subnet[]): NetworkRecord {
+function recordNetwork(
+  networking: Networking,
+  request: NetworkRequest,
+  occupied: readonly Subnet[],
+  onRecorded: (record: NetworkRecord) => void,
+): NetworkRecord {
   const { store, stages } = networking
   return store.transaction(() => {
     if (store.getByName(request.name)) throw networkExists(request.name)
@@ -72,6 +80,7 @@ function recordNetwork(networking: Networking, request: NetworkRequest, occupied
     checkInterface(store, id, definition.driver, definition.interface)
     const record = { id, name: request.name, createdAtMs: Date.now(), definition }
     stages.networks.insert(record)
+    onRecorded(record)
     return record
   })
 }

@@ -12,7 +12,7 @@ import { isPredefined } from './predefined-networks.js'
 
 /** What handles on networks work with. */
 export interface NetworksContext {
-  readonly stages: Pick<Stages, 'images' | 'networking'>
+  readonly stages: Pick<Stages, 'images' | 'networking' | 'owner'>
   readonly containers: ContainerContext
 }
 
@@ -33,7 +33,7 @@ export interface DisconnectOptions {
  * await net.connect(await engine.containers.get('web'), { alias: 'www' })
  * ```
  */
-export class Network {
+export class Network implements AsyncDisposable {
   readonly id: string
   readonly name: string
   readonly #context: NetworksContext
@@ -122,20 +122,49 @@ export class Network {
   async remove({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#context.containers.closing.throwIfAborted()
     const { id, name } = this.#record()
-    if (isPredefined(name))
-      throw new ConflictError(`${name} is a pre-defined network and cannot be removed`, {
-        code: 'NETWORK_PREDEFINED',
-        details: { network: name },
-      })
+    checkRemovable(name)
     await reporting(`cannot remove network ${name}`, async () => {
       await settleUsers(this.#context, id)
       await removeNetwork(this.#context.stages.networking, id, signal)
     })
   }
 
+  /**
+   * Takes everything off it, and removes it; nothing happens when it has gone.
+   *
+   * @throws {ConflictError} NETWORK_PREDEFINED
+   *
+   * @example
+   * ```ts
+   * await using net = await engine.networks.create('net')
+   * ```
+   */
+  async close(): Promise<void> {
+    const { stages, containers } = this.#context
+    if (stages.owner.hasTaken({ kind: 'network', id: this.id })) return
+    containers.closing.throwIfAborted()
+    checkRemovable(this.name)
+    await reporting(`cannot remove network ${this.name}`, async () => {
+      const { closeNetwork } = await import('./ephemeral-removal.js')
+      await closeNetwork(this.#context, this.id)
+    })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   #record(): NetworkRecord {
     return this.#context.stages.networking.store.find(this.id)
   }
+}
+
+function checkRemovable(name: string): void {
+  if (isPredefined(name))
+    throw new ConflictError(`${name} is a pre-defined network and cannot be removed`, {
+      code: 'NETWORK_PREDEFINED',
+      details: { network: name },
+    })
 }
 
 const idOf = (container: Container | string) => (typeof container === 'string' ? container : container.id)

@@ -79,6 +79,7 @@ export class Networks {
    */
   async get(nameOrId: string): Promise<Network> {
     this.#context.containers.closing.throwIfAborted()
+    await this.#context.containers.abandoned.finish()
     if (nameOrId === 'bridge')
       await this.#act('cannot make the default network', () => this.#context.stages.networking.describeBridge())
     return this.#network(this.#context.stages.networking.store.find(nameOrId))
@@ -96,6 +97,7 @@ export class Networks {
    */
   async list({ filters = {} }: ListNetworksOptions = {}): Promise<readonly NetworkSummary[]> {
     this.#context.containers.closing.throwIfAborted()
+    await this.#context.containers.abandoned.finish()
     const { networking } = this.#context.stages
     const fits = networkFilter(networking.store, filters)
     if (filters.dangling !== undefined) await this.#settleAll()
@@ -148,12 +150,18 @@ export class Networks {
   }
 
   async #make({ name, options, signal }: NetworkBlueprint): Promise<Network> {
-    this.#context.containers.closing.throwIfAborted()
+    const { containers, stages } = this.#context
+    containers.closing.throwIfAborted()
     signal?.throwIfAborted()
     const request = normalizeNetwork(name, options)
-    const record = await this.#act(`cannot create network ${name}`, () =>
-      createNetwork(this.#context.stages.networking, request, signal),
-    )
+    const { owner } = stages
+    const record = await this.#act(`cannot create network ${name}`, async () => {
+      await containers.abandoned.finish()
+      if (!options.ephemeral) return createNetwork(stages.networking, request, signal)
+      return owner.making(() =>
+        createNetwork(stages.networking, request, signal, ({ id }) => owner.own({ kind: 'network', id })),
+      )
+    })
     return this.#network(record)
   }
 

@@ -20,8 +20,10 @@ import { openContainerList } from '../store/container-list.js'
 import { openContainerSnapshots } from '../store/container-snapshots.js'
 import { type ContainerStore, openContainers } from '../store/containers.js'
 import { type Database, openDatabase } from '../store/database.js'
+import { openEphemeral } from '../store/ephemeral.js'
 import { openReuses } from '../store/reuses.js'
 import { openWorkspaces } from '../store/workspaces.js'
+import { Abandoned } from './abandoned.js'
 import { containerKnobs, type Stages } from './assemble.js'
 import { buildActions } from './build-actions.js'
 import type { BuildActions } from './build-builder.js'
@@ -48,6 +50,7 @@ import { openNetworking } from './open-networking.js'
 import { openVolumeKeeper } from './open-volumes.js'
 import { Operation } from './operation.js'
 import type { NormalizedEngineOptions } from './options.js'
+import { Owner } from './owner.js'
 import { preparePaths } from './paths.js'
 import { type PullOptions, pulling } from './pull.js'
 import { reconcile } from './reconcile.js'
@@ -79,6 +82,8 @@ export interface OpenRoot {
   /** Undefined: there are no drivers to feed. */
   readonly feeders: LogFeeders | undefined
   readonly emitter: Emitter
+  /** Those that are not closed, the oldest first. */
+  readonly scopes: Set<{ close(): Promise<void> }>
   events(options: EventsOptions): AsyncGenerator<EngineEvent, void, void>
   pull(reference: string, options: PullOptions): Operation<ImageProgress, Image | Image[]>
 }
@@ -114,6 +119,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     // As many may wait as there are containers.
     setMaxListeners(0, closing.signal)
     const containers = openContainers(database)
+    const ephemeral = openEphemeral(database)
     const stages: Stages = {
       paths,
       images,
@@ -129,6 +135,8 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       containerSnapshots: openContainerSnapshots(database),
       workspaces: openWorkspaces(database),
       reuses: openReuses(database),
+      ephemeral,
+      owner: new Owner(paths.runRoot, ephemeral),
     }
     const registries = lazyRegistries(options.registries)
     const context = containerContext(stages, database, containers, registries, bootId, closing.signal)
@@ -138,6 +146,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     return {
       ...handles(stages, context, database, registries),
       options,
+      scopes: new Set(),
       feeders: await openFeeders(context, options.logDrivers),
       stages,
       context,
@@ -222,10 +231,18 @@ function containerContext(
     bootId,
     live: new Map(),
     finishing: new Set(),
+    abandoned: new Abandoned({
+      runRoot: stages.paths.runRoot,
+      store: stages.ephemeral,
+      own: stages.owner.id,
+      stages: () => stages,
+      context: () => context,
+    }),
+    hasGoneWithEngine: (id) => stages.owner.hasTaken({ kind: 'container', id }),
     unfinished: new Map(),
     lookAgain: (id, record) => lookAgain(context, id, record),
     closing,
-    begin: (id) => beginRun(stages.networking, context, id),
+    begin: (id) => beginRun(stages, context, id),
     retireEndpoints: ({ id, attempt }) => retireEndpoints(stages.networking, { container: id, attempt }),
     end: (record, outcome, isTold) => endRun(stages, context, record, { outcome, isTold }),
     lose: (record, outcome, phase) => loseRun(stages, context, record, outcome, phase),

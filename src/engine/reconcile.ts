@@ -20,6 +20,7 @@ export async function reconcile(stages: Stages, context: ContainerContext): Prom
   const { root, containers, runRoot, volumes } = stages.paths
   // Listed before the records are read: each is made after its record, or under a held lock.
   const found = new Set([...readdirSync(runRoot), ...readdirSync(containers), ...stages.cgroups.names()])
+  await context.abandoned.sweep()
   for (const record of context.containers.list()) {
     failpoint('reconcile.record')
     if (record.phase === 'started') await settle(context, record)

@@ -29,6 +29,7 @@ import {
 import { readEnvFiles } from './env-files.js'
 import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
+import { recordOwner } from './ownership.js'
 import { clonePoints, keepingSnapshot, recordClone, requestedOptions, withOrigins } from './snapshot-clones.js'
 import { ensureHost } from './wiring.js'
 
@@ -63,10 +64,22 @@ export function createContainer(
   onRecorded?: OnRecorded,
 ): Promise<Container> {
   return traced('inboard:container.create', tracedRequest(request), async (message) => {
-    const record = await recordCreated(stages, context, request, onRecorded)
+    const create = () => recordCreated(stages, context, request, onRecorded)
+    const record = await owned(stages, context, request, create)
     nameIn(message, record)
     return new Container(context, record)
   })
+}
+
+/** What is ephemeral begins only while its owner stays. What was left of others may have what is asked for. */
+async function owned<Result>(
+  { owner }: Stages,
+  { abandoned }: ContainerContext,
+  { options }: RunRequest,
+  make: () => Promise<Result>,
+): Promise<Result> {
+  await abandoned.finish()
+  return options.ephemeral ? owner.making(make) : make()
 }
 
 const tracedRequest =
@@ -126,20 +139,22 @@ export function runContainer(
   onRecorded?: OnRecorded,
   draft?: ContainerRecord,
 ) {
-  return traced('inboard:container.run', tracedRequest(request), async (message) => {
-    const { record, lock } = await traced('inboard:container.create', tracedRequest(request), async (message) => {
-      const recorded = await recordStarted(stages, context, request, streams, onRecorded, draft)
-      nameIn(message, recorded.record)
-      return recorded
+  const run = () =>
+    traced('inboard:container.run', tracedRequest(request), async (message) => {
+      const { record, lock } = await traced('inboard:container.create', tracedRequest(request), async (message) => {
+        const recorded = await recordStarted(stages, context, request, streams, onRecorded, draft)
+        nameIn(message, recorded.record)
+        return recorded
+      })
+      nameIn(message, record)
+      try {
+        const live = await launch(context, record, lock, streams)
+        return { container: new Container(context, record), live }
+      } finally {
+        stages.networking.ahead.delete(record.id)
+      }
     })
-    nameIn(message, record)
-    try {
-      const live = await launch(context, record, lock, streams)
-      return { container: new Container(context, record), live }
-    } finally {
-      stages.networking.ahead.delete(record.id)
-    }
-  })
+  return owned(stages, context, request, run)
 }
 
 /** Records a container as started, with the lock of its run directory held. */
@@ -285,6 +300,7 @@ async function insert(
         join(stages.networking, inserted, membership)
         useMounts(stages, inserted)
         recordClone(stages, snapshot, inserted.id)
+        recordOwner(stages, context, inserted, there)
         onRecorded?.(inserted)
         return inserted
       }

@@ -1,7 +1,7 @@
 import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { replaceNames } from '../network/name-records.js'
-import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
 import type { Stages } from './assemble.js'
 import { nameRecord } from './container-names.js'
 import { activateEndpoints } from './endpoints.js'
@@ -11,8 +11,15 @@ import { renewTexts, tellFailure, tellLoss } from './run-events.js'
 type Records = Pick<ContainerContext, 'containers' | 'bootId'>
 
 /** created or exited → started, with its places on networks taken; undefined when another process was first. */
-export async function beginRun(networking: Networking, { containers, bootId }: Records, id: string) {
+export async function beginRun(
+  { networking, ephemeral }: Pick<Stages, 'networking' | 'ephemeral'>,
+  { containers, bootId, abandoned }: Records & Pick<ContainerContext, 'abandoned'>,
+  id: string,
+) {
   const { store } = networking
+  // With its run directory locked: who undoes what the owner had comes after this, or has been there.
+  const owner = ephemeral.ownerOf('container', id)
+  if (owner !== undefined && abandoned.isGone(owner)) throw noSuchContainer(id)
   if (store.endpointsOf(id).some(({ networkName }) => networkName === 'bridge')) await networking.bridge()
   return store.transaction(() => {
     const record = containers.begin(id, bootId)

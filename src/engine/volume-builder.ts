@@ -48,9 +48,27 @@ export class VolumeBuilder implements PromiseLike<Volume> {
     return this.#with({ labels: { ...this.#blueprint.options.labels, ...labels } })
   }
 
+  /**
+   * Has it removed with this process, however that ends, `kill -9` included, and by `engine.close()`. When a container that does
+   * not end with this process refers to it, it stays, as a volume like others.
+   *
+   * @example
+   * ```ts
+   * const data = await engine.volumes.create('test-data').ephemeral()
+   * ```
+   */
+  ephemeral(ephemeral = true): VolumeBuilder {
+    return this.#with({ ephemeral })
+  }
+
   /** Stops the making when it fires; nothing is left of it then. */
   signal(signal: AbortSignal): VolumeBuilder {
     return new VolumeBuilder(this.#make, { ...this.#blueprint, signal })
+  }
+
+  /** @internal A builder whose making goes through a function. */
+  through(through: (make: () => Promise<Volume>) => Promise<Volume>): VolumeBuilder {
+    return new VolumeBuilder((blueprint) => through(() => this.#make(blueprint)), this.#blueprint)
   }
 
   /** The name and the options as data. */

@@ -11,6 +11,8 @@ export interface CreateVolumeOptions {
   /** The driver's, by its names: `{ type: 'tmpfs', device: 'tmpfs', o: 'size=100m' }` with `local`. */
   readonly driverOptions?: Readonly<Record<string, string>>
   readonly labels?: Readonly<Record<string, string>>
+  /** It is removed with the process that makes it, however that ends. Default false. */
+  readonly ephemeral?: boolean
 }
 
 /** What volumes have that were made without a name. */

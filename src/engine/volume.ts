@@ -22,7 +22,7 @@ import { inspectVolume, type VolumeInspect } from './volume-inspect.js'
 
 /** What handles on volumes work with. */
 export interface VolumesContext {
-  readonly stages: Pick<Stages, 'volumes'>
+  readonly stages: Pick<Stages, 'volumes' | 'ephemeral' | 'owner'>
   readonly containers: ContainerContext
 }
 
@@ -51,7 +51,7 @@ export interface RemoveVolumeOptions {
  * console.log((await data.inspect()).Mountpoint)
  * ```
  */
-export class Volume {
+export class Volume implements AsyncDisposable {
   readonly name: string
   readonly #context: VolumesContext
 
@@ -103,6 +103,30 @@ export class Volume {
         if (!force || !(error instanceof NotFoundError) || error.code !== 'VOLUME_NOT_FOUND') throw error
       }
     })
+  }
+
+  /**
+   * Removes it with its data; nothing happens when it has gone.
+   *
+   * @throws {ConflictError} VOLUME_IN_USE while containers refer to it; {VolumeError} VOLUME_DRIVER_FAILED
+   *
+   * @example
+   * ```ts
+   * await using scratch = await engine.volumes.create('scratch')
+   * ```
+   */
+  async close(): Promise<void> {
+    const { stages, containers } = this.#context
+    if (stages.owner.hasTaken({ kind: 'volume', id: this.name })) return
+    containers.closing.throwIfAborted()
+    await this.#act('remove', async () => {
+      const { closeVolume } = await import('./ephemeral-removal.js')
+      await closeVolume(stages, containers, this.name)
+    })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   /**
@@ -259,7 +283,10 @@ export function either({ containers: { closing } }: VolumesContext, signal: Abor
 }
 
 /** Records the ends of a volume's containers that nobody has seen yet: some are no more then. */
-export async function settleUsers({ stages, containers }: VolumesContext, volume: string): Promise<void> {
+export async function settleUsers(
+  { stages, containers }: { readonly stages: Pick<Stages, 'volumes'>; readonly containers: ContainerContext },
+  volume: string,
+): Promise<void> {
   for (const { container, phase } of stages.volumes.store.users(volume)) {
     const record = phase === 'started' && containers.containers.get(container)
     if (record) await settle(containers, record)

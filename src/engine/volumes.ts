@@ -4,6 +4,7 @@ import { isVolumeName } from '../spec/volume-name.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import type { DriverVolume } from '../volume/driver.js'
 import { noSuchVolume } from '../volume/volume-errors.js'
+import { ownVolume } from './ownership.js'
 import { isRemoved } from './prune.js'
 import { either, settleUsers, Volume, type VolumesContext } from './volume.js'
 import { type VolumeBlueprint, VolumeBuilder } from './volume-builder.js'
@@ -96,6 +97,7 @@ export class Volumes {
     const stop = either(this.#context, signal)
     const { volumes } = this.#context.stages
     return reporting(`cannot look for volume ${name}`, async () => {
+      await this.#context.containers.abandoned.finish()
       const state = volumes.store.get(name)?.state
       // What was cut short of its making or removal is finished; where its driver cannot, there is something to be removed.
       if (state && state !== 'ready') await volumes.recover(name, stop).catch(() => stop.throwIfAborted())
@@ -122,6 +124,7 @@ export class Volumes {
     const { volumes } = this.#context.stages
     const fits = volumeFilter(volumes.store, filters)
     return reporting('cannot list the volumes', async () => {
+      await this.#context.containers.abandoned.finish()
       if (filters.dangling !== undefined) await this.#settleAll()
       const isWanted = (driver: string) => filters.driver === undefined || [filters.driver].flat().includes(driver)
       const { told, failures } = await askDrivers(volumes, isWanted, stop)
@@ -172,16 +175,19 @@ export class Volumes {
   async #make({ name, options, signal }: VolumeBlueprint): Promise<Volume> {
     const stop = either(this.#context, signal)
     const request = volumeRequest(name, options)
-    const { volumes } = this.#context.stages
-    await reporting(`cannot create volume ${request.name}`, async () => {
+    const { volumes, owner } = this.#context.stages
+    const onMade = options.ephemeral ? ownVolume(this.#context.stages, request.name) : () => {}
+    const make = async () => {
+      await this.#context.containers.abandoned.finish()
       await volumes.adoptKnown([request], stop)
-      await volumes.having([request], () => {}, stop)
+      await volumes.having([request], onMade, stop)
       // Not after somebody has removed it: nothing would belong to what this makes.
       await volumes.locked(request.name, () => {
         const record = volumes.store.get(request.name)
         if (record?.state === 'ready') volumes.prepare(record)
       })
-    })
+    }
+    await reporting(`cannot create volume ${request.name}`, () => (options.ephemeral ? owner.making(make) : make()))
     return new Volume(this.#context, request.name)
   }
 

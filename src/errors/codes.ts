@@ -21,6 +21,7 @@ export const errorTable = {
   EXEC_STARTED: 'ConflictError',
   INVALID_STATE: 'InvalidStateError',
   ENGINE_CLOSED: 'InvalidStateError',
+  SCOPE_CLOSED: 'InvalidStateError',
   /** As many health checks as it takes have failed in a row; `details.output` of the last. */
   CONTAINER_UNHEALTHY: 'InvalidStateError',
   /** What was waited for did not come in time. */

@@ -27,6 +27,8 @@ export interface CreateNetworkOptions {
   /** `'default'`, or `'null'`: no addresses. */
   readonly ipamDriver?: string
   readonly ipamOption?: Readonly<Record<string, string>>
+  /** It is removed with the process that makes it, however that ends. Default false. */
+  readonly ephemeral?: boolean
 }
 
 /** What a network is to be, checked and with all defaults, but for subnets that are yet to be picked. */

@@ -173,7 +173,8 @@ function parseMode(option: string, name: string, mode = ''): 'private' | 'host' 
 }
 
 function parseLife(raw: RunOptions) {
-  const rm = checkFlag('rm', raw.rm)
+  const isEphemeral = checkFlag('ephemeral', raw.ephemeral)
+  const rm = checkFlag('rm', raw.rm) || isEphemeral
   const restartPolicy = parseRestart(raw.restart)
   checkRestartAndRemoval(restartPolicy, rm)
   parseReuse(raw)
@@ -181,6 +182,7 @@ function parseLife(raw: RunOptions) {
     rm,
     restartPolicy,
     ...compact({
+      ephemeral: isEphemeral ? (true as const) : undefined,
       platform: raw.platform === undefined ? undefined : parsePlatform(checkText('platform', raw.platform)),
       stopSignal:
         raw.stopSignal === undefined ? undefined : checkSignal('stopSignal', checkText('stopSignal', raw.stopSignal)),

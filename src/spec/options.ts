@@ -91,6 +91,8 @@ export interface RunOptions {
   readonly label?: Readonly<Record<string, string>> | readonly string[]
   readonly init?: boolean
   readonly rm?: boolean
+  /** It ends and is removed with the process that makes it, however that ends; implies `rm`. Default false. */
+  readonly ephemeral?: boolean
   /** `'json-file'` (the default), `'local'`, `'none'`, or one that the engine was given. */
   readonly logDriver?: string
   /** Its options: `'max-size=10m'`, or an object; each is added to those before. */
@@ -336,6 +338,8 @@ export interface ContainerConfig {
   readonly labels: Readonly<Record<string, string>>
   readonly init: boolean
   readonly rm: boolean
+  /** It belongs to the process that has made it. */
+  readonly ephemeral?: true
   readonly restartPolicy: RestartPolicy
   readonly log: LogConfig
   readonly shmSize: number

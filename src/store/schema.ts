@@ -288,4 +288,18 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX reuses_by_container ON reuses (container);
   `,
+  // 9: things that end with their process
+  `
+  -- What belongs to the engine that has made it: gone when nobody holds the lock 'alive' of runRoot/owners/OWNER any more.
+  CREATE TABLE ephemeral (
+    kind         TEXT NOT NULL,                 -- container | network | volume
+    id           TEXT NOT NULL,                 -- the id of that, or its name
+    owner        TEXT NOT NULL,                 -- 32 hex digits
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ephemeral_by_owner ON ephemeral (owner, kind, id);
+  CREATE TRIGGER ephemeral_container AFTER DELETE ON containers BEGIN DELETE FROM ephemeral WHERE kind = 'container' AND id = OLD.id; END;
+  CREATE TRIGGER ephemeral_network AFTER DELETE ON networks BEGIN DELETE FROM ephemeral WHERE kind = 'network' AND id = OLD.id; END;
+  CREATE TRIGGER ephemeral_volume AFTER DELETE ON volumes BEGIN DELETE FROM ephemeral WHERE kind = 'volume' AND id = OLD.name; END;
+  `,
 ]

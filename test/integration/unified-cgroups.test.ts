@@ -8,6 +8,7 @@ import { launchContainer } from '../../src/engine/launcher.js'
 import { openNetworking } from '../../src/engine/open-networking.js'
 import { openVolumeKeeper } from '../../src/engine/open-volumes.js'
 import { normalizeEngineOptions } from '../../src/engine/options.js'
+import { Owner } from '../../src/engine/owner.js'
 import { preparePaths } from '../../src/engine/paths.js'
 import { openJournal } from '../../src/events/journal.js'
 import { openOutbox } from '../../src/events/outbox.js'
@@ -20,6 +21,7 @@ import { openBuildCacheStore } from '../../src/store/build-caches.js'
 import { openContainerSnapshots } from '../../src/store/container-snapshots.js'
 import { openContainers } from '../../src/store/containers.js'
 import { openDatabase } from '../../src/store/database.js'
+import { openEphemeral } from '../../src/store/ephemeral.js'
 import { openReuses } from '../../src/store/reuses.js'
 import { openWorkspaces } from '../../src/store/workspaces.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -69,6 +71,8 @@ beforeAll(async () => {
     workspaces: openWorkspaces(database),
     containerSnapshots: openContainerSnapshots(database),
     reuses: openReuses(database),
+    ephemeral: openEphemeral(database),
+    owner: new Owner(paths.runRoot, openEphemeral(database)),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {

@@ -9,6 +9,19 @@ export abstract class LifeOptions extends HealthOptions {
     return this.with({ rm })
   }
 
+  /**
+   * Has it end with this process, however that ends, `kill -9` included: it is killed and removed at once, with its anonymous volumes,
+   * and so it is by `engine.close()`. Implies `rm()`; not together with `restart()`.
+   *
+   * @example
+   * ```ts
+   * const redis = await engine.run('redis:7').ephemeral()
+   * ```
+   */
+  ephemeral(ephemeral = true): this {
+    return this.with({ ephemeral })
+  }
+
   /** When it is started again after its end: `'on-failure:3'`, `'always'`, `'unless-stopped'`. Default `'no'`. */
   restart(restart: RestartInput): this {
     return this.with({ restart })
