@@ -72,15 +72,17 @@ export class Container implements AsyncDisposable {
   readonly #context: ContainerContext
   #fs: ContainerFs | undefined
   readonly #expected: ExpectedReadiness | undefined
+  readonly #isEphemeral: boolean
 
   /** @internal */
   constructor(
     context: ContainerContext,
-    record: Pick<ContainerRecord, 'id' | 'name'>,
+    record: Pick<ContainerRecord, 'id' | 'name'> & Partial<Pick<ContainerRecord, 'config'>>,
     expected?: ExpectedReadiness | undefined,
   ) {
     this.#context = context
     this.#expected = expected
+    this.#isEphemeral = record.config?.ephemeral === true
     this.id = record.id
     this.name = record.name
   }
@@ -391,7 +393,8 @@ export class Container implements AsyncDisposable {
    * ```
    */
   async close(): Promise<void> {
-    if (this.#context.hasGoneWithEngine(this.id)) return
+    // It went with the engine.
+    if (this.#isEphemeral && this.#context.closing.aborted) return
     const { close } = await import('./close.js')
     await this.#act('remove', () => close(this.#context, this.id))
   }

@@ -157,8 +157,6 @@ export interface ContainerContext {
   readonly finishing: Set<string>
   /** Ephemeral things whose process is no more. */
   readonly abandoned: Pick<Abandoned, 'finish' | 'sweep' | 'isGone'>
-  /** Whether a container was one of this engine's, which went with it. */
-  hasGoneWithEngine(id: string): boolean
   /** Runs that are over, and looked at again: until nothing is left of them, or the engine is closed. */
   readonly unfinished: Map<string, Promise<void>>
   /**

@@ -37,10 +37,12 @@ export class Network implements AsyncDisposable {
   readonly id: string
   readonly name: string
   readonly #context: NetworksContext
+  readonly #isEphemeral: boolean
 
   /** @internal */
-  constructor(context: NetworksContext, { id, name }: Pick<NetworkRecord, 'id' | 'name'>) {
+  constructor(context: NetworksContext, { id, name }: Pick<NetworkRecord, 'id' | 'name'>, isEphemeral = false) {
     this.#context = context
+    this.#isEphemeral = isEphemeral
     this.id = id
     this.name = name
   }
@@ -140,9 +142,10 @@ export class Network implements AsyncDisposable {
    * ```
    */
   async close(): Promise<void> {
-    const { stages, containers } = this.#context
-    if (stages.owner.hasTaken({ kind: 'network', id: this.id })) return
-    containers.closing.throwIfAborted()
+    const { closing } = this.#context.containers
+    // It went with the engine.
+    if (this.#isEphemeral && closing.aborted) return
+    closing.throwIfAborted()
     checkRemovable(this.name)
     await reporting(`cannot remove network ${this.name}`, async () => {
       const { closeNetwork } = await import('./ephemeral-removal.js')

@@ -162,7 +162,7 @@ export class Networks {
         createNetwork(stages.networking, request, signal, ({ id }) => owner.own({ kind: 'network', id })),
       )
     })
-    return this.#network(record)
+    return new Network(this.#context, record, options.ephemeral)
   }
 
   /** Containers whose end nobody has seen yet would keep their networks in use. */

@@ -238,7 +238,6 @@ function containerContext(
       stages: () => stages,
       context: () => context,
     }),
-    hasGoneWithEngine: (id) => stages.owner.hasTaken({ kind: 'container', id }),
     unfinished: new Map(),
     lookAgain: (id, record) => lookAgain(context, id, record),
     closing,

@@ -14,7 +14,6 @@ export class Owner {
   readonly #store: EphemeralStore
   #locks: { readonly lock: number; readonly alive: number } | undefined
   readonly #making = new Set<Promise<unknown>>()
-  readonly #gone = new Set<string>()
   #isLeaving = false
 
   constructor(runRoot: string, store: EphemeralStore) {
@@ -49,11 +48,6 @@ export class Owner {
     this.#store.insert(thing, this.id)
   }
 
-  /** Whether a thing was its own, and went when it left. */
-  hasTaken({ kind, id }: EphemeralThing): boolean {
-    return this.#gone.has(`${kind} ${id}`)
-  }
-
   /** Nothing is made any more; resolves when what is being made is. */
   async leaving(): Promise<void> {
     this.#isLeaving = true
@@ -62,9 +56,7 @@ export class Owner {
 
   /** What it has now, as a list of its own. */
   things(kind: EphemeralThing['kind']): string[] {
-    const ids = this.#locks ? this.#store.of(this.id, kind) : []
-    for (const id of ids) this.#gone.add(`${kind} ${id}`)
-    return ids
+    return this.#locks ? this.#store.of(this.id, kind) : []
   }
 
   /** Lets go of what it still has: whoever sees that removes it. */

@@ -54,10 +54,12 @@ export interface RemoveVolumeOptions {
 export class Volume implements AsyncDisposable {
   readonly name: string
   readonly #context: VolumesContext
+  readonly #isEphemeral: boolean
 
   /** @internal */
-  constructor(context: VolumesContext, name: string) {
+  constructor(context: VolumesContext, name: string, isEphemeral = false) {
     this.#context = context
+    this.#isEphemeral = isEphemeral
     this.name = name
   }
 
@@ -117,7 +119,8 @@ export class Volume implements AsyncDisposable {
    */
   async close(): Promise<void> {
     const { stages, containers } = this.#context
-    if (stages.owner.hasTaken({ kind: 'volume', id: this.name })) return
+    // It went with the engine.
+    if (this.#isEphemeral && containers.closing.aborted) return
     containers.closing.throwIfAborted()
     await this.#act('remove', async () => {
       const { closeVolume } = await import('./ephemeral-removal.js')

@@ -188,7 +188,7 @@ export class Volumes {
       })
     }
     await reporting(`cannot create volume ${request.name}`, () => (options.ephemeral ? owner.making(make) : make()))
-    return new Volume(this.#context, request.name)
+    return new Volume(this.#context, request.name, options.ephemeral)
   }
 
   #summary(record: VolumeRecord, scope: 'local' | 'global' = 'local'): VolumeSummary {

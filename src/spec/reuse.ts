@@ -6,11 +6,7 @@ import type { RunOptions } from './options.js'
  *
  * @throws {InvalidOptionError} INVALID_OPTION
  */
-export function parseReuse({
-  reuse,
-  rm,
-  ephemeral,
-}: RunOptions & { readonly ephemeral?: boolean }): string | undefined {
+export function parseReuse({ reuse, rm, ephemeral }: RunOptions): string | undefined {
   if (reuse === undefined) return undefined
   if (checkText('reuse', reuse) === '')
     throw invalidOption('reuse', 'invalid value for reuse: it is empty', 'give a key', reuse)

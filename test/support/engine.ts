@@ -1,5 +1,6 @@
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { native } from '../../src/host/index.js'
 import { Engine, type EngineOptions } from '../../src/index.js'
 import { buildLeaks } from './build-leaks.js'
 import { imageArchive, type TestImage } from './images.js'
@@ -57,6 +58,7 @@ export async function leaksOf(directory: string): Promise<string[]> {
   const rootId = await rootIdOf(directory)
   const found = await Promise.all([
     runDirectories(join(directory, 'run')),
+    owners(join(directory, 'run/owners')),
     names(join(directory, 'root/containers'), 'container directory'),
     snapshotLeaks(directory),
     cgroups(rootId),
@@ -77,13 +79,22 @@ const names = async (path: string, what: string) => (await readdir(path)).map((n
 const ofTheRoot: ReadonlySet<string> = new Set([
   'engines',
   'dns',
+  'made',
   'networks',
   'networks.lock',
+  'owners',
   'volumes',
   'builds',
   'snapshots',
   'reuse',
 ])
+
+/** What belongs to an engine that is open may stay as long. */
+async function owners(path: string): Promise<string[]> {
+  const found = await readdir(path).catch(() => [])
+  const left = found.filter((name) => native().isLocked(join(path, name, 'alive')) !== true)
+  return left.map((name) => `owner ${name}`)
+}
 
 const runDirectories = async (path: string) =>
   (await readdir(path)).filter((name) => !ofTheRoot.has(name)).map((name) => `run directory ${name}`)
@@ -132,7 +143,7 @@ const isOurs = async (pid: string) => (await target(`/proc/${pid}/exe`)).startsW
 async function holdsLock(pid: string, directory: string): Promise<boolean> {
   const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
   const targets = await Promise.all(descriptors.map((fd) => target(`/proc/${pid}/fd/${fd}`)))
-  return targets.some((path) => path.startsWith(`${directory}/run/`) && /\/lock|\/exec\/[0-9a-f]{64}/.test(path))
+  return targets.some((path) => path.startsWith(`${directory}/run/`) && /run\/[0-9a-f]{64}\/lock|\/exec\/[0-9a-f]{64}/.test(path))
 }
 
 /** Of a resolver or a relay. */
