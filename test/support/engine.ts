@@ -143,7 +143,9 @@ const isOurs = async (pid: string) => (await target(`/proc/${pid}/exe`)).startsW
 async function holdsLock(pid: string, directory: string): Promise<boolean> {
   const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])
   const targets = await Promise.all(descriptors.map((fd) => target(`/proc/${pid}/fd/${fd}`)))
-  return targets.some((path) => path.startsWith(`${directory}/run/`) && /run\/[0-9a-f]{64}\/lock|\/exec\/[0-9a-f]{64}/.test(path))
+  return targets.some(
+    (path) => path.startsWith(`${directory}/run/`) && /run\/[0-9a-f]{64}\/lock|\/exec\/[0-9a-f]{64}/.test(path),
+  )
 }
 
 /** Of a resolver or a relay. */
