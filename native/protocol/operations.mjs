@@ -90,6 +90,8 @@ export const netlinkSockets = {
   container: 1,
   /** The netlink socket in a slot (nfnetlink: who closes one after a change may wait, so the engine keeps it open). */
   slot: 2,
+  /** An nfnetlink socket of the supervisor's own in the host's network namespace. */
+  filter: 3,
 }
 
 /**
@@ -171,7 +173,7 @@ export const operations = [
   {
     code: 12,
     name: 'write_file',
-    in: ['prepare', 'container'],
+    in: ['prepare', 'container', 'teardown'],
     fields: { path: 'str', mode: 'u64', data: 'bytes' },
     doc: 'Creates or truncates (O_CREAT|O_TRUNC|O_NOFOLLOW) a file in a directory the engine owns, with the exact mode.',
   },
@@ -533,7 +535,7 @@ export const operations = [
   {
     code: 70,
     name: 'title',
-    in: ['monitor', 'prepare'],
+    in: ['monitor', 'prepare', 'container'],
     fields: { text: 'str' },
     doc: 'The name of the supervisor in ps(1) (PR_SET_NAME, 15 bytes).',
   },
@@ -636,6 +638,85 @@ export const operations = [
     doc: 'rmdir of a cgroup directory; that somebody is in it still (EBUSY) is success.',
   },
   { code: 83, name: 'remove_file', in: ['teardown'], fields: { path: 'str' }, doc: 'unlink(2).' },
+
+  // ---- the keeper of what ends with its owner: a task whose container section is `await_end` -----------------------------
+  {
+    code: 120,
+    name: 'name_lock',
+    in: ['container'],
+    fields: { path: 'str' },
+    doc: 'Gives the file of the lock a name, if it has none: it was opened with O_TMPFILE, so that nothing is left of it when nobody comes to this.',
+  },
+  {
+    code: 110,
+    name: 'await_end',
+    in: ['container'],
+    fields: { directory: 'str' },
+    doc: 'The last operation of its section. Sends `started`, and waits until the connection of the engine that spawned us ends, in whatever way. Then the task plans that are in the directory are executed, whose names begin with the digit of their turn: first the sections `ending` of all, then the sections `teardown` of those that begin with 1, with 2, with 3; then the section teardown of this plan, and, with the lock given back, that of the plan `4-root`. What a plan has locked is free at its end. A file that is no plan is passed over. What follows a guard is a number of operations, `skip`, that are passed over when it says so.',
+  },
+  {
+    code: 111,
+    name: 'tell',
+    in: ['ending'],
+    fields: { path: 'str', frame: 'bytes' },
+    doc: 'Sends a frame to the supervisor that listens in a run directory; that there is none is success.',
+  },
+  {
+    code: 112,
+    name: 'claim_run',
+    in: ['teardown'],
+    fields: { path: 'str', frame: 'bytes', patience: 'u64', skip: 'u64' },
+    doc: 'Takes the lock of a run directory that is there, telling its supervisor the frame until that has gone. Fails, and skips, when so many ms after the end of the connection it is still held.',
+  },
+  {
+    code: 113,
+    name: 'undo_run',
+    in: ['teardown'],
+    fields: { path: 'str', skip: 'u64' },
+    doc: 'Executes the sections ending and teardown of the task plan in a file, if it is there; skips when something of it fails.',
+  },
+  {
+    code: 114,
+    name: 'unmount',
+    in: ['teardown'],
+    fields: { path: 'str' },
+    doc: 'Unmounts all that is mounted at a path, first of all from the groups that it propagates to; of what is in use, lazily.',
+  },
+  {
+    code: 115,
+    name: 'remove_matching',
+    in: ['teardown'],
+    fields: { directory: 'str', prefix: 'str' },
+    doc: 'remove_tree of all that is in the directory and begins with the prefix, which is not empty.',
+  },
+  {
+    code: 116,
+    name: 'guard_lock',
+    in: ['teardown'],
+    fields: { path: 'str', patience: 'u64', skip: 'u64' },
+    doc: 'Takes the lock (flock(2)) of a file, until the end of the plan; skips when somebody has it so many ms after the end of the connection. That there is no such file is as good.',
+  },
+  {
+    code: 117,
+    name: 'guard_empty',
+    in: ['teardown'],
+    fields: { directory: 'str', patience: 'u64', skip: 'u64' },
+    doc: 'Skips when a directory is there and has something in it, for so many ms after the end of the connection.',
+  },
+  {
+    code: 118,
+    name: 'guard_text',
+    in: ['teardown'],
+    fields: { path: 'str', text: 'str', skip: 'u64' },
+    doc: 'Skips unless the file is there and its beginning (4 KiB) has the text in it.',
+  },
+  {
+    code: 119,
+    name: 'guard_tables',
+    in: ['teardown'],
+    fields: { prefix: 'str', own: 'str', skip: 'u64' },
+    doc: 'Skips when nftables has a table whose name begins with the prefix, and is not `own`, or cannot be asked.',
+  },
 ]
 
 /**

@@ -43,8 +43,13 @@ int interpret(struct supervisor *s, int section, struct failure *failure) {
     struct cursor cursor = plan_section(&s->plan, section);
     struct operation operation = {0};
     s->undoing = section >= SECTION_ENDING;
+    s->keeper.skip = 0;
     while (plan_next(&cursor, &operation)) {
         if (is_there(s, section, operation.code)) continue;
+        if (s->keeper.skip > 0) {
+            s->keeper.skip--;
+            continue;
+        }
         if (section == SECTION_CONTAINER || section == SECTION_PROBE) s->progress->step = operation.step;
         if (fault(s, operation.step) == 0 && dispatch(s, operation.code, &operation.fields) == 0) continue;
         note_failure(failure, &operation, section);

@@ -72,6 +72,7 @@ static void run_task(struct supervisor *s) {
         autoclose home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
         interpret(s, SECTION_CONTAINER, &failure);
         if (home >= 0) syscall(SYS_setns, home, CLONE_NEWNS);
+        keeper_undo(s);
     }
     interpret(s, SECTION_ENDING, &s->undone);
     struct frame completed = {.type = FRAME_COMPLETED};

@@ -48,7 +48,8 @@ static struct pollfd poll_client(const struct supervisor *s, const struct client
     short events = 0;
     if (!client_blocked(s, client)) events |= POLLIN;
     if (waits(client)) events |= POLLOUT;
-    // A client that hung up is always ready, so one that must wait is left out.
+    // A client that hung up is always ready, so one that must wait is left out, unless its end is waited for.
+    if (events == 0 && client->lifeline) return (struct pollfd){client->fd, 0, 0};
     return (struct pollfd){events == 0 ? -1 : client->fd, events, 0};
 }
 
@@ -71,6 +72,11 @@ static void serve_client(struct supervisor *s, struct client *client, short even
     if (events & POLLOUT && waits(client)) {
         client->progress_ms = monotonic_ms();
         if (spill_send(&client->spill, client->fd) < 0) return client_drop(s, client);
+    }
+    if (events & POLLHUP && client_blocked(s, client)) {
+        // What it has sent still goes to the program as long as that lives.
+        s->abandoned |= client->lifeline;
+        client->lifeline = false;
     }
     if (events & (POLLIN | POLLHUP | POLLERR)) client_read(s, client);
 }

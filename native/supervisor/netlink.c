@@ -142,7 +142,11 @@ static int socket_of(struct supervisor *s, const struct op_netlink *op) {
         if (s->network.host < 0) s->network.host = netlink_open(NETLINK_ROUTE);
         return s->network.host;
     }
-    if (op->socket > NETLINK_SLOT) return fail(EINVAL);
+    if (op->socket == NETLINK_FILTER) {
+        if (s->network.filter < 0) s->network.filter = netlink_open(NETLINK_NETFILTER);
+        return s->network.filter;
+    }
+    if (op->socket > NETLINK_FILTER) return fail(EINVAL);
     int fd = op->socket == NETLINK_SLOT ? s->slots[op->slot] : s->network.container;
     return fd < 0 ? fail(ENOTCONN) : fd;
 }

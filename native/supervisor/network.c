@@ -13,7 +13,7 @@ static int namespace_of(int *fd) {
 }
 
 void network_initialize(struct network *network) {
-    network->home = network->namespace = network->host = network->container = -1;
+    network->home = network->namespace = network->host = network->container = network->filter = -1;
     network->queries[0] = network->queries[1] = -1;
     for (int i = 0; i < HELPERS; i++) network->helpers[i].watch = network->helpers[i].pidfd = -1;
 }

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x10d408b9u
-#define OPCODE_LAST 95
+#define PLAN_FINGERPRINT 0x361ad96fu
+#define OPCODE_LAST 120
 #define FAULT_LAST 8
 #define FRAME_LAST 39
 
@@ -64,6 +64,7 @@ enum {
     NETLINK_HOST = 0,
     NETLINK_CONTAINER = 1,
     NETLINK_SLOT = 2,
+    NETLINK_FILTER = 3,
 };
 enum {
     RESTART_NO = 0,
@@ -177,6 +178,17 @@ enum {
     OP_REMOVE_TREE = 82,
     OP_CGROUP_LEAVE = 84,
     OP_REMOVE_FILE = 83,
+    OP_NAME_LOCK = 120,
+    OP_AWAIT_END = 110,
+    OP_TELL = 111,
+    OP_CLAIM_RUN = 112,
+    OP_UNDO_RUN = 113,
+    OP_UNMOUNT = 114,
+    OP_REMOVE_MATCHING = 115,
+    OP_GUARD_LOCK = 116,
+    OP_GUARD_EMPTY = 117,
+    OP_GUARD_TEXT = 118,
+    OP_GUARD_TABLES = 119,
 };
 enum {
     FRAME_HELLO = 1,
@@ -557,6 +569,64 @@ struct op_remove_file {
     const char *path;
 };
 
+struct op_name_lock {
+    const char *path;
+};
+
+struct op_await_end {
+    const char *directory;
+};
+
+struct op_tell {
+    const char *path;
+    const struct blob *frame;
+};
+
+struct op_claim_run {
+    const char *path;
+    const struct blob *frame;
+    uint64_t patience;
+    uint64_t skip;
+};
+
+struct op_undo_run {
+    const char *path;
+    uint64_t skip;
+};
+
+struct op_unmount {
+    const char *path;
+};
+
+struct op_remove_matching {
+    const char *directory;
+    const char *prefix;
+};
+
+struct op_guard_lock {
+    const char *path;
+    uint64_t patience;
+    uint64_t skip;
+};
+
+struct op_guard_empty {
+    const char *directory;
+    uint64_t patience;
+    uint64_t skip;
+};
+
+struct op_guard_text {
+    const char *path;
+    const char *text;
+    uint64_t skip;
+};
+
+struct op_guard_tables {
+    const char *prefix;
+    const char *own;
+    uint64_t skip;
+};
+
 union op_fields {
     uint64_t raw[LIMIT_FIELDS];
     struct op_section section;
@@ -620,6 +690,17 @@ union op_fields {
     struct op_remove_tree remove_tree;
     struct op_cgroup_leave cgroup_leave;
     struct op_remove_file remove_file;
+    struct op_name_lock name_lock;
+    struct op_await_end await_end;
+    struct op_tell tell;
+    struct op_claim_run claim_run;
+    struct op_undo_run undo_run;
+    struct op_unmount unmount;
+    struct op_remove_matching remove_matching;
+    struct op_guard_lock guard_lock;
+    struct op_guard_empty guard_empty;
+    struct op_guard_text guard_text;
+    struct op_guard_tables guard_tables;
 };
 
 enum field_kind { FIELD_U64, FIELD_SLOT, FIELD_STR, FIELD_BYTES, FIELD_LIST };
@@ -703,6 +784,17 @@ int do_cgroup_remove(struct supervisor *s, const struct op_cgroup_remove *op);
 int do_remove_tree(struct supervisor *s, const struct op_remove_tree *op);
 int do_cgroup_leave(struct supervisor *s, const struct op_cgroup_leave *op);
 int do_remove_file(struct supervisor *s, const struct op_remove_file *op);
+int do_name_lock(struct supervisor *s, const struct op_name_lock *op);
+int do_await_end(struct supervisor *s, const struct op_await_end *op);
+int do_tell(struct supervisor *s, const struct op_tell *op);
+int do_claim_run(struct supervisor *s, const struct op_claim_run *op);
+int do_undo_run(struct supervisor *s, const struct op_undo_run *op);
+int do_unmount(struct supervisor *s, const struct op_unmount *op);
+int do_remove_matching(struct supervisor *s, const struct op_remove_matching *op);
+int do_guard_lock(struct supervisor *s, const struct op_guard_lock *op);
+int do_guard_empty(struct supervisor *s, const struct op_guard_empty *op);
+int do_guard_text(struct supervisor *s, const struct op_guard_text *op);
+int do_guard_tables(struct supervisor *s, const struct op_guard_tables *op);
 
 #ifdef PROTOCOL_DISPATCH
 static inline int dispatch(struct supervisor *supervisor, uint32_t code, const union op_fields *fields) {
@@ -775,6 +867,17 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_REMOVE_TREE: return do_remove_tree(supervisor, &fields->remove_tree);
     case OP_CGROUP_LEAVE: return do_cgroup_leave(supervisor, &fields->cgroup_leave);
     case OP_REMOVE_FILE: return do_remove_file(supervisor, &fields->remove_file);
+    case OP_NAME_LOCK: return do_name_lock(supervisor, &fields->name_lock);
+    case OP_AWAIT_END: return do_await_end(supervisor, &fields->await_end);
+    case OP_TELL: return do_tell(supervisor, &fields->tell);
+    case OP_CLAIM_RUN: return do_claim_run(supervisor, &fields->claim_run);
+    case OP_UNDO_RUN: return do_undo_run(supervisor, &fields->undo_run);
+    case OP_UNMOUNT: return do_unmount(supervisor, &fields->unmount);
+    case OP_REMOVE_MATCHING: return do_remove_matching(supervisor, &fields->remove_matching);
+    case OP_GUARD_LOCK: return do_guard_lock(supervisor, &fields->guard_lock);
+    case OP_GUARD_EMPTY: return do_guard_empty(supervisor, &fields->guard_empty);
+    case OP_GUARD_TEXT: return do_guard_text(supervisor, &fields->guard_text);
+    case OP_GUARD_TABLES: return do_guard_tables(supervisor, &fields->guard_tables);
     default: errno = EBADMSG; return -1;
     }
 }
@@ -800,7 +903,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [10] = {"run_directory", 2, false, 1, 0, {FIELD_STR}},
     [95] = {"exec_record", 4, false, 2, 0, {FIELD_STR, FIELD_STR}},
     [11] = {"make_directory", 142, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
-    [12] = {"write_file", 10, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
+    [12] = {"write_file", 138, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_BYTES}},
     [13] = {"write_knob", 166, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
     [14] = {"open_log", 6, false, 7, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR}},
     [15] = {"stdio", 2, false, 7, -1, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_SLOT, FIELD_SLOT, FIELD_SLOT}},
@@ -851,7 +954,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [58] = {"working_directory", 24, false, 4, 0, {FIELD_STR, FIELD_U64, FIELD_U64, FIELD_U64}},
     [59] = {"umask", 24, false, 1, -1, {FIELD_U64}},
     [60] = {"execute", 24, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
-    [70] = {"title", 34, false, 1, 0, {FIELD_STR}},
+    [70] = {"title", 42, false, 1, 0, {FIELD_STR}},
     [71] = {"restart_policy", 32, false, 2, -1, {FIELD_U64, FIELD_U64}},
     [72] = {"health", 32, false, 8, 6, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR, FIELD_STR, FIELD_STR}},
     [73] = {"journal", 2, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_U64, FIELD_U64}},
@@ -865,6 +968,17 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [82] = {"remove_tree", 128, false, 1, 0, {FIELD_STR}},
     [84] = {"cgroup_leave", 128, false, 1, 0, {FIELD_STR}},
     [83] = {"remove_file", 128, false, 1, 0, {FIELD_STR}},
+    [120] = {"name_lock", 8, false, 1, 0, {FIELD_STR}},
+    [110] = {"await_end", 8, false, 1, 0, {FIELD_STR}},
+    [111] = {"tell", 64, false, 2, 0, {FIELD_STR, FIELD_BYTES}},
+    [112] = {"claim_run", 128, false, 4, 0, {FIELD_STR, FIELD_BYTES, FIELD_U64, FIELD_U64}},
+    [113] = {"undo_run", 128, false, 2, 0, {FIELD_STR, FIELD_U64}},
+    [114] = {"unmount", 128, false, 1, 0, {FIELD_STR}},
+    [115] = {"remove_matching", 128, false, 2, 0, {FIELD_STR, FIELD_STR}},
+    [116] = {"guard_lock", 128, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
+    [117] = {"guard_empty", 128, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
+    [118] = {"guard_text", 128, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
+    [119] = {"guard_tables", 128, false, 3, -1, {FIELD_STR, FIELD_STR, FIELD_U64}},
 };
 #endif
 

@@ -75,6 +75,7 @@ struct helper {
 struct network {
     int home, namespace; /* ours and the container's */
     int host, container; /* rtnetlink sockets there */
+    int filter;          /* an nfnetlink socket in ours */
     int queries[2];      /* the resolver's: udp, tcp */
     struct op_resolver resolver;
     struct helper helpers[HELPERS];
@@ -94,6 +95,18 @@ struct oom {
     short events;          /* what to poll it for */
     uint64_t before, seen; /* the count at the program's start; when it was looked at last */
     bool told;
+};
+
+enum { KEEPER_LOCKS = 8 };
+
+/* Of one who undoes what somebody else has left. */
+struct keeper {
+    const char *directory; /* of the plans; NULL: it is none */
+    int64_t ended_ms;      /* the end of the connection, on the monotonic clock */
+    uint64_t skip;         /* so many operations are passed over */
+    unsigned depth;        /* of plans in plans */
+    unsigned locks;
+    int lock[KEEPER_LOCKS]; /* held until the end of the outermost plan */
 };
 
 enum { STREAM_STDIN = 1, STREAM_STDOUT = 2, STREAM_STDERR = 4, STREAM_ALL = 7 };
@@ -125,6 +138,7 @@ struct supervisor {
     bool final;            /* it is not any more, whatever its policy */
     bool abandoned;        /* the lifeline is gone, and nobody has been killed for it yet */
     struct failure failed; /* why it could not be; count 0: it could */
+    struct keeper keeper;
     struct journal journal;
 
     enum phase phase;
@@ -344,6 +358,10 @@ void kill_everyone(const struct supervisor *s);
 void kill_session(const char *path, pid_t session);
 /* remove.c */
 int remove_tree_at(int directory, const char *name);
+
+/* keeper.c */
+/* Undoes what is left, if that is what we are for. */
+void keeper_undo(struct supervisor *s);
 
 /* files.c */
 int write_whole(int fd, const void *data, size_t length);

@@ -1,7 +1,6 @@
 import { closeSync, readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerContext } from '../container/context.js'
-import { failpoint } from '../errors/failpoint.js'
 import { claimLock, native } from '../host/index.js'
 import type { EphemeralStore } from '../store/ephemeral.js'
 import { type EphemeralStages, removeThings } from './ephemeral-removal.js'
@@ -64,7 +63,6 @@ export class Abandoned {
     const { runRoot, store, stages, context } = this.#input
     for (const deadline = performance.now() + patienceMs; isHeld(runRoot, owner); await delay(2))
       if (performance.now() > deadline) break
-    failpoint('ephemeral.finish')
     const failures = await removeThings(stages(), context(), (kind) => store.of(owner, kind))
     if (failures.length === 0) await this.#discard(owner)
   }
@@ -73,7 +71,6 @@ export class Abandoned {
     const directory = ownerDirectory(this.#input.runRoot, owner)
     const lock = claimLock(`${directory}/lock`)
     if (lock === undefined || this.#input.own === owner) return
-    failpoint('ephemeral.discard')
     await native()
       .removeTree(directory)
       .finally(() => closeSync(lock))

@@ -114,7 +114,10 @@ export function assemble(
     journal: journalPlan(stages, record, wiring.networks),
     secrets: streams.secrets,
     remove: config.rm,
-    isBound: isWorkspace,
+    // Ephemeral containers of other owners outlive this process.
+    isBound: isWorkspace || (config.ephemeral === true && stages.owner.has({ kind: 'container', id })),
+    hasBackpressure: isWorkspace,
+    isCovered: config.ephemeral === true,
   }
 }
 

@@ -19,6 +19,8 @@ export interface CgroupParents {
   freezer(id: string): Freezer | undefined
   /** All names below the parents: ids of containers. */
   names(): string[]
+  /** Where the parents are, those that were not made as well. */
+  parents(): string[]
   /** Removes the parents that no container is in. */
   remove(): void
 }
@@ -78,6 +80,7 @@ export function openCgroupParents(
         id,
       ),
     names: () => placesIn(own).flatMap(({ parent }) => directoriesIn(parent)),
+    parents: () => placesIn(own).map(({ parent }) => parent),
     remove() {
       for (const kind of kinds) removeParent(detected(), name(kind))
       made.clear()

@@ -10,6 +10,7 @@ import { ipamOf, type NetworkIpam } from './network-inspect.js'
 import type { Networking } from './networking.js'
 import { isPredefined } from './predefined-networks.js'
 import { isRemoved } from './prune.js'
+import { coverNetwork } from './undo-plans.js'
 import { wantedState } from './wanted-state.js'
 
 /** A line of `docker network ls`. */
@@ -159,7 +160,10 @@ export class Networks {
       await containers.abandoned.finish()
       if (!options.ephemeral) return createNetwork(stages.networking, request, signal)
       return owner.making(() =>
-        createNetwork(stages.networking, request, signal, ({ id }) => owner.own({ kind: 'network', id })),
+        createNetwork(stages.networking, request, signal, (made) => {
+          coverNetwork(stages, made)
+          owner.own({ kind: 'network', id: made.id })
+        }),
       )
     })
     return new Network(this.#context, record, options.ephemeral)

@@ -6,6 +6,7 @@ import { openHostNetwork } from '../network/host-network.js'
 import type { Database } from '../store/database.js'
 import { openLinks } from '../store/links.js'
 import { type NetworkRecord, openNetworks } from '../store/networks.js'
+import { coveredNetworks, type Uncover } from './covering-stores.js'
 import type { Networking } from './networking.js'
 import type { Paths } from './paths.js'
 import {
@@ -25,9 +26,10 @@ export function openNetworking(
   database: Database,
   pools: readonly AddressPool[],
   events: EventSink,
+  uncover: Uncover = () => {},
 ): Networking {
   const { rootId, runRoot } = paths
-  const store = tellingNetworks(openNetworks(database), events, isPredefined)
+  const store = tellingNetworks(coveredNetworks(openNetworks(database), uncover), events, isPredefined)
   const host = openHostNetwork({ rootId, runRoot, onWarning: warn })
   const stages: NetworkStages = {
     networks: store,

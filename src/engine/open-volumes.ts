@@ -7,6 +7,7 @@ import { DriverRegistry } from '../volume/drivers.js'
 import { VolumeKeeper } from '../volume/keeper.js'
 import { LocalDriver } from '../volume/local-driver.js'
 import { useId } from '../volume/mount.js'
+import { coveredVolumes, type Uncover } from './covering-stores.js'
 import type { NormalizedEngineOptions } from './options.js'
 import type { Paths } from './paths.js'
 
@@ -22,8 +23,9 @@ export function openVolumeKeeper(
   snapshots: Pick<SnapshotDriver, 'name'>,
   events: EventSink,
   closing: AbortSignal,
+  uncover: Uncover = () => {},
 ): VolumeKeeper {
-  const store = tellingVolumes(openVolumes(database), events)
+  const store = tellingVolumes(coveredVolumes(openVolumes(database), uncover), events)
   const local = new LocalDriver({
     directory: paths.volumes,
     optionsOf: (name) => store.get(name)?.options ?? {},

@@ -33,6 +33,7 @@ import { markStopped, reconfigure, restoreLimits } from './container-changes.js'
 import { containerFiles } from './container-files.js'
 import { deleteContainer, discardVolumes, finishFills } from './container-volumes.js'
 import { Containers } from './containers.js'
+import { coveredContainers, coveredEphemeral, uncovering } from './covering-stores.js'
 import { Emitter } from './emitter.js'
 import { type EventsOptions, eventsOf } from './events.js'
 import { clearExec, launchExec, leaveExec } from './exec-launcher.js'
@@ -60,6 +61,7 @@ import { runActions } from './run-actions.js'
 import { beginRun, endRun, loseRun, releaseRun, renameContainer } from './runs.js'
 import { Snapshot, type SnapshotsContext } from './snapshot.js'
 import { Snapshots } from './snapshots.js'
+import { rootPlan } from './undo-plans.js'
 import { Volumes } from './volumes.js'
 
 /** What an engine has while its root is open. */
@@ -118,16 +120,28 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     const closing = new AbortController()
     // As many may wait as there are containers.
     setMaxListeners(0, closing.signal)
-    const containers = openContainers(database)
-    const ephemeral = openEphemeral(database)
+    const recorded = openEphemeral(database)
+    const uncover = uncovering(paths.runRoot, recorded)
+    const ephemeral = coveredEphemeral(recorded, uncover)
+    const containers = coveredContainers(openContainers(database), (id) => {
+      if (owner.has({ kind: 'container', id })) owner.release(id)
+    })
+    const cgroups = openCgroupParents(paths.rootId, (id) => containers.get(id)?.config.cgroupParent ?? '')
+    const pools = options.addressPools ?? rootAddressPools(paths.rootId)
+    const networking = openNetworking(paths, database, pools, outbox, uncover)
+    const owner = new Owner({
+      runRoot: paths.runRoot,
+      store: ephemeral,
+      rootPlan: () => rootPlan(paths, networking.store, cgroups),
+    })
     const stages: Stages = {
       paths,
       images,
       snapshots,
-      cgroups: openCgroupParents(paths.rootId, (id) => containers.get(id)?.config.cgroupParent ?? ''),
+      cgroups,
       host: gatherHostFacts(),
-      networking: openNetworking(paths, database, options.addressPools ?? rootAddressPools(paths.rootId), outbox),
-      volumes: openVolumeKeeper(paths, database, options, snapshots, outbox, closing.signal),
+      networking,
+      volumes: openVolumeKeeper(paths, database, options, snapshots, outbox, closing.signal, uncover),
       logDrivers: options.logDrivers,
       journal,
       outbox,
@@ -136,7 +150,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       workspaces: openWorkspaces(database),
       reuses: openReuses(database),
       ephemeral,
-      owner: new Owner(paths.runRoot, ephemeral),
+      owner,
     }
     const registries = lazyRegistries(options.registries)
     const context = containerContext(stages, database, containers, registries, bootId, closing.signal)

@@ -4,6 +4,7 @@ import type { ContainerRecord } from '../store/containers.js'
 import type { VolumeRecord } from '../store/volumes.js'
 import { noSuchVolume } from '../volume/volume-errors.js'
 import type { Stages } from './assemble.js'
+import { coverVolume } from './undo-plans.js'
 
 type Ownership = Pick<Stages, 'owner' | 'ephemeral'>
 
@@ -39,12 +40,15 @@ export function recordOwner(
  * @throws {ConflictError} VOLUME_EXISTS when there was one of that name, which is not to be removed
  */
 export function ownVolume(
-  { owner, ephemeral }: Ownership,
+  { owner, ephemeral, paths }: Ownership & Pick<Stages, 'paths'>,
   name: string,
 ): (there: ReadonlyMap<string, VolumeRecord>) => void {
   return (there) => {
     const volume = there.get(name)
-    if (volume === undefined || volume.state === 'creating') return owner.own({ kind: 'volume', id: name })
+    if (volume === undefined || volume.state === 'creating') {
+      coverVolume({ owner, paths }, name)
+      return owner.own({ kind: 'volume', id: name })
+    }
     if (ephemeral.ownerOf('volume', name) === owner.id) return
     throw new ConflictError(`volume ${name} exists already, and does not end with this process: give another name`, {
       code: 'VOLUME_EXISTS',

@@ -109,6 +109,12 @@ const isTaken = ({ definition }: NetworkRecord, occupied: readonly Subnet[]) =>
 
 const isBusy = (networks: NetworkStore, { id }: NetworkRecord) => networks.hasActive(id)
 
+/** Of the default bridge, made or not. */
+export const bridgeIdentity = (rootId: string): { readonly id: string; readonly name: string } => ({
+  id: fixedId(rootId, 'bridge'),
+  name: bridgeInterface(rootId),
+})
+
 const bridgeInterface = (rootId: string): string => `ib-${rootId}`
 
 const fixedId = (rootId: string, name: string) => createHash('sha256').update(`${rootId} ${name}`).digest('hex')

@@ -31,6 +31,7 @@ import { join, type Membership, membershipOf } from './membership.js'
 import { verifyPlatform, withImage } from './missing-image.js'
 import { recordOwner } from './ownership.js'
 import { clonePoints, keepingSnapshot, recordClone, requestedOptions, withOrigins } from './snapshot-clones.js'
+import { coverContainer, uncoverContainer } from './undo-plans.js'
 import { ensureHost } from './wiring.js'
 
 /** What the verbs need: the engine's stages, and a way to get images that are not here. */
@@ -82,6 +83,23 @@ async function owned<Result>(
   return options.ephemeral ? owner.making(make) : make()
 }
 
+/** The keeper knows of it before anything of it is there, and forgets it when nothing came of it. */
+async function covered<Result>(
+  stages: Stages,
+  { containers }: ContainerContext,
+  draft: ContainerRecord,
+  make: () => Promise<Result>,
+): Promise<Result> {
+  if (!draft.config.ephemeral) return make()
+  coverContainer(stages, draft)
+  try {
+    return await make()
+  } catch (error) {
+    if (!containers.get(draft.id)) uncoverContainer(stages, draft)
+    throw error
+  }
+}
+
 const tracedRequest =
   ({ image }: RunRequest) =>
   (): TracedCreation => ({ image })
@@ -99,14 +117,16 @@ async function recordCreated(
   const record = await draftOf(stages, context, request, true)
   const membership = await membershipOf(stages.networking, context, record)
   await prepareTaken(stages, context, record, request.signal)
-  failpoint('create.insert')
-  const { result: inserted, made } = await insert(stages, context, record, membership, {
-    request,
-    isAttached: false,
-    onRecorded,
+  return covered(stages, context, record, async () => {
+    failpoint('create.insert')
+    const { result: inserted, made } = await insert(stages, context, record, membership, {
+      request,
+      isAttached: false,
+      onRecorded,
+    })
+    await prepare(stages, context, inserted, made, request.signal)
+    return inserted
   })
-  await prepare(stages, context, inserted, made, request.signal)
-  return inserted
 }
 
 /** Makes the volumes of a new container ready. When that fails there is no such container, and nothing that was made for it. */
@@ -177,8 +197,8 @@ async function recordStarted(
   ]
   if (networks.length > 0) ahead.set(draft.id, ensureHost(stages, context, networks, draft.id))
   try {
-    const isAttached = streams.attached
-    return await insertStarted(stages, context, draft, membership, { request, isAttached, onRecorded })
+    const insertion = { request, isAttached: streams.attached, onRecorded }
+    return await covered(stages, context, draft, () => insertStarted(stages, context, draft, membership, insertion))
   } catch (error) {
     ahead.delete(draft.id)
     throw error

@@ -22,7 +22,7 @@ import { inspectVolume, type VolumeInspect } from './volume-inspect.js'
 
 /** What handles on volumes work with. */
 export interface VolumesContext {
-  readonly stages: Pick<Stages, 'volumes' | 'ephemeral' | 'owner'>
+  readonly stages: Pick<Stages, 'paths' | 'volumes' | 'ephemeral' | 'owner'>
   readonly containers: ContainerContext
 }
 

@@ -79,7 +79,7 @@ export function writeNetwork(plan: PlanWriter, id: string, network: OwnNetworkPl
     for (const { slot, protocol, address, port } of ports.held)
       plan.port({ slot, protocol: protocols[protocol], address, port })
   }
-  for (const messages of firewall?.add ?? []) writeBatch(plan, firewall?.slot ?? 0, messages)
+  for (const messages of firewall?.add ?? []) writeBatch(plan, netlinkSockets.slot, firewall?.slot ?? 0, messages)
   if (names) {
     const { directory, view, resolverFilter, resolverRules, open, records } = names
     const { messages, udpAt, tcpAt } = resolverRules
@@ -98,8 +98,14 @@ export function writeNetworkEnding(
 ): void {
   for (const step of endSteps) writeStep(plan, step)
   if (names) plan.namesRemove({ directory: names.directory, view: names.view, id })
-  for (const messages of firewall?.remove ?? []) writeBatch(plan, firewall?.slot ?? 0, messages)
+  for (const messages of firewall?.remove ?? []) writeBatch(plan, netlinkSockets.slot, firewall?.slot ?? 0, messages)
   plan.networkEnd()
+}
+
+/** The same for who has nothing of the container's but its plan. */
+export function writeNetworkUndo(plan: PlanWriter, id: string, { firewall, names }: OwnNetworkPlan): void {
+  if (names) plan.namesRemove({ directory: names.directory, view: names.view, id })
+  for (const messages of firewall?.remove ?? []) writeBatch(plan, netlinkSockets.filter, 0, messages)
 }
 
 /** Where a container's names are. */
@@ -122,7 +128,6 @@ function words(numbers: readonly number[]): Uint8Array {
   return new Uint8Array(Uint32Array.from(numbers).buffer)
 }
 
-function writeBatch(plan: PlanWriter, slot: number, messages: Uint8Array): void {
-  const { slot: socket } = netlinkSockets
+function writeBatch(plan: PlanWriter, socket: number, slot: number, messages: Uint8Array): void {
   plan.netlink({ socket, slot, messages, link: '', linkAt: new Uint8Array(), namespaceAt: nowhere })
 }

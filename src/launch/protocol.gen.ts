@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x10d408b9
+export const fingerprint = 0x361ad96f
 export const modes = {
   run: 0,
   exec: 1,
@@ -59,6 +59,7 @@ export const netlinkSockets = {
   host: 0,
   container: 1,
   slot: 2,
+  filter: 3,
 } as const
 export const restartPolicies = {
   no: 0,
@@ -173,6 +174,17 @@ export const opcodes = {
   remove_tree: 82,
   cgroup_leave: 84,
   remove_file: 83,
+  name_lock: 120,
+  await_end: 110,
+  tell: 111,
+  claim_run: 112,
+  undo_run: 113,
+  unmount: 114,
+  remove_matching: 115,
+  guard_lock: 116,
+  guard_empty: 117,
+  guard_text: 118,
+  guard_tables: 119,
 } as const
 
 export type OperationName = keyof typeof opcodes
@@ -248,6 +260,17 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   82: 'remove_tree',
   84: 'cgroup_leave',
   83: 'remove_file',
+  120: 'name_lock',
+  110: 'await_end',
+  111: 'tell',
+  112: 'claim_run',
+  113: 'undo_run',
+  114: 'unmount',
+  115: 'remove_matching',
+  116: 'guard_lock',
+  117: 'guard_empty',
+  118: 'guard_text',
+  119: 'guard_tables',
 }
 
 /** Keys of the text records in the run directory. */
@@ -667,6 +690,75 @@ export interface RemoveFile {
   readonly path: string
 }
 
+/** Gives the file of the lock a name, if it has none: it was opened with O_TMPFILE, so that nothing is left of it when nobody comes to this. */
+export interface NameLock {
+  readonly path: string
+}
+
+/** The last operation of its section. Sends `started`, and waits until the connection of the engine that spawned us ends, in whatever way. Then the task plans that are in the directory are executed, whose names begin with the digit of their turn: first the sections `ending` of all, then the sections `teardown` of those that begin with 1, with 2, with 3; then the section teardown of this plan, and, with the lock given back, that of the plan `4-root`. What a plan has locked is free at its end. A file that is no plan is passed over. What follows a guard is a number of operations, `skip`, that are passed over when it says so. */
+export interface AwaitEnd {
+  readonly directory: string
+}
+
+/** Sends a frame to the supervisor that listens in a run directory; that there is none is success. */
+export interface Tell {
+  readonly path: string
+  readonly frame: Uint8Array
+}
+
+/** Takes the lock of a run directory that is there, telling its supervisor the frame until that has gone. Fails, and skips, when so many ms after the end of the connection it is still held. */
+export interface ClaimRun {
+  readonly path: string
+  readonly frame: Uint8Array
+  readonly patience: number | bigint
+  readonly skip: number | bigint
+}
+
+/** Executes the sections ending and teardown of the task plan in a file, if it is there; skips when something of it fails. */
+export interface UndoRun {
+  readonly path: string
+  readonly skip: number | bigint
+}
+
+/** Unmounts all that is mounted at a path, first of all from the groups that it propagates to; of what is in use, lazily. */
+export interface Unmount {
+  readonly path: string
+}
+
+/** remove_tree of all that is in the directory and begins with the prefix, which is not empty. */
+export interface RemoveMatching {
+  readonly directory: string
+  readonly prefix: string
+}
+
+/** Takes the lock (flock(2)) of a file, until the end of the plan; skips when somebody has it so many ms after the end of the connection. That there is no such file is as good. */
+export interface GuardLock {
+  readonly path: string
+  readonly patience: number | bigint
+  readonly skip: number | bigint
+}
+
+/** Skips when a directory is there and has something in it, for so many ms after the end of the connection. */
+export interface GuardEmpty {
+  readonly directory: string
+  readonly patience: number | bigint
+  readonly skip: number | bigint
+}
+
+/** Skips unless the file is there and its beginning (4 KiB) has the text in it. */
+export interface GuardText {
+  readonly path: string
+  readonly text: string
+  readonly skip: number | bigint
+}
+
+/** Skips when nftables has a table whose name begins with the prefix, and is not `own`, or cannot be asked. */
+export interface GuardTables {
+  readonly prefix: string
+  readonly own: string
+  readonly skip: number | bigint
+}
+
 /** Builds a launch plan: one call per operation, in order, then `finish`. */
 export class PlanWriter extends PlanEncoder<OperationName> {
   constructor() {
@@ -709,7 +801,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Creates or truncates (O_CREAT|O_TRUNC|O_NOFOLLOW) a file in a directory the engine owns, with the exact mode. (prepare, container) */
+  /** Creates or truncates (O_CREAT|O_TRUNC|O_NOFOLLOW) a file in a directory the engine owns, with the exact mode. (prepare, container, teardown) */
   writeFile(fields: WriteFile): void {
     this.begin(12, 'write_file')
     this.str(fields.path)
@@ -1144,7 +1236,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** The name of the supervisor in ps(1) (PR_SET_NAME, 15 bytes). (monitor, prepare) */
+  /** The name of the supervisor in ps(1) (PR_SET_NAME, 15 bytes). (monitor, prepare, container) */
   title(fields: Title): void {
     this.begin(70, 'title')
     this.str(fields.text)
@@ -1253,6 +1345,97 @@ export class PlanWriter extends PlanEncoder<OperationName> {
   removeFile(fields: RemoveFile): void {
     this.begin(83, 'remove_file')
     this.str(fields.path)
+    this.end()
+  }
+
+  /** Gives the file of the lock a name, if it has none: it was opened with O_TMPFILE, so that nothing is left of it when nobody comes to this. (container) */
+  nameLock(fields: NameLock): void {
+    this.begin(120, 'name_lock')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** The last operation of its section. Sends `started`, and waits until the connection of the engine that spawned us ends, in whatever way. Then the task plans that are in the directory are executed, whose names begin with the digit of their turn: first the sections `ending` of all, then the sections `teardown` of those that begin with 1, with 2, with 3; then the section teardown of this plan, and, with the lock given back, that of the plan `4-root`. What a plan has locked is free at its end. A file that is no plan is passed over. What follows a guard is a number of operations, `skip`, that are passed over when it says so. (container) */
+  awaitEnd(fields: AwaitEnd): void {
+    this.begin(110, 'await_end')
+    this.str(fields.directory)
+    this.end()
+  }
+
+  /** Sends a frame to the supervisor that listens in a run directory; that there is none is success. (ending) */
+  tell(fields: Tell): void {
+    this.begin(111, 'tell')
+    this.str(fields.path)
+    this.bytes(fields.frame)
+    this.end()
+  }
+
+  /** Takes the lock of a run directory that is there, telling its supervisor the frame until that has gone. Fails, and skips, when so many ms after the end of the connection it is still held. (teardown) */
+  claimRun(fields: ClaimRun): void {
+    this.begin(112, 'claim_run')
+    this.str(fields.path)
+    this.bytes(fields.frame)
+    this.u64(fields.patience)
+    this.u64(fields.skip)
+    this.end()
+  }
+
+  /** Executes the sections ending and teardown of the task plan in a file, if it is there; skips when something of it fails. (teardown) */
+  undoRun(fields: UndoRun): void {
+    this.begin(113, 'undo_run')
+    this.str(fields.path)
+    this.u64(fields.skip)
+    this.end()
+  }
+
+  /** Unmounts all that is mounted at a path, first of all from the groups that it propagates to; of what is in use, lazily. (teardown) */
+  unmount(fields: Unmount): void {
+    this.begin(114, 'unmount')
+    this.str(fields.path)
+    this.end()
+  }
+
+  /** remove_tree of all that is in the directory and begins with the prefix, which is not empty. (teardown) */
+  removeMatching(fields: RemoveMatching): void {
+    this.begin(115, 'remove_matching')
+    this.str(fields.directory)
+    this.str(fields.prefix)
+    this.end()
+  }
+
+  /** Takes the lock (flock(2)) of a file, until the end of the plan; skips when somebody has it so many ms after the end of the connection. That there is no such file is as good. (teardown) */
+  guardLock(fields: GuardLock): void {
+    this.begin(116, 'guard_lock')
+    this.str(fields.path)
+    this.u64(fields.patience)
+    this.u64(fields.skip)
+    this.end()
+  }
+
+  /** Skips when a directory is there and has something in it, for so many ms after the end of the connection. (teardown) */
+  guardEmpty(fields: GuardEmpty): void {
+    this.begin(117, 'guard_empty')
+    this.str(fields.directory)
+    this.u64(fields.patience)
+    this.u64(fields.skip)
+    this.end()
+  }
+
+  /** Skips unless the file is there and its beginning (4 KiB) has the text in it. (teardown) */
+  guardText(fields: GuardText): void {
+    this.begin(118, 'guard_text')
+    this.str(fields.path)
+    this.str(fields.text)
+    this.u64(fields.skip)
+    this.end()
+  }
+
+  /** Skips when nftables has a table whose name begins with the prefix, and is not `own`, or cannot be asked. (teardown) */
+  guardTables(fields: GuardTables): void {
+    this.begin(119, 'guard_tables')
+    this.str(fields.prefix)
+    this.str(fields.own)
+    this.u64(fields.skip)
     this.end()
   }
 }

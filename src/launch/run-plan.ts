@@ -6,7 +6,7 @@ import type { ContainerCgroups, Hierarchy } from './cgroups.js'
 import { type JournalPlan, writeJournal } from './journal-plan.js'
 import { type RunLog, writeLog } from './log-plan.js'
 import { parseMountOptions } from './mount-options.js'
-import { type NetworkPlan, networkFiles, writeNetwork, writeNetworkEnding } from './network-plan.js'
+import { type NetworkPlan, networkFiles, writeNetwork, writeNetworkEnding, writeNetworkUndo } from './network-plan.js'
 import type { PlanOptions } from './plan-encoder.js'
 import { type ProbePlan, writeHealth, writeProbe } from './probe-plan.js'
 import { writeProcess } from './process-steps.js'
@@ -81,6 +81,10 @@ export interface RunPlanInput {
   readonly remove: boolean
   /** It does not outlive the connection of the process that starts it. */
   readonly isBound: boolean
+  /** Whoever reads its output slows it down. */
+  readonly hasBackpressure: boolean
+  /** What is to be undone when its supervisor does not live to do it is in its run directory, for who undoes it natively. */
+  readonly isCovered: boolean
   readonly fault?: Fault
 }
 
@@ -184,11 +188,22 @@ export function planFault(fault: Fault | undefined): Omit<PlanOptions, 'mode'> {
   return { faultStep: fault.step, faultKind: fault.kind === 'kill' ? 2 : 1, faultRound }
 }
 
+/** What a killed supervisor has left, but for files. */
+function compileRunUndo(input: RunPlanInput): Uint8Array {
+  const plan = new PlanWriter()
+  plan.section('ending')
+  if (input.network.kind === 'own') writeNetworkUndo(plan, input.id, input.network)
+  plan.section('teardown')
+  writeTeardown(plan, { ...input, remove: false })
+  return plan.finish({ mode: 'task' })
+}
+
 function writePrepare(plan: PlanWriter, input: RunPlanInput, trees: Trees): void {
   const { id, spec, rootfs, paths, cgroups, stdio, shared } = input
   plan.title({ text: `inboard ${id.slice(0, 7)}` })
   if (input.isBound) plan.lifeline()
   plan.runDirectory({ path: paths.run })
+  if (input.isCovered) plan.writeFile({ path: `${paths.run}/undo`, mode: 0o600, data: compileRunUndo(input) })
   plan.makeDirectory({ path: paths.directory, mode: 0o710, existOk: 1 })
   writeJournal(plan, input.journal)
   writeRootDirectories(plan, rootfs)
@@ -242,10 +257,9 @@ const policyCodes = {
   'unless-stopped': restartPolicies.unlessStopped,
 } as const
 
-/** Of what is bound, whoever it is bound to reads the output: it is printed no faster than that. */
-function flagsOf({ stdio, isBound }: RunPlanInput): number {
+function flagsOf({ stdio, hasBackpressure }: RunPlanInput): number {
   return (
-    (isBound ? stdioFlags.backpressure : 0) |
+    (hasBackpressure ? stdioFlags.backpressure : 0) |
     (stdio.stdin ? stdioFlags.stdin : 0) |
     (stdio.attached ? stdioFlags.attached : 0) |
     (stdio.stdinOnce ? stdioFlags.stdinOnce : 0)

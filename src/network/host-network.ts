@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, truncateSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { withFileLock } from '../host/index.js'
 import { type Family, parseAddress } from './address.js'
@@ -21,7 +21,8 @@ export interface HostNetworkOptions {
   readonly rootId: string
   /**
    * All processes of the root share the file `networks` in it: its flock lets one at a time change networks, its content is
-   * what the root has made of the host: `4` and `6` for each family whose packets it made the host forward.
+   * what the root has made of the host: `4` and `6` for each family whose packets it made the host forward. Its directory
+   * `made` has a file for each network that the kernel has something of.
    */
   readonly runRoot: string
   /** What was left undone although all that was asked for is done. */
@@ -41,6 +42,7 @@ class KernelSide implements HostNetwork {
   readonly #firewall: Firewall
   readonly #flows: Flows
   readonly #lock: string
+  readonly #made: string
   readonly #onWarning: ((error: unknown) => void) | undefined
 
   constructor({ rootId, runRoot, onWarning }: HostNetworkOptions) {
@@ -48,6 +50,7 @@ class KernelSide implements HostNetwork {
     this.#firewall = new Firewall(this.#filter, tableName(rootId))
     this.#flows = new Flows(this.#filter)
     this.#lock = join(runRoot, 'networks')
+    this.#made = join(runRoot, 'made')
     this.#onWarning = onWarning
   }
 
@@ -66,12 +69,12 @@ class KernelSide implements HostNetwork {
   async create(network: KernelNetwork): Promise<void> {
     if (!hasInterface(network)) return
     await this.#alone(async () => {
-      const isNew = await this.#links.make(network)
+      const isNew = await this.#make(network)
       try {
         await this.#firewall.add(network, this.#forward([network]))
       } catch (error) {
         if (isNew) await this.#stopForwarding(network)
-        if (isNew) await this.#links.remove(network)
+        if (isNew) await this.#unmake(network)
         throw error
       }
     })
@@ -82,7 +85,7 @@ class KernelSide implements HostNetwork {
     await this.#alone(async () => {
       if (network.definition.driver === 'bridge') await this.#stopForwarding(network)
       await this.#firewall.remove(network)
-      await this.#links.remove(network)
+      await this.#unmake(network)
     })
   }
 
@@ -115,6 +118,7 @@ class KernelSide implements HostNetwork {
       await this.#links.removeAll()
       // What is left of them are addresses of bridges of others.
       for (const network of networks.filter(hasInterface)) await this.#links.remove(network)
+      rmSync(this.#made, { recursive: true, force: true })
     })
   }
 
@@ -170,6 +174,21 @@ class KernelSide implements HostNetwork {
     this.#route.close()
   }
 
+  /** Marked before: what the kernel has something of is known to whoever undoes it natively. */
+  async #make(network: KernelNetwork): Promise<boolean> {
+    const mark = `${this.#made}/${network.id}`
+    if (!existsSync(mark)) {
+      mkdirSync(this.#made, { recursive: true, mode: 0o700 })
+      writeFileSync(mark, '')
+    }
+    return this.#links.make(network)
+  }
+
+  async #unmake(network: KernelNetwork): Promise<void> {
+    await this.#links.remove(network)
+    rmSync(`${this.#made}/${network.id}`, { force: true })
+  }
+
   async #missing(networks: readonly KernelNetwork[]): Promise<'nothing' | 'exceptions' | 'some' | 'all'> {
     const [links, rules] = await Promise.all([this.#links.missing(networks), this.#firewall.missing(networks)])
     // An interface without rules: those of all others have been removed with them.
@@ -183,7 +202,7 @@ class KernelSide implements HostNetwork {
   /** Makes what is missing of these networks. What the table has of others, and of ports, stays. */
   async #complete(needed: readonly KernelNetwork[]): Promise<void> {
     for (const network of needed) {
-      if (await this.#links.make(network)) await this.#links.reattach(network)
+      if (await this.#make(network)) await this.#links.reattach(network)
       await this.#firewall.add(network, this.#forward([network]))
     }
   }
@@ -193,7 +212,7 @@ class KernelSide implements HostNetwork {
     const made: KernelNetwork[] = []
     for (const network of wanted.networks.filter(hasInterface)) {
       try {
-        if (await this.#links.make(network)) await this.#links.reattach(network)
+        if (await this.#make(network)) await this.#links.reattach(network)
         made.push(network)
       } catch (error) {
         if (needed.some(({ id }) => id === network.id)) throw error

@@ -185,6 +185,7 @@ test.each<[RunOptions, Partial<ContainerConfig>]>([
   [{ addHost: ['db:10.0.0.1', 'v6:[fe80::1]', 'w=::ffff:1.2.3.4', 'gw=host-gateway'] }, { extraHosts: ['db:10.0.0.1', 'v6:fe80::1', 'w:::ffff:1.2.3.4', 'gw:host-gateway'] }],
   [{ dns: ['8.8.8.8', 'fe80::1%eth0'], dnsSearch: ['.', 'example.com'], dnsOption: ['ndots:2'] }, { dns: ['8.8.8.8', 'fe80::1%eth0'], dnsSearch: ['.', 'example.com'], dnsOptions: ['ndots:2'] }],
   [{ ipc: 'shareable', pid: 'host', cgroupns: 'host', network: 'host' }, { ipcMode: 'shareable', pidMode: 'host', cgroupnsMode: 'host', network: 'host' }],
+  [{ ephemeral: true }, { ephemeral: true, rm: true }],
   [{ platform: 'linux/x86_64' }, { platform: 'linux/amd64' }],
   [{ platform: 'arm64/v8' }, { platform: 'linux/arm64/v8' }],
   [{ shmSize: 0 }, { shmSize: 67_108_864 }],
