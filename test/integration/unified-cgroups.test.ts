@@ -72,7 +72,7 @@ beforeAll(async () => {
     containerSnapshots: openContainerSnapshots(database),
     reuses: openReuses(database),
     ephemeral: openEphemeral(database),
-    owner: new Owner(paths.runRoot, openEphemeral(database)),
+    owner: new Owner({ runRoot: paths.runRoot, store: openEphemeral(database), rootPlan: () => new Uint8Array() }),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {

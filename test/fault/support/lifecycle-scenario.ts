@@ -164,8 +164,30 @@ export const lifecycleScenario: readonly Step[] = [
       for (const name of ['service', 'still']) await discard(engine, name)
     },
   },
+  {
+    does: 'have something that ends with it',
+    facts: { 'container ephemeral': 'running|absent' },
+    async act(user) {
+      const engine = await user.engine()
+      for (const kind of ['containers', 'networks', 'volumes'] as const)
+        await engine[kind].get('ephemeral').then((one) => one.close(), ignoringMissing)
+      await engine.networks.create('ephemeral').ephemeral()
+      await engine.volumes.create('ephemeral').ephemeral()
+      await engine
+        .run('busybox', ['sleep', '1000'])
+        .name('ephemeral')
+        .network('ephemeral')
+        .volume('ephemeral:/data')
+        .volume('/anonymous')
+        .ephemeral()
+    },
+  },
   { does: 'close', facts: {}, act: (user) => user.close() },
 ]
+
+function ignoringMissing(error: { code?: string }): void {
+  if (!error.code?.endsWith('_NOT_FOUND')) throw error
+}
 
 const spoolOf = ({ root }: Pick<Roots, 'root'>) => `${dirname(root)}/spool`
 
@@ -232,4 +254,5 @@ function ignoring(code: string): (error: { code?: string }) => undefined {
 }
 
 /** Failpoints that only this scenario passes. */
-export const isOfLifecycle = (name: string): boolean => /^(events|exec|log-feeder|restore|update|view)\./.test(name)
+export const isOfLifecycle = (name: string): boolean =>
+  /^(events|exec|log-feeder|owner|restore|update|view)\./.test(name)
