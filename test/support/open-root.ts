@@ -44,6 +44,7 @@ async function closeRoot({ closing, context, stages, registries, database, inUse
   await stages.volumes.close()
   await stages.images.settled()
   await registries.close()
+  await stages.owner.leave()
   stages.cgroups.remove()
   await stages.networking.leave()
   stages.networking.host.close()
