@@ -226,7 +226,7 @@ async function leftWhenEmpty(engine: Engine, { root, runRoot }: Roots): Promise<
     ...left(join(root, 'content/sha256'), /^$/),
     ...left(join(root, 'snapshots'), /^(driver|lock|empty-init)$/),
     ...left(join(root, 'volumes'), /^\.layers$/),
-    ...left(runRoot, /^(engines|dns|networks|networks\.lock|volumes|snapshots|builds)$/),
+    ...left(runRoot, /^(engines|dns|made|networks|networks\.lock|owners|reuse|snapshots|volumes|builds)$/),
   ])
 }
 
