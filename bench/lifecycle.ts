@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { openEngine } from './inboard.js'
 import { compareCopies } from './lifecycle/copy.js'
-import { measureEphemeral } from './lifecycle/ephemeral.js'
 import { compareExec } from './lifecycle/exec.js'
 import { measureFollow } from './lifecycle/follow.js'
 import { measureIdle } from './lifecycle/idle.js'
@@ -12,7 +11,7 @@ import { printMachine } from './machine.js'
 import { Workspace } from './workspace.js'
 
 /**
- * `npm run bench -- lifecycle [--runs 200] [--slow-runs 40] [--rounds 5] [--count 1000] [--only exec,stop,logs,copy,follow,idle,lists,ephemeral]`:
+ * `npm run bench -- lifecycle [--runs 200] [--slow-runs 40] [--rounds 5] [--count 1000] [--only exec,stop,logs,copy,follow,idle,lists]`:
  * what is done to containers that run, beside Docker.
  */
 export async function lifecycle(args: readonly string[]): Promise<void> {
@@ -21,7 +20,7 @@ export async function lifecycle(args: readonly string[]): Promise<void> {
     'slow-runs': { type: 'string', default: '40' },
     rounds: { type: 'string', default: '5' },
     count: { type: 'string', default: '1000' },
-    only: { type: 'string', default: 'exec,stop,logs,copy,follow,idle,lists,ephemeral' },
+    only: { type: 'string', default: 'exec,stop,logs,copy,follow,idle,lists' },
   } as const
   const { values } = parseArgs({ args: [...args], options })
   const only = new Set(values.only.split(','))
@@ -36,5 +35,4 @@ export async function lifecycle(args: readonly string[]): Promise<void> {
   if (only.has('follow')) await measureFollow(engine, runs)
   if (only.has('idle')) await measureIdle(workspace, engine)
   if (only.has('lists')) await measureLists(engine, Number(values.count), rounds)
-  if (only.has('ephemeral')) await measureEphemeral(engine, runs, slowRuns)
 }
