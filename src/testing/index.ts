@@ -3,4 +3,5 @@
  *
  * @module inboard/testing
  */
-export {}
+export type { Definition, Definitions, Fixtures } from './definitions.js'
+export { type Hook, type UseContainersOptions, useContainers } from './use-containers.js'

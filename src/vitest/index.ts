@@ -3,4 +3,5 @@
  *
  * @module inboard/vitest
  */
-export {}
+export type { Definition, Definitions, Fixtures } from '../testing/definitions.js'
+export { type ContainersOptions, containers, type VitestFixtures } from './containers.js'
