@@ -9,6 +9,7 @@ export class FixtureSet {
   readonly engine: SharedEngine
   readonly #definitions: Definitions
   readonly #logLines: number
+  #originals: Place | undefined
   readonly #places = new Map<unknown, { readonly place: Place; holders: number }>()
 
   /** @param logLines how much of the end of the log of each container its places can tell */
@@ -19,10 +20,25 @@ export class FixtureSet {
     this.#definitions = definitions
   }
 
+  /** The place of what is cloned for all others, which is there as long as the engine. */
+  #shared(): Place {
+    if (this.#originals) return this.#originals
+    const place = new Place(this.#definitions, this.engine, 0)
+    this.#originals = place
+    this.engine.defer(() => {
+      this.#originals = undefined
+      return place.close()
+    })
+    return place
+  }
+
   /** The place of a test, or whatever else: it is there until `release` was called as often as this. */
   hold(key: unknown): Place {
     const known = this.#places.get(key)
-    const held = known ?? { place: new Place(this.#definitions, this.engine, this.#logLines), holders: 0 }
+    const held = known ?? {
+      place: new Place(this.#definitions, this.engine, this.#logLines, () => this.#shared()),
+      holders: 0,
+    }
     if (!known) this.engine.hold()
     this.#places.set(key, held)
     held.holders++

@@ -1,15 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import { InvalidOptionError } from '../errors/index.js'
-import { Container, type RunOptions, type Scope } from '../index.js'
+import { Container, type Engine, type RunOptions, type Scope } from '../index.js'
 import { abortable } from './abortable.js'
 import { ContainerLog } from './container-log.js'
-import type { Definitions } from './definitions.js'
+import type { Definition, Definitions } from './definitions.js'
 import type { SharedEngine } from './shared-engine.js'
 
 interface Ground {
+  readonly engine: Engine
   readonly scope: Scope
   /** The name of the network that containers of the place are on. */
   readonly network: string
+}
+
+/** What a definition of ours is told beside what all are. */
+export interface Surroundings extends Pick<Ground, 'engine' | 'network'> {
+  readonly name: string
+  /** Fires when the place has an end. */
+  readonly signal: AbortSignal
+  /** Where what fixtures of this place are cloned from is; absent: here. */
+  readonly originals: Place | undefined
 }
 
 /** The fixtures of one test, file or worker: each is made when it is first asked for; all have an end together. */
@@ -17,6 +27,7 @@ export class Place {
   readonly #definitions: Definitions
   readonly #engine: SharedEngine
   readonly #logLines: number
+  readonly #originals: (() => Place) | undefined
   readonly #ending = new AbortController()
   readonly #fixtures = new Map<string, Promise<unknown>>()
   readonly #logs = new Map<string, ContainerLog>()
@@ -24,8 +35,9 @@ export class Place {
   readonly #needs = new Map<string, Set<string>>()
   #ground: Promise<Ground> | undefined
 
-  constructor(definitions: Definitions, engine: SharedEngine, logLines: number) {
+  constructor(definitions: Definitions, engine: SharedEngine, logLines: number, originals?: () => Place) {
     this.#logLines = logLines
+    this.#originals = originals
     this.#definitions = definitions
     this.#engine = engine
   }
@@ -50,38 +62,43 @@ export class Place {
 
   /** Ends what is being made, and disposes of all that was, newest first. */
   async close(): Promise<void> {
-    this.#ending.abort(new Error('its test has ended'))
+    this.#ending.abort(new Error('its tests have ended'))
     await Promise.allSettled(this.#fixtures.values())
     const ground = await this.#ground?.catch(() => undefined)
     await ground?.scope.close()
   }
 
   async #make(name: string): Promise<unknown> {
-    const define = this.#definitions[name]
+    const define: ((...all: [...Parameters<Definition>, Surroundings]) => unknown) | undefined = this.#definitions[name]
     if (!define) throw new InvalidOptionError(`there is no fixture ${name}`, { code: 'INVALID_OPTION' })
     this.#ground ??= this.#open()
-    const { scope, network } = await this.#ground
-    const own = (await this.#engine.open()).scope()
+    const { engine, scope, network } = await this.#ground
+    const { signal } = this.#ending
+    const own = engine.scope()
     this.#connect(own, name, network)
     try {
-      const fixture = await abortable(define(own, this.#othersOf(name)), this.#ending.signal)
+      const surroundings = { name, engine, network, signal, originals: this.#originals?.() }
+      const fixture = await abortable(define(own, this.#othersOf(name), surroundings), signal)
       if (isDisposable(fixture)) await own.use(fixture)
-      // Only now: what it has asked for is older.
-      scope.defer(() => own.close())
       const container = containerOf(fixture)
-      if (container) this.#logs.set(name, new ContainerLog(container, this.#logLines, this.#ending.signal))
+      if (container) this.#logs.set(name, new ContainerLog(container, this.#logLines, signal))
       return fixture
     } catch (error) {
-      await own.close()
+      // What this cannot undo is told of when the place has its end.
+      await own.close().catch(() => {})
       throw error
+    } finally {
+      // Only now: what it has asked for is older.
+      scope.defer(() => own.close())
     }
   }
 
   async #open(): Promise<Ground> {
-    const scope = (await this.#engine.open()).scope()
+    const engine = await this.#engine.open()
+    const scope = engine.scope()
     const network = `fixtures-${randomBytes(6).toString('hex')}`
     await scope.network(network)
-    return { scope, network }
+    return { engine, scope, network }
   }
 
   /** What the scope runs is on the network of the place by the fixture's name, unless its options say another network. */

@@ -3,6 +3,8 @@ import { Engine, type EngineOptions } from '../index.js'
 interface Open {
   opened: Promise<Engine> | undefined
   holders: number
+  /** What comes before its end, all at once. */
+  readonly undo: (() => Promise<void>)[]
 }
 
 const engines = new Map<string, Open>()
@@ -20,24 +22,38 @@ export class SharedEngine {
 
   /** Opens nothing yet. */
   hold(): void {
-    const open = engines.get(this.#key) ?? { opened: undefined, holders: 0 }
+    const open = engines.get(this.#key) ?? { opened: undefined, holders: 0, undo: [] }
     engines.set(this.#key, open)
     open.holders++
   }
 
   open(): Promise<Engine> {
-    const open = engines.get(this.#key)
-    if (!open) throw new Error('nobody holds the engine')
+    const open = this.#held()
     open.opened ??= Engine.open(this.#options)
     return open.opened
   }
 
+  /** Has something done before the engine is closed. */
+  defer(undo: () => Promise<void>): void {
+    this.#held().undo.push(undo)
+  }
+
   async release(): Promise<void> {
-    const open = engines.get(this.#key)
-    if (!open || --open.holders > 0) return
+    const open = this.#held()
+    if (--open.holders > 0) return
     engines.delete(this.#key)
-    // Who needed it knows that it could not be opened.
-    const engine = await open.opened?.catch(() => undefined)
-    await engine?.close()
+    try {
+      await Promise.all(open.undo.map((undo) => undo()))
+    } finally {
+      // Who needed it knows that it could not be opened.
+      const engine = await open.opened?.catch(() => undefined)
+      await engine?.close()
+    }
+  }
+
+  #held(): Open {
+    const open = engines.get(this.#key)
+    if (!open) throw new Error('nobody holds the engine')
+    return open
   }
 }

@@ -232,6 +232,31 @@ test('shows what a container has logged that has ended, and is gone', async () =
   expect(await root.leaks()).toEqual([])
 })
 
+test('clones a container for each test of one that was made once', async () => {
+  const { exitCode, output, facts } = await project.run({
+    'clones.test.js': `${head}
+      import { perTest } from 'inboard/vitest'
+      const test = base.extend(containers({
+        db: perTest(
+          (e) => (tell('made'), e.run('busybox', ['httpd', '-f', '-p', '80', '-h', '/www']).volume('/www')),
+          (db) => db.exec(['sh', '-c', 'echo filled | tee /file /www/index.html']),
+        ),
+        client: async (e, { db }) => (await db, e.run('busybox', ['sleep', '1000'])),
+      }))
+      for (const n of ['1', '2', '3'])
+        test.concurrent(n, async ({ db, client, expect }) => {
+          expect((await db.exec(['cat', '/file', '/www/index.html'])).stdout).toBe('filled\\nfilled\\n')
+          await db.exec(['sh', '-c', 'echo of ' + n + ' | tee /file /www/index.html'])
+          expect((await client.exec(ask)).stdout).toBe('of ' + n + '\\n')
+        })
+    `,
+  })
+  expect(exitCode, output).toBe(0)
+  expect(facts).toEqual(['made'])
+  expect(await root.engine.snapshots.list()).toEqual([])
+  expect(await root.leaks()).toEqual([])
+})
+
 test('leaves nothing when a worker is killed', async () => {
   const { exitCode, facts } = await project.run({
     'killed.test.js': `${head}

@@ -21,11 +21,9 @@ test('tests and hooks get what definitions resolve to', () => {
     expectTypeOf(web).toEqualTypeOf<Container>()
     expectTypeOf(url).toEqualTypeOf<string>()
     expectTypeOf(task.name).toEqualTypeOf<string>()
-    // @ts-expect-error
-    void (() =>
-      ({ other }: Parameters<Parameters<typeof withContainers>[1] & {}>[0]) =>
-        other)
   })
+  // @ts-expect-error
+  withContainers('another test', ({ other }) => other)
   withContainers.beforeAll(({ db }) => expectTypeOf(db).toEqualTypeOf<Container>())
   withContainers.beforeEach(({ db }) => expectTypeOf(db).toEqualTypeOf<Container>())
 })
