@@ -89,7 +89,7 @@ describe('PostgreSQL', () => {
     await network.remove()
   })
 
-  test('is ready for others in other processes, one for all', async () => {
+  test('is one for all who ask for it by a key, and stays when they close it', async () => {
     const preset = postgres({ ...ofTests, password: 'secret' })
     const found = await Promise.all(Array.from({ length: 3 }, () => preset.start(engine, { reuse: 'db' })))
     expect(new Set(found.map(({ container }) => container.id)).size).toBe(1)
