@@ -70,7 +70,7 @@ export async function running<Own extends object>(
   const ready = run.waitFor(...preset.ready(credentials))
   const container = await (timeoutMs === undefined ? ready : ready.waitTimeout(timeoutMs))
   const close = async () => {
-    if (reuse === undefined) await removed(container)
+    if (reuse === undefined) await container.close()
   }
   try {
     const address = await reachedAt(container, preset.port, isPublished)
@@ -89,14 +89,6 @@ export async function running<Own extends object>(
   } catch (error) {
     await close()
     throw error
-  }
-}
-
-async function removed(container: Container): Promise<void> {
-  try {
-    await container.remove({ force: true, volumes: true })
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'CONTAINER_NOT_FOUND') throw error
   }
 }
 

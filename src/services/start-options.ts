@@ -16,9 +16,9 @@ export function runOptions(
   { publish, timeoutMs, ...options }: StartOptions,
 ): RunOptions & { readonly signal?: AbortSignal } {
   const outlives = options.reuse !== undefined || options.restart !== undefined
-  const life: RunOptions & { readonly ephemeral?: boolean } = { ephemeral: !outlives, ...options }
   return {
-    ...life,
+    ephemeral: !outlives,
+    ...options,
     ...(publish === true && { publish: [`127.0.0.1::${port}`] }),
     ...(typeof publish === 'object' && { publish }),
   }

@@ -53,6 +53,7 @@ test('the command, the image, the name and the networks make another hash', () =
 test.each<[string, RunOptions]>([
   ['an empty key', { reuse: '' }],
   ['rm', { reuse: 'db', rm: true }],
+  ['ephemeral', { reuse: 'db', ephemeral: true }],
 ])('%s is refused', (_, options) => {
   expect(() => parseReuse(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
 })

@@ -203,6 +203,7 @@ describe('is refused', () => {
 
   test('of one that goes by itself', async () => {
     await expect(sleeping().rm()).rejects.toMatchObject(refused)
+    await expect(sleeping().ephemeral()).rejects.toMatchObject(refused)
   })
 
   test('for verbs that make one', async () => {

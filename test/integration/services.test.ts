@@ -80,13 +80,11 @@ describe('PostgreSQL', () => {
   })
 
   test('tells others on its network how they reach it', async () => {
-    const network = await engine.networks.create('backend')
-    {
-      await using db = await postgres(ofTests).start(engine, { network: 'backend', networkAlias: ['db'] })
-      const client = engine.run('postgres:15', ['psql', db.connectionStringAt('db'), '-Atc', 'select 42'])
-      expect((await client.network('backend').rm().output()).stdout).toBe('42\n')
-    }
-    await network.remove()
+    await using scope = engine.scope()
+    const { name } = await scope.network()
+    const db = await postgres(ofTests).start(scope, { network: name, networkAlias: ['db'] })
+    const client = scope.run('postgres:15', ['psql', db.connectionStringAt('db'), '-Atc', 'select 42'])
+    expect((await client.network(name).output()).stdout).toBe('42\n')
   })
 
   test('is one for all who ask for it by a key, and stays when they close it', async () => {
