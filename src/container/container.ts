@@ -79,10 +79,11 @@ export class Container implements AsyncDisposable {
     context: ContainerContext,
     record: Pick<ContainerRecord, 'id' | 'name'> & Partial<Pick<ContainerRecord, 'config'>>,
     expected?: ExpectedReadiness | undefined,
+    isEphemeral = record.config?.ephemeral === true,
   ) {
     this.#context = context
     this.#expected = expected
-    this.#isEphemeral = record.config?.ephemeral === true
+    this.#isEphemeral = isEphemeral
     this.id = record.id
     this.name = record.name
   }
@@ -95,7 +96,7 @@ export class Container implements AsyncDisposable {
 
   /** A handle whose starts wait until it is ready. @internal */
   expecting(expected: ExpectedReadiness): Container {
-    return new Container(this.#context, this, expected)
+    return new Container(this.#context, this, expected, this.#isEphemeral)
   }
 
   /** Waits for what is expected of it. @internal */
