@@ -1,4 +1,4 @@
-import { type Container, RunBuilder, type Scope, type Snapshot } from '../index.js'
+import { type Container, type Readiness, RunBuilder, type Scope, type Snapshot } from '../index.js'
 import type { Definition } from './definitions.js'
 import { removeLeftSnapshots, snapshotLabels } from './left-snapshots.js'
 import type { Surroundings } from './place.js'
@@ -9,7 +9,7 @@ interface Original {
   /** It is on the network of its place, as clones are on that of theirs. */
   readonly isOnPlace: boolean
   /** The readiness that its builder asked for. */
-  readonly waitFor: Parameters<RunBuilder['waitFor']>
+  readonly waitFor: readonly Readiness[]
   readonly waitTimeoutMs: number | undefined
 }
 
@@ -56,7 +56,7 @@ async function takeOriginal(
   const { HostConfig } = await container.inspect()
   const snapshot = await scope.use(container.snapshot({ labels: snapshotLabels(), signal }))
   await container.close()
-  return { snapshot, isOnPlace: HostConfig.NetworkMode === network, waitFor: [...waitFor], waitTimeoutMs }
+  return { snapshot, isOnPlace: HostConfig.NetworkMode === network, waitFor, waitTimeoutMs }
 }
 
 function cloneOf(scope: Scope, { name, network, signal }: Surroundings, original: Original): Promise<Container> {
