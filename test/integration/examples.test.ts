@@ -122,3 +122,55 @@ test('a build is drawn in a terminal while it goes', async () => {
   expect(seen).toContain('… [words 2/2] RUN')
   expect(await exited).toBe(0)
 })
+
+test('a Flask application is linked to its PostgreSQL', async () => {
+  const lines = (await example('flask-postgres-link')).trim().split('\n')
+  expect(lines.slice(0, 2).sort()).toEqual([expect.stringMatching(/^DB_NAME=\/\w+\/db$/), 'DB_PORT_5432_TCP_PORT=5432'])
+  expect(lines.slice(2)).toEqual(['Hello! You are visitor 1.', 'Hello! You are visitor 2.'])
+})
+
+test('a Flask application finds its PostgreSQL on their network, also a new one on the same volume', async () => {
+  expect((await example('flask-postgres-network')).trim().split('\n')).toEqual([
+    'Hello! You are visitor 1.',
+    'Hello! You are visitor 2.',
+    'from frontend a client does not find db',
+    'connected to backend it finds db',
+  ])
+})
+
+test('a volume is backed up and restored, by a helper and by itself', async () => {
+  expect((await example('volume-backup')).trim().split('\n')).toEqual([
+    'restored by a helper: Ada',
+    'Grace',
+    expect.stringMatching(/^restored by itself: \d+ entries of \d+ bytes, Ada$/),
+    'Grace',
+    'cloned: Ada',
+    'Grace',
+  ])
+})
+
+test('an image goes to a registry in a container, and comes back', async () => {
+  const lines = (await example('private-registry')).trim().split('\n')
+  const digest = expect.stringMatching(/^ {2}sha256:[0-9a-f]{64}$/)
+  expect(lines).toContain('the registry has mine, with the tags 1')
+  expect(lines.filter((line) => line.startsWith('  sha256:'))).toEqual([digest, digest])
+  expect(lines.at(-1)).toBe('hello from the registry')
+})
+
+test('each test of several has a database of its own', async () => {
+  const lines = (await example('database-per-test')).trim().split('\n')
+  expect(lines[0]).toMatch(/^started and filled in \d+ ms$/)
+  expect(lines.slice(1, -1).sort()).toEqual([
+    expect.stringMatching(/^one adds: 3 \(/),
+    expect.stringMatching(/^one only reads: Ada and Grace \(/),
+    expect.stringMatching(/^one removes: 0 \(/),
+  ])
+  expect(lines.at(-1)).toBe('the original has 2')
+})
+
+test('the examples that dispose of what they make have left nothing', async () => {
+  const { containers, networks, volumes } = host.engine
+  expect(await containers.list({ all: true })).toEqual([])
+  expect((await networks.list()).map(({ name }) => name).sort()).toEqual(['bridge', 'host', 'none'])
+  expect(await volumes.list()).toEqual([])
+})

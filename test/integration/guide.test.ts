@@ -18,6 +18,8 @@ let project: GuideProject
 let env: NodeJS.ProcessEnv
 beforeAll(async () => {
   host = await testEngine(['busybox', 'debian', 'redis', 'nginx', 'postgres', 'flask', 'registry'])
+  // What presets name.
+  await (await host.engine.images.get('postgres:15')).tag('postgres:17')
   project = await makeProject(markdown)
   env = { ...process.env, INBOARD_ROOT: host.engine.root, INBOARD_RUN_ROOT: host.engine.runRoot }
   // A suite that a page shows is run as if by hand.
@@ -50,6 +52,6 @@ test.each(markdown)('the snippets of %s do what they say', async (path) => {
 test.each(markdown.filter(hasSuites))('the test suites of %s pass', async (path) => {
   const { directory, suites } = page(path)
   if (suites.vitest.length > 0)
-    await run(tool('vitest'), ['run', '--root', '.', ...suites.vitest], { cwd: directory, env })
+    await run(tool('vitest'), ['run', '--root', '.', '--testTimeout=150000', ...suites.vitest], { cwd: directory, env })
   for (const file of suites.node) await run(tool('tsx'), ['--test', file], { cwd: directory, env })
 })

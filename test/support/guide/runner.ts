@@ -76,5 +76,11 @@ async function cleanUp(): Promise<void> {
   for (const { id } of await engine.containers.list({ all: true }))
     await (await engine.containers.get(id)).remove({ force: true, volumes: true })
   await engine.networks.prune()
-  await engine.volumes.prune({ all: true })
+  // One that removes itself has its volumes a moment longer.
+  for (
+    const until = Date.now() + 30_000;
+    (await engine.volumes.list()).length > 0 && Date.now() < until;
+    await delay(20)
+  )
+    await engine.volumes.prune({ all: true })
 }
