@@ -1,5 +1,6 @@
 import { api } from './api.js'
 import { build } from './build.js'
+import { fixtures } from './fixtures.js'
 import { images } from './images.js'
 import { lifecycle } from './lifecycle.js'
 import { network } from './network.js'
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, (options: readonly string[]) => Promise<v
   lifecycle,
   build,
   api,
+  fixtures,
 }
 
 const [name = '', ...options] = process.argv.slice(2)
