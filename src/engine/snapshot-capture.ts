@@ -2,10 +2,12 @@ import type { ContainerContext } from '../container/context.js'
 import { whileThere } from '../container/files.js'
 import { standStill } from '../container/freeze-running.js'
 import { presentFor } from '../container/present.js'
+import { tracedContainer } from '../container/traced-container.js'
 import { failpoint } from '../errors/failpoint.js'
 import type { PackChangesResult } from '../snapshot/index.js'
 import type { ContainerSnapshotRecord } from '../store/container-snapshots.js'
 import type { ContainerRecord } from '../store/containers.js'
+import { traced } from '../tracing/index.js'
 import type { Stages } from './assemble.js'
 import { checkSnapshot, defaultSnapshotName, describeContainer } from './snapshot-description.js'
 import { makingSnapshot, type SnapshotInTheMaking } from './snapshot-records.js'
@@ -37,12 +39,16 @@ export async function takeSnapshot(
   const document = describeContainer(stages.networking, record, labels)
   const newName = () => defaultSnapshotName(record.name)
   const work = { record, volumes: document.volumes, pause, signal }
-  return makingSnapshot(
-    stages,
-    { document, name, newName },
-    (snapshot) => capture(stages, context, snapshot, work),
-    signal,
-  )
+  return traced('inboard:container.snapshot', tracedContainer(record), async (message) => {
+    const made = await makingSnapshot(
+      stages,
+      { document, name, newName },
+      (snapshot) => capture(stages, context, snapshot, work),
+      signal,
+    )
+    if (message) message.snapshot = made.id
+    return made
+  })
 }
 
 interface Work {

@@ -72,6 +72,7 @@ const attributes: AttributesOf = {
   'inboard:container.exec': executed,
   'inboard:container.exec.start': executed,
   'inboard:container.stop': (message) => ({ ...withContainer(message), 'inboard.stop.killed': message.isKilled }),
+  'inboard:container.snapshot': (message) => ({ ...withContainer(message), 'inboard.snapshot.id': message.snapshot }),
   'inboard:container.remove': ({ container, force, volumes }) => ({
     'container.id': container,
     'inboard.remove.force': force,

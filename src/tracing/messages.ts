@@ -140,6 +140,11 @@ export interface TraceMessages {
     /** Whether it did not end in time, and was killed; once that is known. */
     isKilled?: boolean
   }
+  /** A snapshot of a container is taken. */
+  'inboard:container.snapshot': TracedContainer & {
+    /** Its ID, once it is there. */
+    snapshot?: string
+  }
   /** A container is removed. */
   'inboard:container.remove': { readonly container: string; readonly force: boolean; readonly volumes: boolean }
   /** A network is made. */

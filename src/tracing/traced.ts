@@ -19,6 +19,7 @@ const named: Readonly<Record<TraceName, true>> = {
   'inboard:container.exec': true,
   'inboard:container.exec.start': true,
   'inboard:container.stop': true,
+  'inboard:container.snapshot': true,
   'inboard:container.remove': true,
   'inboard:network.create': true,
   'inboard:network.remove': true,

@@ -59,6 +59,7 @@ describe('the channels', () => {
     const network = await engine.networks.create('traced')
     const container = await engine.run(reference, ['sleep', '1000']).network('traced').name('traced')
     await container.exec(['true'])
+    await (await container.snapshot()).remove()
     await container.stop({ timeoutMs: 0 })
     await engine.pull(reference)
     await container.remove()
