@@ -1,3 +1,5 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { FileChange, FileWatch } from '../../src/index.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
@@ -53,6 +55,25 @@ test('with recursive, what is in directories is told, also in those that are new
   await until(changes, ['change', 'z/b/deep'])
   await container.exec(['sh', '-c', 'rm -r /data/z; mkdir -p /data/z/b; sleep 0.2; echo 3 >/data/z/b/again'])
   await until(changes, ['rename', 'z/b/again'])
+  await changes.close()
+  await container.remove({ force: true, volumes: true })
+})
+
+test('with recursive, a directory that was made anew before anybody looked is another one', async () => {
+  const container = await sleeping('anew')
+  const [volume] = (await container.inspect()).Mounts
+  const z = join(volume?.Source ?? '', 'z')
+  mkdirSync(join(z, 'b'), { recursive: true })
+  const changes = container.fs.watch('/data', { recursive: true })
+  await changes.ready()
+  for (let round = 0; round < 10; round++) {
+    // All of it is over before this process hears of any.
+    rmSync(z, { recursive: true })
+    mkdirSync(join(z, 'b'), { recursive: true })
+    await until(changes, ['rename', 'z'])
+    writeFileSync(join(z, 'b', `again-${round}`), '')
+    await until(changes, ['rename', `z/b/again-${round}`])
+  }
   await changes.close()
   await container.remove({ force: true, volumes: true })
 })

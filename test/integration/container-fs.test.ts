@@ -389,7 +389,7 @@ test('calls leave no descriptor, also those that fail', async () => {
   await calls().catch(() => {})
   const before = openDescriptors()
   for (let round = 0; round < 3; round++) await calls().catch(() => {})
-  expect(openDescriptors()).toBeLessThanOrEqual(before)
+  await expect.poll(openDescriptors).toBeLessThanOrEqual(before)
   await container.remove({ force: true, volumes: true })
 })
 

@@ -17,7 +17,8 @@ interface Watched {
   readonly identity: string
 }
 
-const identityOf = ({ dev, ino }: Stats) => `${dev} ${ino}`
+/** A new directory may have the number of one that has just been removed. */
+const identityOf = ({ dev, ino, birthtimeMs }: Stats) => `${dev} ${ino} ${birthtimeMs}`
 
 /** What of a path there is no directory at. */
 const gone: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'])
