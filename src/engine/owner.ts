@@ -183,7 +183,7 @@ export class Owner {
 
   async #spawnKeeper(begun: Begun): Promise<void> {
     failpoint('owner.keeper')
-    const plan = compileKeeper(this.#directory)
+    const plan = compileKeeper(this.#directory, this.#input.runRoot)
     const { pid, status } = await native().spawn(supervisorExecutable(), 'inboard-supervisor', plan, begun.lock, [])
     const session = Session.fromDescriptor(status)
     const gone = session.closed

@@ -12,7 +12,7 @@ const shortPatienceMs = 1000
 const interfacesMs = 2000
 
 /** What the keeper does: makes the directory with its lock, executes the plans in `directory/undo` when the time has come, and removes it. */
-export function compileKeeper(directory: string): Uint8Array {
+export function compileKeeper(directory: string, runRoot: string): Uint8Array {
   const plan = new PlanWriter()
   plan.section('container')
   plan.title({ text: 'inboard keeper' })
@@ -21,6 +21,8 @@ export function compileKeeper(directory: string): Uint8Array {
   plan.nameLock({ path: `${directory}/lock` })
   plan.awaitEnd({ directory: `${directory}/undo` })
   plan.section('teardown')
+  // Of what the owner was removing when it ended; anybody's that are renamed so are on their way out.
+  plan.removeMatching({ directory: runRoot, prefix: '.gone-' })
   plan.removeTree({ path: directory })
   return plan.finish({ mode: 'task' })
 }

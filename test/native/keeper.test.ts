@@ -21,7 +21,7 @@ async function keeper(executable: string) {
   const directory = join(bench.directory, `owner${count++}`)
   const place = `${directory}-place`
   mkdirSync(place)
-  const started = supervise(executable, compileKeeper(directory), bench.directory)
+  const started = supervise(executable, compileKeeper(directory, bench.directory), bench.directory)
   await started.status.next('started')
   const put = (name: string, write: (plan: PlanWriter) => void) => {
     const plan = new PlanWriter()

@@ -42,7 +42,7 @@ export function blocksOf(path: string): Block[] {
 export const fileNameOf = ({ info }: Block): string | undefined =>
   /^[\w./-]*\w$/.test(info) && info !== 'more' ? info : undefined
 
-export const isSnippet = (block: Block): boolean => block.language === 'ts' && fileNameOf(block) === undefined
+const isSnippet = (block: Block): boolean => block.language === 'ts' && fileNameOf(block) === undefined
 
 /**
  * One module of all snippets of a page, each a function that `snippet` of the module `runner` is given. What is on a line of the page
