@@ -279,6 +279,7 @@ export type {
   RunOptions,
   VolumeMountOptions,
 } from './spec/options.js'
+export type { ExcludedMount } from './spec/snapshot-document.js'
 export type { UpdateOptions } from './spec/update.js'
 export type {
   TracedContainer,

@@ -24,7 +24,7 @@ export interface RunRequest {
   readonly command: readonly string[] | undefined
   readonly options: RunOptions
   readonly signal: AbortSignal | undefined
-  /** What it is a clone of. */
+  /** What it is a clone of. @internal */
   readonly snapshot?: SnapshotOrigin
   /** What makes it ready, all of which a start waits for. Default: nothing. */
   readonly waitFor?: readonly Readiness[]

@@ -15,7 +15,7 @@ export interface HttpOptions {
   /** Default: `host: localhost:PORT`. */
   readonly headers?: Readonly<Record<string, string>>
   /**
-   * Over TLS: `true`, whatever certificate it has, as nobody else is there; or as of {@link Container.dispatcher}: `ca`,
+   * Over TLS: `true`, whatever certificate it has, as nobody else is there; or as of `container.dispatcher()`: `ca`,
    * `servername`, ...
    */
   readonly tls?: boolean | NonNullable<ContainerDispatcherOptions['connect']>
