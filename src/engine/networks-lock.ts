@@ -1,5 +1,5 @@
-import { existsSync, rmSync } from 'node:fs'
-import { withFileLock } from '../host/index.js'
+import { existsSync } from 'node:fs'
+import { withFileLock, withPassingFileLock } from '../host/index.js'
 
 /** Runs `body` while no other process, and nobody else in this one, makes or removes networks of the root. */
 export function withNetworksLock<Result>(
@@ -20,15 +20,7 @@ export function withContainerLock<Result>(
   signal: AbortSignal | undefined,
   body: () => Promise<Result>,
 ): Promise<Result> {
-  const path = `${view}.lock`
-  const removing = async () => {
-    try {
-      return await body()
-    } finally {
-      rmSync(path, { force: true })
-    }
-  }
-  return withFileLock(path, removing, signal)
+  return withPassingFileLock(`${view}.lock`, body, signal)
 }
 
 /** Waits until nobody changes the networks of a container whose end is recorded: nobody begins to from then on. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Container } from '../container/container.js'
 import { type ContainerContext, detachedStreams } from '../container/context.js'
@@ -9,7 +9,7 @@ import { remove } from '../container/remove.js'
 import type { RunRequest } from '../container/run-builder.js'
 import { start } from '../container/start.js'
 import { waitFor } from '../container/wait-for.js'
-import { withFileLock } from '../host/index.js'
+import { withPassingFileLock } from '../host/index.js'
 import { reuseHash, reuseLabels } from '../spec/reuse-hash.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { membershipOf } from './membership.js'
@@ -42,14 +42,7 @@ function withKeyLock<Result>(
   const directory = `${runRoot}/reuse`
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const path = `${directory}/${createHash('sha256').update(key).digest('hex')}`
-  const removing = async () => {
-    try {
-      return await body()
-    } finally {
-      rmSync(path, { force: true })
-    }
-  }
-  return withFileLock(path, removing, signal)
+  return withPassingFileLock(path, body, signal)
 }
 
 async function runningOf(

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { binaries } from './addon.js'
 
@@ -26,6 +26,22 @@ export async function withFileLock<Result>(
       closeSync(lock)
     }
   }
+}
+
+/** The same with a file that goes when nobody holds it any more. */
+export function withPassingFileLock<Result>(
+  path: string,
+  body: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
+  const removing = async () => {
+    try {
+      return await body()
+    } finally {
+      rmSync(path, { force: true })
+    }
+  }
+  return withFileLock(path, removing, signal)
 }
 
 /**

@@ -116,7 +116,7 @@ export interface TraceMessages {
     /** Whether it had been done before; once that is known. */
     isCached?: boolean
   }
-  /** `engine.run()`: the container is created, and its program runs. Readiness is told by `inboard:container.ready`. */
+  /** `engine.run()`: the container is created, and its program runs. What is waited for beyond that is not part of it. */
   'inboard:container.run': TracedCreation
   /** The container is recorded, its image here, its volumes ready. */
   'inboard:container.create': TracedCreation
