@@ -221,15 +221,55 @@ int do_unmount(struct supervisor *s, const struct op_unmount *op) {
 
 static void remove_if_matching(struct supervisor *s, int directory, const char *name, const void *argument) {
     (void)s;
-    const char *prefix = argument;
-    if (strncmp(name, prefix, strlen(prefix)) == 0) remove_tree_at(directory, name);
+    const struct op_remove_matching *op = argument;
+    size_t length = strlen(name), prefix = strlen(op->prefix), suffix = strlen(op->suffix);
+    if (length < prefix + suffix || strncmp(name, op->prefix, prefix) != 0) return;
+    if (strcmp(name + length - suffix, op->suffix) == 0) remove_tree_at(directory, name);
 }
 
 int do_remove_matching(struct supervisor *s, const struct op_remove_matching *op) {
     if (op->prefix[0] == 0) return fail(EINVAL);
     autoclose directory = open(op->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0) return errno == ENOENT ? 0 : -1;
-    each_name(s, directory, remove_if_matching, op->prefix);
+    each_name(s, directory, remove_if_matching, op);
+    return 0;
+}
+
+static void remove_if_free(struct supervisor *s, int directory, const char *name, const void *argument) {
+    (void)argument;
+    if (lock_once(&s->keeper, directory, name) != 1) return;
+    // Who waits for it takes the next one of that name.
+    unlinkat(directory, name, 0);
+    close(s->keeper.lock[--s->keeper.locks]);
+}
+
+int do_remove_free_locks(struct supervisor *s, const struct op_remove_free_locks *op) {
+    autoclose directory = open(op->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0) return errno == ENOENT ? 0 : -1;
+    each_name(s, directory, remove_if_free, NULL);
+    return 0;
+}
+
+static void note_content(struct supervisor *s, int directory, const char *name, const void *argument) {
+    (void)directory;
+    (void)argument;
+    if (strcmp(name, "lock") != 0 && strcmp(name, "removed") != 0 && strcmp(name, "copied") != 0) s->output[0] = 1;
+}
+
+static void remove_if_idle(struct supervisor *s, int directory, const char *name, const void *argument) {
+    (void)argument;
+    autoclose run = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (run < 0 || lock_once(&s->keeper, run, "lock") != 1) return;
+    s->output[0] = 0;
+    each_name(s, run, note_content, NULL);
+    if (s->output[0] == 0) remove_tree_at(directory, name);
+    close(s->keeper.lock[--s->keeper.locks]);
+}
+
+int do_remove_idle_runs(struct supervisor *s, const struct op_remove_idle_runs *op) {
+    autoclose directory = open(op->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0) return errno == ENOENT ? 0 : -1;
+    each_name(s, directory, remove_if_idle, NULL);
     return 0;
 }
 

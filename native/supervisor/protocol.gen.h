@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x361ad96fu
-#define OPCODE_LAST 120
+#define PLAN_FINGERPRINT 0xd39a8d64u
+#define OPCODE_LAST 122
 #define FAULT_LAST 8
 #define FRAME_LAST 39
 
@@ -185,6 +185,8 @@ enum {
     OP_UNDO_RUN = 113,
     OP_UNMOUNT = 114,
     OP_REMOVE_MATCHING = 115,
+    OP_REMOVE_FREE_LOCKS = 121,
+    OP_REMOVE_IDLE_RUNS = 122,
     OP_GUARD_LOCK = 116,
     OP_GUARD_EMPTY = 117,
     OP_GUARD_TEXT = 118,
@@ -601,6 +603,15 @@ struct op_unmount {
 struct op_remove_matching {
     const char *directory;
     const char *prefix;
+    const char *suffix;
+};
+
+struct op_remove_free_locks {
+    const char *directory;
+};
+
+struct op_remove_idle_runs {
+    const char *directory;
 };
 
 struct op_guard_lock {
@@ -697,6 +708,8 @@ union op_fields {
     struct op_undo_run undo_run;
     struct op_unmount unmount;
     struct op_remove_matching remove_matching;
+    struct op_remove_free_locks remove_free_locks;
+    struct op_remove_idle_runs remove_idle_runs;
     struct op_guard_lock guard_lock;
     struct op_guard_empty guard_empty;
     struct op_guard_text guard_text;
@@ -791,6 +804,8 @@ int do_claim_run(struct supervisor *s, const struct op_claim_run *op);
 int do_undo_run(struct supervisor *s, const struct op_undo_run *op);
 int do_unmount(struct supervisor *s, const struct op_unmount *op);
 int do_remove_matching(struct supervisor *s, const struct op_remove_matching *op);
+int do_remove_free_locks(struct supervisor *s, const struct op_remove_free_locks *op);
+int do_remove_idle_runs(struct supervisor *s, const struct op_remove_idle_runs *op);
 int do_guard_lock(struct supervisor *s, const struct op_guard_lock *op);
 int do_guard_empty(struct supervisor *s, const struct op_guard_empty *op);
 int do_guard_text(struct supervisor *s, const struct op_guard_text *op);
@@ -874,6 +889,8 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_UNDO_RUN: return do_undo_run(supervisor, &fields->undo_run);
     case OP_UNMOUNT: return do_unmount(supervisor, &fields->unmount);
     case OP_REMOVE_MATCHING: return do_remove_matching(supervisor, &fields->remove_matching);
+    case OP_REMOVE_FREE_LOCKS: return do_remove_free_locks(supervisor, &fields->remove_free_locks);
+    case OP_REMOVE_IDLE_RUNS: return do_remove_idle_runs(supervisor, &fields->remove_idle_runs);
     case OP_GUARD_LOCK: return do_guard_lock(supervisor, &fields->guard_lock);
     case OP_GUARD_EMPTY: return do_guard_empty(supervisor, &fields->guard_empty);
     case OP_GUARD_TEXT: return do_guard_text(supervisor, &fields->guard_text);
@@ -974,7 +991,9 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [112] = {"claim_run", 128, false, 4, 0, {FIELD_STR, FIELD_BYTES, FIELD_U64, FIELD_U64}},
     [113] = {"undo_run", 128, false, 2, 0, {FIELD_STR, FIELD_U64}},
     [114] = {"unmount", 128, false, 1, 0, {FIELD_STR}},
-    [115] = {"remove_matching", 128, false, 2, 0, {FIELD_STR, FIELD_STR}},
+    [115] = {"remove_matching", 128, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_STR}},
+    [121] = {"remove_free_locks", 128, false, 1, 0, {FIELD_STR}},
+    [122] = {"remove_idle_runs", 128, false, 1, 0, {FIELD_STR}},
     [116] = {"guard_lock", 128, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [117] = {"guard_empty", 128, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [118] = {"guard_text", 128, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},

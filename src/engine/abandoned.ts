@@ -15,6 +15,8 @@ export interface AbandonedInput {
   /** That of the engine itself. */
   readonly own: string
   stages(): EphemeralStages
+  /** Does something so that who is killed meanwhile is cleared up after. */
+  kept<Result>(work: () => Promise<Result>): Promise<Result>
   context(): ContainerContext
 }
 
@@ -60,10 +62,11 @@ export class Abandoned {
   }
 
   async #finish(owner: string): Promise<void> {
-    const { runRoot, store, stages, context } = this.#input
+    const { runRoot, store, stages, context, kept } = this.#input
     for (const deadline = performance.now() + patienceMs; isHeld(runRoot, owner); await delay(2))
       if (performance.now() > deadline) break
-    const failures = await removeThings(stages(), context(), (kind) => store.of(owner, kind))
+    const remove = () => removeThings(stages(), context(), (kind) => store.of(owner, kind))
+    const failures = await kept(remove)
     if (failures.length === 0) await this.#discard(owner)
   }
 

@@ -251,6 +251,7 @@ function containerContext(
       own: stages.owner.id,
       stages: () => stages,
       context: () => context,
+      kept: (work) => stages.owner.making(work),
     }),
     unfinished: new Map(),
     lookAgain: (id, record) => lookAgain(context, id, record),

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x361ad96f
+export const fingerprint = 0xd39a8d64
 export const modes = {
   run: 0,
   exec: 1,
@@ -181,6 +181,8 @@ export const opcodes = {
   undo_run: 113,
   unmount: 114,
   remove_matching: 115,
+  remove_free_locks: 121,
+  remove_idle_runs: 122,
   guard_lock: 116,
   guard_empty: 117,
   guard_text: 118,
@@ -267,6 +269,8 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   113: 'undo_run',
   114: 'unmount',
   115: 'remove_matching',
+  121: 'remove_free_locks',
+  122: 'remove_idle_runs',
   116: 'guard_lock',
   117: 'guard_empty',
   118: 'guard_text',
@@ -725,10 +729,21 @@ export interface Unmount {
   readonly path: string
 }
 
-/** remove_tree of all that is in the directory and begins with the prefix, which is not empty. */
+/** remove_tree of all that is in the directory, begins with the prefix, which is not empty, and ends with the suffix. */
 export interface RemoveMatching {
   readonly directory: string
   readonly prefix: string
+  readonly suffix: string
+}
+
+/** Removes the files in a directory whose lock (flock(2)) nobody has. */
+export interface RemoveFreeLocks {
+  readonly directory: string
+}
+
+/** Removes the run directories in a directory that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone. */
+export interface RemoveIdleRuns {
+  readonly directory: string
 }
 
 /** Takes the lock (flock(2)) of a file, until the end of the plan; skips when somebody has it so many ms after the end of the connection. That there is no such file is as good. */
@@ -1395,11 +1410,26 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** remove_tree of all that is in the directory and begins with the prefix, which is not empty. (teardown) */
+  /** remove_tree of all that is in the directory, begins with the prefix, which is not empty, and ends with the suffix. (teardown) */
   removeMatching(fields: RemoveMatching): void {
     this.begin(115, 'remove_matching')
     this.str(fields.directory)
     this.str(fields.prefix)
+    this.str(fields.suffix)
+    this.end()
+  }
+
+  /** Removes the files in a directory whose lock (flock(2)) nobody has. (teardown) */
+  removeFreeLocks(fields: RemoveFreeLocks): void {
+    this.begin(121, 'remove_free_locks')
+    this.str(fields.directory)
+    this.end()
+  }
+
+  /** Removes the run directories in a directory that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone. (teardown) */
+  removeIdleRuns(fields: RemoveIdleRuns): void {
+    this.begin(122, 'remove_idle_runs')
+    this.str(fields.directory)
     this.end()
   }
 

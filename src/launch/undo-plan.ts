@@ -22,7 +22,11 @@ export function compileKeeper(directory: string, runRoot: string): Uint8Array {
   plan.awaitEnd({ directory: `${directory}/undo` })
   plan.section('teardown')
   // Of what the owner was removing when it ended; anybody's that are renamed so are on their way out.
-  plan.removeMatching({ directory: runRoot, prefix: '.gone-' })
+  plan.removeMatching({ directory: runRoot, prefix: '.gone-', suffix: '' })
+  // Of what it was clearing up after others, or had no plan for yet, or no more.
+  plan.removeMatching({ directory: runRoot, prefix: '.new-', suffix: `-${process.pid}` })
+  plan.removeIdleRuns({ directory: runRoot })
+  plan.removeFreeLocks({ directory: `${runRoot}/volumes` })
   plan.removeTree({ path: directory })
   return plan.finish({ mode: 'task' })
 }
@@ -43,8 +47,8 @@ export function compileContainerUndo({ id, runRoot, directory }: ContainerUndo):
   plan.tell({ path, frame })
   plan.section('teardown')
   plan.claimRun({ path, frame, patience: patienceMs, skip: 5 })
-  plan.removeMatching({ directory: runRoot, prefix: `.new-${id}-` })
-  plan.removeMatching({ directory: runRoot, prefix: `.gone-${id.slice(0, 12)}-` })
+  plan.removeMatching({ directory: runRoot, prefix: `.new-${id}-`, suffix: '' })
+  plan.removeMatching({ directory: runRoot, prefix: `.gone-${id.slice(0, 12)}-`, suffix: '' })
   plan.undoRun({ path: `${path}/undo`, skip: 2 })
   plan.removeTree({ path: directory })
   plan.removeTree({ path })

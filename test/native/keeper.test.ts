@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { native } from '../../src/host/index.js'
@@ -106,14 +106,15 @@ describe.each([
       plan.removeFile({ path: path('7-goes') })
       plan.guardTables({ prefix: 'none-has-this-name', own: '', skip: 1 })
       plan.removeFile({ path: path('8-goes') })
-      plan.removeMatching({ directory: place, prefix: '9-' })
+      plan.removeMatching({ directory: place, prefix: '9-', suffix: '' })
+      plan.removeMatching({ directory: place, prefix: 'b-', suffix: '-1' })
       plan.unmount({ path: `${place}/empty` })
       plan.guardEmpty({ directory: place, patience: 0, skip: 0x7fffffff })
       plan.removeFile({ path: path('a-stays') })
     })
-    for (const name of ['9-one', '9-two']) path(name)
+    for (const name of ['9-one', '9-two', 'b-2-1', 'b-1-12', 'b-1']) path(name)
     expect(await end()).toBe(0)
-    expect(readdirSync(place).sort()).toEqual(['2-stays', '3-stays', '4-stays', '5-stays', 'a-stays', 'empty', 'text'])
+    expect(readdirSync(place).sort()).toEqual(['2-stays', '3-stays', '4-stays', '5-stays', 'a-stays', 'b-1', 'b-1-12', 'empty', 'text'])
   })
 
   it('leaves alone what somebody else has locked', async () => {
@@ -128,6 +129,34 @@ describe.each([
     })
     expect(await end()).toBe(0)
     expect(readdirSync(place).sort()).toEqual(['free', 'held', 'stays'])
+  })
+
+  it('removes the files of locks, and run directories, that nobody has and nothing is in', async () => {
+    const { place, putTeardown, end } = await keeper(executable)
+    const run = (name: string, ...files: string[]) => {
+      mkdirSync(`${place}/${name}`)
+      for (const one of files) file(`${place}/${name}/${one}`)
+    }
+    run('locks', 'free', 'held')
+    run('begun', 'lock')
+    run('removed', 'lock', 'removed', 'copied')
+    run('held', 'lock', 'removed')
+    run('ended', 'lock', 'exit')
+    run('other', 'removed')
+    file(`${place}/file`)
+    symlinkSync('removed', `${place}/link`)
+    const held = ['locks/held', 'held/lock'].map((path) => openSync(`${place}/${path}`, 'r'))
+    for (const lock of held) native().flock(lock, 'exclusive', true)
+    putTeardown('1-sweeps', (plan) => {
+      plan.removeFreeLocks({ directory: `${place}/locks` })
+      plan.removeFreeLocks({ directory: `${place}/none` })
+      plan.removeIdleRuns({ directory: place })
+      plan.removeIdleRuns({ directory: `${place}/none` })
+    })
+    expect(await end()).toBe(0)
+    for (const lock of held) closeSync(lock)
+    expect(readdirSync(place).sort()).toEqual(['ended', 'file', 'held', 'link', 'locks', 'other'])
+    expect(readdirSync(`${place}/locks`)).toEqual(['held'])
   })
 
   it('ends a container that runs, whoever has started it, and one whose supervisor is no more', async () => {

@@ -24,9 +24,7 @@ export function leftOnHost(directory: string): string[] {
 function runEntries(run: string): string[] {
   return entries(run).flatMap((path) => {
     if (/\/(engines|networks|networks\.lock)$/.test(path)) return []
-    // Of a volume that was being removed: who opens the root removes it.
-    if (/\/run\/volumes$/.test(path)) return []
-    if (/\/run\/(dns|made|owners|builds|snapshots|reuse)$/.test(path))
+    if (/\/run\/(dns|volumes|made|owners|builds|snapshots|reuse)$/.test(path))
       return entries(path).filter((one) => !/\.lock$/.test(one))
     return [`${path}: ${entries(path).map((one) => one.slice(path.length + 1))}`]
   })
