@@ -133,6 +133,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
       runRoot: paths.runRoot,
       store: ephemeral,
       rootPlan: () => rootPlan(paths, networking.store, cgroups),
+      loadRemoval: () => Promise.all([import('./ephemeral-close.js'), import('./network-disconnect.js')]),
     })
     const stages: Stages = {
       paths,

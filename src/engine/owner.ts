@@ -14,6 +14,8 @@ export interface OwnerInput {
   readonly store: EphemeralStore
   /** What is to be undone of the root itself when nobody has it open any more. */
   rootPlan(): Uint8Array
+  /** Loads what removes its things, before there are any: whoever runs this process may load nothing any more when it ends. */
+  loadRemoval(): Promise<unknown>
 }
 
 interface Begun {
@@ -151,7 +153,7 @@ export class Owner {
     mkdirSync(`${runRoot}/owners`, { recursive: true, mode: 0o700 })
     const begun: Begun = { lock: this.#makeLock(), alive: undefined, keeper: undefined }
     try {
-      await this.#spawnKeeper(begun)
+      await Promise.all([this.#spawnKeeper(begun), this.#input.loadRemoval()])
       begun.alive = openSync(`${this.#directory}/alive`, 'w', 0o600)
       native().flock(begun.alive, 'exclusive', true)
       this.coverRoot()

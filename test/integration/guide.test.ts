@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestEngine, testEngine } from '../support/engine.js'
-import { type GuideProject, makeProject } from '../support/guide/project.js'
+import { type GuideProject, hasSuites, makeProject } from '../support/guide/project.js'
 
 const run = promisify(execFile)
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -22,6 +22,8 @@ beforeAll(async () => {
   await (await host.engine.images.get('postgres:15')).tag('postgres:17')
   project = await makeProject(markdown)
   env = { ...process.env, INBOARD_ROOT: host.engine.root, INBOARD_RUN_ROOT: host.engine.runRoot }
+  // A suite that a page shows is run as if by hand.
+  for (const name of Object.keys(env)) if (name.startsWith('VITEST')) delete env[name]
 })
 afterAll(async () => {
   const left = await host.leaks()
@@ -45,4 +47,11 @@ test('all snippets are right TypeScript', async () => {
 test.each(markdown)('the snippets of %s do what they say', async (path) => {
   const { directory, program } = page(path)
   await run(tool('tsx'), [program], { cwd: directory, env })
+})
+
+test.each(markdown.filter(hasSuites))('the test suites of %s pass', async (path) => {
+  const { directory, suites } = page(path)
+  if (suites.vitest.length > 0)
+    await run(tool('vitest'), ['run', '--root', '.', '--testTimeout=150000', ...suites.vitest], { cwd: directory, env })
+  for (const file of suites.node) await run(tool('tsx'), ['--test', file], { cwd: directory, env })
 })

@@ -14,6 +14,8 @@ export interface GuidePage {
   readonly directory: string
   /** Runs its snippets. */
   readonly program: string
+  /** Suites that it shows, by who runs them. */
+  readonly suites: { readonly vitest: readonly string[]; readonly node: readonly string[] }
 }
 
 /** A project of somebody who has installed inboard, with the pages as programs: gone when it is disposed of. */
@@ -57,7 +59,9 @@ async function makePage(project: string, path: string): Promise<GuidePage> {
   )
   const files = blocks.flatMap((block) => ({ block, name: fileNameOf(block) }))
   for (const { block, name } of files) if (name) await writeBlock(directory, name, block)
-  return { path, directory, program }
+  const suites = files.flatMap(({ block, name }) => (name && isSuite(block) ? { name, of: runnerOf(block) } : []))
+  const namesOf = (who: 'vitest' | 'node') => suites.filter(({ of }) => of === who).map(({ name }) => name)
+  return { path, directory, program, suites: { vitest: namesOf('vitest'), node: namesOf('node') } }
 }
 
 async function writeBlock(directory: string, name: string, { lines }: Block): Promise<void> {
@@ -65,3 +69,10 @@ async function writeBlock(directory: string, name: string, { lines }: Block): Pr
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, `${lines.join('\n')}\n`)
 }
+
+const runnerOf = ({ lines }: Block) => (lines.some((line) => line.includes("'node:test'")) ? 'node' : 'vitest')
+
+/** Whether a page shows test suites. */
+export const hasSuites = (path: string): boolean => blocksOf(join(repository, path)).some(isSuite)
+
+const isSuite = (block: Block) => fileNameOf(block)?.endsWith('.test.ts') ?? false
