@@ -731,6 +731,20 @@ export const operations = [
     fields: { prefix: 'str', own: 'str', skip: 'u64' },
     doc: 'Skips when nftables has a table whose name begins with the prefix, and is not `own`, or cannot be asked.',
   },
+  {
+    code: 123,
+    name: 'guard_link',
+    in: ['teardown'],
+    fields: { name: 'str', group: 'u64', skip: 'u64' },
+    doc: 'Skips unless there is an interface of that name, of that group.',
+  },
+  {
+    code: 124,
+    name: 'guard_ports',
+    in: ['teardown'],
+    fields: { bridge: 'str', patience: 'u64', skip: 'u64' },
+    doc: 'Skips when a bridge has ports for so many ms after the end of the connection, or the kernel cannot be asked.',
+  },
 ]
 
 /**

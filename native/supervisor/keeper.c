@@ -2,9 +2,6 @@
  * locked by somebody else is left alone, and everything can be done again. */
 #include "supervisor.h"
 #include <dirent.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,7 +14,7 @@
 static const char last_plan[] = "4-root";
 
 enum { FIRST_TURN = '1', LAST_TURN = '3', NAMES_BYTES = 4096, DEEPEST_PLAN = 2, PAUSE_NS = 500000, TELL_EVERY = 16 };
-enum { TEXT_BYTES = 4096, TABLES_BYTES = 32 * 1024, TABLES_PATIENCE_MS = 2000, MOUNTS_AT_ONE_PLACE = 64 };
+enum { TEXT_BYTES = 4096, MOUNTS_AT_ONE_PLACE = 64 };
 
 int do_name_lock(struct supervisor *s, const struct op_name_lock *op) {
     char path[40];
@@ -126,12 +123,12 @@ void keeper_undo(struct supervisor *s) {
     if (is_last) execute(s, &root, SECTION_TEARDOWN, SECTION_TEARDOWN);
 }
 
-static bool is_late(const struct supervisor *s, uint64_t patience) {
+bool keeper_is_late(const struct supervisor *s, uint64_t patience) {
     int64_t waited = monotonic_ms() - s->keeper.ended_ms;
     return waited < 0 || (uint64_t)waited >= patience;
 }
 
-static void pause_briefly(void) {
+void keeper_pause(void) {
     struct timespec rest = {0, PAUSE_NS};
     nanosleep(&rest, NULL);
 }
@@ -190,13 +187,13 @@ int do_claim_run(struct supervisor *s, const struct op_claim_run *op) {
         int taken = directory < 0 ? -1 : lock_once(&s->keeper, directory, "lock");
         if (taken >= 0) return 0;
         int error = errno;
-        if (error != EWOULDBLOCK || is_late(s, op->patience)) {
+        if (error != EWOULDBLOCK || keeper_is_late(s, op->patience)) {
             s->keeper.skip = op->skip;
             return fail(error);
         }
         // It may just have begun to listen.
         if (attempt % TELL_EVERY == TELL_EVERY - 1) tell(op->path, op->frame);
-        pause_briefly();
+        keeper_pause();
     }
 }
 
@@ -275,8 +272,8 @@ int do_remove_idle_runs(struct supervisor *s, const struct op_remove_idle_runs *
 
 int do_guard_lock(struct supervisor *s, const struct op_guard_lock *op) {
     int taken;
-    while ((taken = lock_once(&s->keeper, AT_FDCWD, op->path)) < 0 && errno == EWOULDBLOCK && !is_late(s, op->patience))
-        pause_briefly();
+    while ((taken = lock_once(&s->keeper, AT_FDCWD, op->path)) < 0 && errno == EWOULDBLOCK && !keeper_is_late(s, op->patience))
+        keeper_pause();
     if (taken < 0) s->keeper.skip = op->skip;
     return 0;
 }
@@ -298,11 +295,11 @@ static bool is_empty(struct supervisor *s, const char *path) {
 
 int do_guard_empty(struct supervisor *s, const struct op_guard_empty *op) {
     while (!is_empty(s, op->directory)) {
-        if (is_late(s, op->patience)) {
+        if (keeper_is_late(s, op->patience)) {
             s->keeper.skip = op->skip;
             break;
         }
-        pause_briefly();
+        keeper_pause();
     }
     return 0;
 }
@@ -310,64 +307,5 @@ int do_guard_empty(struct supervisor *s, const struct op_guard_empty *op) {
 int do_guard_text(struct supervisor *s, const struct op_guard_text *op) {
     char text[TEXT_BYTES];
     if (read_text(op->path, text, sizeof text) < 0 || strstr(text, op->text) == NULL) s->keeper.skip = op->skip;
-    return 0;
-}
-
-struct names {
-    const char *prefix, *own;
-    bool found;
-};
-
-/* The name of a table is an attribute of the message that tells of it. */
-static void look_at_table(struct names *names, const char *message, uint32_t length) {
-    for (uint32_t at = NLMSG_HDRLEN + sizeof(struct nfgenmsg); at < length && length - at >= sizeof(struct nlattr);) {
-        struct nlattr attribute;
-        memcpy(&attribute, message + at, sizeof attribute);
-        if (attribute.nla_len < sizeof attribute || attribute.nla_len > length - at) return;
-        const char *name = message + at + sizeof attribute;
-        size_t room = attribute.nla_len - sizeof attribute;
-        if ((attribute.nla_type & NLA_TYPE_MASK) == NFTA_TABLE_NAME && memchr(name, 0, room) != NULL)
-            names->found |= strncmp(name, names->prefix, strlen(names->prefix)) == 0 && strcmp(name, names->own) != 0;
-        at += NLA_ALIGN(attribute.nla_len);
-    }
-}
-
-/* False: that was the last of them. */
-static bool look_at_tables(struct names *names, const char *bytes, size_t length) {
-    for (size_t at = 0; length - at >= sizeof(struct nlmsghdr);) {
-        struct nlmsghdr header;
-        memcpy(&header, bytes + at, sizeof header);
-        if (header.nlmsg_len < sizeof header || header.nlmsg_len > length - at) break;
-        // An error, too: who cannot be asked may have some.
-        if (header.nlmsg_type == NLMSG_ERROR) names->found = true;
-        if (header.nlmsg_type == NLMSG_ERROR || header.nlmsg_type == NLMSG_DONE) return false;
-        look_at_table(names, bytes + at, header.nlmsg_len);
-        size_t step = NLMSG_ALIGN(header.nlmsg_len);
-        if (step > length - at) break;
-        at += step;
-    }
-    return true;
-}
-
-static bool has_other_tables(struct supervisor *s, struct names *names) {
-    struct {
-        struct nlmsghdr header;
-        struct nfgenmsg of;
-    } request = {{sizeof request, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0}, {0}};
-    autoclose fd = netlink_open(NETLINK_NETFILTER);
-    if (fd < 0 || send(fd, &request, sizeof request, 0) < 0) return true;
-    for (;;) {
-        struct pollfd readable = {fd, POLLIN, 0};
-        if (poll(&readable, 1, TABLES_PATIENCE_MS) <= 0) return true;
-        ssize_t length = recv(fd, s->output, TABLES_BYTES, MSG_DONTWAIT);
-        if (length < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (length < 0) return true;
-        if (!look_at_tables(names, s->output, (size_t)length)) return names->found;
-    }
-}
-
-int do_guard_tables(struct supervisor *s, const struct op_guard_tables *op) {
-    struct names names = {op->prefix, op->own, false};
-    if (has_other_tables(s, &names)) s->keeper.skip = op->skip;
     return 0;
 }

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0xd39a8d64u
-#define OPCODE_LAST 122
+#define PLAN_FINGERPRINT 0x52a65bb1u
+#define OPCODE_LAST 124
 #define FAULT_LAST 8
 #define FRAME_LAST 39
 
@@ -191,6 +191,8 @@ enum {
     OP_GUARD_EMPTY = 117,
     OP_GUARD_TEXT = 118,
     OP_GUARD_TABLES = 119,
+    OP_GUARD_LINK = 123,
+    OP_GUARD_PORTS = 124,
 };
 enum {
     FRAME_HELLO = 1,
@@ -638,6 +640,18 @@ struct op_guard_tables {
     uint64_t skip;
 };
 
+struct op_guard_link {
+    const char *name;
+    uint64_t group;
+    uint64_t skip;
+};
+
+struct op_guard_ports {
+    const char *bridge;
+    uint64_t patience;
+    uint64_t skip;
+};
+
 union op_fields {
     uint64_t raw[LIMIT_FIELDS];
     struct op_section section;
@@ -714,6 +728,8 @@ union op_fields {
     struct op_guard_empty guard_empty;
     struct op_guard_text guard_text;
     struct op_guard_tables guard_tables;
+    struct op_guard_link guard_link;
+    struct op_guard_ports guard_ports;
 };
 
 enum field_kind { FIELD_U64, FIELD_SLOT, FIELD_STR, FIELD_BYTES, FIELD_LIST };
@@ -810,6 +826,8 @@ int do_guard_lock(struct supervisor *s, const struct op_guard_lock *op);
 int do_guard_empty(struct supervisor *s, const struct op_guard_empty *op);
 int do_guard_text(struct supervisor *s, const struct op_guard_text *op);
 int do_guard_tables(struct supervisor *s, const struct op_guard_tables *op);
+int do_guard_link(struct supervisor *s, const struct op_guard_link *op);
+int do_guard_ports(struct supervisor *s, const struct op_guard_ports *op);
 
 #ifdef PROTOCOL_DISPATCH
 static inline int dispatch(struct supervisor *supervisor, uint32_t code, const union op_fields *fields) {
@@ -895,6 +913,8 @@ static inline int dispatch(struct supervisor *supervisor, uint32_t code, const u
     case OP_GUARD_EMPTY: return do_guard_empty(supervisor, &fields->guard_empty);
     case OP_GUARD_TEXT: return do_guard_text(supervisor, &fields->guard_text);
     case OP_GUARD_TABLES: return do_guard_tables(supervisor, &fields->guard_tables);
+    case OP_GUARD_LINK: return do_guard_link(supervisor, &fields->guard_link);
+    case OP_GUARD_PORTS: return do_guard_ports(supervisor, &fields->guard_ports);
     default: errno = EBADMSG; return -1;
     }
 }
@@ -998,6 +1018,8 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [117] = {"guard_empty", 128, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
     [118] = {"guard_text", 128, false, 3, 0, {FIELD_STR, FIELD_STR, FIELD_U64}},
     [119] = {"guard_tables", 128, false, 3, -1, {FIELD_STR, FIELD_STR, FIELD_U64}},
+    [123] = {"guard_link", 128, false, 3, 0, {FIELD_STR, FIELD_U64, FIELD_U64}},
+    [124] = {"guard_ports", 128, false, 3, -1, {FIELD_STR, FIELD_U64, FIELD_U64}},
 };
 #endif
 

@@ -362,6 +362,10 @@ int remove_tree_at(int directory, const char *name);
 /* keeper.c */
 /* Undoes what is left, if that is what we are for. */
 void keeper_undo(struct supervisor *s);
+/* Whether so many ms have gone since the end of who had it. */
+bool keeper_is_late(const struct supervisor *s, uint64_t patience);
+/* Before one looks again. */
+void keeper_pause(void);
 
 /* files.c */
 int write_whole(int fd, const void *data, size_t length);

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0xd39a8d64
+export const fingerprint = 0x52a65bb1
 export const modes = {
   run: 0,
   exec: 1,
@@ -187,6 +187,8 @@ export const opcodes = {
   guard_empty: 117,
   guard_text: 118,
   guard_tables: 119,
+  guard_link: 123,
+  guard_ports: 124,
 } as const
 
 export type OperationName = keyof typeof opcodes
@@ -275,6 +277,8 @@ export const operationNames: Readonly<Record<number, OperationName>> = {
   117: 'guard_empty',
   118: 'guard_text',
   119: 'guard_tables',
+  123: 'guard_link',
+  124: 'guard_ports',
 }
 
 /** Keys of the text records in the run directory. */
@@ -771,6 +775,20 @@ export interface GuardText {
 export interface GuardTables {
   readonly prefix: string
   readonly own: string
+  readonly skip: number | bigint
+}
+
+/** Skips unless there is an interface of that name, of that group. */
+export interface GuardLink {
+  readonly name: string
+  readonly group: number | bigint
+  readonly skip: number | bigint
+}
+
+/** Skips when a bridge has ports for so many ms after the end of the connection, or the kernel cannot be asked. */
+export interface GuardPorts {
+  readonly bridge: string
+  readonly patience: number | bigint
   readonly skip: number | bigint
 }
 
@@ -1465,6 +1483,24 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.begin(119, 'guard_tables')
     this.str(fields.prefix)
     this.str(fields.own)
+    this.u64(fields.skip)
+    this.end()
+  }
+
+  /** Skips unless there is an interface of that name, of that group. (teardown) */
+  guardLink(fields: GuardLink): void {
+    this.begin(123, 'guard_link')
+    this.str(fields.name)
+    this.u64(fields.group)
+    this.u64(fields.skip)
+    this.end()
+  }
+
+  /** Skips when a bridge has ports for so many ms after the end of the connection, or the kernel cannot be asked. (teardown) */
+  guardPorts(fields: GuardPorts): void {
+    this.begin(124, 'guard_ports')
+    this.str(fields.bridge)
+    this.u64(fields.patience)
     this.u64(fields.skip)
     this.end()
   }

@@ -98,7 +98,7 @@ const interfaceSteps = ({ rules }: InterfaceUndo) => (rules ? 4 : 3)
 
 function writeInterface(plan: PlanWriter, { id, name, group, rules, link, runRoot }: InterfaceUndo): void {
   if (rules) writeBatch(plan, 'filter', rules)
-  plan.guardText({ path: `/sys/class/net/${name}/netdev_group`, text: `${group}\n`, skip: 1 })
+  plan.guardLink({ name, group, skip: 1 })
   writeBatch(plan, 'host', link)
   plan.removeFile({ path: `${runRoot}/made/${id}` })
 }
@@ -118,14 +118,13 @@ export interface RootUndo {
 /** What the last engine of a root removes when it is closed, when there is none any more, and nothing needs it. */
 export function compileRootUndo({ runRoot, bridge, table, tables, removal, cgroups }: RootUndo): Uint8Array {
   const plan = new PlanWriter()
-  const ports = `/sys/class/net/${bridge.name}/brif`
   plan.section('teardown')
   // Waited for before anybody has to wait for us.
-  plan.guardEmpty({ directory: ports, patience: interfacesMs, skip: 0 })
+  plan.guardPorts({ bridge: bridge.name, patience: interfacesMs, skip: 0 })
   const ofRules = 1 + 1 + interfaceSteps(bridge) + 1 + 6 + 3
   plan.guardLock({ path: `${runRoot}/engines`, patience: shortPatienceMs, skip: ofRules + cgroups.length })
   plan.guardLock({ path: `${runRoot}/networks`, patience: patienceMs, skip: ofRules - 1 })
-  plan.guardEmpty({ directory: ports, patience: 0, skip: interfaceSteps(bridge) })
+  plan.guardPorts({ bridge: bridge.name, patience: 0, skip: interfaceSteps(bridge) })
   writeInterface(plan, bridge)
   plan.guardEmpty({ directory: `${runRoot}/made`, patience: 0, skip: 6 + 3 })
   for (const [family, knob] of [

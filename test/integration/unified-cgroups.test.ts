@@ -72,7 +72,12 @@ beforeAll(async () => {
     containerSnapshots: openContainerSnapshots(database),
     reuses: openReuses(database),
     ephemeral: openEphemeral(database),
-    owner: new Owner({ runRoot: paths.runRoot, store: openEphemeral(database), rootPlan: () => new Uint8Array() }),
+    owner: new Owner({
+      runRoot: paths.runRoot,
+      store: openEphemeral(database),
+      rootPlan: () => new Uint8Array(),
+      loadRemoval: async () => {},
+    }),
   }
   context = { containers: openContainers(database), runRoot: paths.runRoot } as ContainerContext
   close = () => {

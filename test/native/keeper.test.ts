@@ -1,4 +1,14 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { native } from '../../src/host/index.js'
@@ -114,7 +124,48 @@ describe.each([
     })
     for (const name of ['9-one', '9-two', 'b-2-1', 'b-1-12', 'b-1']) path(name)
     expect(await end()).toBe(0)
-    expect(readdirSync(place).sort()).toEqual(['2-stays', '3-stays', '4-stays', '5-stays', 'a-stays', 'b-1', 'b-1-12', 'empty', 'text'])
+    expect(readdirSync(place).sort()).toEqual([
+      '2-stays',
+      '3-stays',
+      '4-stays',
+      '5-stays',
+      'a-stays',
+      'b-1',
+      'b-1-12',
+      'empty',
+      'text',
+    ])
+  })
+
+  it('looks at the interfaces of its own network namespace, whatever /sys shows', async () => {
+    const ip = (...args: string[]) => execFileSync('ip', args)
+    for (const [name, group] of [
+      ['kt-bridge', '7000007'],
+      ['kt-empty', '1'],
+    ] as const)
+      ip('link', 'add', name, 'group', group, 'type', 'bridge')
+    ip('link', 'add', 'kt-port', 'type', 'veth')
+    ip('link', 'set', 'kt-port', 'master', 'kt-bridge')
+    const { place, putTeardown, end } = await keeper(executable)
+    const path = (name: string) => file(`${place}/${name}`)
+    putTeardown('1-links', (plan) => {
+      plan.guardLink({ name: 'kt-bridge', group: 7_000_007, skip: 1 })
+      plan.removeFile({ path: path('1-goes') })
+      plan.guardLink({ name: 'kt-bridge', group: 7_000_008, skip: 1 })
+      plan.removeFile({ path: path('2-stays') })
+      plan.guardLink({ name: 'kt-none', group: 0, skip: 1 })
+      plan.removeFile({ path: path('3-stays') })
+      plan.guardPorts({ bridge: 'kt-bridge', patience: 20, skip: 1 })
+      plan.removeFile({ path: path('4-stays') })
+      plan.guardPorts({ bridge: 'kt-empty', patience: 0, skip: 1 })
+      plan.removeFile({ path: path('5-goes') })
+      plan.guardPorts({ bridge: 'kt-none', patience: 0, skip: 1 })
+      plan.removeFile({ path: path('6-goes') })
+    })
+    const status = await end()
+    for (const name of ['kt-port', 'kt-bridge', 'kt-empty']) ip('link', 'del', name)
+    expect(status).toBe(0)
+    expect(readdirSync(place).sort()).toEqual(['2-stays', '3-stays', '4-stays'])
   })
 
   it('leaves alone what somebody else has locked', async () => {
