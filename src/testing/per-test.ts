@@ -1,4 +1,4 @@
-import { type Container, type Readiness, RunBuilder, type Scope, type Snapshot } from '../index.js'
+import type { Container, Readiness, RunBuilder, Scope, Snapshot } from '../index.js'
 import type { Definition } from './definitions.js'
 import { removeLeftSnapshots, snapshotLabels } from './left-snapshots.js'
 import type { Surroundings } from './place.js'
@@ -45,11 +45,11 @@ export function perTest(
 
 async function takeOriginal(
   scope: Scope,
-  { engine, network, signal }: Surroundings,
+  { engine, network, inboard, signal }: Surroundings,
   built: RunBuilder | PromiseLike<Container> | Container,
   fill: (original: Container) => unknown,
 ): Promise<Original> {
-  const { waitFor = [], waitTimeoutMs } = built instanceof RunBuilder ? built.toRequest() : {}
+  const { waitFor = [], waitTimeoutMs } = built instanceof inboard.RunBuilder ? built.toRequest() : {}
   await removeLeftSnapshots(engine)
   const container = await built
   await fill(container)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { InvalidOptionError } from '../errors/index.js'
-import { Container, type Engine, type RunOptions, type Scope } from '../index.js'
+import type { Container, Engine, RunOptions, Scope } from '../index.js'
 import { abortable } from './abortable.js'
 import { ContainerLog } from './container-log.js'
 import type { Definition, Definitions } from './definitions.js'
@@ -11,10 +11,12 @@ interface Ground {
   readonly scope: Scope
   /** The name of the network that containers of the place are on. */
   readonly network: string
+  /** The package, of which a file whose tests have no fixtures loads nothing. */
+  readonly inboard: typeof import('../index.js')
 }
 
 /** What a definition of ours is told beside what all are. */
-export interface Surroundings extends Pick<Ground, 'engine' | 'network'> {
+export interface Surroundings extends Pick<Ground, 'engine' | 'network' | 'inboard'> {
   readonly name: string
   /** Fires when the place has an end. */
   readonly signal: AbortSignal
@@ -72,15 +74,15 @@ export class Place {
     const define: ((...all: [...Parameters<Definition>, Surroundings]) => unknown) | undefined = this.#definitions[name]
     if (!define) throw new InvalidOptionError(`there is no fixture ${name}`, { code: 'INVALID_OPTION' })
     this.#ground ??= this.#open()
-    const { engine, scope, network } = await this.#ground
+    const { engine, scope, network, inboard } = await this.#ground
     const { signal } = this.#ending
     const own = engine.scope()
     this.#connect(own, name, network)
     try {
-      const surroundings = { name, engine, network, signal, originals: this.#originals?.() }
+      const surroundings = { name, engine, network, inboard, signal, originals: this.#originals?.() }
       const fixture = await abortable(define(own, this.#othersOf(name), surroundings), signal)
       if (isDisposable(fixture)) await own.use(fixture)
-      const container = containerOf(fixture)
+      const container = containerOf(fixture, inboard)
       if (container) this.#logs.set(name, new ContainerLog(container, this.#logLines, signal))
       return fixture
     } catch (error) {
@@ -94,11 +96,11 @@ export class Place {
   }
 
   async #open(): Promise<Ground> {
-    const engine = await this.#engine.open()
+    const [engine, inboard] = await Promise.all([this.#engine.open(), import('../index.js')])
     const scope = engine.scope()
     const network = `fixtures-${randomBytes(6).toString('hex')}`
     await scope.network(network)
-    return { engine, scope, network }
+    return { engine, scope, network, inboard }
   }
 
   /** What the scope runs is on the network of the place by the fixture's name, unless its options say another network. */
@@ -140,7 +142,7 @@ function isDisposable(thing: unknown): thing is AsyncDisposable | Disposable {
 }
 
 /** The fixture itself, or its `container`, such as a service has. */
-function containerOf(fixture: unknown): Container | undefined {
+function containerOf(fixture: unknown, { Container }: Ground['inboard']): Container | undefined {
   if (fixture instanceof Container) return fixture
   const { container } = (fixture ?? {}) as { readonly container?: unknown }
   return container instanceof Container ? container : undefined

@@ -1,4 +1,4 @@
-import { Engine, type EngineOptions } from '../index.js'
+import type { Engine, EngineOptions } from '../index.js'
 
 interface Open {
   opened: Promise<Engine> | undefined
@@ -29,7 +29,7 @@ export class SharedEngine {
 
   open(): Promise<Engine> {
     const open = this.#held()
-    open.opened ??= Engine.open(this.#options)
+    open.opened ??= import('../index.js').then(({ Engine }) => Engine.open(this.#options))
     return open.opened
   }
 
