@@ -106,8 +106,8 @@ export default defineConfig([
     plugins: [privateNames],
     // `import.meta.url` in the CommonJS build.
     shims: true,
-    // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
-    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+    // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated. What is marked `@internal` is nobody's to call.
+    dts: { compilerOptions: { ignoreDeprecations: '6.0', stripInternal: true } },
   },
   // A program of its own, the same for both builds: what runs on the worker threads that read and write layers.
   { ...common, entry: { 'layer-worker': 'src/layer/layer-worker.ts' }, format: ['esm'] },
