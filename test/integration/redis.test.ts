@@ -8,9 +8,16 @@ let redis: Container
 beforeAll(async () => {
   host = await testEngine(['redis'])
   redis = await host.engine.run('redis:7').name('myredis')
-  for await (const { text } of redis.logs({ follow: true })) if (text.includes('Ready to accept connections')) break
+  await untilReady(1)
 })
 afterAll(() => host[Symbol.asyncDispose]())
+
+/** For the so many'th time. */
+async function untilReady(times: number): Promise<void> {
+  let seen = 0
+  for await (const { text } of redis.logs({ follow: true }))
+    if (text.includes('Ready to accept connections') && ++seen === times) break
+}
 
 test('runs a real Redis from its archive and answers PONG to an exec', async () => {
   const { exitCode, stdout, stderr } = await redis.exec(['redis-cli', 'ping'])
@@ -21,8 +28,7 @@ test('keeps what is written as long as the container lives, also over a restart'
   await redis.exec(['redis-cli', 'set', 'colour', 'green'])
   await redis.exec(['redis-cli', 'save'])
   await redis.restart()
-  for await (const { text } of redis.logs({ follow: true, tail: 20 }))
-    if (text.includes('Ready to accept connections')) break
+  await untilReady(2)
   const { stdout } = await redis.exec(['redis-cli', 'get', 'colour'])
   expect(stdout.trim()).toBe('green')
 })
