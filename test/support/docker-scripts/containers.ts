@@ -73,7 +73,7 @@ export const containers: Script = {
     { run: 'docker run --rm --entrypoint echo busybox of the entrypoint', shows: /^of the entrypoint$/m },
     { run: 'docker run --rm --init busybox sh -c "ps -o comm | sed -n 2p"', shows: /init/, compared: 'no' },
 
-    { run: 'docker run -d --name up busybox sh -c "trap \'exit 9\' TERM; echo up; while true; do sleep 0.1; done"' },
+    { run: 'docker run -d --name up busybox sh -c "trap \'exit 9\' TERM; echo up; sleep 1000 & wait"' },
     { run: 'docker logs up', shows: /^up$/m, again: true },
     { run: 'docker ps', shows: /Up .* up$/m },
     { run: 'docker top up', shows: /trap 'exit 9' TERM/, masks: topMasks },
