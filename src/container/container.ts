@@ -31,7 +31,7 @@ import {
 import { attachBeforeStart } from './attach-before-start.js'
 import type { CommitOptions } from './commit.js'
 import type { ContainerConnectOptions, ContainerTarget } from './connect.js'
-import { type ContainerContext, detachedStreams, type Live } from './context.js'
+import { type ContainerContext, detachedStreams, type Live, watchedStreams } from './context.js'
 import type { ContainerArchiveOptions, ContainerCopies, ContainerCopyOptions, ContainerExtractOptions } from './copy.js'
 import { parseDetachKeys } from './detach-keys.js'
 import { type ContainerDispatcherOptions, dispatcherTo } from './dispatcher.js'
@@ -116,7 +116,8 @@ export class Container implements AsyncDisposable {
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
     signal?.throwIfAborted()
     this.#record()
-    const live = await this.#act('start', () => start(this.#context, this.id, detachedStreams))
+    const streams = this.#expected ? watchedStreams : detachedStreams
+    const live = await this.#act('start', () => start(this.#context, this.id, streams))
     await this.becomeReady({ signal, live })
     return live !== undefined
   }

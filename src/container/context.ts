@@ -25,16 +25,26 @@ export interface StartStreams {
   readonly attached: boolean
   readonly rows: number
   readonly columns: number
+  /** Nobody is attached; what one that removes itself has printed is told by {@link Live.session} all the same. */
+  readonly watched?: boolean
   /** Told to the program of this start, and to nobody else. */
   readonly secrets?: RunSecrets
 }
 
 export const detachedStreams: StartStreams = { attached: false, rows: 0, columns: 0 }
 
+export const watchedStreams: StartStreams = { ...detachedStreams, watched: true }
+
+/** Whether output is forwarded from the first byte on. */
+export const isForwarded = ({ attached, watched = false }: StartStreams, { rm }: { readonly rm: boolean }): boolean =>
+  attached || (watched && rm)
+
 /** A container that a supervisor of this process's making runs. */
 export interface Live {
   readonly id: string
   readonly session: Session
+  /** What it prints is told by the session, and whoever waits for it has to listen. */
+  readonly isWatched: boolean
   /** Waits until the program has ended and is not started again, and the store knows. Rejects only when the engine is closed before. */
   ended(): Promise<Outcome>
   /** The same; waiting for it does not keep the process alive. */

@@ -51,7 +51,7 @@ export async function waitReady(
   const linked = linkedSignal(over.signal, context.closing, signal)
   const timer = setTimeout(() => over.abort(timedOut), Math.min(timeoutMs, longestTimerMs))
   const attempts = new Attempts()
-  const log = new LastLog(context, container.id)
+  const log = new LastLog(context, container.id, live)
   const ended = endOf(context, container.id, live, linked.signal)
   if (!strategy.settlesAtExit) void ended.then((end) => end && over.abort(endedEarly))
   let waiting: Promise<void> | undefined

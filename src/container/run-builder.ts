@@ -11,7 +11,7 @@ import {
   type StartAttachedOptions,
 } from './attach.js'
 import type { Container } from './container.js'
-import { detachedStreams, type Live, type StartStreams } from './context.js'
+import { detachedStreams, type Live, type StartStreams, watchedStreams } from './context.js'
 import { parseDetachKeys } from './detach-keys.js'
 import { checkExpected, type ExpectedReadiness } from './expected-readiness.js'
 import { LifeOptions } from './run/life-options.js'
@@ -199,7 +199,7 @@ export class RunBuilder extends LifeOptions implements PromiseLike<Container> {
     const { reuse } = this.options
     const run =
       reuse === undefined
-        ? await this.#actions.run(this.#request, detachedStreams)
+        ? await this.#actions.run(this.#request, expected ? watchedStreams : detachedStreams)
         : { container: await this.#actions.reuse(this.#request, reuse), live: undefined }
     return this.#ready(run, expected)
   }

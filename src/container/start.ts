@@ -8,7 +8,7 @@ import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/co
 import { traced } from '../tracing/index.js'
 import { firstEnd } from './attach.js'
 import { invalidState } from './container-errors.js'
-import type { ContainerContext, Live, StartStreams } from './context.js'
+import { type ContainerContext, isForwarded, type Live, type StartStreams } from './context.js'
 import { letGo } from './fs/lingering.js'
 import { statusOf } from './inspect-state.js'
 import { launching } from './launching.js'
@@ -89,7 +89,7 @@ export async function launch(
       if (message) message.pid = launched.pid
       return launched
     })
-    const live = follow(context, record, launched)
+    const live = follow(context, record, launched, !given.attached && isForwarded(given, record.config))
     waiting?.begin({ session: live.session, ended: firstEnd(live) })
     return live
   } catch (error) {
@@ -102,7 +102,7 @@ export async function launch(
 }
 
 /** Sees a running container to its end. */
-function follow(context: ContainerContext, record: ContainerRecord, launched: Launched): Live {
+function follow(context: ContainerContext, record: ContainerRecord, launched: Launched, isWatched: boolean): Live {
   const { session, supervisorGone } = launched
   const ended = session.exited.then((exit) =>
     reporting(`cannot record the end of container ${record.name}`, async () => {
@@ -137,6 +137,7 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
   const live: Live = {
     id: record.id,
     session,
+    isWatched,
     ended: () => session.hold(ended),
     end: ended,
     gone: () => session.hold(gone),

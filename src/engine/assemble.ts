@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { StartStreams } from '../container/context.js'
+import { isForwarded, type StartStreams } from '../container/context.js'
 import type { Journal } from '../events/journal.js'
 import type { Outbox } from '../events/outbox.js'
 import { readTextFile } from '../host/index.js'
@@ -100,7 +100,7 @@ export function assemble(
     stdio: {
       tty: config.tty,
       stdin: config.interactive,
-      attached: streams.attached,
+      attached: isForwarded(streams, config),
       stdinOnce: config.interactive && (config.stdinOnce ?? config.attached),
       rows: streams.rows,
       columns: streams.columns,

@@ -12,8 +12,9 @@ let before: number
 beforeAll(async () => {
   host = await testEngine(['busybox', 'redis', 'postgres', 'nginx'])
   engine = host.engine
-  // What an engine opens with the first container, and keeps.
-  await (await sh('sleep 1000').waitFor(file('/bin'))).remove({ force: true })
+  // What an engine opens with the first container, and the first ephemeral one, and keeps.
+  for (const run of [sh('sleep 1000'), sh('sleep 1000').ephemeral()])
+    await (await run.waitFor(file('/bin'))).remove({ force: true })
   expect(await host.leaks()).toEqual([])
   before = openSockets()
 })
@@ -161,6 +162,31 @@ test.each([
     details: { exitCode: 3, lastLog: ['no licence'], waited: 'port 80 and a function' },
   })
   expect(failed.message).toContain('no licence')
+})
+
+test('tells the last lines also of one that ends at once, and is gone with its log', async () => {
+  const script =
+    'seq 25; printf "\\303"; sleep 0.01; printf "\\244 half" >&2; printf "\\244 whole\\r\\n"; echo "no licence"; exit 3'
+  const failed = async () => (await failureOf(sh(script).ephemeral().waitFor(port(80)))).details
+  const all = await Promise.all(Array.from({ length: 8 }, failed))
+  for (const { exitCode, lastLog } of all) {
+    expect(exitCode).toBe(3)
+    expect(lastLog).toHaveLength(20)
+    expect((lastLog as string[]).slice(-3)).toEqual(['ä whole', 'no licence', '\ufffd half'])
+  }
+  expect(await engine.containers.list({ all: true })).toEqual([])
+})
+
+test('what it prints before it is ready and after is all in its log', async () => {
+  const container = await sh('echo before; touch /ready; read line; echo after; exec sleep 1000')
+    .interactive()
+    .ephemeral()
+    .waitFor(file('/ready'))
+  const { stdin } = await container.attach()
+  stdin.write('on\n')
+  await container.waitFor(log('after'))
+  expect(await container.logs().text()).toBe('before\nafter\n')
+  await container.close()
 })
 
 test('fails at once when it is removed', async () => {

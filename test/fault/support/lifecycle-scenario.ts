@@ -119,7 +119,11 @@ export const lifecycleScenario: readonly Step[] = [
   },
   {
     does: 'restore what should run',
-    facts: { 'container service': 'running', 'event service/start': '3' },
+    facts: {
+      'container service': 'running',
+      'event service/start': '3',
+      'event service/health_status: healthy': '1|2|3',
+    },
     async act(user) {
       const { failed } = await (await user.engine()).restore()
       for (const { error } of failed) throw error

@@ -4,6 +4,7 @@ import { violations } from './invariants.js'
 import { newPlace, type Place } from './place.js'
 import { startProgram } from './program.js'
 import { arm, type Point } from './programs.js'
+import { Random, seed } from './random.js'
 import { type Roots, type Step, User } from './scenario.js'
 
 /** Of points that are passed very often, the first calls. */
@@ -50,9 +51,18 @@ export async function passedPoints(
   return names.flatMap((name) => Array.from({ length: callsOf(name) }, (_, at) => ({ name, call: at + 1 })))
 }
 
-/** Of each failpoint the last of its calls: an error at the others is met by the same code. What a kill leaves differs. */
+/** Of each failpoint the last of its calls: an error at the others is met by the same code. */
 export const lastCalls = (points: readonly Point[]): readonly Point[] =>
   points.filter(({ name }, at) => points[at + 1]?.name !== name)
+
+/** Of each failpoint one of its calls, another one each time: what a kill leaves differs. */
+export function oneOfEach(points: readonly Point[]): readonly Point[] {
+  const chosen = seed()
+  const random = new Random(chosen)
+  console.log(`seed ${chosen}`)
+  const names = [...new Set(points.map(({ name }) => name))]
+  return names.map((name) => random.pick(points.filter((point) => point.name === name)))
+}
 
 /** What is wrong with a root whose scenario fails at a point, and goes on with the step done again. */
 export async function wrongAfterError(
