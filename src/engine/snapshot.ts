@@ -55,7 +55,7 @@ export class Snapshot implements AsyncDisposable {
    * hostname and addresses of its own, on the same networks by the same aliases; ports that the original publishes lead from free
    * ones of the host. Its volumes begin with the snapshot's files, which they share as long as they are not changed, and go with
    * it. Paths of the host are the same ones. Of one that is `ephemeral()` or `rm()` nothing is synced to the disk, which makes
-   * databases a good deal faster.
+   * databases a good deal faster. A clone of one that is ephemeral is so itself, unless `options` say otherwise.
    *
    * @param command replaces the original's
    * @param options further ones: of lists they are added, the rest is replaced

@@ -156,9 +156,10 @@ function namesOf(config: ContainerConfig) {
 }
 
 function lifeOf(config: ContainerConfig) {
-  const { rm, restartPolicy, log, stopSignal, stopTimeout, platform, healthcheck } = config
+  const { rm, ephemeral, restartPolicy, log, stopSignal, stopTimeout, platform, healthcheck } = config
   return {
     rm,
+    ephemeral,
     restart: restartPolicy,
     logDriver: log.driver,
     logOpt: Object.entries(log.options).map(([name, value]) => `${name}=${value}`),

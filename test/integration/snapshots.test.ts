@@ -261,6 +261,18 @@ describe('clones', () => {
     expect(await sh(copy, 'cat /data/file /data/own')).toBe('x\ny\n')
   })
 
+  test('a clone of what ends with its process does so too, unless it is told otherwise', async () => {
+    const other = await host.reopen()
+    const original = await other.run('busybox', ['sleep', '10000']).ephemeral().volume('/data')
+    await put(original, '/data/file', 'x')
+    const snapshot = await original.snapshot({ name: 'of-ephemeral' })
+    await snapshot.run().name('goes')
+    await snapshot.run(undefined, { ephemeral: false, rm: false }).name('stays')
+    await other.close()
+    expect((await engine.containers.list({ all: true })).map(({ name }) => name)).toEqual(['stays'])
+    expect(await get(await engine.containers.get('stays'), '/data/file')).toBe('x')
+  })
+
   test('what is mounted in a volumes place is mounted there, and it has no such volume', async () => {
     const original = await sleeping().volume('data:/data')
     await put(original, '/data/file', 'x')
