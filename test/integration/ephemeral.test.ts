@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -50,6 +50,15 @@ async function ended(child: ChildProcess, end: () => unknown): Promise<void> {
   await gone
 }
 
+/** A cgroup whose processes may take so much from now on. */
+function memoryGroup(bytes: number): string {
+  const isV1 = existsSync('/sys/fs/cgroup/memory')
+  const path = `/sys/fs/cgroup/${isV1 ? 'memory/' : ''}inboard-test-${process.pid}`
+  mkdirSync(path)
+  writeFileSync(`${path}/${isV1 ? 'memory.limit_in_bytes' : 'memory.max'}`, `${bytes}`)
+  return path
+}
+
 /** The keeper's process, by its name. */
 const keeperOf = () =>
   Number(/\d+/.exec(processesOf(directory).find((text) => text.endsWith(' inboard keeper')) ?? '')?.[0] ?? 0)
@@ -79,6 +88,17 @@ describe('when the process has ended that has made them, nothing is left of ephe
   it('by SIGKILL', async () => {
     const child = await owner(everything)
     await ended(child, () => child.kill('SIGKILL'))
+    expect(await left()).toEqual([])
+  })
+
+  it('by the kernel, for lack of memory', async () => {
+    const grow = 'const all = []; for (;;) all.push(Buffer.alloc(2 ** 24, 1))'
+    const child = await owner(everything, `setInterval(() => {}, 1000); process.once('SIGUSR2', () => { ${grow} })`)
+    const group = memoryGroup(64 * 2 ** 20)
+    writeFileSync(`${group}/cgroup.procs`, `${child.pid}`)
+    await ended(child, () => child.kill('SIGUSR2'))
+    rmdirSync(group)
+    expect(child.signalCode).toBe('SIGKILL')
     expect(await left()).toEqual([])
   })
 
