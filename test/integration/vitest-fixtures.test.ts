@@ -273,3 +273,23 @@ test('leaves nothing when a worker is killed', async () => {
   expect(await root.engine.containers.list({ all: true })).toEqual([])
   expect(await root.leaks()).toEqual([])
 })
+
+test('removes the snapshots of workers that were killed when it takes one', async () => {
+  const files = (then: string) => ({
+    'killed.test.js': `${head}
+      import { perTest } from 'inboard/vitest'
+      const test = base.extend(containers({ db: perTest((e) => e.run('busybox', ['sleep', '1000']).volume('/data')) }))
+      test('has a clone', ({ db }) => {
+        tell(db.name)
+        ${then}
+      })
+    `,
+  })
+  expect((await project.run(files("process.kill(process.pid, 'SIGKILL')"))).exitCode).not.toBe(0)
+  expect(await root.engine.snapshots.list()).toHaveLength(1)
+  const { exitCode, output } = await project.run(files(''))
+  expect(exitCode, output).toBe(0)
+  expect(await root.engine.snapshots.list()).toEqual([])
+  expect(await root.engine.containers.list({ all: true })).toEqual([])
+  expect(await root.leaks()).toEqual([])
+})
