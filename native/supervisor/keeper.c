@@ -56,6 +56,14 @@ static void each_name(struct supervisor *s, int directory, visit_name *visit, co
     }
 }
 
+/* The same of a directory that may not be there. */
+static int sweep(struct supervisor *s, const char *path, visit_name *visit, const void *argument) {
+    autoclose directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0) return errno == ENOENT ? 0 : -1;
+    each_name(s, directory, visit, argument);
+    return 0;
+}
+
 static int map_plan(int directory, const char *name, struct plan *plan) {
     struct stat status;
     autoclose fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -225,11 +233,7 @@ static void remove_if_matching(struct supervisor *s, int directory, const char *
 }
 
 int do_remove_matching(struct supervisor *s, const struct op_remove_matching *op) {
-    if (op->prefix[0] == 0) return fail(EINVAL);
-    autoclose directory = open(op->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory < 0) return errno == ENOENT ? 0 : -1;
-    each_name(s, directory, remove_if_matching, op);
-    return 0;
+    return op->prefix[0] == 0 ? fail(EINVAL) : sweep(s, op->directory, remove_if_matching, op);
 }
 
 static void remove_if_free(struct supervisor *s, int directory, const char *name, const void *argument) {
@@ -241,10 +245,7 @@ static void remove_if_free(struct supervisor *s, int directory, const char *name
 }
 
 int do_remove_free_locks(struct supervisor *s, const struct op_remove_free_locks *op) {
-    autoclose directory = open(op->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory < 0) return errno == ENOENT ? 0 : -1;
-    each_name(s, directory, remove_if_free, NULL);
-    return 0;
+    return sweep(s, op->directory, remove_if_free, NULL);
 }
 
 static void note_content(struct supervisor *s, int directory, const char *name, const void *argument) {
@@ -264,10 +265,7 @@ static void remove_if_idle(struct supervisor *s, int directory, const char *name
 }
 
 int do_remove_idle_runs(struct supervisor *s, const struct op_remove_idle_runs *op) {
-    autoclose directory = open(op->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory < 0) return errno == ENOENT ? 0 : -1;
-    each_name(s, directory, remove_if_idle, NULL);
-    return 0;
+    return sweep(s, op->directory, remove_if_idle, NULL);
 }
 
 int do_guard_lock(struct supervisor *s, const struct op_guard_lock *op) {
