@@ -701,7 +701,7 @@ export const operations = [
     name: 'remove_idle_runs',
     in: ['teardown'],
     fields: { directory: 'str' },
-    doc: 'Removes the run directories in a directory that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone.',
+    doc: 'Removes the run directories in a directory, whose names do not begin with a dot, that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone.',
   },
   {
     code: 116,

@@ -256,6 +256,8 @@ static void note_content(struct supervisor *s, int directory, const char *name, 
 
 static void remove_if_idle(struct supervisor *s, int directory, const char *name, const void *argument) {
     (void)argument;
+    // Somebody makes it, and is about to lock it.
+    if (name[0] == '.') return;
     autoclose run = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (run < 0 || lock_once(&s->keeper, run, "lock") != 1) return;
     s->output[0] = 0;

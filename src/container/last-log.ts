@@ -1,4 +1,3 @@
-import { StringDecoder } from 'node:string_decoder'
 import { clip } from './attempts.js'
 import type { ContainerContext, Live } from './context.js'
 import type { TimedEntry } from './log-entry.js'
@@ -6,6 +5,7 @@ import type { LogFile } from './log-file.js'
 import { closeLogFiles, entriesFrom, openLogFiles, tailPlaces } from './log-files.js'
 import { LineJoiner } from './log-lines.js'
 import { type LogSource, logSource } from './logs.js'
+import { OutputTail } from './output-tail.js'
 
 const mostLines = 20
 const longestLine = 1000
@@ -20,7 +20,7 @@ export class LastLog {
   readonly #tail: OutputTail | undefined
 
   constructor(context: ContainerContext, id: string, live: Live | undefined) {
-    if (live?.isWatched) this.#tail = new OutputTail(live)
+    if (live?.isWatched) this.#tail = new OutputTail(live, { lines: mostLines, characters: longestLine })
     this.#source = readable(() => logSource(context, id))
     if (this.#tail || !this.#source || !context.containers.get(id)?.config.rm) return
     this.#held = openLogFiles(this.#source.path)
@@ -47,44 +47,6 @@ export class LastLog {
   async close(): Promise<void> {
     this.#tail?.close()
     await this.#held?.then(closeLogFiles, () => {})
-  }
-}
-
-type Stream = 'stdout' | 'stderr'
-
-/** The last lines that a watched program has printed, as they came. */
-class OutputTail {
-  readonly #session: Live['session']
-  readonly #lines: string[] = []
-  readonly #streams = new Map<Stream, { readonly decoder: StringDecoder; begun: string }>()
-
-  constructor({ session }: Live) {
-    this.#session = session
-    session.listen({ onOutput: (stream, chunk) => this.#add(stream, chunk) })
-  }
-
-  lines(): string[] {
-    const begun = [...this.#streams.values()].map(({ begun }) => begun).filter((line) => line !== '')
-    return [...this.#lines, ...begun].slice(-mostLines)
-  }
-
-  /** Its log goes on without us. */
-  close(): void {
-    this.#session.send({ type: 'attach', streams: 0 })
-    this.#session.listen({})
-  }
-
-  #add(name: Stream, chunk: Buffer): void {
-    const stream = this.#streams.get(name) ?? { decoder: new StringDecoder(), begun: '' }
-    this.#streams.set(name, stream)
-    const parts = stream.decoder.write(chunk).split(/\r?\n/)
-    for (const [at, part] of parts.entries()) {
-      stream.begun = clip(stream.begun + part, longestLine)
-      if (at === parts.length - 1) break
-      this.#lines.push(stream.begun)
-      stream.begun = ''
-    }
-    this.#lines.splice(0, this.#lines.length - mostLines)
   }
 }
 

@@ -745,7 +745,7 @@ export interface RemoveFreeLocks {
   readonly directory: string
 }
 
-/** Removes the run directories in a directory that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone. */
+/** Removes the run directories in a directory, whose names do not begin with a dot, that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone. */
 export interface RemoveIdleRuns {
   readonly directory: string
 }
@@ -1444,7 +1444,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** Removes the run directories in a directory that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone. (teardown) */
+  /** Removes the run directories in a directory, whose names do not begin with a dot, that nobody has locked, and that have nothing but their lock and the marks `removed` and `copied`: who made them was killed before anything was begun, or when all was undone. (teardown) */
   removeIdleRuns(fields: RemoveIdleRuns): void {
     this.begin(122, 'remove_idle_runs')
     this.str(fields.directory)

@@ -190,6 +190,7 @@ describe.each([
     }
     run('locks', 'free', 'held')
     run('begun', 'lock')
+    run('.new-made-1', 'lock')
     run('removed', 'lock', 'removed', 'copied')
     run('held', 'lock', 'removed')
     run('ended', 'lock', 'exit')
@@ -206,7 +207,7 @@ describe.each([
     })
     expect(await end()).toBe(0)
     for (const lock of held) closeSync(lock)
-    expect(readdirSync(place).sort()).toEqual(['ended', 'file', 'held', 'link', 'locks', 'other'])
+    expect(readdirSync(place).sort()).toEqual(['.new-made-1', 'ended', 'file', 'held', 'link', 'locks', 'other'])
     expect(readdirSync(`${place}/locks`)).toEqual(['held'])
   })
 
