@@ -559,9 +559,8 @@ export const operations = [
       retries: 'u64',
       expired: 'str',
       cgroup: 'str',
-      session: 'str',
     },
-    doc: 'The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed with all that it has started, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which each has its own; where it is empty, who is killed is found by the session, in the v1 directory `session`.',
+    doc: 'The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which it is born, or empty.',
   },
   {
     code: 73,

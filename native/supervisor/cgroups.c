@@ -76,14 +76,15 @@ static int kill_by_pid(int parent, const char *name, int depth) {
     return result;
 }
 
-int kill_cgroup(const char *path) {
+static int kill_cgroup(const char *path) {
     autoclose directory = open_cgroup(AT_FDCWD, path);
     if (directory < 0) return errno == ENOENT ? 0 : -1;
     if (write_existing(directory, "cgroup.kill", "1") == 0) return 0;
     return kill_by_pid(AT_FDCWD, path, 0);
 }
 
-void kill_session(const char *path, pid_t session) {
+/* Who of a session is in a cgroup. */
+static void kill_session(const char *path, pid_t session) {
     autoclose directory = open_cgroup(AT_FDCWD, path);
     // Until nobody is there who could have forked meanwhile.
     for (int i = 0; directory >= 0 && i < SESSION_ATTEMPTS && kill_listed(directory, session); i++) pause_before(i);

@@ -21,8 +21,7 @@ struct health_result {
 struct probe {
     pid_t pid;
     int pidfd, report, output;
-    bool is_over;         /* killed, and not waited for: its result is known, or nobody's business */
-    uint64_t directories; /* how many cgroups could not be removed, because somebody was left in them */
+    bool is_over; /* killed, and not waited for: its result is known, or nobody's business */
     char id[PROBE_ID_BYTES + 1];
 };
 
@@ -47,7 +46,8 @@ void probe_name(struct probe *probe);
 int probe_start(struct supervisor *s);
 /* Takes what it has printed, as much as is kept. */
 void probe_read(struct supervisor *s, struct health_result *result);
-/* With all that it has started. */
+/* It alone, as Docker: its children become the program's, which may take the death of one for its own (PostgreSQL's
+ * first process restarts all sessions when a child is killed, whosever it was). */
 void probe_kill(struct supervisor *s);
 /* Waits for its end. Returns its exit code, 128 + n for a signal. */
 int probe_reap(struct supervisor *s);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { READS_PER_TURN = 16, MOST_DIRECTORIES = 1000, NUMBER_BYTES = 24 };
+enum { READS_PER_TURN = 16 };
 
 void probe_name(struct probe *probe) {
     static const char digits[] = "0123456789abcdef";
@@ -27,21 +27,12 @@ int do_join_program(struct supervisor *s, const struct op_join_program *op) {
     return (int)syscall(SYS_setns, s->pidfd, op->flags);
 }
 
-/* Its own directory below the container's; false where there are none. */
-static bool own_directory(const struct supervisor *s, char path[PATH_MAX]) {
-    static const char name[] = "/probe-";
-    const char *parent = s->health.schedule.cgroup;
-    if (parent[0] == 0 || strlen(parent) + sizeof name + NUMBER_BYTES > PATH_MAX) return false;
-    put_number(put_text(put_text(path, parent), name), s->health.probe.directories);
-    return true;
-}
-
-/* What an earlier check has left running keeps its directory, until the container ends. */
-static int make_directory(struct supervisor *s, char path[PATH_MAX]) {
-    while (rmdir(path) < 0 && errno == EBUSY && s->health.probe.directories < MOST_DIRECTORIES) {
-        s->health.probe.directories++;
-        own_directory(s, path);
-    }
+/* Below the container's: a program that manages its own cgroups may have left no room for processes in that one. */
+static int open_directory(const char *parent) {
+    static const char name[] = "/probe";
+    char path[PATH_MAX];
+    if (strlen(parent) + sizeof name > sizeof path) return fail(ENAMETOOLONG);
+    put_text(put_text(path, parent), name);
     if (mkdir(path, 0755) < 0 && errno != EEXIST) return -1;
     return open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
@@ -82,13 +73,12 @@ static pid_t clone_probe(struct supervisor *s, int cgroup, int output, int repor
 }
 
 int probe_start(struct supervisor *s) {
-    char path[PATH_MAX];
     struct probe *probe = &s->health.probe;
+    const char *path = s->health.schedule.cgroup;
     int output[2] = {-1, -1}, report[2] = {-1, -1};
-    bool is_apart = own_directory(s, path);
-    autoclose cgroup = is_apart ? make_directory(s, path) : -1;
+    autoclose cgroup = path[0] ? open_directory(path) : -1;
     pid_t pid = -1;
-    if ((cgroup >= 0 || !is_apart) && open_output(output) == 0 && open_report(report) == 0) {
+    if ((cgroup >= 0 || !path[0]) && open_output(output) == 0 && open_report(report) == 0) {
         probe->output = output[0];
         probe->report = report[0];
         pid = clone_probe(s, cgroup, output[1], report[1]);
@@ -128,15 +118,10 @@ void probe_read(struct supervisor *s, struct health_result *result) {
 }
 
 void probe_kill(struct supervisor *s) {
-    char path[PATH_MAX];
     struct probe *probe = &s->health.probe;
     probe->is_over = true;
     close_and_forget(&probe->output);
     sys_pidfd_signal(probe->pidfd, SIGKILL);
-    if (own_directory(s, path))
-        kill_cgroup(path);
-    else
-        kill_session(s->health.schedule.session, probe->pid);
 }
 
 int probe_reap(struct supervisor *s) {

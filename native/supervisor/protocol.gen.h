@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x50424e49u
-#define PLAN_FINGERPRINT 0x52a65bb1u
+#define PLAN_FINGERPRINT 0xb1bada10u
 #define OPCODE_LAST 124
 #define FAULT_LAST 8
 #define FRAME_LAST 39
@@ -523,7 +523,6 @@ struct op_health {
     uint64_t retries;
     const char *expired;
     const char *cgroup;
-    const char *session;
 };
 
 struct op_journal {
@@ -993,7 +992,7 @@ static const struct op_schema op_schemas[OPCODE_LAST + 1] = {
     [60] = {"execute", 24, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_LIST, FIELD_LIST}},
     [70] = {"title", 42, false, 1, 0, {FIELD_STR}},
     [71] = {"restart_policy", 32, false, 2, -1, {FIELD_U64, FIELD_U64}},
-    [72] = {"health", 32, false, 8, 6, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR, FIELD_STR, FIELD_STR}},
+    [72] = {"health", 32, false, 7, 6, {FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_U64, FIELD_STR, FIELD_STR}},
     [73] = {"journal", 2, false, 4, 0, {FIELD_STR, FIELD_STR, FIELD_U64, FIELD_U64}},
     [74] = {"event", 10, false, 2, 1, {FIELD_U64, FIELD_STR}},
     [75] = {"join_program", 16, false, 1, -1, {FIELD_U64}},

@@ -351,11 +351,8 @@ bool on_filesystem(int fd, unsigned long magic);
 void root_forget(struct supervisor *s);
 
 /* cgroups.c */
-int kill_cgroup(const char *path);
 /* All that is in the container's cgroup. */
 void kill_everyone(const struct supervisor *s);
-/* Who of a session is in a cgroup. */
-void kill_session(const char *path, pid_t session);
 /* remove.c */
 int remove_tree_at(int directory, const char *name);
 

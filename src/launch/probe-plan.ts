@@ -38,6 +38,5 @@ export function writeHealth(plan: PlanWriter, { schedule, cgroups }: ProbeSteps)
     retries: schedule.retries,
     expired: schedule.expired,
     cgroup: cgroups.unified ?? '',
-    session: cgroups.directories[0]?.path ?? '',
   })
 }

@@ -4,7 +4,7 @@ import { PlanEncoder, type PlanOptions } from './plan-encoder.js'
 
 export const magic = 0x50424e49
 /** Of the table that both sides were generated from; a supervisor refuses a plan with another one. */
-export const fingerprint = 0x52a65bb1
+export const fingerprint = 0xb1bada10
 export const modes = {
   run: 0,
   exec: 1,
@@ -629,7 +629,7 @@ export interface RestartPolicy {
   readonly maximum: number | bigint
 }
 
-/** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed with all that it has started, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which each has its own; where it is empty, who is killed is found by the session, in the v1 directory `session`. */
+/** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which it is born, or empty. */
 export interface Health {
   readonly interval: number | bigint
   readonly timeout: number | bigint
@@ -638,7 +638,6 @@ export interface Health {
   readonly retries: number | bigint
   readonly expired: string
   readonly cgroup: string
-  readonly session: string
 }
 
 /** The journal of events that `event` is about: opened when something happens, appended to under flock(2) of `lock`. A file that a line would make longer than `maximumBytes` becomes `path`.1, and that `path`.2, up to `files` in all. */
@@ -1284,7 +1283,7 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.end()
   }
 
-  /** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed with all that it has started, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which each has its own; where it is empty, who is killed is found by the session, in the v1 directory `session`. (monitor) */
+  /** The process of the probe section is run `interval` after the start and after the end of the one before (`startInterval` while it has not been healthy during `startPeriod`), all in ms; after `timeout` it is killed, and its output is `expired`. `retries` failures in a row, not those of the beginning during `startPeriod`, make the container unhealthy, one success healthy. The last results are kept in the record `health`. `cgroup`: the v2 directory below which it is born, or empty. (monitor) */
   health(fields: Health): void {
     this.begin(72, 'health')
     this.u64(fields.interval)
@@ -1294,7 +1293,6 @@ export class PlanWriter extends PlanEncoder<OperationName> {
     this.u64(fields.retries)
     this.str(fields.expired)
     this.str(fields.cgroup)
-    this.str(fields.session)
     this.end()
   }
 

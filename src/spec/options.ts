@@ -163,7 +163,7 @@ export interface HealthcheckInput {
   readonly test?: string | readonly string[]
   /** Between two checks, and before the first: ms, or a string such as `'1m30s'`. Default 30 s. */
   readonly interval?: number | string
-  /** How long a check may take. Default 30 s. */
+  /** How long a check may take. It is killed then; what it has started is not, as Docker has it. Default 30 s. */
   readonly timeout?: number | string
   /** How many failures in a row make the container unhealthy. Default 3. */
   readonly retries?: number

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Container, Engine, EngineEvent } from '../../src/index.js'
+import { log } from '../../src/wait/index.js'
 import { inAnotherProcess } from '../support/another-process.js'
 import { type TestEngine, testEngine } from '../support/engine.js'
 import { startEngineProcess } from '../support/engine-process.js'
@@ -11,7 +12,7 @@ import { supervisorIn } from '../support/processes.js'
 let host: TestEngine
 let engine: Engine
 beforeAll(async () => {
-  host = await testEngine(['busybox'])
+  host = await testEngine(['busybox', 'postgres'])
   engine = host.engine
 })
 afterAll(() => host[Symbol.asyncDispose]())
@@ -103,10 +104,10 @@ test('goes on when there is no Node process any more', async () => {
   expect(health?.Log.length).toBeGreaterThanOrEqual(4)
 })
 
-test('kills a check that takes too long, with its children', async () => {
+test('kills a check that takes too long, and goes on', async () => {
   const container = await engine
     .run('busybox', ['sleep', '1000'])
-    .healthCmd('test -f /done && exit 0; setsid sleep 777 & sleep 777')
+    .healthCmd('test -f /done && exit 0; exec sleep 777')
     .healthInterval(20)
     .healthTimeout('300ms')
     .healthRetries(1)
@@ -120,6 +121,23 @@ test('kills a check that takes too long, with its children', async () => {
     code: 'CONTAINER_UNHEALTHY',
     details: { exitCode: -1, output: 'Health check exceeded timeout (300ms)' },
   })
+})
+
+// PostgreSQL's first process gets the check's children, and ends all sessions when one of them was killed.
+test('leaves PostgreSQL alone when its checks take too long', async () => {
+  const container = await engine
+    .run('postgres:15', [])
+    .env({ POSTGRES_PASSWORD: 'secret' })
+    .healthCmd('sleep 2; true')
+    .healthInterval(20)
+    .healthTimeout('200ms')
+    .healthRetries(1)
+    .waitFor(log(/ready to accept connections/))
+  const session = await container.exec(['psql', '--username=postgres', '--command=select pg_sleep(4)'])
+  const output = await container.logs().text()
+  await remove(container)
+  expect(session).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(output).not.toContain('terminated by signal')
 })
 
 /** Processes of the host with that argument. */

@@ -237,7 +237,6 @@ function writeHealth(plan: PlanWriter, health: NonNullable<ContainerPlan['health
     retries: health.retries ?? 1_000_000,
     expired: health.expired ?? '',
     cgroup: health.cgroup ?? '',
-    session: health.session ?? '',
   })
 }
 

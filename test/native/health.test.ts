@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseHealthRecord } from '../../src/launch/health-record.js'
 import { type Frame, type OperationName, PlanWriter } from '../../src/launch/protocol.gen.js'
@@ -61,7 +61,7 @@ function ownCgroup(): string {
 }
 
 function removeCgroup(path: string): void {
-  for (const name of readdirSync(path).filter((one) => one.startsWith('probe-'))) rmdirSync(`${path}/${name}`)
+  if (existsSync(`${path}/probe`)) rmdirSync(`${path}/probe`)
   rmdirSync(path)
 }
 
@@ -183,50 +183,33 @@ describe.each([
     expect(check?.output).toContain(`unable to start container process: exec: "${program}": `)
   })
 
-  it.each(['cgroup', 'session'] as const)(
-    'kills a check that takes too long with its children, by their %s',
-    async (by) => {
-      const place = bench.container()
-      const [first] = place.cgroups
+  it.each([
+    ['a cgroup', true],
+    ['no cgroup', false],
+  ])(
+    'kills a check that takes too long, in %s of version 2, and leaves what it has started',
+    async (_where, isUnified) => {
       const unified = ownCgroup()
-      const where = by === 'cgroup' ? { cgroup: unified } : { session: first?.path ?? '' }
-      const members = () => readFileSync(`${first?.path}/cgroup.procs`, 'utf8').trim().split('\n').map(Number)
-      const argv = ['sh', '-c', 'sh -c "sleep 1000 & sleep 1000" & sleep 1000']
+      const script = 'sleep 1000 >/dev/null 2>&1 & echo $! >>/left; exec sleep 1000'
+      // Time enough for the shell on a busy machine.
+      const health = { argv: ['sh', '-c', script], interval: 10, timeout: 1000, expired: 'too long' }
       const container = await start(
         executable,
-        { argv, interval: 10, timeout: 300, retries: 1, expired: 'too long', ...where },
+        { ...health, ...(isUnified && { cgroup: unified }) },
         { argv: ['sleep', '1000'] },
-        place,
       )
-      await told(container.status, ({ status }) => status === unhealthy)
+      await told(container.status, ({ streak }) => streak === 2)
       const record = container.record()
-      // Paused, there are no others.
-      container.status.send({ type: 'freeze', hold: 1, lasting: 1 })
-      await container.status.next('frozen')
-      container.status.send({ type: 'freeze', hold: 0, lasting: 1 })
-      await expect.poll(members).toEqual([container.pid])
+      const inside = readFileSync(`${container.directory}/u/left`, 'utf8').trim().split('\n')
+      const left = isUnified ? readFileSync(`${unified}/probe/cgroup.procs`, 'utf8').trim().split('\n') : []
       await container.end()
+      await expect.poll(() => readFileSync(`${unified}/cgroup.events`, 'utf8')).toContain('populated 0')
       removeCgroup(unified)
-      expect(record?.results.at(-1)).toMatchObject({ exitCode: -1, output: 'too long' })
+      expect(record?.results.slice(0, 2)).toMatchObject(Array(2).fill({ exitCode: -1, output: 'too long' }))
+      expect(inside.length).toBeGreaterThanOrEqual(2)
+      if (isUnified) expect(left.length).toBeGreaterThanOrEqual(2)
     },
   )
-
-  it('lets what a check has left behind live on, also when a later one is killed', async () => {
-    const unified = ownCgroup()
-    const script = 'test -f /left && exec sleep 1000; touch /left; sleep 1000 >/dev/null 2>&1 & exit 1'
-    // Time enough for the first on a busy machine.
-    const container = await start(
-      executable,
-      { argv: ['sh', '-c', script], interval: 10, timeout: 2000, cgroup: unified },
-      { argv: ['sleep', '1000'] },
-    )
-    await told(container.status, ({ streak }) => streak === 2)
-    const left = readFileSync(`${unified}/probe-0/cgroup.procs`, 'utf8').trim().split('\n')
-    await container.end()
-    await expect.poll(() => readFileSync(`${unified}/cgroup.events`, 'utf8')).toContain('populated 0')
-    removeCgroup(unified)
-    expect(left).toEqual([expect.stringMatching(/^\d+$/)])
-  })
 
   it('ends its check with the program, which is no failure', async () => {
     const container = await start(executable, { argv: ['sh', '-c', 'echo x >/begun; sleep 1000'], interval: 10 })
