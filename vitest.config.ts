@@ -31,7 +31,7 @@ export default defineConfig({
     retry: 0,
     allowOnly: false,
     sequence: { sequencer: LongestFirst },
-    reporters: ['default', './test/support/skip-reporter.ts'],
+    reporters: ['./test/support/failure-reporter.ts', 'default', './test/support/skip-reporter.ts'],
     projects: [
       {
         extends: true,
