@@ -76,11 +76,15 @@ async function cleanUp(): Promise<void> {
   for (const { id } of await engine.containers.list({ all: true }))
     await (await engine.containers.get(id)).remove({ force: true, volumes: true })
   await engine.networks.prune()
-  // One that removes itself has its volumes a moment longer.
-  for (
-    const until = Date.now() + 30_000;
-    (await engine.volumes.list()).length > 0 && Date.now() < until;
+  // One that removes itself has its volumes a moment longer; `prune()` leaves those with options.
+  const until = Date.now() + 30_000
+  for (let left = await engine.volumes.list(); left.length > 0; left = await engine.volumes.list()) {
+    for (const { name } of left)
+      await removeVolume(name).catch((error) => {
+        if (error.code !== 'VOLUME_NOT_FOUND' && (error.code !== 'VOLUME_IN_USE' || Date.now() > until)) throw error
+      })
     await delay(20)
-  )
-    await engine.volumes.prune({ all: true })
+  }
 }
+
+const removeVolume = async (name: string) => (await engine.volumes.get(name)).remove()
