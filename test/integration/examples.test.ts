@@ -67,8 +67,8 @@ test('the shell has the terminal’s size, also a new one, and ends with its exi
   await terminal.until('resized\r')
   await terminal.until('bash-5.2# ')
   // Interrupts what the shell does, and not this program.
-  terminal.enter('cat')
-  await terminal.until('cat\r')
+  terminal.enter(`sh -c 'echo in"side"; exec cat'`)
+  await terminal.until('inside\r')
   terminal.type('\u0003')
   await terminal.until('bash-5.2# ')
   terminal.enter('exit 4')

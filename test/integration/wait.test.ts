@@ -62,7 +62,7 @@ test('an awaited nginx serves pages, as their status and body say', async () => 
     .run('nginx')
     .network('none')
     .waitFor(ok, http('/nothing', { port: 80, status: 404 }))
-  const missing = failureOf(web.waitFor(http('/nothing', { port: 80 }), { timeoutMs: 500 }))
+  const missing = failureOf(web.waitFor(http('/nothing', { port: 80 }), { timeoutMs: 3000 }))
   expect((await missing).details).toMatchObject({ attempts: [expect.stringContaining('404')] })
   await web.waitFor(http('/', { port: 80, status: (status) => status < 300, body: (body) => body.includes('nginx') }))
 })
@@ -123,7 +123,7 @@ test('all are waited for at once; of any one is enough', async () => {
     any(port(1), file('/tmp/b')),
     all(file('/tmp'), file('/tmp/b')),
   )
-  const failed = await failureOf(container.waitFor(any(port(1), all(port(2), file('/c'))), { timeoutMs: 300 }))
+  const failed = await failureOf(container.waitFor(any(port(1), all(port(2), file('/c'))), { timeoutMs: 3000 }))
   const { waited, attempts } = failed.details as { waited: string; attempts: string[] }
   expect(waited).toBe('port 1 or (port 2 and file /c)')
   expect(attempts.join()).toMatch(
