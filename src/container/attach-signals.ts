@@ -12,15 +12,16 @@ const passed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 /** Passes on what this process is sent, in place of being ended by it. Returns what ends that. */
 export function proxySignals(target: SignalTarget): () => void {
   const onSignal = (name: (typeof passed)[number]) => target.signal(constants.signals[name])
+  const { stdout } = process
+  // Its own event: by then it knows its new size, which at SIGWINCH depends on who listens first.
   const onResize = () => {
-    const { isTTY, rows, columns } = process.stdout
-    if (isTTY) target.resize?.(rows, columns)
+    if (stdout.isTTY) target.resize?.(stdout.rows, stdout.columns)
   }
   for (const name of passed) process.on(name, onSignal)
-  if (target.resize) process.on('SIGWINCH', onResize)
+  stdout.on('resize', onResize)
   onResize()
   return () => {
     for (const name of passed) process.removeListener(name, onSignal)
-    process.removeListener('SIGWINCH', onResize)
+    stdout.removeListener('resize', onResize)
   }
 }

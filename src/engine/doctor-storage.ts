@@ -13,7 +13,7 @@ function nearest(path: string): string {
 /** Whether layers can be joined by the kernel on the filesystem that the root is on. */
 export async function checkStorage(root: string): Promise<HostCheck> {
   const directory = nearest(root)
-  if (await canOverlay(directory)) return fine('storage', `overlay works at ${directory}`)
+  if (canOverlay(directory)) return fine('storage', `overlay works at ${directory}`)
   const hasModule = /\toverlay$/m.test(readTextFile('/proc/filesystems') ?? '')
   return warning(
     'storage',

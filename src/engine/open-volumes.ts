@@ -40,7 +40,7 @@ export function openVolumeKeeper(
     store,
     drivers,
     layerLimits,
-    canOverlay: async (directory) => snapshots.name === 'overlay' && (await canOverlay(directory)),
+    canOverlay: (directory) => snapshots.name === 'overlay' && canOverlay(directory),
     closing,
   })
 }

@@ -104,7 +104,7 @@ export async function openRoot(options: NormalizedEngineOptions): Promise<OpenRo
     database = openDatabase(paths.database)
     const journal = openJournal(paths.root)
     outbox = openOutbox(database, journal)
-    const snapshots = await openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
+    const snapshots = openSnapshots(`${paths.root}/snapshots`, storageDriver ? { driver: storageDriver } : {})
     const { layerLimits, maxConcurrentDownloads, maxConcurrentUploads } = options
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     const images = openImages({

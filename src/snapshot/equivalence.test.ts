@@ -82,8 +82,8 @@ test('layers look the same merged by the kernel and merged by us', async () => {
     fc.asyncProperty(fc.array(layer, { minLength: 2, maxLength: 3 }), async (layers) => {
       const path = mkdtempSync(join(tmpdir(), 'inboard-equivalence-'))
       try {
-        const overlay = await openSnapshots(join(path, 'overlay'), { driver: 'overlay' })
-        const vfs = await openSnapshots(join(path, 'vfs'), { driver: 'vfs' })
+        const overlay = openSnapshots(join(path, 'overlay'), { driver: 'overlay' })
+        const vfs = openSnapshots(join(path, 'vfs'), { driver: 'vfs' })
         const outcomes = [await outcomeOf(commitLayers(overlay, layers)), await outcomeOf(commitLayers(vfs, layers))]
         // A layer may enter through a file of the layer below only where there is one.
         fc.pre(outcomes.every((outcome) => outcome === 'extracted'))

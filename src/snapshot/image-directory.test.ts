@@ -35,7 +35,7 @@ const layers: Member[][] = [
 ]
 
 async function openImage(driver: DriverName) {
-  const snapshots = await openSnapshots(temporaryDirectory(), { driver })
+  const snapshots = openSnapshots(temporaryDirectory(), { driver })
   return { snapshots, chain: await commitLayers(snapshots, layers) }
 }
 

@@ -12,7 +12,7 @@ export interface SnapshotOptions {
   /** Default: what the directory was made with; for a new one overlay, and vfs where overlay cannot be. */
   readonly driver?: DriverName | undefined
   /** Whether overlay works with this directory. Default: {@link canOverlay}, which does not mount. */
-  readonly probe?: ((directory: string) => Promise<boolean>) | undefined
+  readonly probe?: ((directory: string) => boolean) | undefined
 }
 
 /**
@@ -22,15 +22,15 @@ export interface SnapshotOptions {
  *
  * @example
  * ```ts
- * const snapshots = await openSnapshots('/var/lib/inboard/snapshots')
+ * const snapshots = openSnapshots('/var/lib/inboard/snapshots')
  * const layer = await snapshots.prepareLayer(chainId, parent)
  * await extractLayer(tar, layer.path, { format: layer.format })
  * await layer.commit()
  * ```
  */
-export async function openSnapshots(directory: string, options: SnapshotOptions = {}): Promise<SnapshotDriver> {
+export function openSnapshots(directory: string, options: SnapshotOptions = {}): SnapshotDriver {
   const store = new LayerStore(directory)
-  const chosen = readChoice(directory) ?? recordChoice(directory, await choose(directory, options))
+  const chosen = readChoice(directory) ?? recordChoice(directory, choose(directory, options))
   if (options.driver !== undefined && options.driver !== chosen) {
     throw new InvalidOptionError(
       `${directory} was made with the storage driver ${chosen}, so ${options.driver} cannot be used: choose another root.`,
@@ -40,8 +40,8 @@ export async function openSnapshots(directory: string, options: SnapshotOptions 
   return chosen === 'overlay' ? new OverlaySnapshots(store) : new VfsSnapshots(store)
 }
 
-async function choose(directory: string, { driver, probe = canOverlay }: SnapshotOptions): Promise<DriverName> {
-  return driver ?? ((await probe(directory)) ? 'overlay' : 'vfs')
+function choose(directory: string, { driver, probe = canOverlay }: SnapshotOptions): DriverName {
+  return driver ?? (probe(directory) ? 'overlay' : 'vfs')
 }
 
 function readChoice(directory: string): DriverName | undefined {

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { release } from 'node:os'
+import { threadId } from 'node:worker_threads'
+import { failpoint } from '../errors/failpoint.js'
 import { AT_FDCWD, native, OVERLAYFS_SUPER_MAGIC, S_IFCHR } from '../host/index.js'
 
 /** Filesystems that cannot hold an overlay's upper directory, by statfs(2)'s type. */
@@ -21,8 +22,8 @@ const unfit = new Set([
  * Whether overlayfs can be used with a directory, without mounting anything: its filesystem is of a fit kind, holds
  * whiteouts and `trusted.*` attributes, and the kernel has overlayfs.
  */
-export async function canOverlay(directory: string): Promise<boolean> {
-  return !unfit.has(native().statfs(directory).type) && kernelHasOverlay() && (await holdsOverlayMarks(directory))
+export function canOverlay(directory: string): boolean {
+  return !unfit.has(native().statfs(directory).type) && kernelHasOverlay() && holdsOverlayMarks(directory)
 }
 
 function kernelHasOverlay(): boolean {
@@ -30,10 +31,13 @@ function kernelHasOverlay(): boolean {
   return existsSync(`/lib/modules/${release()}/kernel/fs/overlayfs`)
 }
 
-async function holdsOverlayMarks(directory: string): Promise<boolean> {
-  const path = `${directory}/tmp-probe-${randomBytes(4).toString('hex')}`
+function holdsOverlayMarks(directory: string): boolean {
+  // In one turn of the event loop: who comes after a killed process sweeps it.
+  const path = `${directory}/.new-overlay-${threadId}-${process.pid}`
+  rmSync(path, { recursive: true, force: true })
   mkdirSync(path)
   try {
+    failpoint('root.probe')
     native().setxattrAt(AT_FDCWD, path, 'trusted.overlay.opaque', Buffer.from('y'))
     native().mknodat(AT_FDCWD, `${path}/whiteout`, S_IFCHR, 0, 0)
     return true
@@ -41,6 +45,6 @@ async function holdsOverlayMarks(directory: string): Promise<boolean> {
     if (['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EINVAL'].includes((error as { code: string }).code)) return false
     throw error
   } finally {
-    await native().removeTree(path)
+    rmSync(path, { recursive: true, force: true })
   }
 }

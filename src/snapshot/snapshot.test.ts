@@ -140,29 +140,29 @@ describe.each(['overlay', 'vfs'] as DriverName[])('%s', (driver) => {
     expect(readdirSync(snapshots.directory).sort()).toEqual(['driver'])
   })
 
-  test('the directory keeps its driver', async () => {
+  test('the directory keeps its driver', () => {
     const path = temporaryDirectory()
-    await open(path)
+    open(path)
     const other = driver === 'overlay' ? 'vfs' : 'overlay'
-    expect((await openSnapshots(join(path, 'snapshots'))).name).toBe(driver)
-    await expect(openSnapshots(join(path, 'snapshots'), { driver: other })).rejects.toMatchObject({
-      code: 'INVALID_OPTION',
-    })
+    expect(openSnapshots(join(path, 'snapshots')).name).toBe(driver)
+    expect(() => openSnapshots(join(path, 'snapshots'), { driver: other })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION' }),
+    )
   })
 })
 
 describe('choosing', () => {
-  test('the probe decides for a new directory', async () => {
-    const snapshots = await openSnapshots(temporaryDirectory(), { probe: async () => false })
+  test('the probe decides for a new directory', () => {
+    const snapshots = openSnapshots(temporaryDirectory(), { probe: () => false })
     expect(snapshots.name).toBe('vfs')
   })
 
-  test('a filesystem that holds whiteouts gets overlay without a probe of the caller', async () => {
-    expect((await openSnapshots(temporaryDirectory())).name).toBe('overlay')
+  test('a filesystem that holds whiteouts gets overlay without a probe of the caller', () => {
+    expect(openSnapshots(temporaryDirectory()).name).toBe('overlay')
   })
 
-  test('a chain id that is none is refused', async () => {
-    const snapshots = await openSnapshots(temporaryDirectory())
+  test('a chain id that is none is refused', () => {
+    const snapshots = openSnapshots(temporaryDirectory())
     expect(() => snapshots.has('../../etc')).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
   })
 })
@@ -227,7 +227,7 @@ const merged = [
 describe('what a container sees', () => {
   test('of an overlay that is really mounted', async () => {
     const path = temporaryDirectory()
-    const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
+    const snapshots = openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
     const chain = await commitLayers(snapshots, layered)
     await snapshots.prepareInit(chain)
     const rootfs = snapshots.rootfs(chain, join(path, 'container')) as OverlayRootfs
@@ -242,7 +242,7 @@ describe('what a container sees', () => {
 
   test('of a copy', async () => {
     const path = temporaryDirectory()
-    const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'vfs' })
+    const snapshots = openSnapshots(join(path, 'snapshots'), { driver: 'vfs' })
     const chain = await commitLayers(snapshots, layered)
     await snapshots.prepareContainer(chain, join(path, 'container'))
     await snapshots.prepareContainer(chain, join(path, 'container'))
@@ -260,7 +260,7 @@ describe('what a container sees', () => {
 
   test('of an image without layers', async () => {
     const path = temporaryDirectory()
-    const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
+    const snapshots = openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
     await snapshots.prepareInit([])
     expect(
       inRootfs(snapshots.rootfs([], join(path, 'c')) as OverlayRootfs, 'ls -A')
@@ -272,7 +272,7 @@ describe('what a container sees', () => {
 
   test('of an image whose /etc is a symlink', async () => {
     const path = temporaryDirectory()
-    const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
+    const snapshots = openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
     const chain = await commitLayers(snapshots, [
       [
         directory('usr/etc', { mode: 0o711 }),
@@ -291,7 +291,7 @@ describe('what a container sees', () => {
 
   test('of a container, whose own files come first', async () => {
     const path = temporaryDirectory()
-    const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
+    const snapshots = openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
     const chain = await commitLayers(snapshots, [
       [directory('etc'), { name: 'etc/passwd', content: 'image' }, { name: 'etc/group', content: 'g' }],
     ])
@@ -305,7 +305,7 @@ describe('what a container sees', () => {
 
   test('127 layers fit in one page of mount options', async () => {
     const path = temporaryDirectory()
-    const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
+    const snapshots = openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
     const chain = await commitLayers(
       snapshots,
       Array.from({ length: 127 }, (_, index) => [{ name: `f${index}` }]),
@@ -318,7 +318,7 @@ describe('what a container sees', () => {
 describe('a lookup agrees with the kernel', () => {
   test('about every path of layers that hide, replace and link', async () => {
     const path = temporaryDirectory()
-    const snapshots = await openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
+    const snapshots = openSnapshots(join(path, 'snapshots'), { driver: 'overlay' })
     const links = [
       symlink('a', 'again'),
       symlink('b', '/a/../a/new'),
@@ -368,7 +368,7 @@ describe('a lookup agrees with the kernel', () => {
 
 test('what a process was making is kept while it lives, and swept when it was killed', async () => {
   const path = temporaryDirectory()
-  const snapshots = await openSnapshots(path)
+  const snapshots = openSnapshots(path)
   mkdirSync(join(path, 'tmp-victim/layer'), { recursive: true })
   const child = spawn(
     'flock',

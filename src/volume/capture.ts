@@ -74,7 +74,7 @@ export async function settleCapture(
   const size = sizes.reduce((sum, one) => sum + one, 0)
   const [top = ''] = paths
   // Of several, the ones below were laid under a volume before, and the top one was looked at before it was copied.
-  const isShared = ids.length > 1 || ((await layers.isPossible()) && (await canBeLayer(top, false, signal)))
+  const isShared = ids.length > 1 || (layers.isPossible() && (await canBeLayer(top, false, signal)))
   return { layers: ids, isShared, size }
 }
 

@@ -22,7 +22,7 @@ export async function cloneByLayers(
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   const { layers } = context
-  if (!(await layers.isPossible())) return undefined
+  if (!layers.isPossible()) return undefined
   const share = async () => {
     const volume = layers.finish(name)
     if (volume?.state !== 'ready') throw noSuchVolume(name)

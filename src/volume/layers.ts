@@ -27,7 +27,7 @@ export interface VolumeLayersOptions {
   readonly directory: string
   readonly store: VolumeStore
   /** Whether the kernel can lay an overlay over what this directory has. */
-  readonly canOverlay: (directory: string) => Promise<boolean>
+  readonly canOverlay: (directory: string) => boolean
 }
 
 /**
@@ -42,7 +42,7 @@ export class VolumeLayers {
   readonly #directory: string
   readonly #store: VolumeStore
   readonly #canOverlay: VolumeLayersOptions['canOverlay']
-  #isPossible: Promise<boolean> | undefined
+  #isPossible: boolean | undefined
   #reflinks: boolean | undefined
 
   constructor({ directory, store, canOverlay }: VolumeLayersOptions) {
@@ -57,7 +57,7 @@ export class VolumeLayers {
   }
 
   /** Whether volumes can have layers. */
-  isPossible(): Promise<boolean> {
+  isPossible(): boolean {
     makeDirectory(this.directory, 0o700)
     this.#isPossible ??= this.#canOverlay(this.directory)
     return this.#isPossible
@@ -168,7 +168,7 @@ export class VolumeLayers {
     const found = existsSync(this.directory) ? readdirSync(this.directory) : []
     const kept = this.#store.layers()
     for (const name of found) {
-      if (isAbandoned(name)) rmSync(`${this.directory}/${name}`, { force: true })
+      if (isAbandoned(name)) await native().removeTree(`${this.directory}/${name}`)
       else if (layerName.test(name) && !kept.has(name)) await this.#remove(name)
     }
   }

@@ -16,7 +16,7 @@ export interface VolumeContextOptions {
   readonly store: VolumeStore
   readonly drivers: Pick<DriverRegistry, 'get' | 'known' | 'hasOthers' | 'find' | 'close'>
   /** Whether the kernel can lay an overlay over what a directory has. */
-  readonly canOverlay: (directory: string) => Promise<boolean>
+  readonly canOverlay: (directory: string) => boolean
   /** Bounds on what archives of others extract to. */
   readonly layerLimits?: TarLimits | undefined
   readonly closing: AbortSignal

@@ -37,7 +37,7 @@ beforeAll(async () => {
   host = await testEngine(['busybox'])
   const paths = preparePaths(host.engine.root, host.engine.runRoot)
   const database = openDatabase(paths.database)
-  const snapshots = await openSnapshots(`${paths.root}/snapshots`, {})
+  const snapshots = openSnapshots(`${paths.root}/snapshots`, {})
   const images = openImages({
     root: paths.root,
     database,

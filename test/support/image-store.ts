@@ -23,7 +23,7 @@ export interface TestStore extends Disposable {
 
 export async function openStore(root: string, driver?: DriverName, bootId = 'this boot', layerLimits: TarLimits = {}) {
   const database = openDatabase(join(root, 'db'))
-  const snapshots = await openSnapshots(join(root, 'snapshots'), driver ? { driver } : {})
+  const snapshots = openSnapshots(join(root, 'snapshots'), driver ? { driver } : {})
   return {
     database,
     snapshots,

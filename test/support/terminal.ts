@@ -23,7 +23,7 @@ export class Terminal {
   /** What has appeared up to and with a text. */
   async until(text: string): Promise<string> {
     while (!this.#unread.includes(text)) {
-      const { done, value } = await this.#chunks.next()
+      const { done, value } = await this.#next(text)
       if (done) throw new Error(`the terminal has ended without ${JSON.stringify(text)}: ${this.#unread}`)
       this.#unread += value
     }
@@ -31,6 +31,17 @@ export class Terminal {
     const seen = this.#unread.slice(0, end)
     this.#unread = this.#unread.slice(end)
     return seen
+  }
+
+  #next(text: string): Promise<IteratorResult<Buffer>> {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`no ${JSON.stringify(text)} in a minute: ${JSON.stringify(this.#unread)}`))
+      const timer = setTimeout(late, 60_000)
+      this.#chunks
+        .next()
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer))
+    })
   }
 
   /** What is still to appear until it ends. */
