@@ -3,8 +3,9 @@ import { mkdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Container } from '../container/container.js'
 import { type ContainerContext, detachedStreams } from '../container/context.js'
+import type { ContainerStatus } from '../container/inspect-state.js'
 import { unpause } from '../container/pause.js'
-import { present } from '../container/present.js'
+import { type Present, present } from '../container/present.js'
 import { remove } from '../container/remove.js'
 import type { RunRequest } from '../container/run-builder.js'
 import { start } from '../container/start.js'
@@ -79,21 +80,36 @@ async function knownOf(
   for (;;) {
     const holder = reuses.get(key)
     if (!holder) return undefined
+    const id = holder.container
+    let seen: ContainerStatus | undefined
     try {
-      if (holder.hash === hash && (await isMadeToRun(context, holder.container, signal))) {
-        const record = context.containers.get(holder.container)
+      const now = await present(context, id, signal)
+      seen = now.status
+      if (holder.hash === hash && (await isMadeToRun(context, now, signal))) {
+        const record = context.containers.get(id)
         if (record) return record
-      } else await discard(context, holder.container, signal)
+      } else await discard(context, id, signal)
     } catch (error) {
-      // Somebody has removed it meanwhile: then its key is free.
-      if ((error as { code?: unknown }).code !== 'CONTAINER_NOT_FOUND') throw error
+      if (!isOvertaken(error, id, seen)) throw error
     }
   }
 }
 
+/** Whether somebody has removed it since it was looked at, which frees its key, or has brought it into another state. */
+function isOvertaken(error: unknown, id: string, seen: ContainerStatus | undefined): boolean {
+  const { code, details } = error as { code?: unknown; details?: { container?: unknown; from?: unknown } }
+  return (
+    code === 'CONTAINER_NOT_FOUND' || (code === 'INVALID_STATE' && details?.container === id && details.from !== seen)
+  )
+}
+
 /** False for one that never ran, and for what is left of one. */
-async function isMadeToRun(context: ContainerContext, id: string, signal: AbortSignal | undefined): Promise<boolean> {
-  const { record, status } = await present(context, id, signal)
+async function isMadeToRun(
+  context: ContainerContext,
+  { record, status }: Present,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { id } = record
   switch (status) {
     case 'running':
       return true

@@ -123,21 +123,25 @@ describe.each([
     const random = new Random(isInside ? 1 : 2)
     const wrong: string[] = []
     const outcomes = new Map<string, number>()
-    const whole = await undisturbedMs(isInside)
-    for (let round = 0; round < 15; round++) {
+    let whole = await undisturbedMs(isInside)
+    for (let killed = 0, rounds = 0; killed < 8 && rounds < 40; rounds++) {
       const scene = new Scene({ isInside, isLarge: true })
       const expected = await scene.expected()
       const { child, begun, ended } = scene.start()
       await begun
+      const began = performance.now()
       setTimeout(() => child.kill('SIGKILL'), random.below(whole))
       const outcome = (await ended).replaceAll('\n', ' ')
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+      if (outcome === 'begun SIGKILL') killed++
+      // A busy host is not always equally so.
+      else whole = Math.min(whole, performance.now() - began)
       wrong.push(...(await scene.wrong(expected)))
       rmSync(scene.base, { recursive: true })
     }
     console.log([...outcomes].join(', '))
     expect(wrong).toEqual([])
-    expect(outcomes.get('begun SIGKILL')).toBeGreaterThan(3)
+    expect(outcomes.get('begun SIGKILL')).toBe(8)
   })
 })
 
