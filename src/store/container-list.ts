@@ -1,7 +1,7 @@
 import type { ActiveEndpoint, BoundPort, NetworkDefinition } from '../network/definition.js'
 import type { ContainerRecord, ContainerStore } from './containers.js'
 import type { Database } from './database.js'
-import { parseDocument } from './networks.js'
+import { parseDocument } from './documents.js'
 
 /** A container's place on a network, as a list tells it. */
 export interface ListedEndpoint {

@@ -1,6 +1,6 @@
-import { StoreError } from '../errors/index.js'
 import type { SnapshotDocument } from '../spec/snapshot-document.js'
 import type { Database } from './database.js'
+import { parseDocument, parseId } from './documents.js'
 
 /** A volume as a snapshot has it. */
 export interface SnapshotVolume {
@@ -92,15 +92,15 @@ export function openContainerSnapshots(database: Database): ContainerSnapshotSto
   const setVolume = (id: string, position: number, { layers, isShared, size }: SnapshotVolume) =>
     void putVolume.run(id, position, JSON.stringify(layers), isShared ? 1 : 0, size)
   const decode = (row: Row): ContainerSnapshotRecord => ({
-    id: row.id,
+    id: parseId(row.id, 'snapshot'),
     name: row.name,
     createdAtMs: row.created_at,
     isMade: row.is_made === 1,
     image: row.image ?? undefined,
     rootfsSize: row.rootfs_size,
-    document: parseDocument(row),
+    document: parseDocument(row.document, `snapshot ${row.id}`),
     volumes: volumesOf.all(row.id).map(({ layers, is_shared, size }) => ({
-      layers: JSON.parse(layers) as string[],
+      layers: parseDocument(layers, `snapshot ${row.id}`),
       isShared: is_shared === 1,
       size,
     })),
@@ -131,15 +131,3 @@ export function openContainerSnapshots(database: Database): ContainerSnapshotSto
 }
 
 const rowsOf = (row: Row | undefined) => (row ? [row] : [])
-
-function parseDocument({ id, document }: Row): SnapshotDocument {
-  try {
-    return JSON.parse(document) as SnapshotDocument
-  } catch (cause) {
-    throw new StoreError(`the store's record of snapshot ${id} is corrupt: restore the store from a backup`, {
-      code: 'STORE_CORRUPT',
-      cause,
-      details: { snapshot: id },
-    })
-  }
-}

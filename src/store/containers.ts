@@ -1,8 +1,9 @@
-import { ConflictError, NotFoundError, StoreError } from '../errors/index.js'
+import { ConflictError, NotFoundError } from '../errors/index.js'
 import type { HealthCheck } from '../spec/health.js'
 import type { MountPoint } from '../spec/mount-point.js'
 import type { ContainerConfig } from '../spec/options.js'
 import type { Database } from './database.js'
+import { parseDocument, parseId } from './documents.js'
 
 /**
  * What the store knows of a container's life. `started` means that a supervisor was (or is being) launched: whether it
@@ -244,7 +245,7 @@ function decode(row: Row | undefined): ContainerRecord | undefined {
 
 function toRecord(row: Row, config: ContainerConfig): ContainerRecord {
   return {
-    id: row.id,
+    id: parseId(row.id, 'container'),
     name: row.name,
     image: row.image,
     reference: row.reference,
@@ -262,17 +263,7 @@ function toRecord(row: Row, config: ContainerConfig): ContainerRecord {
 
 const noMounts: readonly MountPoint[] = []
 
-function parse<Document>(text: string, { id }: Row): Document {
-  try {
-    return JSON.parse(text) as Document
-  } catch (cause) {
-    throw new StoreError(`the store's record of container ${id} is corrupt: restore the store from a backup`, {
-      code: 'STORE_CORRUPT',
-      cause,
-      details: { container: id },
-    })
-  }
-}
+const parse = <Document>(text: string, { id }: Row) => parseDocument<Document>(text, `container ${id}`)
 
 function isConstraint(error: unknown, kind: string): boolean {
   return (error as { code?: string }).code?.startsWith(`SQLITE_CONSTRAINT_${kind}`) ?? false

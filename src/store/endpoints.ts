@@ -1,13 +1,8 @@
 import { ConflictError } from '../errors/index.js'
 import type { ActiveEndpoint } from '../network/definition.js'
 import type { Database } from './database.js'
-import {
-  type EndpointRecord,
-  type EndpointStore,
-  isUniqueViolation,
-  type NetworkStore,
-  parseDocument,
-} from './networks.js'
+import { parseDocument } from './documents.js'
+import { type EndpointRecord, type EndpointStore, isUniqueViolation, type NetworkStore } from './networks.js'
 
 interface Row {
   container: string

@@ -1,6 +1,7 @@
-import { ConflictError, NotFoundError, StoreError } from '../errors/index.js'
+import { ConflictError, NotFoundError } from '../errors/index.js'
 import type { ActiveEndpoint, BoundPort, EndpointSettings, NetworkDefinition } from '../network/definition.js'
 import type { Database } from './database.js'
+import { parseDocument, parseId } from './documents.js'
 import { openEndpoints } from './endpoints.js'
 import { openPorts } from './ports.js'
 
@@ -215,7 +216,8 @@ function networkReader(): (row: Row | undefined) => NetworkRecord | undefined {
   const known = new Map<string, { readonly text: string; readonly definition: NetworkDefinition }>()
   return (row) => {
     if (!row) return undefined
-    const { id, name, created_at, definition: text } = row
+    const { name, created_at, definition: text } = row
+    const id = parseId(row.id, 'network')
     let kept = known.get(id)
     if (kept?.text !== text) {
       kept = { text, definition: parseDocument<NetworkDefinition>(text, `network ${id}`) }
@@ -223,19 +225,6 @@ function networkReader(): (row: Row | undefined) => NetworkRecord | undefined {
       known.set(id, kept)
     }
     return { id, name, createdAtMs: created_at, definition: kept.definition }
-  }
-}
-
-/** @internal The JSON of a column. */
-export function parseDocument<Document>(text: string, of: string): Document {
-  try {
-    return JSON.parse(text) as Document
-  } catch (cause) {
-    throw new StoreError(`the store's record of ${of} is corrupt: restore the store from a backup`, {
-      code: 'STORE_CORRUPT',
-      cause,
-      details: { record: of },
-    })
   }
 }
 

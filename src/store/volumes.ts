@@ -1,4 +1,5 @@
 import type { Database } from './database.js'
+import { parseDocument } from './documents.js'
 
 export type VolumeState = 'creating' | 'ready' | 'removing'
 
@@ -264,13 +265,15 @@ function decode(row: Row | undefined): VolumeRecord | undefined {
       driver: row.driver,
       createdAtMs: row.created_at,
       isAnonymous: row.is_anonymous === 1,
-      labels: row.labels === '{}' ? none : JSON.parse(row.labels),
-      options: row.options === '{}' ? none : JSON.parse(row.options),
+      labels: row.labels === '{}' ? none : parse(row.labels, row),
+      options: row.options === '{}' ? none : parse(row.options, row),
       state: row.state,
-      layers: row.layers === '[]' ? noLayers : JSON.parse(row.layers),
+      layers: row.layers === '[]' ? noLayers : parse(row.layers, row),
       rebasing: row.rebasing ?? undefined,
     }
   )
 }
+
+const parse = <Document>(text: string, { name }: Row) => parseDocument<Document>(text, `volume ${name}`)
 
 const decodeMount = ({ path, ...row }: MountRow): VolumeMount => ({ ...row, path: path ?? undefined })
