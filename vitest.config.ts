@@ -31,6 +31,8 @@ export default defineConfig({
     retry: 0,
     allowOnly: false,
     sequence: { sequencer: LongestFirst },
+    // What was found says more than how much it was.
+    chaiConfig: { truncateThreshold: 2000 },
     reporters: ['./test/support/failure-reporter.ts', 'default', './test/support/skip-reporter.ts'],
     projects: [
       {

@@ -1,69 +1,105 @@
 import { existsSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turnOfLoop } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
-import type { ContainerRecord, Outcome } from '../store/containers.js'
+import { type ContainerRecord, isOfRun, type Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { withHealth } from './health.js'
+import { launchOver } from './launching.js'
 import { type Observed, observe } from './observe.js'
 import { clearRun, runDirectory } from './run-directory.js'
+import { toldEnd } from './told-end.js'
+
+/** What is true of a container whose end is recorded, if it has ended. */
+export type Recorded = Exclude<Observed, { status: 'ended' }>
 
 /**
  * Brings the store up to what has happened. Any process may do it at any time, and doing it twice changes nothing.
  * Returns what is true afterwards; undefined when the container is gone.
  */
-export async function settle(
+export async function settle(context: ContainerContext, record: ContainerRecord): Promise<Recorded | undefined> {
+  return (await settleEnd(context, record)).observed
+}
+
+/** The same, with how a run has ended whose end was not recorded before. */
+export async function settleEnd(
   context: ContainerContext,
   record: ContainerRecord,
-): Promise<Exclude<Observed, { status: 'ended' }> | undefined> {
+): Promise<{ readonly observed: Recorded | undefined; readonly outcome?: Outcome }> {
   const observed = await observeDecided(context, record)
   if (observed.status !== 'ended') {
     if (isOver(observed) && existsSync(runDirectory(context.runRoot, record.id))) await clearLeft(context, record)
-    return observed
+    return { observed }
   }
-  if (await ownEnd(context, record.id, observed)) return again(context, record.id)
-  if (observed.supervisor === 'lost') await recordLoss(context, record, observed.outcome)
-  else {
-    await context.retireEndpoints(record)
-    // Recorded first: from then on nobody takes what its run directory says for the present.
-    const isLeftToIt = observed.supervisor === 'finishing' && !isUntold(context, record.id)
-    recordEnd(context, record, observed.outcome, isLeftToIt || isTold(context, record.id))
-    await clearLeft(context, record)
-  }
-  return again(context, record.id)
+  const own = await ownEnd(context, record, observed)
+  const outcome = own ?? (await seenEnd(context, record, observed))
+  if (!own && isOfRun(context.containers.get(record.id), record))
+    await recordSeen(context, record, { ...observed, outcome })
+  const now = context.containers.get(record.id)
+  return { observed: now && (observe(context, now) as Recorded), outcome: now?.outcome ?? outcome }
 }
 
-function again(context: ContainerContext, id: string): Exclude<Observed, { status: 'ended' }> | undefined {
-  const now = context.containers.get(id)
-  return now && (observe(context, now) as Exclude<Observed, { status: 'ended' }>)
+type Ended = Extract<Observed, { status: 'ended' }>
+
+/** Records the end of a run as it was observed. */
+async function recordSeen(context: ContainerContext, record: ContainerRecord, observed: Ended): Promise<void> {
+  const { outcome, supervisor } = observed
+  if (supervisor === 'lost') return recordLoss(context, record, outcome)
+  await context.retireEndpoints(record)
+  // Recorded first: from then on nobody takes what its run directory says for the present.
+  const isLeftToIt = supervisor === 'finishing' && !isUntold(context, record.id)
+  recordEnd(context, record, outcome, isLeftToIt || isTold(context, record.id))
+  await clearLeft(context, record)
 }
 
-/** So long what a supervisor has said before it went can take to be read. */
-const readingMs = 1000
+/** The supervisor of an `rm` container takes all that tells of it with it, when it has torn all down; then only the journal knows. */
+async function seenEnd(context: ContainerContext, record: ContainerRecord, observed: Ended): Promise<Outcome> {
+  const isTorndown = observed.supervisor === 'lost' && !existsSync(runDirectory(context.runRoot, record.id))
+  return (isTorndown ? await toldEnd(context, record) : undefined) ?? observed.outcome
+}
+
+/** So long what a supervisor has said before it went can take to be read: somebody may have a copy of its end of the connection. */
+const readingMs = 10_000
 
 /**
  * How a run of this process's own has ended that looks lost: its supervisor has said so before it went, with all that it had
  * made, and that is not recorded yet.
  */
-export async function ownEnd(context: ContainerContext, id: string, observed: Observed): Promise<Outcome | undefined> {
+async function ownEnd(
+  context: ContainerContext,
+  { id }: ContainerRecord,
+  observed: Ended,
+): Promise<Outcome | undefined> {
+  if (observed.supervisor !== 'lost') return undefined
+  // One that is brief may be over before it is known here that it has begun.
+  await launchOver(context, id)
   const live = context.live.get(id)
-  if (!live || observed.status !== 'ended' || observed.supervisor !== 'lost') return undefined
+  if (!live) return undefined
+  live.session.readOn()
   const patience = new AbortController()
-  const late = delay(readingMs, undefined, { signal: patience.signal }).catch(() => undefined)
-  const exit = await Promise.race([live.session.exited, late])
+  // A process that stood still reads what has come meanwhile after it has seen how late it is.
+  const late = delay(readingMs, undefined, { signal: patience.signal }).then(() => turnOfLoop(), ignore)
+  const exit = await Promise.race([live.session.exited, late.then(() => undefined)])
   patience.abort()
   return exit ? live.end : undefined
 }
+
+function ignore(): void {}
 
 /** How long a supervisor needs at most, on a machine that is very busy, to tell how a run has ended, or to know that it cannot. */
 const decisionMs = 5000
 
 /** Of a supervisor that is still there, only it knows whether it tells the journal of events: once it says so, or has gone. */
 async function observeDecided(context: ContainerContext, record: ContainerRecord): Promise<Observed> {
+  let seen: Ended | undefined
   for (const deadline = performance.now() + decisionMs; ; await delay(2)) {
     const observed = observe(context, record)
-    const isFinishing = observed.status === 'ended' && observed.supervisor === 'finishing'
-    if (!isFinishing || isTold(context, record.id) || isUntold(context, record.id)) return observed
+    if (observed.status !== 'ended') return observed
+    // What it has said once is so, also when it has taken all of its run directory with it.
+    if (seen && observed.supervisor === 'lost') return { ...seen, supervisor: 'gone' }
+    if (observed.supervisor !== 'finishing' || isTold(context, record.id) || isUntold(context, record.id))
+      return observed
     if (performance.now() > deadline) return observed
+    seen = observed
   }
 }
 

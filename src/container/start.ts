@@ -12,9 +12,9 @@ import { type ContainerContext, isForwarded, type Live, type StartStreams } from
 import { letGo } from './fs/lingering.js'
 import { statusOf } from './inspect-state.js'
 import { launching } from './launching.js'
-import { lostOutcome, observe, outcomeOf, withFailure } from './observe.js'
+import { lostOutcome, outcomeOf, withFailure } from './observe.js'
 import { clearHeld, clearRun, isCopied, lockRunDirectory, runDirectory } from './run-directory.js'
-import { clearSoon, isTold, recordEnd, recordLoss, settle } from './settle.js'
+import { clearSoon, isTold, recordEnd, recordLoss, settle, settleEnd } from './settle.js'
 import { mayDo } from './states.js'
 import { tracedContainer } from './traced-container.js'
 import { attachedStreams, lookForStart, takeWaiting } from './waiting-attachments.js'
@@ -153,11 +153,10 @@ function follow(context: ContainerContext, record: ContainerRecord, launched: La
  */
 async function settleUntold(context: ContainerContext, record: ContainerRecord, session: Session): Promise<Outcome> {
   for (const deadline = performance.now() + otherProcessMs; ; await delay(2)) {
-    const observed = observe(context, record)
-    await settle(context, record)
+    const { outcome } = await settleEnd(context, record)
     const now = context.containers.get(record.id)
     if (now?.attempt === record.attempt && now.phase !== 'started' && now.outcome) return now.outcome
-    if (observed.status === 'ended' && observed.outcome.startedAtNs !== '0') return observed.outcome
+    if (outcome && outcome.startedAtNs !== '0') return outcome
     if (now?.attempt !== record.attempt || performance.now() > deadline) return lostOutcome(true, session.start)
   }
 }

@@ -7,10 +7,11 @@ import type { ContainerContext } from './context.js'
 import { connect, listenToSupervisor, liveOf } from './dialogue.js'
 import { statusOf } from './inspect-state.js'
 import { launchOver } from './launching.js'
-import { observe, outcomeOf } from './observe.js'
+import { outcomeOf } from './observe.js'
 import { awaitCleared } from './run-directory.js'
-import { ownEnd, settle } from './settle.js'
+import { settleEnd } from './settle.js'
 import { isAlive } from './states.js'
+import { toldEnd } from './told-end.js'
 
 /**
  * What is waited for: that it does not run (any more), that it ends once more, or that it is removed. Of one that is started
@@ -87,12 +88,9 @@ async function started(context: ContainerContext, id: string, signal: AbortSigna
 async function look(context: ContainerContext, id: string) {
   const record = context.containers.get(id)
   if (!record) return undefined
-  const seen = observe(context, record)
-  const own = seen.status === 'ended' ? await ownEnd(context, id, seen) : undefined
-  const current = own ? context.containers.get(id) : record
-  const observed = current && (await settle(context, current))
+  const { observed, outcome } = await settleEnd(context, record)
   const now = context.containers.get(id) ?? record
-  return { record: now, observed, outcome: own ?? (seen.status === 'ended' ? seen.outcome : now.outcome) }
+  return { record: now, observed, outcome: outcome ?? now.outcome }
 }
 
 /** Whether a run has ended between two looks, of which the first saw at most its beginning. What could not be started has not. */
@@ -196,19 +194,4 @@ async function untilCleared(context: ContainerContext, id: string): Promise<void
   const session = await connect(context, id)
   await session?.closed
   await awaitCleared(context, id)
-}
-
-/** How one has ended that was removed before anybody here saw that: as the journal of events has it. */
-async function toldEnd(context: ContainerContext, { id, createdAtMs }: ContainerRecord): Promise<Outcome | undefined> {
-  let end: Outcome | undefined
-  let run = { startedAtNs: '0', oomKilled: false }
-  const told = context.eventsOf({ since: createdAtMs, until: Date.now() + 1, filters: { container: id } })
-  for await (const { action, actor, timeNano } of told) {
-    if (action === 'start') run = { startedAtNs: `${timeNano}`, oomKilled: false }
-    if (action === 'oom') run.oomKilled = true
-    // It does not say whether that was a signal.
-    if (action === 'die')
-      end = { ...run, finishedAtNs: `${timeNano}`, exitCode: Number(actor.attributes.exitCode), signal: 0 }
-  }
-  return end
 }

@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs'
 import { attachLive } from '../container/attach.js'
 import { Container } from '../container/container.js'
 import type { ContainerContext, StartStreams } from '../container/context.js'
+import { launching } from '../container/launching.js'
 import { randomName } from '../container/names.js'
 import type { RunActions, RunRequest } from '../container/run-builder.js'
 import { clearHeld, lockRunDirectory } from '../container/run-directory.js'
@@ -168,7 +169,7 @@ export function runContainer(
       })
       nameIn(message, record)
       try {
-        const live = await launch(context, record, lock, streams)
+        const live = await launching(context, record.id, () => launch(context, record, lock, streams))
         return { container: new Container(context, record), live }
       } finally {
         stages.networking.ahead.delete(record.id)

@@ -1,7 +1,7 @@
 import type { ContainerContext } from '../container/context.js'
 import { failpoint } from '../errors/failpoint.js'
 import { replaceNames } from '../network/name-records.js'
-import { type ContainerRecord, noSuchContainer, type Outcome } from '../store/containers.js'
+import { type ContainerRecord, isOfRun, noSuchContainer, type Outcome } from '../store/containers.js'
 import type { Stages } from './assemble.js'
 import { nameRecord } from './container-names.js'
 import { activateEndpoints } from './endpoints.js'
@@ -49,9 +49,6 @@ export function endRun(
     else if (containers.settle(record.id, record.attempt, outcome)) store.release(record.id, record.attempt)
   })
 }
-
-const isOfRun = (now: ContainerRecord | undefined, { attempt }: ContainerRecord) =>
-  now?.phase === 'started' && now.attempt === attempt
 
 /** The end of a run that nobody saw, or that could not begin. What it has of networks is freed once that is undone. */
 export function loseRun(

@@ -88,6 +88,7 @@ export class Session {
   #carriesInput = false
   #waiting = 0
   #released = false
+  #readsOn = false
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -248,10 +249,19 @@ export class Session {
   }
 
   pause(): void {
-    this.#socket.pause()
+    if (!this.#readsOn) this.#socket.pause()
   }
 
   resume(): void {
+    this.#socket.resume()
+  }
+
+  /**
+   * Reads what a supervisor has said that has gone, also when nobody takes its output: the kernel keeps some 200 KiB of it. How
+   * the run has ended comes behind that.
+   */
+  readOn(): void {
+    this.#readsOn = true
     this.#socket.resume()
   }
 

@@ -215,6 +215,10 @@ export function openContainers(database: Database): ContainerStore {
   }
 }
 
+/** Whether a run is still that of the record, and its end is not recorded. @param now the container as it is recorded now */
+export const isOfRun = (now: ContainerRecord | undefined, { attempt }: ContainerRecord): boolean =>
+  now?.phase === 'started' && now.attempt === attempt
+
 export function noSuchContainer(container: string): NotFoundError {
   return new NotFoundError(`No such container: ${container}`, { code: 'CONTAINER_NOT_FOUND', details: { container } })
 }

@@ -28,6 +28,6 @@ export default class FailureReporter implements Reporter {
 function line(module: TestModule, name: string, error: Failure | undefined): string {
   const at = error?.stacks?.at(-1)
   const where = at === undefined ? '' : ` (${at.file.split('/').at(-1)}:${at.line})`
-  const message = error?.message?.split('\n')[0]?.slice(0, 200) ?? ''
+  const message = error?.message?.split('\n').join(' ').slice(0, 800) ?? ''
   return `FAIL |${module.project.name}| ${module.relativeModuleId} > ${name}: ${message}${where}`
 }

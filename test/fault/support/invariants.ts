@@ -188,7 +188,7 @@ function unowned({ root, runRoot }: Roots): string[] {
   return [
     ...found(root, /new|gone/),
     ...found(runRoot, /^\./),
-    ...found(join(root, 'snapshots'), /^\.|^tmp|^driver-/),
+    ...found(join(root, 'snapshots'), /^\.|^tmp-|^driver-/),
     ...found(join(root, 'content/ingest'), /./),
     ...(existsSync(join(root, 'gc.dirty')) ? ['the mark of garbage is left'] : []),
   ]
