@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { inTime } from './in-time.js'
 
 /** As Docker's: for so long the output of those is awaited that a process has left behind with its descriptors. */
 const othersMs = 2_000
@@ -13,17 +14,7 @@ export async function gather(stream: Readable, exit: Promise<unknown>): Promise<
     else stream.once('close', end).once('end', end)
   })
   const isWhole = await Promise.race([ended, exit.then(() => false)])
-  if (!isWhole) await atMost(othersMs, ended)
+  if (!isWhole) await inTime(ended, othersMs)
   stream.destroy()
   return Buffer.concat(chunks)
-}
-
-function atMost(ms: number, awaited: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    void awaited.then(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }

@@ -5,11 +5,12 @@ import type { ContainerRecord } from '../store/containers.js'
 import { abortable } from './abortable.js'
 import { type ContainerContext, detachedStreams } from './context.js'
 import { askSupervisor } from './dialogue.js'
+import { inTime } from './in-time.js'
 import { type Present, presentFor } from './present.js'
 import { signalNumber } from './signals.js'
 import { start } from './start.js'
 import { isAlive } from './states.js'
-import { end, patienceWith, type StopOptions, stoppingSignal, within } from './stop.js'
+import { end, patienceWith, type StopOptions, stoppingSignal } from './stop.js'
 
 /** Stops it, if it runs, and starts it. */
 export async function restart(context: ContainerContext, id: string, options: StopOptions): Promise<void> {
@@ -67,7 +68,7 @@ async function again(
     await allowAnotherMount(context, record)
     await sendSignal(stopSignal)
     if (status === 'paused') await session.freeze(false, true)
-    if (!(await within(ended, patienceWith(record, options)))) {
+    if (!(await inTime(ended, patienceWith(record, options)))) {
       await sendSignal(signalNumber('SIGKILL'), { everyone: true })
     }
     await ended

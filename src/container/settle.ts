@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { setTimeout as delay, setImmediate as turnOfLoop } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { failpoint } from '../errors/failpoint.js'
 import { type ContainerRecord, isOfRun, type Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { withHealth } from './health.js'
+import { inTime } from './in-time.js'
 import { launchOver } from './launching.js'
 import { type Observed, observe } from './observe.js'
 import { clearRun, runDirectory } from './run-directory.js'
@@ -75,15 +76,9 @@ async function ownEnd(
   const live = context.live.get(id)
   if (!live) return undefined
   live.session.readOn()
-  const patience = new AbortController()
-  // A process that stood still reads what has come meanwhile after it has seen how late it is.
-  const late = delay(readingMs, undefined, { signal: patience.signal }).then(() => turnOfLoop(), ignore)
-  const exit = await Promise.race([live.session.exited, late.then(() => undefined)])
-  patience.abort()
-  return exit ? live.end : undefined
+  const isTold = await inTime(live.session.exited, readingMs)
+  return isTold && (await live.session.exited) ? live.end : undefined
 }
-
-function ignore(): void {}
 
 /** How long a supervisor needs at most, on a machine that is very busy, to tell how a run has ended, or to know that it cannot. */
 const decisionMs = 5000

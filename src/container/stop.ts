@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerRecord } from '../store/containers.js'
 import { traced } from '../tracing/index.js'
 import type { ContainerContext } from './context.js'
+import { inTime } from './in-time.js'
 import { send, stopSignalOf } from './kill.js'
 import { type Present, presentFor } from './present.js'
 import { signalNumber } from './signals.js'
@@ -19,8 +19,6 @@ export interface StopOptions {
 }
 
 const defaultTimeoutMs = 10_000
-/** What a timer can take. */
-const longestMs = 2 ** 31 - 1
 
 /** Asks the program to end, then makes it. One that does not run is stopped already. */
 export async function stop(context: ContainerContext, id: string, options: StopOptions): Promise<void> {
@@ -45,7 +43,7 @@ async function endInTime(context: ContainerContext, now: Present, options: StopO
   const ended = waitEnded(context, record.id, signal)
   ended.catch(() => {})
   if (await send(context, now, stoppingSignal(context, record, options), true)) {
-    isKilled = !(await within(ended, patienceWith(record, options)))
+    isKilled = !(await inTime(ended, patienceWith(record, options)))
     if (isKilled) await send(context, { ...now, status: 'running' }, signalNumber('SIGKILL'))
   }
   await ended
@@ -63,15 +61,3 @@ export const stoppingSignal = (
 /** How long the program has, in ms. */
 export const patienceWith = ({ config: { stopTimeout } }: ContainerRecord, { timeoutMs }: StopOptions): number =>
   timeoutMs ?? (stopTimeout === undefined ? defaultTimeoutMs : stopTimeout * 1000)
-
-/** Whether `ended` resolves in time; negative: it has all the time. */
-export async function within(ended: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  if (timeoutMs < 0) return ended.then(() => true)
-  const timer = new AbortController()
-  const late = delay(Math.min(timeoutMs, longestMs), false, { signal: timer.signal }).catch(() => true)
-  try {
-    return await Promise.race([ended.then(() => true), late])
-  } finally {
-    timer.abort()
-  }
-}

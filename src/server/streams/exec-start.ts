@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { boolean, looseObject, nullish } from 'valibot'
 import type { ExecProcess } from '../../container/exec.js'
 import type { ExecStartOptions } from '../../container/exec-created.js'
 import type { Exec } from '../../container/exec-handle.js'
 import type { ExecInspect } from '../../container/exec-inspect.js'
+import { inTime } from '../../container/in-time.js'
 import { LaunchError, NotFoundError } from '../../errors/index.js'
 import type { Exchange } from '../exchange.js'
 import { failureOf } from '../failures.js'
@@ -60,9 +60,7 @@ function dialogueOf(
     isMultiplexed,
     async over(delivered) {
       await detached
-      const patience = new AbortController()
-      await Promise.race([delivered, delay(othersMs, undefined, { signal: patience.signal }).catch(() => {})])
-      patience.abort()
+      await inTime(delivered, othersMs)
       process.detach()
     },
     onInputEnd: () => OpenStdin && letGo(),

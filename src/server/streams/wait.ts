@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ExitResult } from '../../container/attach.js'
+import { inTime } from '../../container/in-time.js'
 import type { WaitCondition } from '../../container/wait.js'
 import type { Engine } from '../../engine/engine.js'
 import type { Exchange } from '../exchange.js'
@@ -71,10 +71,7 @@ const tellingMs = 1000
 
 /** A container is gone: resolves when all who waited for that have been told. */
 export async function removalTold(engine: Engine, id: string): Promise<void> {
-  const timeout = new AbortController()
-  const late = delay(tellingMs, undefined, { signal: timeout.signal }).catch(() => {})
-  await Promise.race([Promise.all(waits.get(engine)?.get(id) ?? []), late])
-  timeout.abort()
+  await inTime(Promise.all(waits.get(engine)?.get(id) ?? []), tellingMs)
 }
 
 interface WaitDocument {
