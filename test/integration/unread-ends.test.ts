@@ -45,10 +45,11 @@ function standStill(isOver: () => boolean): void {
 }
 
 test('an end behind output that nobody takes is told', async () => {
-  const program = ['sh', '-c', 'read go; head -c 100000 /dev/zero; exit 3']
+  const program = ['sh', '-c', 'read go; head -c 160000 /dev/zero; exit 3']
   const io = await engine.run('busybox', program).interactive().rm().name('unread').attach()
   const container = await engine.containers.get('unread')
-  io.stdin.end('go\n')
+  // Nothing is written after that: it would be found then that the supervisor has gone.
+  io.stdin.write('go\n')
   await expect.poll(() => isTorndown(container)).toBe(true)
   expect((await container.wait()).exitCode).toBe(3)
   expect(await endsTold(container)).toEqual(['3'])
@@ -78,8 +79,10 @@ test('the end of one that another process has started, which stands still, is to
     engine,
     `const run = engine.run('busybox', ['sh', '-c', 'until [ -e /go ]; do sleep 0.01; done; exit 3']).rm()
     const container = await run
+    const waited = container.wait()
+    await new Promise(setImmediate)
     console.log(container.id)
-    console.log((await container.wait()).exitCode)
+    console.log((await waited).exitCode)
     await engine.close()`,
   )
   const ended = once(starter, 'close')
