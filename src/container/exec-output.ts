@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { inTime } from './in-time.js'
+import { inTime } from '../sockets/in-time.js'
 
 /** As Docker's: for so long the output of those is awaited that a process has left behind with its descriptors. */
 const othersMs = 2_000

@@ -1,7 +1,7 @@
+import { inTime } from '../sockets/in-time.js'
 import type { ContainerRecord } from '../store/containers.js'
 import { traced } from '../tracing/index.js'
 import type { ContainerContext } from './context.js'
-import { inTime } from './in-time.js'
 import { send, stopSignalOf } from './kill.js'
 import { type Present, presentFor } from './present.js'
 import { signalNumber } from './signals.js'

@@ -34,7 +34,7 @@ const rules: Readonly<Record<string, Rule>> = {
   errors: { values: [], builtins: [] },
   tracing: { values: [], builtins: ['diagnostics_channel'] },
   host: { values: ['errors'] },
-  sockets: { values: [], builtins: ['fs', 'net'] },
+  sockets: { values: [], builtins: ['fs', 'net', 'timers/promises'] },
   reference: { values: ['errors'], builtins: [] },
   registry: { values: ['errors', 'reference'], types: ['content'] },
   content: { values: ['errors', 'host'] },
@@ -54,7 +54,7 @@ const rules: Readonly<Record<string, Rule>> = {
   launch: { values: ['errors', 'host', 'network', 'sockets'], types: ['events', 'spec', 'snapshot'] },
   // A commit gives one of the engine's handles. Who waits for several strategies combines them as anyone does.
   container: {
-    values: ['errors', 'host', 'launch', 'network', 'spec', 'store', 'tracing', 'wait'],
+    values: ['errors', 'host', 'launch', 'network', 'sockets', 'spec', 'store', 'tracing', 'wait'],
     types: ['image', 'snapshot', 'engine', 'events', 'volume'],
   },
   engine: {

@@ -1,7 +1,7 @@
 import type { ExitResult } from '../../container/attach.js'
-import { inTime } from '../../container/in-time.js'
 import type { WaitCondition } from '../../container/wait.js'
 import type { Engine } from '../../engine/engine.js'
+import { inTime } from '../../sockets/in-time.js'
 import type { Exchange } from '../exchange.js'
 import { ApiError, failureOf } from '../failures.js'
 
