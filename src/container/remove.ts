@@ -96,8 +96,13 @@ async function claim(context: ContainerContext, id: string, refuse: () => void):
     await awaitCleared(context, id, refuse)
     const lock = lockRunDirectory(context.runRoot, id)
     if (lock === undefined) continue
-    markRemoved(context.runRoot, id)
-    return lock
+    try {
+      markRemoved(context.runRoot, id)
+      return lock
+    } catch (error) {
+      await discardRunDirectory(context, id).finally(() => closeSync(lock))
+      throw error
+    }
   }
 }
 
