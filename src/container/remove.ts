@@ -97,6 +97,7 @@ async function claim(context: ContainerContext, id: string, refuse: () => void):
     const lock = lockRunDirectory(context.runRoot, id)
     if (lock === undefined) continue
     try {
+      failpoint('remove.mark')
       markRemoved(context.runRoot, id)
       return lock
     } catch (error) {

@@ -5,19 +5,17 @@ import { inTime } from '../sockets/in-time.js'
 import { type ContainerRecord, isOfRun, type Outcome } from '../store/containers.js'
 import type { ContainerContext } from './context.js'
 import { withHealth } from './health.js'
+import type { Settled } from './inspect-state.js'
 import { launchOver } from './launching.js'
 import { type Observed, observe } from './observe.js'
 import { clearRun, runDirectory } from './run-directory.js'
 import { toldEnd } from './told-end.js'
 
-/** What is true of a container whose end is recorded, if it has ended. */
-export type Recorded = Exclude<Observed, { status: 'ended' }>
-
 /**
  * Brings the store up to what has happened. Any process may do it at any time, and doing it twice changes nothing.
  * Returns what is true afterwards; undefined when the container is gone.
  */
-export async function settle(context: ContainerContext, record: ContainerRecord): Promise<Recorded | undefined> {
+export async function settle(context: ContainerContext, record: ContainerRecord): Promise<Settled | undefined> {
   return (await settleEnd(context, record)).observed
 }
 
@@ -25,7 +23,7 @@ export async function settle(context: ContainerContext, record: ContainerRecord)
 export async function settleEnd(
   context: ContainerContext,
   record: ContainerRecord,
-): Promise<{ readonly observed: Recorded | undefined; readonly outcome?: Outcome }> {
+): Promise<{ readonly observed: Settled | undefined; readonly outcome?: Outcome }> {
   const observed = await observeDecided(context, record)
   if (observed.status !== 'ended') {
     if (isOver(observed) && existsSync(runDirectory(context.runRoot, record.id))) await clearLeft(context, record)
@@ -36,7 +34,7 @@ export async function settleEnd(
   if (!own && isOfRun(context.containers.get(record.id), record))
     await recordSeen(context, record, { ...observed, outcome })
   const now = context.containers.get(record.id)
-  return { observed: now && (observe(context, now) as Recorded), outcome: now?.outcome ?? outcome }
+  return { observed: now && (observe(context, now) as Settled), outcome: now?.outcome ?? outcome }
 }
 
 type Ended = Extract<Observed, { status: 'ended' }>
